@@ -1,0 +1,135 @@
+//! What can be asked of the hub, and what it answers.
+
+use std::sync::Arc;
+
+use crate::registry::Key;
+
+/// Everything anyone can ask. Borrowed from the caller: nothing is copied to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// A message to one or many. Answered with [`Reply::Sent`] for one client, [`Reply::Queued`] for groups.
+    Send {
+        /// To whom.
+        to: Target<'a>,
+        /// Only to clients of this route.
+        route: Option<&'a str>,
+        /// Not to this client.
+        except: Option<&'a str>,
+        /// Binary rather than text; text must be UTF-8.
+        binary: bool,
+        /// The payload.
+        data: &'a [u8],
+    },
+    /// The ids of clients: [`Reply::Names`].
+    List {
+        /// Which.
+        of: Target<'a>,
+        /// Only those of this route.
+        route: Option<&'a str>,
+    },
+    /// How many clients: [`Reply::Count`].
+    Count {
+        /// Only those of this route.
+        route: Option<&'a str>,
+    },
+    /// Starts the closing handshake: [`Reply::Done`].
+    Close {
+        /// The client.
+        id: &'a str,
+        /// A code that may be sent (RFC 6455, 7.4).
+        code: u16,
+        /// At most 123 bytes.
+        reason: &'a str,
+    },
+    /// Puts a tag on a client; a tag it has already is fine: [`Reply::Done`].
+    Tag {
+        /// The client.
+        id: &'a str,
+        /// 1 to 255 bytes.
+        tag: &'a str,
+    },
+    /// Takes a tag off a client; one it does not have is fine: [`Reply::Done`].
+    Untag {
+        /// The client.
+        id: &'a str,
+        /// 1 to 255 bytes.
+        tag: &'a str,
+    },
+    /// The tags of a client, or all that are in use, sorted: [`Reply::Names`].
+    Tags {
+        /// The client.
+        id: Option<&'a str>,
+    },
+}
+
+/// Whom a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// One client, by id.
+    Client(&'a str),
+    /// All with a tag.
+    Tag(&'a str),
+    /// All.
+    All,
+}
+
+/// What became of a message to one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It waits in the client's outbox, or is on its way.
+    Queued,
+    /// The client's outbox is full; the message was dropped and counted.
+    Dropped,
+    /// There is no such client, or not on that route.
+    Gone,
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// What became of a message to one client.
+    Sent(Outcome),
+    /// To how many clients a message was queued.
+    Queued(u64),
+    /// How many.
+    Count(u64),
+    /// Ids or tags.
+    Names(Vec<Arc<str>>),
+}
+
+/// Why a command was refused. Nothing was changed or sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// No client has this id.
+    #[error("no client has this id")]
+    UnknownClient,
+    /// A text message that is not UTF-8.
+    #[error("a text message must be UTF-8; send it as binary")]
+    InvalidUtf8,
+    /// A tag that is empty or too long.
+    #[error("a tag has 1 to 255 bytes")]
+    InvalidTag,
+    /// The client has as many tags as it may.
+    #[error("a client has at most 256 tags")]
+    TooManyTags,
+    /// A close code that must not be sent.
+    #[error("a close code is 1000 to 1003, 1007 to 1014, or 3000 to 4999")]
+    InvalidCloseCode,
+    /// A close reason that does not fit a control frame.
+    #[error("a close reason has at most 123 bytes")]
+    ReasonTooLong,
+    /// A message longer than may be sent.
+    #[error("a message is longer than may be sent")]
+    TooLarge,
+}
+
+/// Where the hub's sends and closes go.
+pub trait Outlet<C> {
+    /// Queues the command's message to one client.
+    fn send(&mut self, key: Key, to: &C) -> Outcome;
+    /// Starts the closing handshake with one client.
+    fn close(&mut self, key: Key, to: &C);
+}

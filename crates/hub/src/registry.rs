@@ -1,0 +1,315 @@
+//! The registry of clients.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use roaring::RoaringBitmap;
+
+use crate::command::{Command, CommandError, Outcome, Outlet, Reply, Target};
+use crate::{MAX_NAME, MAX_TAGS};
+
+/// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// The slot.
+    pub index: u32,
+    /// How often the slot has been used before.
+    pub generation: u32,
+}
+
+/// A route by number. Names are given numbers once and keep them: a reload finds the connections of a route it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RouteId(pub u32);
+
+#[derive(Debug)]
+struct Client<C> {
+    id: Arc<str>,
+    route: RouteId,
+    handle: C,
+    tags: Vec<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Slot<C> {
+    generation: u32,
+    client: Option<Client<C>>,
+}
+
+/// All clients of the process. `C` is what a send needs to reach one.
+///
+/// A client is *live* from [`Hub::register`] to [`Hub::close`]: only then is it listed, counted, found by tag and sent to. It stays
+/// known by its id, with its tags, until [`Hub::forget`], so that who handles its close event can still ask about it.
+#[derive(Debug)]
+pub struct Hub<C> {
+    slots: Vec<Slot<C>>,
+    free: Vec<u32>,
+    by_id: HashMap<Arc<str>, u32>,
+    live: RoaringBitmap,
+    /// Live clients by tag; a tag nobody has is not here.
+    tags: HashMap<Arc<str>, RoaringBitmap>,
+    routes: Vec<Route>,
+    route_ids: HashMap<Arc<str>, RouteId>,
+}
+
+#[derive(Debug)]
+struct Route {
+    name: Arc<str>,
+    live: RoaringBitmap,
+}
+
+impl<C> Default for Hub<C> {
+    fn default() -> Self {
+        Hub {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::new(),
+            live: RoaringBitmap::new(),
+            tags: HashMap::new(),
+            routes: Vec::new(),
+            route_ids: HashMap::new(),
+        }
+    }
+}
+
+impl<C> Hub<C> {
+    /// The number of a route's name, given to it now if it has none yet.
+    pub fn route(&mut self, name: &str) -> RouteId {
+        if let Some(&id) = self.route_ids.get(name) {
+            return id;
+        }
+        let id = RouteId(self.routes.len() as u32);
+        let name: Arc<str> = name.into();
+        self.routes.push(Route { name: name.clone(), live: RoaringBitmap::new() });
+        self.route_ids.insert(name, id);
+        id
+    }
+
+    /// The name of a route.
+    pub fn route_name(&self, route: RouteId) -> &Arc<str> {
+        &self.routes[route.0 as usize].name
+    }
+
+    /// How many live clients a route has.
+    pub fn route_len(&self, route: RouteId) -> u64 {
+        self.routes[route.0 as usize].live.len()
+    }
+
+    /// Enters a client; `make` builds its handle from its key. `None` if the id is taken.
+    pub fn register(&mut self, id: Arc<str>, route: RouteId, make: impl FnOnce(Key) -> C) -> Option<Key> {
+        if self.by_id.contains_key(&id) {
+            return None;
+        }
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, client: None });
+            (self.slots.len() - 1) as u32
+        });
+        let slot = &mut self.slots[index as usize];
+        let key = Key { index, generation: slot.generation };
+        slot.client = Some(Client { id: id.clone(), route, handle: make(key), tags: Vec::new() });
+        self.by_id.insert(id, index);
+        self.live.insert(index);
+        self.routes[route.0 as usize].live.insert(index);
+        Some(key)
+    }
+
+    /// The client is no longer connected: it is not listed, counted or sent to any more.
+    pub fn close(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
+        let Some(client) = slot.client.as_ref() else { return };
+        self.live.remove(key.index);
+        self.routes[client.route.0 as usize].live.remove(key.index);
+        for tag in &client.tags {
+            unindex(&mut self.tags, tag, key.index);
+        }
+    }
+
+    /// Everything of the client goes; its slot may be used again.
+    pub fn forget(&mut self, key: Key) {
+        self.close(key);
+        let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
+        let Some(client) = slot.client.take() else { return };
+        slot.generation = slot.generation.wrapping_add(1);
+        self.by_id.remove(&client.id);
+        self.free.push(key.index);
+    }
+
+    /// How many clients are live.
+    pub fn len(&self) -> u64 {
+        self.live.len()
+    }
+
+    /// Whether no client is known, not even a closed one whose close event is still to be handled.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// How many clients are known, closed ones included.
+    pub fn known(&self) -> u64 {
+        self.by_id.len() as u64
+    }
+
+    /// How many tags are in use.
+    pub fn tag_count(&self) -> u64 {
+        self.tags.len() as u64
+    }
+
+    /// The handles of all live clients.
+    pub fn handles(&self) -> impl Iterator<Item = (Key, RouteId, &C)> {
+        self.live.iter().filter_map(|index| {
+            let slot = &self.slots[index as usize];
+            let client = slot.client.as_ref()?;
+            Some((Key { index, generation: slot.generation }, client.route, &client.handle))
+        })
+    }
+
+    /// Carries out a command that changes the registry: [`Command::Tag`] and [`Command::Untag`].
+    pub fn change(&mut self, command: &Command<'_>) -> Result<Reply, CommandError> {
+        match *command {
+            Command::Tag { id, tag } => self.tag(id, tag),
+            Command::Untag { id, tag } => self.untag(id, tag),
+            _ => unreachable!("bug: {command:?} changes nothing"),
+        }
+    }
+
+    /// Carries out any other command; sends and closes go to `outlet`.
+    pub fn ask(&self, command: &Command<'_>, outlet: &mut impl Outlet<C>) -> Result<Reply, CommandError> {
+        Ok(match *command {
+            Command::Send { to: Target::Client(id), route, .. } => Reply::Sent(match self.find_on(id, route) {
+                Some((key, client)) => outlet.send(key, &client.handle),
+                None => Outcome::Gone,
+            }),
+            Command::Send { to, route, except, .. } => {
+                let except = except.and_then(|id| self.by_id.get(id).copied());
+                let mut queued = 0;
+                self.each(to, route, |key, client| {
+                    if Some(key.index) != except && outlet.send(key, &client.handle) == Outcome::Queued {
+                        queued += 1;
+                    }
+                })?;
+                Reply::Queued(queued)
+            }
+            Command::List { of, route } => {
+                let mut names = Vec::new();
+                self.each(of, route, |_, client| names.push(client.id.clone()))?;
+                Reply::Names(names)
+            }
+            Command::Count { route } => Reply::Count(match route {
+                None => self.live.len(),
+                Some(name) => self.route_ids.get(name).map_or(0, |&route| self.route_len(route)),
+            }),
+            Command::Close { id, .. } => {
+                let (key, client) = self.find(id).filter(|(key, _)| self.live.contains(key.index)).ok_or(CommandError::UnknownClient)?;
+                outlet.close(key, &client.handle);
+                Reply::Done
+            }
+            Command::Tags { id: Some(id) } => {
+                let (_, client) = self.find(id).ok_or(CommandError::UnknownClient)?;
+                Reply::Names(sorted(client.tags.clone()))
+            }
+            Command::Tags { id: None } => Reply::Names(sorted(self.tags.keys().cloned().collect())),
+            Command::Tag { .. } | Command::Untag { .. } => unreachable!("bug: {command:?} changes the registry"),
+        })
+    }
+
+    fn find(&self, id: &str) -> Option<(Key, &Client<C>)> {
+        let index = *self.by_id.get(id)?;
+        let slot = &self.slots[index as usize];
+        Some((Key { index, generation: slot.generation }, slot.client.as_ref()?))
+    }
+
+    fn find_on(&self, id: &str, route: Option<&str>) -> Option<(Key, &Client<C>)> {
+        let (key, client) = self.find(id)?;
+        let on_route = route.is_none_or(|name| self.route_ids.get(name) == Some(&client.route));
+        (on_route && self.live.contains(key.index)).then_some((key, client))
+    }
+
+    /// Calls `each` with every live client of a target, on a route.
+    fn each(&self, of: Target<'_>, route: Option<&str>, mut each: impl FnMut(Key, &Client<C>)) -> Result<(), CommandError> {
+        let mut visit = |index: u32| {
+            let slot = &self.slots[index as usize];
+            if let Some(client) = &slot.client {
+                each(Key { index, generation: slot.generation }, client);
+            }
+        };
+        let on_route = match route {
+            None => None,
+            Some(name) => match self.route_ids.get(name) {
+                Some(id) => Some(&self.routes[id.0 as usize].live),
+                None => return Ok(()),
+            },
+        };
+        let of = match of {
+            Target::All => &self.live,
+            Target::Tag(tag) => {
+                check_tag(tag)?;
+                match self.tags.get(tag) {
+                    Some(tagged) => tagged,
+                    None => return Ok(()),
+                }
+            }
+            Target::Client(id) => {
+                if let Some((key, _)) = self.find_on(id, route) {
+                    visit(key.index);
+                }
+                return Ok(());
+            }
+        };
+        match on_route {
+            None => of.iter().for_each(visit),
+            Some(on_route) => (of & on_route).iter().for_each(visit),
+        }
+        Ok(())
+    }
+
+    fn tag(&mut self, id: &str, tag: &str) -> Result<Reply, CommandError> {
+        check_tag(tag)?;
+        let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
+        // A closed client gets no new tags: they would outlive it in the index.
+        if !self.live.contains(index) {
+            return Err(CommandError::UnknownClient);
+        }
+        let client = self.slots[index as usize].client.as_mut().ok_or(CommandError::UnknownClient)?;
+        if client.tags.iter().any(|has| &**has == tag) {
+            return Ok(Reply::Done);
+        }
+        if client.tags.len() >= MAX_TAGS {
+            return Err(CommandError::TooManyTags);
+        }
+        let name = self.tags.get_key_value(tag).map_or_else(|| tag.into(), |(name, _)| name.clone());
+        client.tags.push(name.clone());
+        self.tags.entry(name).or_default().insert(index);
+        Ok(Reply::Done)
+    }
+
+    fn untag(&mut self, id: &str, tag: &str) -> Result<Reply, CommandError> {
+        check_tag(tag)?;
+        let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
+        let client = self.slots[index as usize].client.as_mut().ok_or(CommandError::UnknownClient)?;
+        if let Some(at) = client.tags.iter().position(|has| &**has == tag) {
+            client.tags.swap_remove(at);
+            unindex(&mut self.tags, tag, index);
+        }
+        Ok(Reply::Done)
+    }
+}
+
+fn unindex(tags: &mut HashMap<Arc<str>, RoaringBitmap>, tag: &str, index: u32) {
+    if let Some(tagged) = tags.get_mut(tag) {
+        tagged.remove(index);
+        if tagged.is_empty() {
+            tags.remove(tag);
+        }
+    }
+}
+
+fn check_tag(tag: &str) -> Result<(), CommandError> {
+    if tag.is_empty() || tag.len() > MAX_NAME { Err(CommandError::InvalidTag) } else { Ok(()) }
+}
+
+fn sorted(mut names: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    names.sort_unstable();
+    names
+}
+
+#[cfg(test)]
+mod tests;

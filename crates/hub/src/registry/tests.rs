@@ -1,0 +1,180 @@
+use super::*;
+
+/// Records whom a command reached; clients in `full` drop.
+#[derive(Default)]
+struct Recorder {
+    sent: Vec<String>,
+    closed: Vec<String>,
+    full: Vec<String>,
+}
+
+impl Outlet<String> for Recorder {
+    fn send(&mut self, _: Key, to: &String) -> Outcome {
+        if self.full.contains(to) {
+            return Outcome::Dropped;
+        }
+        self.sent.push(to.clone());
+        Outcome::Queued
+    }
+    fn close(&mut self, _: Key, to: &String) {
+        self.closed.push(to.clone());
+    }
+}
+
+fn hub(ids: &[(&str, &str)]) -> (Hub<String>, Vec<Key>) {
+    let mut hub = Hub::default();
+    let keys = ids
+        .iter()
+        .map(|(id, route)| {
+            let route = hub.route(route);
+            hub.register((*id).into(), route, |_| id.to_string()).expect("the id is free")
+        })
+        .collect();
+    (hub, keys)
+}
+
+fn names(hub: &Hub<String>, command: Command<'_>) -> Vec<String> {
+    match hub.ask(&command, &mut Recorder::default()) {
+        Ok(Reply::Names(names)) => names.iter().map(|n| n.to_string()).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn tag(hub: &mut Hub<String>, id: &str, tag: &str) -> Result<Reply, CommandError> {
+    hub.change(&Command::Tag { id, tag })
+}
+
+fn send<'a>(to: Target<'a>, route: Option<&'a str>, except: Option<&'a str>) -> Command<'a> {
+    Command::Send { to, route, except, binary: false, data: b"x" }
+}
+
+#[test]
+fn a_send_reaches_the_client_the_tag_the_route_or_all_but_one() {
+    let (mut hub, _) = hub(&[("a", "r"), ("b", "r"), ("c", "s")]);
+    for id in ["a", "c"] {
+        tag(&mut hub, id, "t").expect("known");
+    }
+    let reached = |command| {
+        let mut recorder = Recorder::default();
+        let reply = hub.ask(&command, &mut recorder);
+        (recorder.sent.join(""), reply.expect("legal"))
+    };
+    assert_eq!(reached(send(Target::Client("b"), None, None)), ("b".into(), Reply::Sent(Outcome::Queued)));
+    assert_eq!(reached(send(Target::Client("b"), Some("s"), None)), ("".into(), Reply::Sent(Outcome::Gone)));
+    assert_eq!(reached(send(Target::Client("z"), None, None)), ("".into(), Reply::Sent(Outcome::Gone)));
+    assert_eq!(reached(send(Target::Tag("t"), None, None)), ("ac".into(), Reply::Queued(2)));
+    assert_eq!(reached(send(Target::Tag("t"), Some("s"), None)), ("c".into(), Reply::Queued(1)));
+    assert_eq!(reached(send(Target::Tag("nobody"), None, None)), ("".into(), Reply::Queued(0)));
+    assert_eq!(reached(send(Target::All, None, Some("a"))), ("bc".into(), Reply::Queued(2)));
+    assert_eq!(reached(send(Target::All, Some("nowhere"), None)), ("".into(), Reply::Queued(0)));
+}
+
+#[test]
+fn a_dropped_message_is_told_to_the_sender() {
+    let (hub, _) = hub(&[("a", "r"), ("b", "r")]);
+    let mut full = Recorder { full: vec!["a".into()], ..Recorder::default() };
+    assert_eq!(hub.ask(&send(Target::Client("a"), None, None), &mut full), Ok(Reply::Sent(Outcome::Dropped)));
+    assert_eq!(hub.ask(&send(Target::All, None, None), &mut full), Ok(Reply::Queued(1)));
+}
+
+#[test]
+fn a_closed_client_is_out_of_every_list_but_its_tags_can_be_read_until_it_is_forgotten() {
+    let (mut hub, keys) = hub(&[("a", "r"), ("b", "r")]);
+    tag(&mut hub, "a", "only-a").expect("known");
+    tag(&mut hub, "b", "both").expect("known");
+    tag(&mut hub, "a", "both").expect("known");
+    hub.close(keys[0]);
+    assert_eq!(names(&hub, Command::List { of: Target::All, route: None }), ["b"]);
+    assert_eq!(names(&hub, Command::List { of: Target::Tag("both"), route: None }), ["b"]);
+    assert_eq!(names(&hub, Command::Tags { id: None }), ["both"]);
+    assert_eq!(names(&hub, Command::Tags { id: Some("a") }), ["both", "only-a"]);
+    assert_eq!(tag(&mut hub, "a", "late"), Err(CommandError::UnknownClient));
+    assert_eq!(hub.ask(&send(Target::Client("a"), None, None), &mut Recorder::default()), Ok(Reply::Sent(Outcome::Gone)));
+    assert_eq!((hub.len(), hub.known()), (1, 2));
+    hub.forget(keys[0]);
+    assert_eq!(hub.ask(&Command::Tags { id: Some("a") }, &mut Recorder::default()), Err(CommandError::UnknownClient));
+    hub.forget(keys[1]);
+    assert!(hub.is_empty());
+    assert_eq!(hub.tag_count(), 0);
+}
+
+#[test]
+fn a_reused_slot_is_not_reached_by_an_old_key() {
+    let (mut hub, keys) = hub(&[("a", "r")]);
+    hub.forget(keys[0]);
+    let route = hub.route("r");
+    let key = hub.register("b".into(), route, |_| "b".into()).expect("free");
+    assert_eq!(key.index, keys[0].index);
+    hub.close(keys[0]);
+    hub.forget(keys[0]);
+    assert_eq!(hub.len(), 1);
+}
+
+#[test]
+fn an_id_is_taken_once_and_nothing_is_created_for_an_unknown_one() {
+    let (mut hub, _) = hub(&[("a", "r")]);
+    let route = hub.route("r");
+    assert_eq!(hub.register("a".into(), route, |_| "again".into()), None);
+    assert_eq!(tag(&mut hub, "ghost", "t"), Err(CommandError::UnknownClient));
+    assert_eq!(hub.change(&Command::Untag { id: "ghost", tag: "t" }), Err(CommandError::UnknownClient));
+    assert_eq!(hub.tag_count(), 0);
+}
+
+#[test]
+fn tags_are_bounded_in_length_and_number() {
+    let (mut hub, _) = hub(&[("a", "r")]);
+    assert_eq!(tag(&mut hub, "a", ""), Err(CommandError::InvalidTag));
+    assert_eq!(tag(&mut hub, "a", &"x".repeat(256)), Err(CommandError::InvalidTag));
+    for n in 0..MAX_TAGS {
+        tag(&mut hub, "a", &format!("t{n}")).expect("room");
+    }
+    assert_eq!(tag(&mut hub, "a", "t0"), Ok(Reply::Done), "a tag it has needs no room");
+    assert_eq!(tag(&mut hub, "a", "more"), Err(CommandError::TooManyTags));
+}
+
+/// Random operations against a plain model: the indexes never disagree with it, and nothing is left at the end.
+#[test]
+fn random_operations_keep_the_indexes_true() {
+    use std::collections::{BTreeMap, BTreeSet};
+    let mut hub: Hub<String> = Hub::default();
+    let mut model: BTreeMap<String, (Key, String, BTreeSet<String>)> = BTreeMap::new();
+    let mut random = 88172645463325252u64;
+    let mut next = |n: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % n
+    };
+    for _ in 0..20_000 {
+        let (id, name, route) = (format!("c{}", next(40)), format!("t{}", next(12)), format!("r{}", next(3)));
+        match next(5) {
+            0 => {
+                let number = hub.route(&route);
+                if let Some(key) = hub.register(id.as_str().into(), number, |_| id.clone()) {
+                    assert!(model.insert(id, (key, route.clone(), BTreeSet::new())).is_none());
+                }
+            }
+            1 => {
+                if let Some((key, ..)) = model.remove(&id) {
+                    hub.forget(key);
+                }
+            }
+            2 => {
+                let known = model.get_mut(&id).map(|(.., tags)| tags.remove(&name)).is_some();
+                assert_eq!(hub.change(&Command::Untag { id: &id, tag: &name }).is_ok(), known);
+            }
+            _ => {
+                let known = model.get_mut(&id).map(|(.., tags)| tags.insert(name.clone())).is_some();
+                assert_eq!(tag(&mut hub, &id, &name).is_ok(), known);
+            }
+        }
+        let expected: BTreeSet<&String> =
+            model.iter().filter(|(_, (_, r, tags))| *r == route && tags.contains(&name)).map(|(id, _)| id).collect();
+        let listed = names(&hub, Command::List { of: Target::Tag(&name), route: Some(&route) });
+        assert_eq!(listed.iter().collect::<BTreeSet<_>>(), expected);
+    }
+    for (key, ..) in model.values() {
+        hub.forget(*key);
+    }
+    assert!(hub.is_empty() && hub.tag_count() == 0 && hub.len() == 0);
+}

@@ -1,0 +1,174 @@
+//! What PHP is told of a connection, and the queue in which one connection's events wait.
+
+use std::collections::VecDeque;
+
+/// The facts of a new connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The path of the request, as sent.
+    pub path: String,
+    /// The query without `?`; empty where there was none.
+    pub query: String,
+    /// The client's address as the web server sees it.
+    pub ip: String,
+    /// The sub-protocol agreed on; empty where there is none.
+    pub subprotocol: String,
+    /// Header names in lower case, and values.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// The code of the first close frame that either side sent; 1005 if it had none, 1006 if there was no close frame.
+    pub code: u16,
+    /// That frame's reason, or what went wrong.
+    pub reason: String,
+    /// Whether both sides sent a close frame.
+    pub clean: bool,
+}
+
+/// One thing that happened on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It was opened; always the first.
+    Open(Box<Opened>),
+    /// A message came.
+    Message {
+        /// Binary rather than text.
+        binary: bool,
+        /// The payload.
+        data: Box<[u8]>,
+    },
+    /// It is closed; always the last.
+    Close(Box<Closed>),
+}
+
+impl Event {
+    /// What the event counts for in limits: its bytes, and what it costs to keep it.
+    pub fn weight(&self) -> usize {
+        64 + match self {
+            Event::Open(opened) => {
+                opened.path.len() + opened.query.len() + opened.headers.iter().map(|(n, v)| n.len() + v.len() + 48).sum::<usize>()
+            }
+            Event::Message { data, .. } => data.len(),
+            Event::Close(closed) => closed.reason.len(),
+        }
+    }
+}
+
+/// Events of one connection that wait for PHP, in order, counted together with those that are out on lease.
+///
+/// It never refuses an event: who pushes is told by [`Fifo::is_full`] to stop reading the socket, so it holds at most its limits
+/// and what one read brought.
+#[derive(Debug, Default)]
+pub struct Fifo {
+    waiting: VecDeque<Event>,
+    count: usize,
+    weight: usize,
+}
+
+impl Fifo {
+    /// Appends an event.
+    pub fn push(&mut self, event: Event) {
+        self.count += 1;
+        self.weight += event.weight();
+        self.waiting.push_back(event);
+    }
+
+    /// Takes out up to `most` waiting events into `lease` (which is empty); they stay counted until [`Fifo::settle`].
+    pub fn lease(&mut self, most: usize, lease: &mut VecDeque<Event>) {
+        if self.waiting.len() <= most {
+            std::mem::swap(&mut self.waiting, lease);
+        } else {
+            lease.extend(self.waiting.drain(..most));
+        }
+    }
+
+    /// Ends a lease: `count` events of this weight in all were handled; `unused` ones go back to the front.
+    pub fn settle(&mut self, count: usize, weight: usize, unused: &mut VecDeque<Event>) {
+        self.count -= count;
+        self.weight -= weight;
+        if self.waiting.is_empty() {
+            std::mem::swap(&mut self.waiting, unused);
+        } else {
+            while let Some(event) = unused.pop_back() {
+                self.waiting.push_front(event);
+            }
+        }
+    }
+
+    /// Whether an event waits (rather than being leased).
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Events waiting or leased.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether nothing waits and nothing is leased.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether the connection has reached a limit, so that no more should be read from it for now.
+    pub fn is_full(&self, max_events: usize, max_weight: usize) -> bool {
+        self.count >= max_events || self.weight >= max_weight
+    }
+
+    /// Whether it is down to half its limits, so that reading may go on.
+    pub fn is_half_empty(&self, max_events: usize, max_weight: usize) -> bool {
+        self.count <= max_events / 2 && self.weight <= max_weight / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(n: u8) -> Event {
+        Event::Message { binary: true, data: [n].into() }
+    }
+
+    fn numbers(events: &VecDeque<Event>) -> Vec<u8> {
+        events
+            .iter()
+            .map(|event| match event {
+                Event::Message { data, .. } => data[0],
+                _ => panic!("{event:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_a_lease_did_not_use_goes_back_to_the_front() {
+        let mut fifo = Fifo::default();
+        (0..5).for_each(|n| fifo.push(message(n)));
+        let mut lease = VecDeque::new();
+        fifo.lease(3, &mut lease);
+        assert_eq!(numbers(&lease), [0, 1, 2]);
+        fifo.push(message(5));
+        let used = lease.pop_front().map(|e| e.weight()).expect("leased");
+        assert_eq!(fifo.len(), 6, "leased ones are counted");
+        fifo.settle(1, used, &mut lease);
+        assert_eq!(fifo.len(), 5);
+        let mut all = VecDeque::new();
+        fifo.lease(99, &mut all);
+        assert_eq!(numbers(&all), [1, 2, 3, 4, 5]);
+        assert!(!fifo.has_waiting() && !fifo.is_empty());
+        let weight = all.drain(..).map(|e| e.weight()).sum();
+        fifo.settle(5, weight, &mut all);
+        assert!(fifo.is_empty() && fifo.weight == 0);
+    }
+
+    #[test]
+    fn it_is_full_by_number_or_by_bytes() {
+        let mut fifo = Fifo::default();
+        fifo.push(message(0));
+        fifo.push(message(1));
+        assert!(fifo.is_full(2, 1 << 20) && !fifo.is_full(3, 1 << 20) && fifo.is_full(99, 100));
+        assert!(fifo.is_half_empty(4, 1 << 20) && !fifo.is_half_empty(3, 1 << 20));
+    }
+}

@@ -1,0 +1,22 @@
+//! One WebSocket connection without I/O: bytes and the time go in, bytes and events come out.
+//!
+//! * [`Session`] is the connection: it decodes, answers pings and closes, keeps the timers, and says what it wants of its socket;
+//! * [`Outbox`] holds the bytes that wait for the socket;
+//! * [`Frame`] is a message encoded once, for one client or for many;
+//! * [`Event`] is what PHP is told, and [`Fifo`] the events of one connection that wait for it.
+//!
+//! Time is milliseconds since an arbitrary start, given by the caller.
+#![forbid(unsafe_code)]
+
+mod event;
+mod frame;
+mod outbox;
+mod session;
+
+pub use event::{Closed, Event, Fifo, Opened};
+pub use frame::Frame;
+pub use outbox::{Outbox, Spares};
+pub use session::{Message, Session, Settings};
+
+/// Milliseconds since the caller's start.
+pub type Millis = u64;

@@ -1,0 +1,300 @@
+//! The connection: what arrives, what is answered, how it ends.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use fws_wire::close::{self, CloseFrame};
+use fws_wire::frame::{Control, Data, OpCode};
+use fws_wire::message::{Decoder, Item, Limits, Payload};
+
+use crate::outbox::{Outbox, Spares};
+use crate::{Closed, Frame, Millis};
+
+/// What a route asks of its connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The longest message a client may send, bytes.
+    pub max_message_size: u64,
+    /// While more bytes than this wait in the outbox, nothing more is read.
+    pub max_outbox: usize,
+    /// A client silent for so long is pinged; 0: never.
+    pub ping_interval: Millis,
+    /// A client that is silent for so long after a ping is cut.
+    pub pong_timeout: Millis,
+    /// How long the client's close frame is waited for.
+    pub close_timeout: Millis,
+    /// How long the client's end of the TCP connection is waited for after the last byte was sent.
+    pub linger: Millis,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            max_message_size: 1 << 20,
+            max_outbox: 1 << 20,
+            ping_interval: 25_000,
+            pong_timeout: 20_000,
+            close_timeout: 5_000,
+            linger: 2_000,
+        }
+    }
+}
+
+/// A message that was received.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// Binary rather than text.
+    pub binary: bool,
+    /// The payload.
+    pub payload: Payload<'a>,
+}
+
+/// The phases in which a connection can be (RFC 6455, 7).
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Our close frame is on its way; the client's is waited for.
+    Closing { since: Millis },
+    /// No more frames either way: what waits is written, then our end is closed, then the client's is waited for.
+    Ending { since: Millis, half_closed: bool },
+    /// The socket can be closed.
+    Ended,
+}
+
+/// One connection. An idle one owns no buffer.
+#[derive(Debug)]
+pub struct Session {
+    settings: Arc<Settings>,
+    decoder: Decoder,
+    outbox: Option<Box<Outbox>>,
+    phase: Phase,
+    /// The end, until [`Session::take_closed`] tells it.
+    closed: Option<Box<Closed>>,
+    /// What the first close frame said, while the other is waited for.
+    sent_close: Option<Box<CloseFrame>>,
+    /// The last ping while the outbox is over its limit: of several, only the latest must be answered (RFC 6455, 5.5.3).
+    late_pong: Option<Box<[u8]>>,
+    last_heard: Millis,
+    pinged: bool,
+}
+
+impl Session {
+    /// A connection whose opening handshake is done.
+    pub fn new(settings: Arc<Settings>, now: Millis) -> Session {
+        Session {
+            settings,
+            decoder: Decoder::default(),
+            outbox: None,
+            phase: Phase::Open,
+            closed: None,
+            sent_close: None,
+            late_pong: None,
+            last_heard: now,
+            pinged: false,
+        }
+    }
+
+    /// Other settings hold from now on.
+    pub fn configure(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
+    /// Bytes arrived: takes the next message out of `input`, which is advanced. `None`: `input` is used up, or the connection ended.
+    ///
+    /// Pings and close frames are answered and violations failed with the right code on the way.
+    pub fn receive<'a>(&mut self, input: &mut &'a mut [u8], now: Millis, spares: &mut Spares) -> Option<Message<'a>> {
+        self.last_heard = now;
+        self.pinged = false;
+        let limits = Limits { max_message_size: self.settings.max_message_size };
+        while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
+            match self.decoder.next(input, &limits) {
+                Ok(None) => return None,
+                Ok(Some(Item::Message { binary, payload })) => return Some(Message { binary, payload }),
+                Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), spares),
+                Ok(Some(Item::Pong(_))) => {}
+                Ok(Some(Item::Close(frame))) => self.received_close(frame, now, spares),
+                Err(error) => self.fail(error.close_code(), &error.to_string(), now, spares),
+            }
+        }
+        None
+    }
+
+    /// The client closed its end, or the socket failed.
+    pub fn disconnected(&mut self) {
+        let reason = match self.phase {
+            Phase::Open => "the connection was cut without a close frame",
+            _ => "the connection was cut before the closing handshake was complete",
+        };
+        self.cut(reason);
+    }
+
+    /// Ends at once, without a handshake: `reason` is for the event.
+    pub fn cut(&mut self, reason: &str) {
+        if matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
+            let code = self.sent_close.as_deref().map_or(close::ABNORMAL, |frame| frame.code);
+            self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false }));
+        }
+        self.phase = Phase::Ended;
+        self.outbox = None;
+        self.late_pong = None;
+    }
+
+    /// Queues a message. `false`: the connection is closing and nothing more can be sent.
+    pub fn send(&mut self, frame: Frame, spares: &mut Spares) -> bool {
+        let open = self.phase == Phase::Open;
+        if open {
+            self.outbox(spares).push(frame.into_bytes());
+        }
+        open
+    }
+
+    /// Queues a message without an allocation of its own. `false`: the connection is closing.
+    pub fn send_message(&mut self, binary: bool, payload: &[u8], spares: &mut Spares) -> bool {
+        let open = self.phase == Phase::Open;
+        if open {
+            self.outbox(spares).encode(OpCode::Data(if binary { Data::Binary } else { Data::Text }), payload);
+        }
+        open
+    }
+
+    /// Starts the closing handshake; nothing happens if it has begun. Messages queued before are still written.
+    pub fn close(&mut self, code: u16, reason: &str, now: Millis, spares: &mut Spares) {
+        if self.phase == Phase::Open {
+            self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(code, reason));
+            self.sent_close = Some(Box::new(CloseFrame { code, reason: reason.to_owned() }));
+            self.phase = Phase::Closing { since: now };
+        }
+    }
+
+    /// Does what is due; [`Session::deadline`] says when to call again.
+    pub fn tick(&mut self, now: Millis, spares: &mut Spares) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match self.phase {
+            Phase::Open if self.pinged => {
+                self.cut("the client answered no ping");
+            }
+            Phase::Open => {
+                self.pinged = true;
+                self.outbox(spares).encode(OpCode::Control(Control::Ping), &[]);
+            }
+            Phase::Closing { .. } => self.cut("the client did not answer the close frame"),
+            Phase::Ending { .. } => self.phase = Phase::Ended,
+            Phase::Ended => {}
+        }
+    }
+
+    /// When [`Session::tick`] has something to do, if nothing happens until then.
+    pub fn deadline(&self) -> Option<Millis> {
+        let settings = &self.settings;
+        match self.phase {
+            Phase::Open if settings.ping_interval == 0 => None,
+            Phase::Open if self.pinged => Some(self.last_heard + settings.ping_interval + settings.pong_timeout),
+            Phase::Open => Some(self.last_heard + settings.ping_interval),
+            Phase::Closing { since } => Some(since + settings.close_timeout),
+            Phase::Ending { since, .. } => Some(since + settings.linger),
+            Phase::Ended => None,
+        }
+    }
+
+    /// Whether the socket should be read: not while too much waits to be written. In the last phase what comes is thrown away.
+    pub fn wants_read(&self) -> bool {
+        self.outbox_len() <= self.settings.max_outbox && self.phase != Phase::Ended
+    }
+
+    /// Whether what is read is of no interest any more, so that it can be dropped unseen.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending { .. } | Phase::Ended)
+    }
+
+    /// Whether our end of the TCP connection is to be closed now. True once.
+    pub fn take_half_close(&mut self) -> bool {
+        match &mut self.phase {
+            Phase::Ending { half_closed, .. } if !*half_closed && self.outbox.is_none() => {
+                *half_closed = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the socket can be closed.
+    pub fn is_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// How the connection ended, once, as soon as it is known.
+    pub fn take_closed(&mut self) -> Option<Box<Closed>> {
+        self.closed.take()
+    }
+
+    /// Bytes that wait for the socket.
+    pub fn outbox_len(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.len())
+    }
+
+    /// What is to be written next; returns how many slices were filled.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.slices(slices))
+    }
+
+    /// The socket took `count` bytes.
+    pub fn wrote(&mut self, count: usize, spares: &mut Spares) {
+        let Some(outbox) = self.outbox.as_mut() else { return };
+        outbox.consume(count);
+        if outbox.len() <= self.settings.max_outbox
+            && let Some(payload) = self.late_pong.take()
+        {
+            outbox.encode(OpCode::Control(Control::Pong), &payload);
+        }
+        if outbox.is_empty()
+            && let Some(outbox) = self.outbox.take()
+        {
+            spares.give(outbox);
+        }
+    }
+
+    fn outbox(&mut self, spares: &mut Spares) -> &mut Outbox {
+        self.outbox.get_or_insert_with(|| spares.take())
+    }
+
+    fn pong(&mut self, payload: &[u8], spares: &mut Spares) {
+        // RFC 6455, 5.5.2: a pong is due "unless it already received a Close frame" (then nothing is decoded any more) – and none
+        // may follow our own close frame (5.5.1).
+        if self.phase != Phase::Open {
+            return;
+        }
+        if self.outbox_len() > self.settings.max_outbox {
+            self.late_pong = Some(payload.into());
+        } else {
+            self.outbox(spares).encode(OpCode::Control(Control::Pong), payload);
+        }
+    }
+
+    fn received_close(&mut self, frame: CloseFrame, now: Millis, spares: &mut Spares) {
+        let first = match self.sent_close.take() {
+            Some(ours) => *ours,
+            None => {
+                // RFC 6455, 5.5.1: "When sending a Close frame in response, the endpoint typically echos the status code it received."
+                self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(frame.code, ""));
+                frame
+            }
+        };
+        self.closed = Some(Box::new(Closed { code: first.code, reason: first.reason, clean: true }));
+        self.phase = Phase::Ending { since: now, half_closed: false };
+    }
+
+    /// RFC 6455, 7.1.7: "Fail the WebSocket Connection": our close frame, then no more is looked at.
+    fn fail(&mut self, code: u16, reason: &str, now: Millis, spares: &mut Spares) {
+        if self.sent_close.is_none() {
+            self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(code, reason));
+        }
+        self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false }));
+        self.phase = Phase::Ending { since: now, half_closed: false };
+        self.decoder = Decoder::default();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! What a peer can do wrong on an open connection.
+
+/// A violation by the peer. The connection is to be failed (RFC 6455, 7.1.7) with [`Error::close_code`];
+/// nothing that arrives afterwards is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// RFC 6455, 5.1: "a client MUST mask all frames that it sends to the server".
+    #[error("a frame from the client is not masked")]
+    Unmasked,
+    /// RFC 6455, 5.2: a reserved bit "MUST be 0 unless an extension is negotiated".
+    #[error("a reserved bit is set without an extension that defines it")]
+    ReservedBit,
+    /// RFC 6455, 5.2: opcodes 3 to 7 and 11 to 15 are reserved.
+    #[error("opcode {0} is reserved")]
+    ReservedOpcode(u8),
+    /// RFC 6455, 5.5: control frames "MUST have a payload length of 125 bytes or less".
+    #[error("a control frame has more than 125 bytes")]
+    ControlTooLong,
+    /// RFC 6455, 5.5: control frames "MUST NOT be fragmented".
+    #[error("a control frame is fragmented")]
+    ControlFragmented,
+    /// RFC 6455, 5.2: "the minimal number of bytes MUST be used to encode the length".
+    #[error("a frame's length is not encoded in the fewest bytes")]
+    LengthNotMinimal,
+    /// RFC 6455, 5.2: of a 64-bit length "the most significant bit MUST be 0".
+    #[error("a frame's 64-bit length has its top bit set")]
+    LengthTopBit,
+    /// RFC 6455, 5.4: a continuation without a message to continue.
+    #[error("a continuation frame without a message to continue")]
+    ContinuationWithoutStart,
+    /// RFC 6455, 5.4: a new message before the last one was finished.
+    #[error("a new message begins before the last one is finished")]
+    MessageInterleaved,
+    /// RFC 6455, 8.1: text that is not UTF-8.
+    #[error("a text message is not UTF-8")]
+    InvalidUtf8,
+    /// The message is longer than this server accepts.
+    #[error("a message is longer than {limit} bytes")]
+    MessageTooLong {
+        /// The configured limit, bytes.
+        limit: u64,
+    },
+    /// RFC 6455, 5.5.1: a body has at least the two bytes of the code.
+    #[error("a close frame has a body of one byte")]
+    CloseBodyTooShort,
+    /// RFC 6455, 7.4: a code that must not be sent.
+    #[error("close code {0} must not be sent")]
+    InvalidCloseCode(u16),
+}
+
+impl Error {
+    /// The code for our close frame (RFC 6455, 7.4.1).
+    pub fn close_code(self) -> u16 {
+        match self {
+            Error::InvalidUtf8 => crate::close::INVALID_PAYLOAD,
+            Error::MessageTooLong { .. } => crate::close::TOO_BIG,
+            _ => crate::close::PROTOCOL_ERROR,
+        }
+    }
+}

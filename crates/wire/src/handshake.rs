@@ -1,0 +1,223 @@
+//! The opening handshake, server side (RFC 6455, 4.2).
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use sha1::{Digest, Sha1};
+
+/// The most header lines an upgrade request may have.
+pub const MAX_HEADERS: usize = 128;
+/// The longest request head, bytes.
+pub const MAX_HEAD: usize = 64 * 1024;
+
+/// What a route accepts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Origins a browser's page may have; empty: the same host as the request's. See [`origin_allowed`].
+    pub origins: Vec<String>,
+    /// The sub-protocols spoken, any order.
+    pub subprotocols: Vec<String>,
+}
+
+/// An upgrade request as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method, such as `GET`.
+    pub method: String,
+    /// The path of the request target, as sent (still percent-encoded).
+    pub path: String,
+    /// The query of the request target without its `?`; empty where there is none.
+    pub query: String,
+    /// Header names in lower case with their values (not always UTF-8), in their order.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// A request that may be upgraded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The value of `Sec-WebSocket-Accept`.
+    pub accept: String,
+    /// The sub-protocol agreed on.
+    pub subprotocol: Option<String>,
+}
+
+/// A request that may not, with the HTTP response it gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The status: 400, 403, 405 or 426.
+    pub status: u16,
+    /// Headers the response needs.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// What was wrong and what would be right.
+    pub text: String,
+}
+
+impl Refused {
+    fn new(status: u16, text: impl Into<String>) -> Self {
+        Refused { status, headers: Vec::new(), text: text.into() }
+    }
+
+    fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl Request {
+    /// Reads a request head, `GET /path?query HTTP/1.1` and header lines up to the empty one.
+    pub fn parse(head: &[u8]) -> Result<Request, Refused> {
+        if head.len() > MAX_HEAD {
+            return Err(Refused::new(431, format!("the request head has more than {MAX_HEAD} bytes")));
+        }
+        let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut parsed = httparse::Request::new(&mut lines);
+        match parsed.parse(head) {
+            Ok(httparse::Status::Complete(_)) => {}
+            Ok(httparse::Status::Partial) => return Err(Refused::new(400, "the request head ends before its empty line")),
+            Err(httparse::Error::TooManyHeaders) => {
+                return Err(Refused::new(431, format!("the request has more than {MAX_HEADERS} header lines")));
+            }
+            Err(error) => return Err(Refused::new(400, format!("the request head is malformed: {error}"))),
+        }
+        let target = parsed.path.unwrap_or("/");
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Ok(Request {
+            method: parsed.method.unwrap_or_default().to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: parsed.headers.iter().map(|line| (line.name.to_ascii_lowercase(), line.value.to_vec())).collect(),
+        })
+    }
+
+    /// The first value of a header, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).and_then(|(_, v)| std::str::from_utf8(v).ok())
+    }
+
+    /// The members of a header that is a comma-separated list, over all its lines.
+    fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers
+            .iter()
+            .filter(move |(n, _)| n == name)
+            .filter_map(|(_, v)| std::str::from_utf8(v).ok())
+            .flat_map(|v| v.split(','))
+            .map(str::trim)
+            .filter(|member| !member.is_empty())
+    }
+}
+
+/// Checks a request against RFC 6455, 4.2.1 and the route's policy. `secure`: it came over TLS.
+pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accepted, Refused> {
+    if request.method != "GET" {
+        return Err(Refused::new(405, format!("the method of a WebSocket handshake is GET, not {}", request.method)).with("Allow", "GET"));
+    }
+    let Some(host) = request.header("host").filter(|host| !host.is_empty()) else {
+        return Err(Refused::new(400, "the request has no Host header"));
+    };
+    if !request.list("upgrade").any(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        return Err(Refused::new(426, "this resource speaks WebSocket: the Upgrade header must contain websocket")
+            .with("Upgrade", "websocket")
+            .with("Connection", "Upgrade"));
+    }
+    if !request.list("connection").any(|option| option.eq_ignore_ascii_case("upgrade")) {
+        return Err(Refused::new(400, "the Connection header does not contain Upgrade"));
+    }
+    // RFC 6455, 4.2.2: with another version, "abort … and send an appropriate HTTP error code (such as 426 Upgrade Required) and a
+    // |Sec-WebSocket-Version| header field indicating the version(s) the server is capable of understanding".
+    match request.header("sec-websocket-version") {
+        Some("13") => {}
+        other => {
+            let sent = other.unwrap_or("none");
+            return Err(Refused::new(426, format!("this server speaks WebSocket version 13; the request's version is {sent:?}"))
+                .with("Sec-WebSocket-Version", "13")
+                .with("Upgrade", "websocket")
+                .with("Connection", "Upgrade"));
+        }
+    }
+    // RFC 6455, 4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length".
+    let key = request.header("sec-websocket-key").map(str::trim).unwrap_or_default();
+    let keys = request.headers.iter().filter(|(name, _)| name == "sec-websocket-key").count();
+    if keys != 1 || !BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16) {
+        return Err(Refused::new(400, "Sec-WebSocket-Key must be given once, 16 bytes in base64"));
+    }
+    if let Some((_, origin)) = request.headers.iter().find(|(name, _)| name == "origin") {
+        let origin = std::str::from_utf8(origin).unwrap_or("not text");
+        if !origin_allowed(origin, host, secure, &policy.origins) {
+            return Err(Refused::new(403, format!("origin {origin:?} is not allowed on this route")));
+        }
+    }
+    // The client lists its preference first (RFC 6455, 4.1); the first that is spoken here is taken.
+    let subprotocol = request
+        .list("sec-websocket-protocol")
+        .find(|offered| policy.subprotocols.iter().any(|spoken| spoken == offered))
+        .map(str::to_owned);
+    Ok(Accepted { accept: accept_key(key), subprotocol })
+}
+
+/// `Sec-WebSocket-Accept` for a key (RFC 6455, 4.2.2).
+pub fn accept_key(key: &str) -> String {
+    let mut sha1 = Sha1::new();
+    sha1.update(key.as_bytes());
+    sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    BASE64_STANDARD.encode(sha1.finalize())
+}
+
+/// Whether a page of this origin (RFC 6454) may connect.
+///
+/// Without patterns the origin's host and port must be those of the request. A pattern is `*` (any origin, `null` included), a whole
+/// origin (`https://example.com:8443`), or a host with or without port, either with a leading `*.` for all its sub-domains.
+pub fn origin_allowed(origin: &str, host: &str, secure: bool, patterns: &[String]) -> bool {
+    let origin = origin.to_ascii_lowercase();
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return patterns.iter().any(|pattern| pattern == "*");
+    };
+    let default_port = |scheme: &str| match scheme {
+        "https" | "wss" => Some("443"),
+        "http" | "ws" => Some("80"),
+        _ => None,
+    };
+    let (name, port) = split_port(authority);
+    let port = port.or(default_port(scheme));
+    if patterns.is_empty() {
+        let host = host.to_ascii_lowercase();
+        let (own_name, own_port) = split_port(&host);
+        // Behind a proxy that ends TLS the request is plain while the page is not: then Host without a port says nothing of it.
+        let own_port = own_port.or(if secure { Some("443") } else { None });
+        return name == own_name && (own_port == port || (own_port.is_none() && matches!(port, Some("80" | "443"))));
+    }
+    patterns.iter().any(|pattern| {
+        let pattern = pattern.to_ascii_lowercase();
+        if pattern == "*" {
+            return true;
+        }
+        let (wanted_scheme, rest) = match pattern.split_once("://") {
+            Some((scheme, rest)) => (Some(scheme), rest),
+            None => (None, pattern.as_str()),
+        };
+        if wanted_scheme.is_some_and(|wanted| wanted != scheme) {
+            return false;
+        }
+        let (wanted_name, wanted_port) = split_port(rest);
+        let port_fits = match (wanted_port, wanted_scheme) {
+            (Some(wanted), _) => Some(wanted) == port,
+            (None, Some(_)) => port == default_port(scheme),
+            (None, None) => true,
+        };
+        let name_fits = match wanted_name.strip_prefix("*.") {
+            Some(domain) => name.strip_suffix(domain).is_some_and(|sub| sub.len() > 1 && sub.ends_with('.')),
+            None => name == wanted_name,
+        };
+        port_fits && name_fits
+    })
+}
+
+/// `host:port` or `[v6]:port` in its two parts.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) => {
+            (host, Some(port).filter(|port| !port.is_empty()))
+        }
+        _ => (authority, None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

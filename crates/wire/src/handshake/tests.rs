@@ -1,0 +1,114 @@
+use super::*;
+
+fn head(edit: impl Fn(&mut Vec<String>)) -> Vec<u8> {
+    let mut lines: Vec<String> = [
+        "GET /chat?room=1 HTTP/1.1",
+        "Host: server.example.com",
+        "Upgrade: websocket",
+        "Connection: keep-alive, Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+    ]
+    .map(String::from)
+    .to_vec();
+    edit(&mut lines);
+    (lines.join("\r\n") + "\r\n\r\n").into_bytes()
+}
+
+fn try_with(policy: &Policy, edit: impl Fn(&mut Vec<String>)) -> Result<Accepted, Refused> {
+    examine(&Request::parse(&head(edit))?, false, policy)
+}
+
+fn replaced(from: &'static str, to: &'static str) -> impl Fn(&mut Vec<String>) {
+    move |lines| {
+        for line in lines {
+            *line = line.replace(from, to);
+        }
+    }
+}
+
+#[test]
+fn the_example_of_rfc_6455_1_3_gets_its_accept_key() {
+    let accepted = try_with(&Policy::default(), |_| {}).expect("a right request");
+    assert_eq!(accepted, Accepted { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(), subprotocol: None });
+}
+
+#[test]
+fn path_query_and_headers_are_as_sent() {
+    let request = Request::parse(&head(|lines| lines.push("X-Odd: caf\u{e9}".into()))).expect("whole");
+    assert_eq!((request.path.as_str(), request.query.as_str()), ("/chat", "room=1"));
+    assert_eq!(request.header("x-odd"), Some("café"));
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_refused_with_the_right_status() {
+    let cases: &[(&str, &str, u16)] = &[
+        ("GET ", "POST ", 405),
+        ("Host: server.example.com", "X: y", 400),
+        ("Upgrade: websocket", "Upgrade: h2c", 426),
+        ("keep-alive, Upgrade", "keep-alive", 400),
+        ("Version: 13", "Version: 8", 426),
+        ("Version: 13", "Version: 14", 426),
+        ("Sec-WebSocket-Version: 13", "X: y", 426),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZQ==", 400),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "not base64 at all!!", 400),
+        ("Sec-WebSocket-Key", "X-Key", 400),
+    ];
+    for (from, to, status) in cases {
+        let refused = try_with(&Policy::default(), replaced(from, to)).expect_err(to);
+        assert_eq!(refused.status, *status, "{from} → {to}: {}", refused.text);
+        if refused.text.contains("version 13") {
+            assert!(refused.headers.contains(&("Sec-WebSocket-Version", "13")));
+        }
+    }
+    let refused = try_with(&Policy::default(), |lines| lines.push(lines[4].clone())).expect_err("two keys");
+    assert_eq!(refused.status, 400);
+}
+
+#[test]
+fn the_first_subprotocol_the_client_prefers_and_the_route_speaks_is_taken() {
+    let policy = Policy { subprotocols: vec!["chat.v1".into(), "chat.v2".into()], ..Policy::default() };
+    let offer = |line: &'static str| try_with(&policy, move |lines| lines.push(line.into())).map(|a| a.subprotocol);
+    assert_eq!(offer("Sec-WebSocket-Protocol: x, chat.v2, chat.v1"), Ok(Some("chat.v2".into())));
+    assert_eq!(offer("Sec-WebSocket-Protocol: x"), Ok(None));
+    assert_eq!(offer("X-Nothing: x"), Ok(None));
+}
+
+#[test]
+fn origins_are_the_same_host_by_default() {
+    let same = |origin, host, secure| origin_allowed(origin, host, secure, &[]);
+    assert!(same("http://a.example", "a.example", false));
+    assert!(same("https://A.example", "a.example", true));
+    assert!(same("https://a.example", "a.example", false), "TLS ended by a proxy in front");
+    assert!(same("http://a.example:8080", "a.example:8080", false));
+    assert!(same("http://[::1]:8080", "[::1]:8080", false));
+    assert!(!same("http://a.example:8081", "a.example:8080", false));
+    assert!(!same("http://evil.example", "a.example", false));
+    assert!(!same("http://a.example.evil.example", "a.example", false));
+    assert!(!same("http://a.example", "a.example", true), "a page without TLS on a route with it");
+    assert!(!same("null", "a.example", false));
+}
+
+#[test]
+fn origin_patterns_name_hosts_origins_and_subdomains() {
+    let allowed = |origin, pattern: &str| origin_allowed(origin, "ignored", false, &[pattern.to_owned()]);
+    assert!(allowed("null", "*"));
+    assert!(allowed("https://a.example", "a.example"));
+    assert!(allowed("https://a.example:444", "a.example"));
+    assert!(!allowed("https://a.example:444", "a.example:443"));
+    assert!(allowed("https://a.example", "https://a.example"));
+    assert!(!allowed("http://a.example", "https://a.example"));
+    assert!(!allowed("https://a.example:444", "https://a.example"));
+    assert!(allowed("https://x.y.a.example", "*.a.example"));
+    assert!(!allowed("https://a.example", "*.a.example"));
+    assert!(!allowed("https://eva.example", "*.a.example"));
+    assert!(!allowed("null", "a.example"));
+}
+
+#[test]
+fn a_head_that_is_cut_malformed_or_too_big_is_refused() {
+    assert_eq!(Request::parse(b"GET / HTTP/1.1\r\nHost: a").expect_err("cut").status, 400);
+    assert_eq!(Request::parse(b"GET / HTTP/1.1\r\nHo st: a\r\n\r\n").expect_err("malformed").status, 400);
+    assert_eq!(Request::parse(&head(|l| l.extend((0..200).map(|n| format!("X-{n}: y"))))).expect_err("many").status, 431);
+    assert_eq!(Request::parse(&vec![b'a'; MAX_HEAD + 1]).expect_err("long").status, 431);
+}

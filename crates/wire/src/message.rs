@@ -1,0 +1,280 @@
+//! Frames put together to messages (RFC 6455, 5.4), with every check and limit of what a client may send.
+//!
+//! The decoder owns nothing while no frame is half-received, and grows only by bytes that have arrived: what a header declares is
+//! compared with the limit and never reserved.
+
+use crate::close::{self, CloseFrame};
+use crate::frame::{self, Control, Data, Header, OpCode};
+use crate::Error;
+
+/// What a client may send. Copied into each call rather than kept, so that a changed limit holds at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest message, bytes of payload over all its fragments.
+    pub max_message_size: u64,
+}
+
+/// One thing that was received whole.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// A text (valid UTF-8) or binary message.
+    Message {
+        /// Binary rather than text.
+        binary: bool,
+        /// Its payload.
+        payload: Payload<'a>,
+    },
+    /// A ping, to be answered with a pong of the same payload (5.5.2).
+    Ping(Payload<'a>),
+    /// A pong (5.5.3).
+    Pong(Payload<'a>),
+    /// A close frame: nothing after it is to be looked at (5.5.1).
+    Close(CloseFrame),
+}
+
+/// A message's bytes: in the receive buffer where it came in one piece, else put together.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// Lies unmasked in the buffer given to [`Decoder::next`].
+    Received(&'a [u8]),
+    /// Assembled from several reads or fragments.
+    Assembled(Vec<u8>),
+}
+
+impl Payload<'_> {
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Payload::Received(bytes) => bytes,
+            Payload::Assembled(bytes) => bytes,
+        }
+    }
+
+    /// The bytes as their own allocation, of exactly their length.
+    pub fn into_boxed(self) -> Box<[u8]> {
+        match self {
+            Payload::Received(bytes) => bytes.into(),
+            Payload::Assembled(bytes) => bytes.into_boxed_slice(),
+        }
+    }
+}
+
+/// The state of what is half-received; empty between messages.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    partial: Option<Box<Partial>>,
+}
+
+/// A half-received header, frame or message.
+#[derive(Debug, Default)]
+struct Partial {
+    header: [u8; frame::MAX_HEADER],
+    header_len: usize,
+    /// The frame whose payload is being received, and how much of it came.
+    frame: Option<(Header, u64)>,
+    control: Vec<u8>,
+    /// The fragmented or half-received message: its kind, its bytes so far, and how many of them are known to be UTF-8.
+    message: Option<bool>,
+    data: Vec<u8>,
+    valid: usize,
+}
+
+impl Partial {
+    fn is_empty(&self) -> bool {
+        self.header_len == 0 && self.frame.is_none() && self.message.is_none()
+    }
+}
+
+impl Decoder {
+    /// Takes the next whole item out of `input`, advancing it; `None` when all of `input` is used up.
+    ///
+    /// After an error the connection is to be failed; the decoder must not be used again.
+    pub fn next<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits) -> Result<Option<Item<'a>>, Error>
+    where
+        Self: 'a,
+    {
+        loop {
+            if input.is_empty() {
+                if self.partial.as_ref().is_some_and(|p| p.is_empty()) {
+                    self.partial = None;
+                }
+                return Ok(None);
+            }
+            if let Some(item) = match self.partial.as_deref().map(|p| p.frame.is_some()) {
+                Some(true) => self.receive_payload(input, limits)?,
+                _ => self.receive_header(input, limits)?,
+            } {
+                return Ok(Some(item));
+            }
+        }
+    }
+
+    /// Bytes held for a message that is not whole yet.
+    pub fn buffered(&self) -> usize {
+        self.partial.as_ref().map_or(0, |p| p.data.capacity() + p.control.capacity())
+    }
+
+    fn receive_header<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits) -> Result<Option<Item<'a>>, Error> {
+        let held = self.partial.as_ref().map_or(0, |p| p.header_len);
+        let header = if held == 0 {
+            match frame::decode(input)? {
+                Some((header, used)) => {
+                    advance(input, used);
+                    header
+                }
+                None => {
+                    let partial = self.partial.get_or_insert_default();
+                    partial.header[..input.len()].copy_from_slice(input);
+                    partial.header_len = input.len();
+                    advance(input, input.len());
+                    return Ok(None);
+                }
+            }
+        } else {
+            let partial = self.partial.get_or_insert_default();
+            let more = input.len().min(frame::MAX_HEADER - held);
+            partial.header[held..held + more].copy_from_slice(&input[..more]);
+            match frame::decode(&partial.header[..held + more])? {
+                Some((header, used)) => {
+                    advance(input, used - held);
+                    partial.header_len = 0;
+                    header
+                }
+                None => {
+                    partial.header_len = held + more;
+                    advance(input, more);
+                    return Ok(None);
+                }
+            }
+        };
+        self.check(&header, limits)?;
+
+        // The common case: the whole frame is in the buffer and needs nothing of what came before.
+        let whole = usize::try_from(header.length).ok().filter(|&length| length <= input.len());
+        if let Some(length) = whole {
+            match header.opcode {
+                OpCode::Data(kind) if header.fin && kind != Data::Continue => {
+                    let payload = split(input, length);
+                    frame::unmask(payload, header.mask, 0);
+                    let binary = kind == Data::Binary;
+                    if !binary && simdutf8::basic::from_utf8(payload).is_err() {
+                        return Err(Error::InvalidUtf8);
+                    }
+                    return Ok(Some(Item::Message { binary, payload: Payload::Received(payload) }));
+                }
+                OpCode::Control(kind) => {
+                    let payload = split(input, length);
+                    frame::unmask(payload, header.mask, 0);
+                    return control(kind, Payload::Received(payload)).map(Some);
+                }
+                OpCode::Data(_) => {}
+            }
+        }
+        let partial = self.partial.get_or_insert_default();
+        if let OpCode::Data(kind) = header.opcode
+            && kind != Data::Continue
+        {
+            partial.message = Some(kind == Data::Binary);
+        }
+        partial.frame = Some((header, 0));
+        // A frame without payload is finished by its header alone.
+        if header.length == 0 { self.finish_frame(header) } else { Ok(None) }
+    }
+
+    /// What of a header only the message before it can tell.
+    fn check(&self, header: &Header, limits: &Limits) -> Result<(), Error> {
+        let OpCode::Data(kind) = header.opcode else { return Ok(()) };
+        let partial = self.partial.as_deref();
+        let started = partial.is_some_and(|p| p.message.is_some());
+        // RFC 6455, 5.4: fragments of one message "MUST NOT be interleaved between the fragments of another message".
+        match (kind, started) {
+            (Data::Continue, false) => return Err(Error::ContinuationWithoutStart),
+            (Data::Text | Data::Binary, true) => return Err(Error::MessageInterleaved),
+            _ => {}
+        }
+        let so_far = partial.map_or(0, |p| p.data.len()) as u64;
+        if so_far.saturating_add(header.length) > limits.max_message_size {
+            return Err(Error::MessageTooLong { limit: limits.max_message_size });
+        }
+        Ok(())
+    }
+
+    fn receive_payload<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits) -> Result<Option<Item<'a>>, Error> {
+        let partial = self.partial.as_deref_mut().expect("bug: a payload without a frame");
+        let (header, received) = partial.frame.expect("bug: a payload without a frame");
+        let left = header.length - received;
+        let here = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
+        let bytes = split(input, here);
+        frame::unmask(bytes, header.mask, received);
+        match header.opcode {
+            OpCode::Control(_) => partial.control.extend_from_slice(bytes),
+            OpCode::Data(_) => {
+                // Doubling, but never beyond what this message may still become.
+                let room = partial.data.capacity() - partial.data.len();
+                if room < here {
+                    let most = usize::try_from(limits.max_message_size).unwrap_or(usize::MAX) - partial.data.len();
+                    partial.data.reserve_exact(here.max(partial.data.len()).min(most).max(here));
+                }
+                partial.data.extend_from_slice(bytes);
+                if partial.message == Some(false) {
+                    partial.valid = valid_utf8(&partial.data, partial.valid)?;
+                }
+            }
+        }
+        partial.frame = Some((header, received + here as u64));
+        if here as u64 == left { self.finish_frame(header) } else { Ok(None) }
+    }
+
+    fn finish_frame<'a>(&mut self, header: Header) -> Result<Option<Item<'a>>, Error> {
+        let partial = self.partial.as_deref_mut().expect("bug: a frame's end without a frame");
+        partial.frame = None;
+        match header.opcode {
+            OpCode::Control(kind) => {
+                let payload = std::mem::take(&mut partial.control);
+                control(kind, Payload::Assembled(payload)).map(Some)
+            }
+            OpCode::Data(_) if header.fin => {
+                let binary = partial.message.take().expect("bug: a message's end without its start");
+                let data = std::mem::take(&mut partial.data);
+                if !binary && partial.valid != data.len() {
+                    return Err(Error::InvalidUtf8);
+                }
+                partial.valid = 0;
+                Ok(Some(Item::Message { binary, payload: Payload::Assembled(data) }))
+            }
+            OpCode::Data(_) => Ok(None),
+        }
+    }
+}
+
+fn control(kind: Control, payload: Payload<'_>) -> Result<Item<'_>, Error> {
+    Ok(match kind {
+        Control::Close => Item::Close(close::parse(payload.as_slice())?),
+        Control::Ping => Item::Ping(payload),
+        Control::Pong | Control::Reserved(_) => Item::Pong(payload),
+    })
+}
+
+/// How much of `data` is UTF-8, given that `valid` bytes are known to be: all of it or all but a cut-off last character.
+///
+/// RFC 6455, 8.1 lets an endpoint fail as soon as a byte cannot belong to valid text, so the rest need not be waited for.
+fn valid_utf8(data: &[u8], valid: usize) -> Result<usize, Error> {
+    match simdutf8::compat::from_utf8(&data[valid..]) {
+        Ok(_) => Ok(data.len()),
+        Err(e) if e.error_len().is_none() => Ok(valid + e.valid_up_to()),
+        Err(_) => Err(Error::InvalidUtf8),
+    }
+}
+
+fn advance(input: &mut &mut [u8], by: usize) {
+    split(input, by);
+}
+
+fn split<'a>(input: &mut &'a mut [u8], at: usize) -> &'a mut [u8] {
+    let (head, tail) = std::mem::take(input).split_at_mut(at);
+    *input = tail;
+    head
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+use super::*;
+
+const LIMITS: Limits = Limits { max_message_size: 1 << 20 };
+
+/// A masked frame as a client sends it.
+fn client(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = [0x37, 0xfa, 0x21, 0x3d];
+    let mut bytes = vec![first];
+    match payload.len() {
+        n @ 0..=125 => bytes.push(0x80 | n as u8),
+        n @ 126..=65535 => {
+            bytes.push(0xfe);
+            bytes.extend_from_slice(&(n as u16).to_be_bytes());
+        }
+        n => {
+            bytes.push(0xff);
+            bytes.extend_from_slice(&(n as u64).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&mask);
+    let start = bytes.len();
+    bytes.extend_from_slice(payload);
+    frame::unmask(&mut bytes[start..], mask, 0);
+    bytes
+}
+
+#[derive(Debug, PartialEq, Eq, Clone)]
+enum Got {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(u16, String),
+}
+
+/// All that comes of `bytes` when they arrive in pieces of `size`, and the decoder afterwards.
+fn receive(bytes: &[u8], size: usize, limits: &Limits) -> (Vec<Got>, Result<(), Error>, Decoder) {
+    let mut decoder = Decoder::default();
+    let mut got = Vec::new();
+    for piece in bytes.chunks(size) {
+        let mut piece = piece.to_vec();
+        let mut input = piece.as_mut_slice();
+        loop {
+            match decoder.next(&mut input, limits) {
+                Ok(None) => break,
+                Err(error) => return (got, Err(error), decoder),
+                Ok(Some(item)) => got.push(match item {
+                    Item::Message { binary: true, payload } => Got::Binary(payload.as_slice().to_vec()),
+                    Item::Message { binary: false, payload } => {
+                        Got::Text(String::from_utf8(payload.as_slice().to_vec()).expect("text is UTF-8"))
+                    }
+                    Item::Ping(payload) => Got::Ping(payload.as_slice().to_vec()),
+                    Item::Pong(payload) => Got::Pong(payload.as_slice().to_vec()),
+                    Item::Close(frame) => Got::Close(frame.code, frame.reason),
+                }),
+            }
+        }
+    }
+    (got, Ok(()), decoder)
+}
+
+#[test]
+fn the_examples_of_rfc_6455_5_7_are_understood() {
+    let hello = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+    assert_eq!(receive(&hello, 99, &LIMITS).0, [Got::Text("Hello".into())]);
+}
+
+#[test]
+fn the_outcome_is_the_same_however_the_bytes_are_cut() {
+    let big: Vec<u8> = (0..70_000u32).map(|n| n as u8).collect();
+    let mut bytes = Vec::new();
+    for frame in [
+        client(0x81, "héllo €".as_bytes()),
+        client(0x82, &[]),
+        client(0x01, "sp".as_bytes()),
+        client(0x89, b"in between"),
+        client(0x00, &[]),
+        client(0x00, &"€".as_bytes()[..1]),
+        client(0x80, &"€".as_bytes()[1..]),
+        client(0x02, &big[..300]),
+        client(0x80, &big[300..]),
+        client(0x8a, b"p"),
+        client(0x81, &[]),
+        client(0x88, &close::body(1000, "bye")),
+    ] {
+        bytes.extend_from_slice(&frame);
+    }
+    let expected = [
+        Got::Text("héllo €".into()),
+        Got::Binary(vec![]),
+        Got::Ping(b"in between".to_vec()),
+        Got::Text("sp€".into()),
+        Got::Binary(big),
+        Got::Pong(b"p".to_vec()),
+        Got::Text(String::new()),
+        Got::Close(1000, "bye".into()),
+    ];
+    for size in [1, 2, 3, 5, 7, 13, 14, 15, 64, 1000, 65_537, usize::MAX] {
+        let (got, end, decoder) = receive(&bytes, size, &LIMITS);
+        assert_eq!(end, Ok(()));
+        assert_eq!(got, expected, "pieces of {size}");
+        assert_eq!(decoder.buffered(), 0, "nothing is kept between messages");
+    }
+}
+
+#[test]
+fn fragments_out_of_place_are_refused() {
+    let alone = client(0x80, b"x");
+    assert_eq!(receive(&alone, 99, &LIMITS).1, Err(Error::ContinuationWithoutStart));
+    let mut twice = client(0x01, b"x");
+    twice.extend(client(0x81, b"y"));
+    assert_eq!(receive(&twice, 99, &LIMITS).1, Err(Error::MessageInterleaved));
+    let mut twice_empty = client(0x01, b"");
+    twice_empty.extend(client(0x81, b"y"));
+    assert_eq!(receive(&twice_empty, 99, &LIMITS).1, Err(Error::MessageInterleaved));
+}
+
+#[test]
+fn text_fails_at_its_first_impossible_byte_and_at_a_cut_off_character() {
+    let start = client(0x01, b"ok \xff");
+    for size in [1, 99] {
+        assert_eq!(receive(&start, size, &LIMITS).1, Err(Error::InvalidUtf8), "before the message is finished");
+    }
+    let cut = client(0x81, &"€".as_bytes()[..2]);
+    for size in [1, 99] {
+        assert_eq!(receive(&cut, size, &LIMITS).1, Err(Error::InvalidUtf8));
+    }
+    // A surrogate, an overlong form and a code point beyond the last one.
+    for bad in [&b"\xed\xa0\x80"[..], b"\xc0\xaf", b"\xf4\x90\x80\x80"] {
+        assert_eq!(receive(&client(0x81, bad), 1, &LIMITS).1, Err(Error::InvalidUtf8), "{bad:x?}");
+    }
+}
+
+#[test]
+fn the_size_limit_holds_for_a_frame_and_for_a_message_of_fragments() {
+    let limits = Limits { max_message_size: 10 };
+    assert_eq!(receive(&client(0x82, &[0; 10]), 3, &limits).1, Ok(()));
+    assert_eq!(receive(&client(0x82, &[0; 11]), 99, &limits).1, Err(Error::MessageTooLong { limit: 10 }));
+    let mut parts = client(0x02, &[0; 6]);
+    parts.extend(client(0x80, &[0; 5]));
+    assert_eq!(receive(&parts, 1, &limits).1, Err(Error::MessageTooLong { limit: 10 }));
+    // Declared, never sent: refused by the header alone, without a reservation.
+    let (_, end, decoder) = receive(&[0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4], 99, &LIMITS);
+    assert_eq!(end, Err(Error::MessageTooLong { limit: LIMITS.max_message_size }));
+    assert_eq!(decoder.buffered(), 0);
+}
+
+#[test]
+fn memory_grows_with_bytes_received_not_with_bytes_declared() {
+    let frame = client(0x82, &[0; 1_000_000]);
+    let (_, end, decoder) = receive(&frame[..1000], 100, &LIMITS);
+    assert_eq!(end, Ok(()));
+    assert!(decoder.buffered() < 4000, "{}", decoder.buffered());
+}

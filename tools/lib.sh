@@ -1,0 +1,58 @@
+# Shared by the setup scripts: messages, the cache folder, long steps with a log.
+# Sourced, never run. Every script that sources it runs with `set -eu`.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${FWS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/frankenphp-ws}
+mkdir -p "$cache"
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+die() { printf '\033[1;31merror:\033[0m %s\n' "$*" >&2; exit 1; }
+
+# step LOG "what it does" command…: runs the command with its output in LOG, says every 15 s how long it
+# has been going, and shows the end of LOG when it fails.
+step() {
+  local log=$1 what=$2; shift 2
+  local start=$SECONDS pid
+  say "$what (log: $log)"
+  "$@" >>"$log" 2>&1 &
+  pid=$!
+  trap 'kill "$pid" 2>/dev/null || true' INT TERM
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 1
+    if (( (SECONDS - start) % 15 == 0 && SECONDS > start )); then
+      printf '    … %ds, %s\n' "$((SECONDS - start))" "$(tail -n 1 "$log" | cut -c 1-100)" >&2
+    fi
+  done
+  trap - INT TERM
+  if ! wait "$pid"; then
+    tail -n 30 "$log" >&2
+    die "$what failed after $((SECONDS - start)) s; the whole log is $log"
+  fi
+}
+
+# as_root command…: runs it as root, directly or through a sudo that asks for no password; 1 if neither is possible.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo -n "$@"
+  else return 1
+  fi
+}
+
+# need COMMAND PACKAGE [COMMAND PACKAGE …]: installs the Debian packages of the commands that are missing, or says how to.
+need() {
+  local missing=()
+  while [ $# -gt 0 ]; do
+    command -v "$1" >/dev/null || missing+=("$2")
+    shift 2
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if command -v apt-get >/dev/null; then
+    say "installing ${missing[*]} with apt-get"
+    if as_root apt-get update >>"$cache/apt.log" 2>&1 &&
+       as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >>"$cache/apt.log" 2>&1; then
+      return 0
+    fi
+    die "missing: ${missing[*]}. Install with: sudo apt-get install ${missing[*]}"
+  fi
+  die "missing tools, install them with your package manager (Debian names): ${missing[*]}"
+}
