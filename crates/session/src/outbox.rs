@@ -124,6 +124,7 @@ impl Outbox {
 
 /// Empty outboxes for reuse: a connection has one only while something waits, and a busy one costs no allocation.
 #[derive(Debug, Default)]
+#[allow(clippy::vec_box, reason = "a connection keeps its outbox in a box, which is what is reused")]
 pub struct Spares(Vec<Box<Outbox>>);
 
 impl Spares {

@@ -103,8 +103,7 @@ impl Session {
     ///
     /// Pings and close frames are answered and violations failed with the right code on the way.
     pub fn receive<'a>(&mut self, input: &mut &'a mut [u8], now: Millis, spares: &mut Spares) -> Option<Message<'a>> {
-        self.last_heard = now;
-        self.pinged = false;
+        self.heard(now);
         let limits = Limits { max_message_size: self.settings.max_message_size };
         while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
             match self.decoder.next(input, &limits) {
@@ -117,6 +116,12 @@ impl Session {
             }
         }
         None
+    }
+
+    /// The client is known to be there.
+    pub fn heard(&mut self, now: Millis) {
+        self.last_heard = now;
+        self.pinged = false;
     }
 
     /// The client closed its end, or the socket failed.

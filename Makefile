@@ -1,0 +1,96 @@
+# frankenphp-ws. `make help` lists the targets.
+#
+# What is slow and does not change with this tree – the PHP build, Go's and Cargo's downloads – is kept outside it:
+# $FWS_CACHE, by default ~/.cache/frankenphp-ws.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BUILD := $(CURDIR)/build
+PREFIX ?= /usr/local
+PORT ?= 8080
+# The root of a relocated install; the pkg-config file names PREFIX all the same.
+DESTDIR ?=
+LIB := $(BUILD)/lib/libfws.a
+PC := $(BUILD)/lib/pkgconfig/fws.pc
+FRANKENPHP := $(BUILD)/frankenphp
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml -o -name cbindgen.toml)
+GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o -name '*.h' -o -name go.mod -o -name go.sum)
+# What Go and cgo need to know; see tools/env.sh.
+ENV := . tools/env.sh &&
+
+.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-go test-e2e test-xcaddy lint bench fmt clean setup
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Set up what is missing, build, and start the chat on http://localhost:$PORT (8080)
+	@tools/run.sh chat
+
+echo: build ## The same with the echo example: /core without PHP, /php with it
+	@tools/run.sh echo
+
+setup:
+	@tools/setup.sh build
+
+build: setup $(FRANKENPHP) ## Build build/frankenphp and build/lib/libfws.a
+
+lib: $(LIB) ## Build the Rust core only: build/lib/libfws.a, its header and pkg-config file
+
+$(LIB): $(RUST_SOURCES) tools/archive.sh
+	@tools/archive.sh
+
+$(FRANKENPHP): $(LIB) $(GO_SOURCES) tools/env.sh tools/frankenphp.sh
+	@tools/frankenphp.sh
+
+header: ## Write include/fws.h from crates/ffi
+	FWS_WRITE_HEADER=1 cargo test -q -p fws-ffi --test header
+
+generate: build ## Make the generated part of the PHP extension again
+	$(ENV) caddy-module/phpext/generate.sh
+
+install: $(LIB) ## Install library, header and pkg-config file below PREFIX (/usr/local)
+	install -d "$(DESTDIR)$(PREFIX)/lib/pkgconfig" "$(DESTDIR)$(PREFIX)/include"
+	install -m 644 $(LIB) "$(DESTDIR)$(PREFIX)/lib/libfws.a"
+	install -m 644 include/fws.h "$(DESTDIR)$(PREFIX)/include/fws.h"
+	sed 's#^prefix=.*#prefix=$(PREFIX)#; s#^includedir=.*#includedir=$${prefix}/include#' $(PC) >"$(DESTDIR)$(PREFIX)/lib/pkgconfig/fws.pc"
+
+xcaddy: setup $(LIB) ## Build build/xcaddy-frankenphp the way the README tells users to
+	@tools/xcaddy.sh
+
+test: test-rust test-abi test-go test-e2e test-xcaddy ## Run every test
+
+test-rust: setup ## Unit and integration tests of the core
+	cargo test --workspace
+
+test-abi: $(LIB) ## C programs against the header and the library
+	@tests/c-abi/run.sh
+
+test-go: build ## Tests of the Go bridge, the Caddy module and the PHP extension
+	$(ENV) cd go-bridge && go vet ./... && go test -race ./...
+	$(ENV) cd caddy-module && go vet ./... && go test -timeout 10m ./...
+
+test-e2e: build ## The real binary with real PHP, real clients and a real browser
+	@tools/setup.sh e2e
+	$(ENV) cd tests/e2e && go vet ./... && FWS_FRANKENPHP=$(FRANKENPHP) go test -count=1 -timeout 20m ./...
+
+test-xcaddy: xcaddy ## The binary that xcaddy built has the module
+	@tools/xcaddy.sh check
+
+lint: setup ## Formatters and static checks
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@unformatted=$$(gofmt -l go-bridge caddy-module tests); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+
+fmt: ## Format all sources
+	cargo fmt
+	gofmt -w go-bridge caddy-module tests
+
+bench: build ## Measure CPU per message and memory per connection beside a peer
+	@tools/setup.sh e2e
+	$(ENV) tests/bench/run.sh
+
+clean: ## Remove build/ and target/
+	rm -rf build target

@@ -1,0 +1,266 @@
+//! Bells and the events they bring.
+
+use std::sync::Arc;
+
+use fws_server::{Bell, Ended};
+use fws_session::Event;
+use parking_lot::Mutex;
+
+use crate::bytes::{fws_bytes, input};
+use crate::core::core;
+use crate::result::fws_result::{self, *};
+use crate::result::guard;
+
+/// A bell to be rung: a request to `worker` whose query string carries `fws_bell=<nonce>`.
+#[repr(C)]
+pub struct fws_ring {
+    /// 32 hexadecimal digits and a NUL.
+    pub nonce: [u8; 33],
+    /// The worker's name, valid for the life of the process.
+    pub worker: fws_bytes,
+}
+
+/// Outcome for fws_bell_end: the request was served without an error.
+pub const FWS_BELL_SERVED: u32 = 0;
+/// Outcome for fws_bell_end: the request failed.
+pub const FWS_BELL_FAILED: u32 = 1;
+/// Outcome for fws_bell_end: the request never reached PHP.
+pub const FWS_BELL_ABANDONED: u32 = 2;
+
+/// Takes at most `capacity` bells that are to be rung now into `out`; returns how many. While the gate is closed there are none. Each
+/// must be ended with fws_bell_end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_bells_take(out: *mut fws_ring, capacity: usize) -> usize {
+    guard(0, || {
+        let Some(core) = core() else { return 0 };
+        if out.is_null() {
+            return 0;
+        }
+        core.lower_flag();
+        let mut taken = 0;
+        while taken < capacity
+            && let Some(bell) = core.take_ring()
+        {
+            let mut nonce = [0; 33];
+            nonce[..32].copy_from_slice(bell.nonce.as_bytes());
+            // SAFETY: the caller passes room for `capacity` of them.
+            unsafe { out.add(taken).write(fws_ring { nonce, worker: forever(&bell.worker) }) };
+            taken += 1;
+        }
+        taken
+    })
+}
+
+/// A worker's name that stays valid: each distinct name is kept once for the life of the process.
+fn forever(name: &Arc<str>) -> fws_bytes {
+    static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let mut names = NAMES.lock();
+    let name = match names.iter().find(|known| ***known == **name) {
+        Some(known) => known,
+        None => {
+            let kept: &'static str = Box::leak(name.to_string().into_boxed_str());
+            names.push(kept);
+            kept
+        }
+    };
+    fws_bytes::of(name.as_bytes())
+}
+
+/// The host is through with a bell's request. `nonce`: its 32 digits. `output` is what PHP printed, `error` the host's own text of a
+/// failure; both optional, both go to the log. An event that was not settled fails. A bell that was ended before is ignored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_bell_end(
+    nonce: *const u8,
+    outcome: u32,
+    output: *const u8,
+    output_len: usize,
+    error: *const u8,
+    error_len: usize,
+) {
+    guard((), || {
+        let Some(core) = core() else { return };
+        // SAFETY: the caller passes 32 digits and valid bytes.
+        let (Ok(nonce), Ok(output), Ok(error)) = (unsafe { (input(nonce, 32), input(output, output_len), input(error, error_len)) })
+        else {
+            return;
+        };
+        let Ok(nonce) = std::str::from_utf8(nonce) else { return };
+        let ended = match outcome {
+            FWS_BELL_SERVED => Ended::Served,
+            FWS_BELL_ABANDONED => Ended::Abandoned,
+            _ => Ended::Failed,
+        };
+        core.end_bell(nonce, ended, output, &String::from_utf8_lossy(error));
+    })
+}
+
+/// A claimed bell. Freed by fws_bell_release.
+pub struct fws_bell(Arc<Bell>);
+
+/// The kind of fws_event: the connection was opened; always its first event.
+pub const FWS_EVENT_OPEN: u32 = 1;
+/// The kind of fws_event: a message came.
+pub const FWS_EVENT_MESSAGE: u32 = 2;
+/// The kind of fws_event: the connection is closed; always its last event.
+pub const FWS_EVENT_CLOSE: u32 = 3;
+
+/// One event of a connection.
+#[repr(C)]
+pub struct fws_event {
+    /// FWS_EVENT_OPEN, FWS_EVENT_MESSAGE or FWS_EVENT_CLOSE.
+    pub kind: u32,
+    /// Message: binary rather than text.
+    pub binary: bool,
+    /// Close: both sides sent a close frame.
+    pub clean: bool,
+    /// Close: the code of the first close frame that either side sent; 1005 if it had none, 1006 if there was no close frame.
+    pub code: u16,
+    /// The connection's id.
+    pub id: fws_bytes,
+    /// The name of its route.
+    pub route: fws_bytes,
+    /// Message: the payload. Close: the reason.
+    pub data: fws_bytes,
+    /// Open: the path of the request, as sent.
+    pub path: fws_bytes,
+    /// Open: the query without `?`.
+    pub query: fws_bytes,
+    /// Open: the client's address.
+    pub ip: fws_bytes,
+    /// Open: the sub-protocol agreed on; empty where there is none.
+    pub subprotocol: fws_bytes,
+    /// Open: how many headers there are, see fws_event_header.
+    pub header_count: usize,
+}
+
+/// Claims the bell whose nonce stands in a request's query string. A nonce can be claimed once. FWS_ERR_NO_BELL: there is no live one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_bell_claim(query: *const u8, query_len: usize, out: *mut *mut fws_bell) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        // SAFETY: the caller passes NULL or a valid place, and valid bytes.
+        let Some(out) = (unsafe { out.as_mut() }) else { return FWS_ERR_NULL };
+        // SAFETY: as above.
+        let query = match unsafe { input(query, query_len) } {
+            Ok(query) => query,
+            Err(code) => return code,
+        };
+        match core.claim_bell(query) {
+            Some(bell) => {
+                *out = Box::into_raw(Box::new(fws_bell(bell)));
+                FWS_OK
+            }
+            None => FWS_ERR_NO_BELL,
+        }
+    })
+}
+
+/// Acknowledges the event that was handed out before and waits, some milliseconds, for the next one. Blocks so long.
+///
+/// FWS_END: the request is to end. What `out` points to is valid until the next fws_event_next, fws_event_fail or fws_bell_release of
+/// this bell.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        // SAFETY: the caller passes pointers that are NULL or valid.
+        let (Some(bell), Some(out)) = (unsafe { (bell.as_ref(), out.as_mut()) }) else { return FWS_ERR_NULL };
+        let Some(current) = core.next_event(&bell.0) else { return FWS_END };
+        // What is pointed to is owned by the bell, on the heap, and stays there until its next call.
+        let conn = current.conn();
+        let mut event = fws_event {
+            kind: FWS_EVENT_OPEN,
+            binary: false,
+            clean: false,
+            code: 0,
+            id: fws_bytes::of(conn.id.as_bytes()),
+            route: fws_bytes::of(conn.route_name.as_bytes()),
+            data: fws_bytes::NONE,
+            path: fws_bytes::NONE,
+            query: fws_bytes::NONE,
+            ip: fws_bytes::NONE,
+            subprotocol: fws_bytes::NONE,
+            header_count: 0,
+        };
+        match current.event() {
+            Event::Open(opened) => {
+                event.path = fws_bytes::of(opened.path.as_bytes());
+                event.query = fws_bytes::of(opened.query.as_bytes());
+                event.ip = fws_bytes::of(opened.ip.as_bytes());
+                event.subprotocol = fws_bytes::of(opened.subprotocol.as_bytes());
+                event.header_count = opened.headers.len();
+            }
+            Event::Message { binary, data } => {
+                event.kind = FWS_EVENT_MESSAGE;
+                event.binary = *binary;
+                event.data = fws_bytes::of(data);
+            }
+            Event::Close(closed) => {
+                event.kind = FWS_EVENT_CLOSE;
+                event.clean = closed.clean;
+                event.code = closed.code;
+                event.data = fws_bytes::of(closed.reason.as_bytes());
+            }
+        }
+        *out = event;
+        FWS_OK
+    })
+}
+
+/// One header of the current event, which is an open event; names are in lower case, and valid as long as the event. FWS_END beyond
+/// the last, and for other events.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_event_header(
+    bell: *const fws_bell,
+    index: usize,
+    name: *mut fws_bytes,
+    value: *mut fws_bytes,
+) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes pointers that are NULL or valid.
+        let (Some(bell), Some(name), Some(value)) = (unsafe { (bell.as_ref(), name.as_mut(), value.as_mut()) }) else {
+            return FWS_ERR_NULL;
+        };
+        let Some(current) = bell.0.current() else { return FWS_END };
+        let Event::Open(opened) = current.event() else { return FWS_END };
+        match opened.headers.get(index) {
+            Some((n, v)) => {
+                // As in fws_event_next: the bell owns them until its next call.
+                *name = fws_bytes::of(n.as_bytes());
+                *value = fws_bytes::of(v);
+                FWS_OK
+            }
+            None => FWS_END,
+        }
+    })
+}
+
+/// The current event failed, with a cause for the log: it is counted and the route's on_error carried out; fws_event_next goes on
+/// with the next one. FWS_END: no event is current.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_event_fail(bell: *mut fws_bell, cause: *const u8, cause_len: usize) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        // SAFETY: the caller passes NULL or a live bell, and valid bytes.
+        let (Some(bell), Ok(cause)) = (unsafe { (bell.as_ref(), input(cause, cause_len)) }) else { return FWS_ERR_NULL };
+        if core.fail_event(&bell.0, &String::from_utf8_lossy(cause)) { FWS_OK } else { FWS_END }
+    })
+}
+
+/// The request ends and the bell is freed; NULL is allowed. Its current event is acknowledged or, with `failed`, fails with a cause
+/// (optional). Events it did not come to are handed out again, in their order.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_bell_release(bell: *mut fws_bell, failed: bool, cause: *const u8, cause_len: usize) {
+    guard((), || {
+        if bell.is_null() {
+            return;
+        }
+        // SAFETY: it came from Box::into_raw in fws_bell_claim, and the caller gives it back once.
+        let bell = unsafe { Box::from_raw(bell) };
+        // SAFETY: the caller passes valid bytes.
+        let cause = unsafe { input(cause, cause_len) }.unwrap_or_default();
+        if let Some(core) = core() {
+            core.release_bell(&bell.0, failed, &String::from_utf8_lossy(cause));
+        }
+    })
+}

@@ -1,0 +1,212 @@
+//! Commands: what anyone can ask of the hub. Each builds one `Command` and converts its `Reply`.
+
+use fws_hub::{Command, Outcome, Reply, Target};
+
+use crate::bytes::{fws_reply, input, optional, text};
+use crate::core::core;
+use crate::result::fws_result::{self, *};
+use crate::result::guard;
+
+/// Flag of the send functions: a binary message rather than a text.
+pub const FWS_BINARY: u32 = 1;
+
+/// Outcome of fws_client_send: it waits in the client's outbox, or is on its way.
+pub const FWS_SENT_QUEUED: i32 = 0;
+/// Outcome of fws_client_send: the client's outbox is full; the message was dropped and counted.
+pub const FWS_SENT_DROPPED: i32 = 1;
+/// Outcome of fws_client_send: there is no such client, or not on that route.
+pub const FWS_SENT_GONE: i32 = 2;
+
+/// Where a reply goes.
+enum Out {
+    Nothing,
+    Outcome(*mut i32),
+    Number(*mut u64),
+    Names(*mut *mut fws_reply),
+}
+
+/// Runs a command whose arguments were read, or says what was wrong with them.
+///
+/// # Safety
+/// The place in `out` is NULL or valid for a write.
+unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> fws_result {
+    let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+    let null = match out {
+        Out::Nothing => false,
+        Out::Outcome(out) => out.is_null(),
+        Out::Number(out) => out.is_null(),
+        Out::Names(out) => out.is_null(),
+    };
+    if null {
+        return FWS_ERR_NULL;
+    }
+    let reply = match command {
+        Ok(command) => core.execute(&command),
+        Err(code) => return code,
+    };
+    match (reply, out) {
+        (Err(error), _) => return error.into(),
+        (Ok(Reply::Done), Out::Nothing) => {}
+        // SAFETY: not NULL, see above, and then promised by the caller.
+        (Ok(Reply::Sent(outcome)), Out::Outcome(out)) => unsafe {
+            out.write(match outcome {
+                Outcome::Queued => FWS_SENT_QUEUED,
+                Outcome::Dropped => FWS_SENT_DROPPED,
+                Outcome::Gone => FWS_SENT_GONE,
+            });
+        },
+        // SAFETY: as above.
+        (Ok(Reply::Queued(number) | Reply::Count(number)), Out::Number(out)) => unsafe { out.write(number) },
+        // SAFETY: as above.
+        (Ok(Reply::Names(names)), Out::Names(out)) => unsafe { out.write(fws_reply::names(names)) },
+        (Ok(reply), _) => unreachable!("bug: {reply:?} is not what this command answers"),
+    }
+    FWS_OK
+}
+
+/// Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_client_send(
+    id: *const u8,
+    id_len: usize,
+    data: *const u8,
+    len: usize,
+    flags: u32,
+    route: *const u8,
+    route_len: usize,
+    outcome: *mut i32,
+) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || {
+            let to = Target::Client(text(id, id_len)?);
+            Ok(Command::Send { to, route: optional(route, route_len)?, except: None, binary: flags & FWS_BINARY != 0, data: input(data, len)? })
+        };
+        run(command(), Out::Outcome(outcome))
+    })
+}
+
+/// Queues a message to all clients, of a route (optional), but one (optional). `queued` receives to how many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_clients_send(
+    data: *const u8,
+    len: usize,
+    flags: u32,
+    route: *const u8,
+    route_len: usize,
+    except_id: *const u8,
+    except_len: usize,
+    queued: *mut u64,
+) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || {
+            let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
+            Ok(Command::Send { to: Target::All, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)? })
+        };
+        run(command(), Out::Number(queued))
+    })
+}
+
+/// Queues a message to all clients with a tag, of a route (optional), but one (optional). `queued` receives to how many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_tag_send(
+    tag: *const u8,
+    tag_len: usize,
+    data: *const u8,
+    len: usize,
+    flags: u32,
+    route: *const u8,
+    route_len: usize,
+    except_id: *const u8,
+    except_len: usize,
+    queued: *mut u64,
+) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || {
+            let to = Target::Tag(text(tag, tag_len)?);
+            let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
+            Ok(Command::Send { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)? })
+        };
+        run(command(), Out::Number(queued))
+    })
+}
+
+/// Starts the closing handshake with a client: a code that may be sent (RFC 6455, 7.4) and a reason of at most 123 bytes. What was
+/// sent before is written first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_client_close(id: *const u8, id_len: usize, code: u16, reason: *const u8, reason_len: usize) -> fws_result {
+    // SAFETY: the caller passes valid bytes.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::Close { id: text(id, id_len)?, code, reason: text(reason, reason_len)? });
+        run(command(), Out::Nothing)
+    })
+}
+
+/// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_client_tag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize) -> fws_result {
+    // SAFETY: the caller passes valid bytes.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::Tag { id: text(id, id_len)?, tag: text(tag, tag_len)? });
+        run(command(), Out::Nothing)
+    })
+}
+
+/// Takes a tag off a client; one it does not have is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_client_untag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize) -> fws_result {
+    // SAFETY: the caller passes valid bytes.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::Untag { id: text(id, id_len)?, tag: text(tag, tag_len)? });
+        run(command(), Out::Nothing)
+    })
+}
+
+/// The tags of a client, sorted. Known until its close event has been handled.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_client_tags(id: *const u8, id_len: usize, out: *mut *mut fws_reply) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::Tags { id: Some(text(id, id_len)?) });
+        run(command(), Out::Names(out))
+    })
+}
+
+/// Every tag that a client has, sorted.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_tags_list(out: *mut *mut fws_reply) -> fws_result {
+    // SAFETY: the caller passes NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::Tags { id: None }), Out::Names(out)) })
+}
+
+/// The ids of the clients with a tag.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_tag_clients(tag: *const u8, tag_len: usize, out: *mut *mut fws_reply) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::List { of: Target::Tag(text(tag, tag_len)?), route: None });
+        run(command(), Out::Names(out))
+    })
+}
+
+/// The ids of all clients, of a route (optional).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_clients_list(route: *const u8, route_len: usize, out: *mut *mut fws_reply) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::List { of: Target::All, route: optional(route, route_len)? });
+        run(command(), Out::Names(out))
+    })
+}
+
+/// How many clients there are, on a route (optional).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_clients_count(route: *const u8, route_len: usize, count: *mut u64) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::Count { route: optional(route, route_len)? });
+        run(command(), Out::Number(count))
+    })
+}

@@ -1,0 +1,151 @@
+//! The core of the process: start, flag, drain, gate, log, statistics.
+
+use std::ffi::c_char;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use fws_server::{Config, Core};
+use parking_lot::Mutex;
+
+use crate::bytes::{fws_reply, input};
+use crate::result::fws_result::{self, *};
+use crate::result::{fws_error, guard, refuse};
+
+/// The version of this ABI: changed when a function or a struct changes its meaning.
+pub const FWS_ABI_VERSION: u32 = 1;
+
+static CORE: OnceLock<Arc<Core>> = OnceLock::new();
+/// Guards the start, so that two first callers do not start two.
+static START: Mutex<()> = Mutex::new(());
+
+/// The core, if it is started.
+pub(crate) fn core() -> Option<&'static Arc<Core>> {
+    CORE.get()
+}
+
+/// The version of the ABI of the library that is linked: to be compared with FWS_ABI_VERSION of the header.
+#[unsafe(no_mangle)]
+pub extern "C" fn fws_abi_version() -> u32 {
+    guard(0, || FWS_ABI_VERSION)
+}
+
+/// The version of the library, static and NUL-terminated.
+#[unsafe(no_mangle)]
+pub extern "C" fn fws_version() -> *const c_char {
+    guard(c"".as_ptr(), || concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast())
+}
+
+/// Starts the core of this process; once it runs, further calls change nothing and are FWS_OK.
+///
+/// `config` is JSON, optional: `{"shards": 2}`, threads that own sockets, 0 or absent: one for each processor. `error` (optional)
+/// receives the reason of FWS_ERR_CONFIG or FWS_ERR_IO.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_core_start(config: *const u8, config_len: usize, error: *mut *mut fws_error) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes valid bytes.
+        let json = match unsafe { input(config, config_len) } {
+            Ok(json) => json,
+            Err(code) => return code,
+        };
+        let config = if json.is_empty() { Ok(Config::default()) } else { serde_json::from_slice(json) };
+        let config = match config {
+            Ok(config) => config,
+            // SAFETY: the caller passes NULL or a valid place.
+            Err(why) => return unsafe { refuse(error, FWS_ERR_CONFIG, format!("core: {why}")) },
+        };
+        let _start = START.lock();
+        if CORE.get().is_some() {
+            return FWS_OK;
+        }
+        match Core::start(&config) {
+            Ok(core) => {
+                let _ = CORE.set(core);
+                FWS_OK
+            }
+            // SAFETY: the caller passes NULL or a valid place.
+            Err(why) => unsafe { refuse(error, FWS_ERR_IO, format!("the core could not be started: {why}")) },
+        }
+    })
+}
+
+/// Whether the core of this process is started.
+#[unsafe(no_mangle)]
+pub extern "C" fn fws_core_running() -> bool {
+    guard(false, || core().is_some())
+}
+
+/// A non-blocking eventfd that becomes readable when bells or log records wait; -1 before the start.
+///
+/// It belongs to the core and lives as long as the process. Read 8 bytes of it, then call fws_bells_take and fws_log_take until both
+/// have nothing more.
+#[unsafe(no_mangle)]
+pub extern "C" fn fws_core_fd() -> i32 {
+    guard(-1, || core().map_or(-1, |core| core.flag()))
+}
+
+/// Closes every connection with 1001 and refuses new ones; waits until they are gone and their close events are handled, at most
+/// `timeout_ms` milliseconds. Blocks. `remaining` (optional) receives how many are left. A later commit accepts connections again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_core_drain(timeout_ms: u32, remaining: *mut u64) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        let left = core.drain(Duration::from_millis(timeout_ms.into()));
+        // SAFETY: the caller passes NULL or a valid place.
+        if let Some(remaining) = unsafe { remaining.as_mut() } {
+            *remaining = left;
+        }
+        FWS_OK
+    })
+}
+
+/// Counters and gauges: item 0 of the reply is a JSON object.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_core_stats(out: *mut *mut fws_reply) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        // SAFETY: the caller passes NULL or a valid place.
+        let Some(out) = (unsafe { out.as_mut() }) else { return FWS_ERR_NULL };
+        *out = fws_reply::text(core.stats().to_string());
+        FWS_OK
+    })
+}
+
+/// Closes the gate once more: while it is closed no bell is handed out, and running ones end at their next event. Waits until none is
+/// left, at most `timeout_ms` milliseconds. Blocks. `running` (optional) receives how many are left. Each call is undone by one of
+/// fws_gate_open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_gate_close(timeout_ms: u32, running: *mut u32) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        let left = core.close_gate(Duration::from_millis(timeout_ms.into()));
+        // SAFETY: the caller passes NULL or a valid place.
+        if let Some(running) = unsafe { running.as_mut() } {
+            *running = u32::try_from(left).unwrap_or(u32::MAX);
+        }
+        FWS_OK
+    })
+}
+
+/// Undoes one fws_gate_close.
+#[unsafe(no_mangle)]
+pub extern "C" fn fws_gate_open() {
+    guard((), || {
+        if let Some(core) = core() {
+            core.open_gate();
+        }
+    })
+}
+
+/// Moves log records into `buffer`, whole lines of JSON: `{"level":"info|warn|error","msg":"…","fields":{…}}`. Returns the bytes
+/// written; 0: there are none. `capacity` must be at least 65536.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_log_take(buffer: *mut u8, capacity: usize) -> usize {
+    guard(0, || match core() {
+        Some(core) if !buffer.is_null() => {
+            core.lower_flag();
+            // SAFETY: the caller passes a buffer of this capacity; it is only written to.
+            core.take_log(unsafe { std::slice::from_raw_parts_mut(buffer, capacity) })
+        }
+        _ => 0,
+    })
+}

@@ -1,0 +1,137 @@
+//! Upgrade requests, and the connections that come of them.
+
+use fws_server::{Handshake, own_socket};
+
+use crate::bytes::{fws_bytes, input, text};
+use crate::core::core;
+use crate::result::fws_result::{self, *};
+use crate::result::guard;
+
+/// An examined upgrade request. Ended by fws_conn_adopt or fws_handshake_free.
+pub struct fws_handshake(Handshake);
+
+/// Flag of fws_handshake_new: the request came over TLS.
+pub const FWS_SECURE: u32 = 1;
+
+/// Examines an upgrade request for a route.
+///
+/// `head` is the request as an HTTP/1.1 head: `GET /path?query HTTP/1.1`, header lines and an empty line, each ended by CR LF; at most
+/// 64 KiB. `client_ip` is the client's address as text. FWS_OK also when the request is refused: see fws_handshake_status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_new(
+    route: *const u8,
+    route_len: usize,
+    head: *const u8,
+    head_len: usize,
+    client_ip: *const u8,
+    client_ip_len: usize,
+    flags: u32,
+    out: *mut *mut fws_handshake,
+) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        // SAFETY: the caller passes NULL or a valid place, and valid bytes.
+        let Some(out) = (unsafe { out.as_mut() }) else { return FWS_ERR_NULL };
+        // SAFETY: as above.
+        let (route, head, ip) = match unsafe { (text(route, route_len), input(head, head_len), text(client_ip, client_ip_len)) } {
+            (Ok(route), Ok(head), Ok(ip)) => (route, head, ip),
+            (Err(code), ..) | (_, Err(code), _) | (.., Err(code)) => return code,
+        };
+        let handshake = core.handshake(route, head, ip, flags & FWS_SECURE != 0);
+        *out = Box::into_raw(Box::new(fws_handshake(handshake)));
+        FWS_OK
+    })
+}
+
+/// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 431, 503). 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_status(handshake: *const fws_handshake) -> u16 {
+    // SAFETY: the caller passes NULL or a live handshake.
+    guard(0, || unsafe { handshake.as_ref() }.map_or(0, |handshake| handshake.0.status()))
+}
+
+/// How many headers the answer needs, whether it is 101 or a refusal.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_header_count(handshake: *const fws_handshake) -> usize {
+    // SAFETY: the caller passes NULL or a live handshake.
+    guard(0, || unsafe { handshake.as_ref() }.map_or(0, |handshake| handshake.0.headers().len()))
+}
+
+/// One header of the answer, valid as long as the handshake. FWS_END beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_header(
+    handshake: *const fws_handshake,
+    index: usize,
+    name: *mut fws_bytes,
+    value: *mut fws_bytes,
+) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes pointers that are NULL or valid.
+        let (Some(handshake), Some(name), Some(value)) = (unsafe { (handshake.as_ref(), name.as_mut(), value.as_mut()) }) else {
+            return FWS_ERR_NULL;
+        };
+        match handshake.0.headers().get(index) {
+            Some((n, v)) => {
+                *name = fws_bytes::of(n.as_bytes());
+                *value = fws_bytes::of(v.as_bytes());
+                FWS_OK
+            }
+            None => FWS_END,
+        }
+    })
+}
+
+/// Why the request was refused, for the body of the answer; valid as long as the handshake.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_text(handshake: *const fws_handshake, out: *mut fws_bytes) {
+    guard((), || {
+        // SAFETY: the caller passes pointers that are NULL or valid.
+        if let (Some(handshake), Some(out)) = unsafe { (handshake.as_ref(), out.as_mut()) } {
+            *out = fws_bytes::of(handshake.0.text().as_bytes());
+        }
+    })
+}
+
+/// Frees a handshake and gives back the place it held on its route; NULL is allowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_free(handshake: *mut fws_handshake) {
+    guard((), || {
+        if !handshake.is_null() {
+            // SAFETY: it came from Box::into_raw in fws_handshake_new, and the caller gives it back once.
+            drop(unsafe { Box::from_raw(handshake) });
+        }
+    })
+}
+
+/// Takes over a connection whose 101 has been written. The handshake is consumed in every case: do not use or free it afterwards.
+///
+/// `fd` is a connected stream socket. On FWS_OK it belongs to the core: do not use or close it afterwards; else it is still the
+/// caller's. `buffered` are bytes that were read behind the request. FWS_ERR_STALE if the handshake was not accepted.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_conn_adopt(handshake: *mut fws_handshake, fd: i32, buffered: *const u8, buffered_len: usize) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        if handshake.is_null() {
+            return FWS_ERR_NULL;
+        }
+        // SAFETY: it came from Box::into_raw in fws_handshake_new, and the caller gives it away.
+        let handshake = unsafe { Box::from_raw(handshake) };
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        // SAFETY: the caller passes valid bytes.
+        let buffered = match unsafe { input(buffered, buffered_len) } {
+            Ok(buffered) => buffered,
+            Err(code) => return code,
+        };
+        if fd < 0 {
+            return FWS_ERR_IO;
+        }
+        // SAFETY: the caller gives away an open descriptor; where that is not accepted below, it is released unclosed.
+        let Ok(socket) = (unsafe { own_socket(fd) }) else { return FWS_ERR_IO };
+        match core.adopt(handshake.0, socket, buffered) {
+            Ok(()) => FWS_OK,
+            Err(socket) => {
+                let _ = std::os::fd::IntoRawFd::into_raw_fd(socket);
+                FWS_ERR_STALE
+            }
+        }
+    })
+}

@@ -1,0 +1,20 @@
+//! The C ABI: `fws_<noun>_<verb>`. Each function converts its arguments, calls the core and converts the answer.
+//!
+//! One module a noun. The header `include/fws.h` is generated from here; its head states the law of the ABI.
+#![allow(non_camel_case_types, clippy::missing_safety_doc)]
+
+mod bell;
+mod bytes;
+mod command;
+mod core;
+mod handshake;
+mod result;
+mod routes;
+
+pub use bell::*;
+pub use bytes::*;
+pub use command::*;
+pub use core::*;
+pub use handshake::*;
+pub use result::*;
+pub use routes::*;

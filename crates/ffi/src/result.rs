@@ -1,0 +1,160 @@
+//! Result codes, error texts, and the guard around every function.
+
+use std::ffi::{CStr, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use fws_hub::CommandError;
+
+use crate::bytes::fws_bytes;
+
+/// How a call went. Codes are only ever added.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum fws_result {
+    /// It is done.
+    FWS_OK = 0,
+    /// There is nothing (more) to take. Not an error.
+    FWS_END = 1,
+    /// A required pointer is NULL.
+    FWS_ERR_NULL = 2,
+    /// A bug in the core; it was caught.
+    FWS_ERR_PANIC = 3,
+    /// The core is not started.
+    FWS_ERR_NOT_RUNNING = 4,
+    /// A configuration was refused; the error says where and why.
+    FWS_ERR_CONFIG = 5,
+    /// No client has this id.
+    FWS_ERR_UNKNOWN_CLIENT = 6,
+    /// No route has this name.
+    FWS_ERR_UNKNOWN_ROUTE = 7,
+    /// A text message, id, tag, reason or name that is not UTF-8.
+    FWS_ERR_INVALID_UTF8 = 8,
+    /// A tag that is empty or longer than 255 bytes.
+    FWS_ERR_INVALID_TAG = 9,
+    /// A close code that must not be sent.
+    FWS_ERR_INVALID_CLOSE_CODE = 10,
+    /// A close reason longer than 123 bytes.
+    FWS_ERR_REASON_TOO_LONG = 11,
+    /// A message longer than may be sent.
+    FWS_ERR_TOO_LARGE = 12,
+    /// The query string carries no live nonce.
+    FWS_ERR_NO_BELL = 13,
+    /// A system call failed.
+    FWS_ERR_IO = 14,
+    /// The client has as many tags as it may.
+    FWS_ERR_TOO_MANY_TAGS = 15,
+    /// A generation or handle that is no longer valid.
+    FWS_ERR_STALE = 16,
+}
+
+use fws_result::*;
+
+impl fws_result {
+    fn text(self) -> &'static CStr {
+        match self {
+            FWS_OK => c"it is done",
+            FWS_END => c"there is nothing more to take",
+            FWS_ERR_NULL => c"a required pointer is NULL",
+            FWS_ERR_PANIC => c"a bug in the WebSocket core was caught",
+            FWS_ERR_NOT_RUNNING => c"the WebSocket core is not running in this process",
+            FWS_ERR_CONFIG => c"the configuration was refused",
+            FWS_ERR_UNKNOWN_CLIENT => c"no client has this id",
+            FWS_ERR_UNKNOWN_ROUTE => c"no route has this name",
+            FWS_ERR_INVALID_UTF8 => c"text must be UTF-8; other bytes can be sent as a binary message",
+            FWS_ERR_INVALID_TAG => c"a tag has 1 to 255 bytes",
+            FWS_ERR_INVALID_CLOSE_CODE => c"a close code is 1000 to 1003, 1007 to 1014, or 3000 to 4999",
+            FWS_ERR_REASON_TOO_LONG => c"a close reason has at most 123 bytes",
+            FWS_ERR_TOO_LARGE => c"the message is longer than may be sent",
+            FWS_ERR_NO_BELL => c"this request is not a bell of the WebSocket core: it carries no live nonce",
+            FWS_ERR_IO => c"a system call failed",
+            FWS_ERR_TOO_MANY_TAGS => c"a client has at most 256 tags",
+            FWS_ERR_STALE => c"the generation or handle is no longer valid",
+        }
+    }
+
+    /// All codes, in order.
+    const ALL: [fws_result; 17] = [
+        FWS_OK,
+        FWS_END,
+        FWS_ERR_NULL,
+        FWS_ERR_PANIC,
+        FWS_ERR_NOT_RUNNING,
+        FWS_ERR_CONFIG,
+        FWS_ERR_UNKNOWN_CLIENT,
+        FWS_ERR_UNKNOWN_ROUTE,
+        FWS_ERR_INVALID_UTF8,
+        FWS_ERR_INVALID_TAG,
+        FWS_ERR_INVALID_CLOSE_CODE,
+        FWS_ERR_REASON_TOO_LONG,
+        FWS_ERR_TOO_LARGE,
+        FWS_ERR_NO_BELL,
+        FWS_ERR_IO,
+        FWS_ERR_TOO_MANY_TAGS,
+        FWS_ERR_STALE,
+    ];
+}
+
+impl From<CommandError> for fws_result {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::UnknownClient => FWS_ERR_UNKNOWN_CLIENT,
+            CommandError::InvalidUtf8 => FWS_ERR_INVALID_UTF8,
+            CommandError::InvalidTag => FWS_ERR_INVALID_TAG,
+            CommandError::TooManyTags => FWS_ERR_TOO_MANY_TAGS,
+            CommandError::InvalidCloseCode => FWS_ERR_INVALID_CLOSE_CODE,
+            CommandError::ReasonTooLong => FWS_ERR_REASON_TOO_LONG,
+            CommandError::TooLarge => FWS_ERR_TOO_LARGE,
+            _ => FWS_ERR_PANIC,
+        }
+    }
+}
+
+/// The text of a failure. Freed by its receiver with fws_error_free.
+pub struct fws_error(pub(crate) String);
+
+/// What a code means: a static English sentence, NUL-terminated, never NULL, also for unknown codes.
+#[unsafe(no_mangle)]
+pub extern "C" fn fws_result_text(code: i32) -> *const c_char {
+    guard(c"unknown code".as_ptr(), || {
+        fws_result::ALL.iter().find(|known| **known as i32 == code).map_or(c"unknown code", |known| known.text()).as_ptr()
+    })
+}
+
+/// The text of an error, valid until fws_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_error_text(error: *const fws_error, out: *mut fws_bytes) {
+    guard((), || {
+        // SAFETY: the caller passes pointers that are NULL or valid.
+        if let (Some(error), Some(out)) = unsafe { (error.as_ref(), out.as_mut()) } {
+            *out = fws_bytes::of(error.0.as_bytes());
+        }
+    })
+}
+
+/// Frees an error; NULL is allowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_error_free(error: *mut fws_error) {
+    guard((), || {
+        if !error.is_null() {
+            // SAFETY: it came from Box::into_raw in `refuse`, and the caller gives it back once.
+            drop(unsafe { Box::from_raw(error) });
+        }
+    })
+}
+
+/// Runs the body of a function of the ABI; a panic becomes `fallback` instead of crossing into C.
+pub(crate) fn guard<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
+}
+
+/// Writes the text of a failure where the caller wants it.
+///
+/// # Safety
+/// `out` is NULL or valid for a write.
+pub(crate) unsafe fn refuse(out: *mut *mut fws_error, code: fws_result, text: String) -> fws_result {
+    if !out.is_null() {
+        // SAFETY: promised by the caller.
+        unsafe { out.write(Box::into_raw(Box::new(fws_error(text)))) };
+    }
+    code
+}

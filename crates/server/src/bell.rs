@@ -1,0 +1,308 @@
+//! A bell: one PHP request that comes for events.
+//!
+//! It is asked for by the [dispatcher](crate::dispatch), rung by the host, claimed by the PHP request that proves itself with the
+//! nonce, and then drained: each event handed out is settled – acknowledged or failed – before the next one. A nonce is good for one
+//! claim, and only until the host says that the request is over.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fws_session::Event;
+use fws_wire::close;
+use parking_lot::{Mutex, MutexGuard};
+use serde_json::json;
+
+use crate::conn::{Conn, Through};
+use crate::core::Core;
+use crate::dispatch::{LINGER, Lease, PoolId, Settled};
+use crate::log::{Level, Trouble};
+use crate::routes::OnError;
+use crate::shard::{self, Op};
+use crate::stats::add;
+
+/// A bell ends after so many events …
+const MOST_EVENTS: u32 = 10_000;
+/// … or after this time, so that the host's restarts and request limits keep working.
+const LONGEST: Duration = Duration::from_millis(500);
+/// A bell's sends are posted without waking the shard while more events wait, at most so many in a row.
+const DEFERRED: u32 = 32;
+
+/// A bell that the host is to ring.
+#[derive(Debug)]
+pub struct Ring {
+    /// 32 hexadecimal digits, to be put into the request's query as `fws_bell`.
+    pub nonce: String,
+    /// The worker.
+    pub worker: Arc<str>,
+}
+
+/// How a bell's request went, as the host saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was served.
+    Served,
+    /// It failed.
+    Failed,
+    /// It never reached PHP.
+    Abandoned,
+}
+
+/// All bells between being handed out and being over, by nonce.
+pub type Bells = Mutex<HashMap<String, Arc<Bell>>>;
+
+/// A claimed bell. Used by one thread at a time; the host may end it from another.
+pub struct Bell {
+    pool: PoolId,
+    worker: Arc<str>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    lease: Option<Lease>,
+    current: Option<Event>,
+    started: Option<Instant>,
+    handed: u32,
+    /// The last connection an event of which was handed out, for the log.
+    last: Option<Arc<Conn>>,
+    failed: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Rung,
+    Claimed,
+    Released,
+}
+
+/// The event that a bell is handling. It is not moved or changed until the bell's next call.
+pub struct Current<'a> {
+    state: MutexGuard<'a, State>,
+}
+
+impl Current<'_> {
+    /// The connection.
+    pub fn conn(&self) -> &Arc<Conn> {
+        &self.state.lease.as_ref().expect("bug: an event without a lease").conn
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Event {
+        self.state.current.as_ref().expect("bug: no current event")
+    }
+}
+
+impl Bell {
+    /// The event that was handed out last and is not settled yet.
+    pub fn current(&self) -> Option<Current<'_>> {
+        let state = self.state.lock();
+        state.current.is_some().then_some(Current { state })
+    }
+}
+
+impl Core {
+    /// The next bell to ring. Each must be ended with [`Core::end_bell`].
+    pub fn take_ring(&self) -> Option<Ring> {
+        let (pool, worker) = self.dispatch.take_wanted()?;
+        let mut bits = [0u8; 16];
+        if let Err(error) = getrandom::fill(&mut bits) {
+            self.log.write(Level::Error, "no bell can be rung: there is no randomness for its nonce", json!({ "error": error.to_string() }));
+            self.dispatch.unclaimed_ended(pool);
+            self.dispatch.bell_over();
+            return None;
+        }
+        let nonce = bits.iter().fold(String::with_capacity(32), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let bell = Arc::new(Bell { pool, worker: worker.clone(), state: Mutex::default() });
+        self.bells.lock().insert(nonce.clone(), bell);
+        add(&self.counters.bells_rung, 1);
+        Some(Ring { nonce, worker })
+    }
+
+    /// Claims the bell whose nonce is in a request's query string. `None`: there is no live one.
+    pub fn claim_bell(&self, query: &[u8]) -> Option<Arc<Bell>> {
+        let nonce = query.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"fws_bell="))?;
+        let bell = self.bells.lock().get(std::str::from_utf8(nonce).ok()?)?.clone();
+        let mut state = bell.state.lock();
+        if state.phase != Phase::Rung {
+            return None;
+        }
+        state.phase = Phase::Claimed;
+        state.started = Some(Instant::now());
+        drop(state);
+        self.dispatch.claimed(bell.pool);
+        Some(bell)
+    }
+
+    /// The host is through with a bell's request. `output` is what PHP printed, `error` what the host says of a failure.
+    pub fn end_bell(&self, nonce: &str, ended: Ended, output: &[u8], error: &str) {
+        let Some(bell) = self.bells.lock().remove(nonce) else { return };
+        let mut state = bell.state.lock();
+        let claimed = state.phase != Phase::Rung;
+        let last = state.last.clone();
+        let mut failed = state.failed || ended == Ended::Failed;
+        if state.phase == Phase::Rung {
+            state.phase = Phase::Released;
+        } else {
+            // Released long ago, unless the thread died on the way.
+            failed |= state.phase == Phase::Claimed && state.current.is_some();
+            self.release(&bell, &mut state, true, "the request ended without settling its event");
+        }
+        drop(state);
+        if !claimed {
+            self.dispatch.unclaimed_ended(bell.pool);
+            let (counter, message) = match ended {
+                Ended::Abandoned => (&self.counters.bells_abandoned, "a bell did not reach PHP; another one will be rung"),
+                _ => (
+                    &self.counters.bells_unanswered,
+                    "a worker answered a bell without calling frankenphp_ws_nextEvent(): does its script handle WebSocket events?",
+                ),
+            };
+            add(counter, 1);
+            self.log.burst(Trouble::BellUnanswered, &bell.worker, message, || {
+                let mut fields = serde_json::Map::new();
+                fields.insert("worker".into(), bell.worker.as_ref().into());
+                fields.insert("output".into(), String::from_utf8_lossy(output).into());
+                fields.insert("error".into(), error.into());
+                fields
+            });
+        } else if !output.is_empty() || !error.is_empty() {
+            self.log.write(
+                if failed { Level::Warn } else { Level::Info },
+                "a worker printed something while it handled WebSocket events",
+                json!({
+                    "worker": bell.worker,
+                    "route": last.as_ref().map(|conn| conn.route_name.clone()),
+                    "connection": last.as_ref().map(|conn| conn.id.clone()),
+                    "output": String::from_utf8_lossy(output),
+                    "error": error,
+                }),
+            );
+        }
+        self.dispatch.bell_over();
+    }
+
+    /// Acknowledges the bell's current event and waits, a little, for the next one. `None`: the request is to end.
+    pub fn next_event<'a>(&self, bell: &'a Bell) -> Option<Current<'a>> {
+        let mut state = bell.state.lock();
+        if state.phase != Phase::Claimed {
+            return None;
+        }
+        self.settle(&mut state, None);
+        let over = state.handed >= MOST_EVENTS
+            || state.started.is_none_or(|started| started.elapsed() >= LONGEST)
+            || self.dispatch.gate_is_closed();
+        if over {
+            self.give_back(&mut state);
+            return None;
+        }
+        if state.lease.as_ref().is_none_or(|lease| lease.events.is_empty()) {
+            self.flush();
+            let mut lease = state.lease.take();
+            let until = Instant::now() + LINGER;
+            state.lease = loop {
+                let mut after = Settled::default();
+                let next = self.dispatch.exchange(bell.pool, lease.take(), until, &mut after);
+                let again = next.is_none() && (after.resume.is_some() || after.orphans.events > 0);
+                self.after_lease(after);
+                if !again {
+                    break next;
+                }
+            };
+        }
+        let lease = state.lease.as_mut()?;
+        let event = lease.events.pop_front()?;
+        // What this event's handler sends may wait for what the next one's sends, but only if that comes at once.
+        shard::defer(if lease.more || !lease.events.is_empty() { DEFERRED } else { 0 });
+        let conn = lease.conn.clone();
+        state.last = Some(conn);
+        state.handed += 1;
+        state.current = Some(event);
+        add(&self.counters.events_delivered, 1);
+        Some(Current { state })
+    }
+
+    /// The bell's current event failed. `false`: there is none.
+    pub fn fail_event(&self, bell: &Bell, cause: &str) -> bool {
+        let mut state = bell.state.lock();
+        let current = state.current.is_some();
+        self.settle(&mut state, Some(cause));
+        current
+    }
+
+    /// The bell's request ends: its current event is acknowledged, or failed with a cause; what it did not come to goes back.
+    pub fn release_bell(&self, bell: &Bell, failed: bool, cause: &str) {
+        let mut state = bell.state.lock();
+        self.release(bell, &mut state, failed, cause);
+    }
+
+    fn release(&self, bell: &Bell, state: &mut State, failed: bool, cause: &str) {
+        if state.phase != Phase::Claimed {
+            return;
+        }
+        state.phase = Phase::Released;
+        self.settle(state, failed.then_some(cause));
+        self.give_back(state);
+        self.dispatch.released(bell.pool);
+    }
+
+    fn settle(&self, state: &mut State, failed: Option<&str>) {
+        let Some(event) = state.current.take() else { return };
+        let Some(lease) = state.lease.as_mut() else { return };
+        lease.settled.0 += 1;
+        lease.settled.1 += event.weight();
+        let conn = lease.conn.clone();
+        match failed {
+            None => add(&self.counters.events_acknowledged, 1),
+            Some(cause) => {
+                state.failed = true;
+                add(&self.counters.events_failed, 1);
+                let on_error = self.routes.read().current.get(&conn.route_name).map(|route| route.on_error);
+                self.log.write(
+                    Level::Error,
+                    "PHP failed on a WebSocket event",
+                    json!({
+                        "event": match event { Event::Open(_) => "open", Event::Message { .. } => "message", Event::Close(_) => "close" },
+                        "route": conn.route_name,
+                        "connection": conn.id,
+                        "cause": cause,
+                        "on_error": if on_error == Some(OnError::Close) { "close" } else { "continue" },
+                    }),
+                );
+                if on_error == Some(OnError::Close) {
+                    self.post(conn.key, Op::Close { key: conn.key, code: close::INTERNAL_ERROR, reason: "".into() });
+                }
+            }
+        }
+        if matches!(event, Event::Close(_)) {
+            self.through(&conn, Through::Events);
+        }
+    }
+
+    fn give_back(&self, state: &mut State) {
+        self.flush();
+        if let Some(lease) = state.lease.take() {
+            let settled = self.dispatch.give_back(lease);
+            self.after_lease(settled);
+        }
+    }
+
+    fn after_lease(&self, settled: Settled) {
+        if let Some(key) = settled.resume {
+            self.post(key, Op::Resume { key });
+        }
+        self.orphaned(settled.orphans);
+    }
+
+    /// Ends the deferral of this thread's sends.
+    fn flush(&self) {
+        shard::defer(0);
+        self.wake_deferred();
+    }
+}

@@ -1,0 +1,423 @@
+//! The core: what its threads share, and what can be asked of it.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fws_hub::{Command, CommandError, Hub, Key, Outcome, Outlet, Reply, RouteId, Target};
+use fws_session::Frame;
+use fws_wire::close;
+use hashbrown::HashMap;
+use parking_lot::{Condvar, Mutex, RwLock};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use socket2::Socket;
+
+use crate::admission::Handshake;
+use crate::bell::Bells;
+use crate::conn::{Conn, Through};
+use crate::dispatch::{Dispatch, Orphans};
+use crate::flag::Flag;
+use crate::log::{Log, Trouble};
+use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
+use crate::shard::{Adoption, Op, Shard, ShardHandle};
+use crate::stats::{Counters, add};
+
+/// What the core is started with.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Threads that own sockets; 0: one for each processor. At most 256.
+    #[serde(default)]
+    pub shards: usize,
+}
+
+/// The running core. There is one in a process; it is never stopped, but can be [drained](Core::drain).
+pub struct Core {
+    /// Guards who is connected. Written at a connection's beginning and end and by tagging, read by everything else.
+    pub(crate) hub: RwLock<Hub<Arc<Conn>>>,
+    /// Guards the configuration; written by commits only, and read while a connection is posted to its shard, so that each is either
+    /// in the old generation and told to go, or in the new one.
+    /// Where both are locked, this is locked before `hub`.
+    pub(crate) routes: RwLock<Routes>,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) bells: Bells,
+    pub(crate) log: Log,
+    pub(crate) counters: Counters,
+    pub(crate) started: Instant,
+    shards: Vec<ShardHandle>,
+    flag: Arc<Flag>,
+    draining: AtomicBool,
+    /// Signalled when the last connection is gone.
+    empty: (Mutex<()>, Condvar),
+}
+
+impl Core {
+    /// Starts the core's threads.
+    pub fn start(config: &Config) -> io::Result<Arc<Core>> {
+        let count = match config.shards {
+            0 => std::thread::available_parallelism()?.get(),
+            count => count,
+        }
+        .min(256);
+        let flag = Arc::new(Flag::new()?);
+        let (shards, handles): (Vec<_>, Vec<_>) =
+            (0..count).map(|number| Shard::new(number, count)).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
+        let core = Arc::new(Core {
+            hub: RwLock::default(),
+            routes: RwLock::default(),
+            dispatch: Dispatch::new(flag.clone()),
+            bells: Bells::default(),
+            log: Log::new(flag.clone()),
+            counters: Counters::default(),
+            started: Instant::now(),
+            shards: handles,
+            flag,
+            draining: AtomicBool::new(false),
+            empty: Default::default(),
+        });
+        for shard in shards {
+            let core = core.clone();
+            std::thread::Builder::new().name(format!("fws-shard-{}", shard.number)).spawn(move || shard.run(&core))?;
+        }
+        Ok(core)
+    }
+
+    /// A descriptor that becomes readable when bells or log records wait. It belongs to the core.
+    pub fn flag(&self) -> RawFd {
+        self.flag.fd()
+    }
+
+    /// The host begins to take bells and log records: what comes from here on raises the flag again.
+    pub fn lower_flag(&self) {
+        self.flag.lower();
+    }
+
+    /// Moves whole log records, JSON lines, into `buffer`; returns the bytes written.
+    pub fn take_log(&self, buffer: &mut [u8]) -> usize {
+        self.log.take(buffer)
+    }
+
+    /// Takes over an accepted connection. `buffered`: what was read behind the request. `Err` gives the socket back.
+    pub fn adopt(&self, handshake: Handshake, socket: Socket, buffered: &[u8]) -> Result<(), Socket> {
+        let Some(ticket) = handshake.ticket else { return Err(socket) };
+        let routes = self.routes.read();
+        let route = routes.current.get(&ticket.route.name).cloned();
+        let gone = route.is_none();
+        let route = route.unwrap_or(ticket.route);
+        let mut made = None;
+        let registered = self.hub.write().register(ticket.id.clone(), route.id, |key| {
+            let conn = Conn::new(key, ticket.id, route.id, route.name.clone(), route.settings.max_outbox);
+            made.insert(Arc::new(conn)).clone()
+        });
+        let (Some(key), Some(conn)) = (registered, made) else { return Err(socket) };
+        drop(ticket.reservation);
+        add(&self.counters.connections_opened, 1);
+        let adoption = Adoption { conn, route, socket, opened: ticket.opened, buffered: buffered.into() };
+        self.post(key, Op::Adopt(Box::new(adoption)));
+        if gone || self.is_draining() {
+            self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
+        }
+        Ok(())
+    }
+
+    /// Carries out a command. See [`Command`] for what each answers.
+    pub fn execute(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
+        match command {
+            Command::Tag { .. } | Command::Untag { .. } => return self.hub.write().change(command),
+            Command::Send { binary: false, data, .. } if std::str::from_utf8(data).is_err() => return Err(CommandError::InvalidUtf8),
+            Command::Close { code, .. } if !close::is_sendable(*code) => return Err(CommandError::InvalidCloseCode),
+            Command::Close { reason, .. } if reason.len() > close::MAX_REASON => return Err(CommandError::ReasonTooLong),
+            _ => {}
+        }
+        let mut post = Post { core: self, command, frame: None, first: None, more: Vec::new(), dropped: 0 };
+        let reply = self.hub.read().ask(command, &mut post);
+        post.finish();
+        reply
+    }
+
+    /// Reads and keeps a generation of routes, to be committed later.
+    pub fn stage(&self, generation: u64, json: &[u8]) -> Result<(), ConfigError> {
+        let config = RoutesConfig::parse(json)?;
+        self.routes.write().staged.insert(generation, config);
+        Ok(())
+    }
+
+    /// Puts a staged generation in force, and forgets all older ones.
+    pub fn commit(&self, generation: u64) -> Result<(), Stale> {
+        let mut routes = self.routes.write();
+        if routes.committed.is_some_and(|committed| committed >= generation) {
+            return if routes.committed == Some(generation) { Ok(()) } else { Err(Stale) };
+        }
+        let config = routes.staged.get(&generation).cloned().ok_or(Stale)?;
+        routes.staged.retain(|&staged, _| staged > generation);
+        routes.committed = Some(generation);
+        self.draining.store(false, Ordering::Release);
+        self.put_in_force(&mut routes, &config);
+        Ok(())
+    }
+
+    /// A generation ends. If it is the committed one the newest staged one takes its place; without one all connections are closed.
+    pub fn withdraw(&self, generation: u64) -> Result<(), Stale> {
+        let successor = {
+            let mut routes = self.routes.write();
+            if routes.committed != Some(generation) {
+                routes.staged.remove(&generation);
+                return Ok(());
+            }
+            match routes.staged.keys().next_back().copied() {
+                Some(successor) => successor,
+                None => {
+                    routes.committed = None;
+                    self.put_in_force(&mut routes, &RoutesConfig::default());
+                    return Ok(());
+                }
+            }
+        };
+        self.commit(successor)
+    }
+
+    fn put_in_force(&self, routes: &mut Routes, config: &RoutesConfig) {
+        let mut hub = self.hub.write();
+        let mut current = std::collections::HashMap::new();
+        let mut workers: Vec<Arc<str>> = config.workers.iter().map(|worker| worker.name.as_str().into()).collect();
+        let mut worker_of_route = HashMap::new();
+        for route in &config.routes {
+            let id = hub.route(&route.name);
+            let name = hub.route_name(id).clone();
+            let reserved = routes.reserved.entry(name.clone()).or_default().clone();
+            let route = Route::new(route, id, name.clone(), reserved);
+            if let Some(worker) = &route.worker {
+                worker_of_route.insert(id, worker.clone());
+                if !workers.contains(worker) {
+                    workers.push(worker.clone());
+                }
+            }
+            current.insert(name, Arc::new(route));
+        }
+        drop(hub);
+        let removed: Vec<RouteId> = routes.current.values().filter(|old| !current.contains_key(&old.name)).map(|old| old.id).collect();
+        routes.current = current;
+        for shard in &self.shards {
+            for route in routes.current.values() {
+                shard.post(Op::Configure(route.clone()));
+            }
+            for &route in &removed {
+                shard.post(Op::CloseRoute { route: Some(route) });
+            }
+            shard.wake();
+        }
+        let orphans = self.dispatch.configure(&worker_of_route, &workers);
+        self.orphaned(orphans);
+    }
+
+    /// Closes all connections with 1001 and waits until they are gone and their close events handled. How many are left after `timeout`.
+    pub fn drain(&self, timeout: Duration) -> u64 {
+        let until = Instant::now() + timeout;
+        self.draining.store(true, Ordering::Release);
+        for shard in &self.shards {
+            shard.post(Op::CloseRoute { route: None });
+            shard.wake();
+        }
+        let mut guard = self.empty.0.lock();
+        loop {
+            let known = self.hub.read().known();
+            if known == 0 || self.empty.1.wait_until(&mut guard, until).timed_out() {
+                return self.hub.read().known();
+            }
+        }
+    }
+
+    /// Closes the gate: see [`Core::open_gate`]. Waits for running bells; how many are still there after `timeout`.
+    pub fn close_gate(&self, timeout: Duration) -> usize {
+        self.dispatch.close_gate(timeout)
+    }
+
+    /// Opens the gate once. While it is closed – by so many closings – no bell is handed out, so that the host can restart PHP.
+    pub fn open_gate(&self) {
+        self.dispatch.open_gate();
+    }
+
+    /// Everything that is counted.
+    pub fn stats(&self) -> Value {
+        let (pending_events, pending_connections) = self.dispatch.pending();
+        let in_force = self.routes.read();
+        let hub = self.hub.read();
+        let routes: serde_json::Map<String, Value> = in_force
+            .current
+            .values()
+            .map(|route| (route.name.to_string(), json!({ "connections": hub.route_len(route.id), "worker": route.worker })))
+            .collect();
+        let workers: serde_json::Map<String, Value> = self
+            .dispatch
+            .workers()
+            .into_iter()
+            .map(|(name, [parked, running, idle, waiting])| {
+                let bells = json!({ "bells_parked": parked, "bells_running": running, "bells_idle": idle, "connections_waiting": waiting });
+                (name.to_string(), bells)
+            })
+            .collect();
+        let mut stats = self.counters.to_json();
+        let own = json!({
+            "connections": hub.len(),
+            "connections_known": hub.known(),
+            "tags": hub.tag_count(),
+            "events_pending": pending_events,
+            "connections_with_events": pending_connections,
+            "shards": self.shards.len(),
+            "uptime_seconds": self.started.elapsed().as_secs(),
+            "routes": routes,
+            "workers": workers,
+        });
+        if let (Value::Object(stats), Value::Object(own)) = (&mut stats, own) {
+            stats.extend(own);
+        }
+        stats
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Posts to the shard of a connection and wakes it.
+    pub(crate) fn post(&self, key: Key, op: Op) {
+        let shard = self.shard(key);
+        shard.post(op);
+        shard.wake();
+    }
+
+    pub(crate) fn wake_deferred(&self) {
+        crate::shard::take_deferred(|number| self.shards[number].wake());
+    }
+
+    fn shard_number(&self, key: Key) -> usize {
+        key.index as usize % self.shards.len()
+    }
+
+    fn shard(&self, key: Key) -> &ShardHandle {
+        &self.shards[self.shard_number(key)]
+    }
+
+    /// One side is through with a closed connection.
+    pub(crate) fn through(&self, conn: &Conn, side: Through) {
+        if conn.through(side) {
+            let mut hub = self.hub.write();
+            hub.forget(conn.key);
+            if hub.is_empty() && self.is_draining() {
+                drop(hub);
+                let _guard = self.empty.0.lock();
+                self.empty.1.notify_all();
+            }
+        }
+    }
+
+    /// Events were dropped because nobody is there to handle them.
+    pub(crate) fn orphaned(&self, orphans: Orphans) {
+        for key in orphans.resume {
+            self.post(key, Op::Resume { key });
+        }
+        if orphans.events == 0 {
+            return;
+        }
+        add(&self.counters.events_dropped, orphans.events);
+        let of: Arc<str> = orphans.over.first().map_or_else(|| "".into(), |conn| conn.route_name.clone());
+        self.log.burst(Trouble::EventsDropped, &of, "WebSocket events were dropped: their route's worker is gone", || {
+            let mut fields = serde_json::Map::new();
+            fields.insert("route".into(), of.as_ref().into());
+            fields.insert("events".into(), orphans.events.into());
+            fields
+        });
+        for conn in orphans.over {
+            self.through(&conn, Through::Events);
+        }
+    }
+
+    /// A message did not fit a client's outbox.
+    pub(crate) fn outbox_full(&self, conn: &Conn, len: usize) {
+        self.log.burst(Trouble::OutboxFull, &conn.route_name, "messages are dropped: a client does not read as fast as it is sent to", || {
+            let mut fields = serde_json::Map::new();
+            fields.insert("route".into(), conn.route_name.as_ref().into());
+            fields.insert("connection".into(), conn.id.as_ref().into());
+            fields.insert("frame_bytes".into(), len.into());
+            fields.insert("max_outbox".into(), conn.max_outbox().into());
+            fields
+        });
+    }
+}
+
+/// Posts what a command sends to the shards: encoded once, one operation for each shard.
+struct Post<'a> {
+    core: &'a Core,
+    command: &'a Command<'a>,
+    frame: Option<Frame>,
+    /// Most sends are to one client.
+    first: Option<Key>,
+    more: Vec<Key>,
+    dropped: u64,
+}
+
+impl Post<'_> {
+    fn finish(mut self) {
+        if self.dropped > 0 {
+            add(&self.core.counters.messages_dropped, self.dropped);
+        }
+        let (Some(frame), Some(first)) = (self.frame, self.first) else { return };
+        add(&self.core.counters.messages_sent, 1 + self.more.len() as u64);
+        if self.more.is_empty() {
+            let shard = self.core.shard(first);
+            shard.post(Op::Send { key: first, frame });
+            shard.wake_or_defer();
+            return;
+        }
+        self.more.push(first);
+        for (number, shard) in self.core.shards.iter().enumerate() {
+            let keys: Vec<Key> = self.more.iter().copied().filter(|key| self.core.shard_number(*key) == number).collect();
+            if !keys.is_empty() {
+                shard.post(Op::SendMany { keys, frame: frame.clone() });
+                shard.wake_or_defer();
+            }
+        }
+    }
+}
+
+impl Outlet<Arc<Conn>> for Post<'_> {
+    fn send(&mut self, key: Key, to: &Arc<Conn>) -> Outcome {
+        let Command::Send { binary, data, .. } = self.command else { unreachable!("bug: only Send sends") };
+        let frame = self.frame.get_or_insert_with(|| Frame::message(*binary, data));
+        if !to.reserve(frame.len()) {
+            self.dropped += 1;
+            self.core.outbox_full(to, frame.len());
+            return Outcome::Dropped;
+        }
+        match self.first {
+            None => self.first = Some(key),
+            Some(_) => self.more.push(key),
+        }
+        Outcome::Queued
+    }
+
+    fn close(&mut self, key: Key, _: &Arc<Conn>) {
+        let Command::Close { code, reason, .. } = self.command else { unreachable!("bug: only Close closes") };
+        self.core.post(key, Op::Close { key, code: *code, reason: (*reason).into() });
+    }
+}
+
+impl Core {
+    /// How many connections are live.
+    pub fn connections(&self) -> u64 {
+        match self.execute(&Command::Count { route: None }) {
+            Ok(Reply::Count(count)) => count,
+            _ => 0,
+        }
+    }
+
+    /// The ids of all live connections.
+    pub fn ids(&self) -> Vec<Arc<str>> {
+        match self.execute(&Command::List { of: Target::All, route: None }) {
+            Ok(Reply::Names(names)) => names,
+            _ => Vec::new(),
+        }
+    }
+}

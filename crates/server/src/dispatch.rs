@@ -1,0 +1,477 @@
+//! Where events wait for PHP.
+//!
+//! Events queue by connection. A connection that has some and is not out on lease stands in its worker's line; a bell takes it out of
+//! the line together with what waits on it, so the events of one connection are handled by one thread at a time, in order, and
+//! connections by as many threads as the worker has.
+//!
+//! One lock guards all of it. It is held for a few map operations, never over I/O or waiting (the condition variable gives it up).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fws_hub::{Key, RouteId};
+use fws_session::{Event, Fifo};
+use hashbrown::HashMap;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::conn::Conn;
+use crate::flag::Flag;
+
+/// A bell without work waits so long for more before it ends: cheaper than a new bell.
+pub const LINGER: Duration = Duration::from_millis(2);
+/// A connection that waits longer than this in the line shows that the worker's threads are busy: another bell is rung.
+const OVERDUE: Duration = Duration::from_millis(2);
+/// The most events in one lease.
+const LEASE: usize = 256;
+/// After bells that brought nothing, the next one waits; doubling between these.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+
+/// A worker by number; names keep their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PoolId(pub usize);
+
+pub struct Dispatch {
+    inner: Mutex<Inner>,
+    /// Leases that are out: while there are any, the shards look after deferred sends and overdue connections.
+    leases: AtomicUsize,
+    /// How often the gate is closed.
+    gate: AtomicUsize,
+    /// Signalled when a bell ends.
+    ended: Condvar,
+    flag: Arc<Flag>,
+}
+
+#[derive(Default)]
+struct Inner {
+    pools: Vec<Pool>,
+    pool_of_route: HashMap<RouteId, PoolId>,
+    queues: HashMap<Key, Queue>,
+    /// Bells that are to be rung.
+    wanted: VecDeque<PoolId>,
+    /// Bells that were handed out, claimed or not, and have not ended.
+    bells: usize,
+}
+
+struct Pool {
+    name: Arc<str>,
+    line: VecDeque<Key>,
+    /// Signalled when the line gets a connection, and when the gate closes.
+    wake: Arc<Condvar>,
+    /// Bells that wait for work.
+    idle: usize,
+    /// Of these, how many have been called already.
+    called: usize,
+    /// Bells asked for that PHP has not claimed yet.
+    unclaimed: usize,
+    /// Bells that PHP has claimed.
+    running: usize,
+    retry: Option<Instant>,
+    backoff: Duration,
+}
+
+impl Pool {
+    fn new(name: Arc<str>) -> Pool {
+        Pool {
+            name,
+            line: VecDeque::new(),
+            wake: Arc::default(),
+            idle: 0,
+            called: 0,
+            unclaimed: 0,
+            running: 0,
+            retry: None,
+            backoff: BACKOFF.0,
+        }
+    }
+}
+
+struct Queue {
+    conn: Arc<Conn>,
+    fifo: Fifo,
+    leased: bool,
+    /// The shard does not read the socket because the queue was full.
+    full: bool,
+    limits: (usize, usize),
+    since: Instant,
+}
+
+/// A connection handed to a bell with events that wait on it.
+#[derive(Debug)]
+pub struct Lease {
+    pub conn: Arc<Conn>,
+    pub events: VecDeque<Event>,
+    /// Events handled, and their weight.
+    pub settled: (usize, usize),
+    /// More connections stood in the line when this one was taken.
+    pub more: bool,
+}
+
+/// One event on its way into the queues.
+pub struct Arrival {
+    pub conn: Arc<Conn>,
+    pub event: Event,
+    /// The most events, and the most bytes of events, before the connection is not read any more.
+    pub limits: (usize, usize),
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub struct Pushed {
+    /// Connections that should not be read for now.
+    pub full: Vec<Key>,
+    pub queued: u64,
+    pub orphans: Orphans,
+}
+
+/// Events that nobody is there to handle, as their route's worker is gone.
+#[derive(Default)]
+pub struct Orphans {
+    pub events: u64,
+    /// Connections whose last event was among them.
+    pub over: Vec<Arc<Conn>>,
+    /// Connections that may be read again.
+    pub resume: Vec<Key>,
+}
+
+/// What is to be done after a lease.
+#[derive(Default)]
+pub struct Settled {
+    /// The connection may be read again.
+    pub resume: Option<Key>,
+    pub orphans: Orphans,
+}
+
+impl Settled {
+    fn is_nothing(&self) -> bool {
+        self.resume.is_none() && self.orphans.events == 0
+    }
+}
+
+impl Queue {
+    /// Drops what waits.
+    fn orphan(mut self, key: Key, orphans: &mut Orphans) {
+        let mut events = VecDeque::new();
+        self.fifo.lease(usize::MAX, &mut events);
+        orphans.events += events.len() as u64;
+        if matches!(events.back(), Some(Event::Close(_))) {
+            orphans.over.push(self.conn);
+        }
+        if self.full {
+            orphans.resume.push(key);
+        }
+    }
+}
+
+impl Dispatch {
+    pub fn new(flag: Arc<Flag>) -> Dispatch {
+        Dispatch {
+            inner: Mutex::default(),
+            leases: AtomicUsize::new(0),
+            gate: AtomicUsize::new(0),
+            ended: Condvar::new(),
+            flag,
+        }
+    }
+
+    /// Queues a batch of events and sees to it that a thread comes for them.
+    pub fn push(&self, batch: &mut Vec<Arrival>) -> Pushed {
+        let mut pushed = Pushed::default();
+        let now = Instant::now();
+        let mut inner = self.inner.lock();
+        for Arrival { conn, event, limits } in batch.drain(..) {
+            let Some(&pool) = inner.pool_of_route.get(&conn.route) else {
+                pushed.orphans.events += 1;
+                if matches!(event, Event::Close(_)) {
+                    pushed.orphans.over.push(conn);
+                }
+                continue;
+            };
+            pushed.queued += 1;
+            let key = conn.key;
+            let Inner { queues, pools, .. } = &mut *inner;
+            let queue = queues.entry(key).or_insert_with(|| Queue {
+                conn,
+                fifo: Fifo::default(),
+                leased: false,
+                full: false,
+                limits,
+                since: now,
+            });
+            let was_waiting = queue.fifo.has_waiting();
+            queue.fifo.push(event);
+            queue.limits = limits;
+            if !queue.full && queue.fifo.is_full(limits.0, limits.1) {
+                queue.full = true;
+                pushed.full.push(key);
+            }
+            if !was_waiting && !queue.leased {
+                queue.since = now;
+                pools[pool.0].line.push_back(key);
+            }
+        }
+        for pool in 0..inner.pools.len() {
+            self.call(&mut inner, PoolId(pool), now);
+        }
+        pushed
+    }
+
+    /// Calls threads for a worker's line: idle ones first; a new bell where none runs or those that run are too slow.
+    fn call(&self, inner: &mut Inner, id: PoolId, now: Instant) {
+        let gate_open = self.gate.load(Ordering::Acquire) == 0;
+        let Inner { pools, queues, wanted, .. } = inner;
+        let pool = &mut pools[id.0];
+        let Some(first) = pool.line.front() else { return };
+        while pool.called < pool.idle.min(pool.line.len()) {
+            pool.called += 1;
+            pool.wake.notify_one();
+        }
+        if pool.called > 0 || pool.unclaimed > 0 || !gate_open || pool.retry.is_some_and(|retry| now < retry) {
+            return;
+        }
+        let overdue = || queues.get(first).is_some_and(|queue| now.duration_since(queue.since) >= OVERDUE);
+        if pool.running == 0 || overdue() {
+            pool.unclaimed += 1;
+            wanted.push_back(id);
+            self.flag.raise();
+        }
+    }
+
+    /// Looks after what nobody else would: lines that are overdue, bells to be tried again. Called by a shard while
+    /// [`Dispatch::needs_care`].
+    pub fn care(&self) {
+        let now = Instant::now();
+        let mut inner = self.inner.lock();
+        for pool in 0..inner.pools.len() {
+            self.call(&mut inner, PoolId(pool), now);
+        }
+    }
+
+    /// Whether leases are out.
+    pub fn has_leases(&self) -> bool {
+        self.leases.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether leases are out or a line waits without a bell.
+    pub fn needs_care(&self) -> bool {
+        self.has_leases()
+            || self.inner.lock().pools.iter().any(|pool| !pool.line.is_empty() && pool.running == 0 && pool.unclaimed == 0)
+    }
+
+    /// The next bell to ring.
+    pub fn take_wanted(&self) -> Option<(PoolId, Arc<str>)> {
+        if self.gate.load(Ordering::Acquire) > 0 {
+            return None;
+        }
+        let mut inner = self.inner.lock();
+        let id = inner.wanted.pop_front()?;
+        inner.bells += 1;
+        Some((id, inner.pools[id.0].name.clone()))
+    }
+
+    /// PHP claimed a bell.
+    pub fn claimed(&self, id: PoolId) {
+        let mut inner = self.inner.lock();
+        let pool = &mut inner.pools[id.0];
+        pool.unclaimed -= 1;
+        pool.running += 1;
+        pool.retry = None;
+        pool.backoff = BACKOFF.0;
+    }
+
+    /// A claimed bell asks for no more.
+    pub fn released(&self, id: PoolId) {
+        let mut inner = self.inner.lock();
+        inner.pools[id.0].running -= 1;
+        self.call(&mut inner, id, Instant::now());
+    }
+
+    /// A bell ended that was never claimed: the next one waits a while.
+    pub fn unclaimed_ended(&self, id: PoolId) {
+        let mut inner = self.inner.lock();
+        let pool = &mut inner.pools[id.0];
+        pool.unclaimed -= 1;
+        pool.retry = Some(Instant::now() + pool.backoff);
+        pool.backoff = (pool.backoff * 2).min(BACKOFF.1);
+    }
+
+    /// The host is through with a bell, in whatever way.
+    pub fn bell_over(&self) {
+        self.inner.lock().bells -= 1;
+        self.ended.notify_all();
+    }
+
+    /// Ends a bell's lease, if it has one, and waits until `until` for the next connection of its worker.
+    ///
+    /// Returns at once, without one, where the ended lease left something to do: then the caller does that and comes again.
+    pub fn exchange(&self, id: PoolId, lease: Option<Lease>, until: Instant, after: &mut Settled) -> Option<Lease> {
+        let mut inner = self.inner.lock();
+        let mut spare = VecDeque::new();
+        if let Some(lease) = lease {
+            (*after, spare) = self.settle(&mut inner, lease);
+        }
+        loop {
+            if self.gate.load(Ordering::Acquire) > 0 {
+                return None;
+            }
+            if let Some(lease) = self.take(&mut inner, id, &mut spare) {
+                return Some(lease);
+            }
+            if !after.is_nothing() || Instant::now() >= until {
+                return None;
+            }
+            self.linger(&mut inner, id, until);
+        }
+    }
+
+    fn linger(&self, inner: &mut MutexGuard<'_, Inner>, id: PoolId, until: Instant) {
+        let pool = &mut inner.pools[id.0];
+        pool.idle += 1;
+        let wake = pool.wake.clone();
+        wake.wait_until(inner, until);
+        let pool = &mut inner.pools[id.0];
+        pool.idle -= 1;
+        pool.called = pool.called.saturating_sub(1);
+    }
+
+    fn take(&self, inner: &mut Inner, id: PoolId, spare: &mut VecDeque<Event>) -> Option<Lease> {
+        let Inner { pools, queues, .. } = inner;
+        let line = &mut pools[id.0].line;
+        let key = line.pop_front()?;
+        let more = !line.is_empty();
+        let queue = queues.get_mut(&key).expect("bug: a connection in the line has a queue");
+        queue.leased = true;
+        let mut events = std::mem::take(spare);
+        queue.fifo.lease(LEASE, &mut events);
+        self.leases.fetch_add(1, Ordering::AcqRel);
+        let lease = Lease { conn: queue.conn.clone(), events, settled: (0, 0), more };
+        if more {
+            self.call(inner, id, Instant::now());
+        }
+        Some(lease)
+    }
+
+    /// Ends a lease: what is to be done about its connection, and an empty queue for reuse.
+    fn settle(&self, inner: &mut Inner, mut lease: Lease) -> (Settled, VecDeque<Event>) {
+        self.leases.fetch_sub(1, Ordering::AcqRel);
+        let mut settled = Settled::default();
+        let key = lease.conn.key;
+        let Inner { pools, pool_of_route, queues, .. } = inner;
+        let queue = queues.get_mut(&key).expect("bug: a leased connection has a queue");
+        queue.leased = false;
+        queue.fifo.settle(lease.settled.0, lease.settled.1, &mut lease.events);
+        if queue.full && queue.fifo.is_half_empty(queue.limits.0, queue.limits.1) {
+            queue.full = false;
+            settled.resume = Some(key);
+        }
+        if !queue.fifo.has_waiting() {
+            queues.remove(&key);
+        } else if let Some(pool) = pool_of_route.get(&lease.conn.route) {
+            // Perhaps not the worker it came from: the route may have got another one.
+            queue.since = Instant::now();
+            pools[pool.0].line.push_back(key);
+        } else if let Some(queue) = queues.remove(&key) {
+            queue.orphan(key, &mut settled.orphans);
+        }
+        lease.events.clear();
+        (settled, lease.events)
+    }
+
+    /// Ends the last lease of a bell.
+    pub fn give_back(&self, lease: Lease) -> Settled {
+        let mut inner = self.inner.lock();
+        let route = lease.conn.route;
+        let (settled, _) = self.settle(&mut inner, lease);
+        if let Some(&pool) = inner.pool_of_route.get(&route) {
+            self.call(&mut inner, pool, Instant::now());
+        }
+        settled
+    }
+
+    /// A new generation: which worker each route has, and which workers there are. What waits for a worker that is gone goes to its
+    /// route's new one, or is dropped and told.
+    pub fn configure(&self, routes: &HashMap<RouteId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
+        let mut orphans = Orphans::default();
+        let mut inner = self.inner.lock();
+        let Inner { pools, pool_of_route, queues, wanted, .. } = &mut *inner;
+        // Routes that left keep their worker as long as it is there, so that their last events are handled.
+        pool_of_route.retain(|route, pool| !routes.contains_key(route) && workers.contains(&pools[pool.0].name));
+        for (&route, worker) in routes {
+            let id = pools.iter().position(|pool| pool.name == *worker).unwrap_or_else(|| {
+                pools.push(Pool::new(worker.clone()));
+                pools.len() - 1
+            });
+            pool_of_route.insert(route, PoolId(id));
+        }
+        for pool in pools.iter_mut() {
+            pool.line.clear();
+            pool.retry = None;
+        }
+        wanted.retain(|id| {
+            let stays = workers.contains(&pools[id.0].name);
+            pools[id.0].unclaimed -= usize::from(!stays);
+            stays
+        });
+        for (key, queue) in queues.extract_if(|key, queue| {
+            if queue.leased {
+                return false;
+            }
+            match pool_of_route.get(&queue.conn.route) {
+                Some(pool) => pools[pool.0].line.push_back(*key),
+                None => return true,
+            }
+            false
+        }) {
+            queue.orphan(key, &mut orphans);
+        }
+        let now = Instant::now();
+        for pool in 0..inner.pools.len() {
+            self.call(&mut inner, PoolId(pool), now);
+        }
+        orphans
+    }
+
+    /// No new bell is handed out and running ones end soon; waits for them. How many are still there after `timeout`.
+    pub fn close_gate(&self, timeout: Duration) -> usize {
+        self.gate.fetch_add(1, Ordering::AcqRel);
+        let until = Instant::now() + timeout;
+        let mut inner = self.inner.lock();
+        for pool in &inner.pools {
+            pool.wake.notify_all();
+        }
+        while inner.bells > 0 && !self.ended.wait_until(&mut inner, until).timed_out() {}
+        inner.bells
+    }
+
+    pub fn open_gate(&self) {
+        let before = self.gate.fetch_update(Ordering::AcqRel, Ordering::Acquire, |gate| gate.checked_sub(1));
+        if before == Ok(1) {
+            let mut inner = self.inner.lock();
+            if !inner.wanted.is_empty() {
+                self.flag.raise();
+            }
+            for pool in &mut inner.pools {
+                pool.retry = None;
+            }
+            drop(inner);
+            self.care();
+        }
+    }
+
+    pub fn gate_is_closed(&self) -> bool {
+        self.gate.load(Ordering::Acquire) > 0
+    }
+
+    /// Events waiting or leased, and connections that have some.
+    pub fn pending(&self) -> (u64, u64) {
+        let inner = self.inner.lock();
+        (inner.queues.values().map(|queue| queue.fifo.len() as u64).sum(), inner.queues.len() as u64)
+    }
+
+    /// Each worker's name with its bells: asked for or parked, running, of these idle; and connections in its line.
+    pub fn workers(&self) -> Vec<(Arc<str>, [usize; 4])> {
+        let inner = self.inner.lock();
+        inner.pools.iter().map(|pool| (pool.name.clone(), [pool.unclaimed, pool.running, pool.idle, pool.line.len()])).collect()
+    }
+}

@@ -1,0 +1,30 @@
+//! The running core: threads that own the sockets, and queues in which events wait for PHP.
+//!
+//! In the order of the data:
+//! * [`Core::handshake`] (`admission`) examines an upgrade request, [`Core::adopt`] takes the connection over;
+//! * a `shard` – one thread, one epoll – owns it from then on: reads, feeds its [`fws_session::Session`], writes once per turn;
+//! * what it receives goes to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
+//! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
+//! * [`Core::execute`] carries out commands of any thread against the hub and posts what follows to the shards;
+//! * `routes` holds what the configuration says, by generation; `log` and `stats` tell what happens.
+//!
+//! The core never calls its host. It raises one flag, a file descriptor ([`Core::flag`]), when bells or log records wait.
+
+mod admission;
+mod bell;
+mod conn;
+mod core;
+mod dispatch;
+mod flag;
+mod log;
+mod os;
+mod routes;
+mod shard;
+mod stats;
+
+pub use admission::Handshake;
+pub use bell::{Bell, Current, Ended, Ring};
+pub use conn::Conn;
+pub use core::{Config, Core};
+pub use os::own_socket;
+pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale};

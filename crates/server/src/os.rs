@@ -1,0 +1,34 @@
+//! The two places where the operating system is met without a safe wrapper's help.
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use nix::sys::signal::SigSet;
+use socket2::Socket;
+
+/// Makes a raw descriptor of a connected stream socket ours: it is non-blocking afterwards, and closed when dropped.
+///
+/// On an error the descriptor still belongs to the caller.
+///
+/// # Safety
+/// `fd` must be open and owned by the caller, who must not use or close it after a success.
+pub unsafe fn own_socket(fd: RawFd) -> io::Result<Socket> {
+    // SAFETY: the caller gives the descriptor away; where that fails below it is given back by into_raw_fd.
+    let socket = Socket::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    match socket.set_nonblocking(true) {
+        Ok(()) => {
+            // Not a TCP socket: then there is nothing to be delayed either.
+            let _ = socket.set_tcp_nodelay(true);
+            Ok(socket)
+        }
+        Err(error) => {
+            let _ = std::os::fd::IntoRawFd::into_raw_fd(socket);
+            Err(error)
+        }
+    }
+}
+
+/// Signals are the host's business (Go's runtime installs handlers that must run on its own threads): none is taken on this one.
+pub fn block_signals() -> io::Result<()> {
+    SigSet::all().thread_block().map_err(io::Error::from)
+}

@@ -1,0 +1,607 @@
+//! A shard: one thread that owns sockets, with one epoll, one timer queue and one receive buffer.
+//!
+//! A turn reads each ready socket once, takes what other threads posted, writes each touched socket once, and hands the events to the
+//! dispatcher together. Reading once – rather than until a socket is empty – keeps a fast client from starving the others.
+
+use std::cell::Cell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, IoSlice, Read};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fws_hub::{Key, RouteId};
+use fws_session::{Event, Frame, Millis, Opened, Session, Spares};
+use fws_wire::close;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token, Waker};
+use parking_lot::Mutex;
+use socket2::{MsgHdr, Socket};
+
+use crate::conn::{Conn, Through};
+use crate::core::Core;
+use crate::dispatch::Arrival;
+use crate::log::{Level, Trouble};
+use crate::os;
+use crate::routes::Route;
+use crate::stats::add;
+
+/// The receive buffer: the most that is read of a connection in a turn.
+const SCRATCH: usize = 64 * 1024;
+/// Slices in one write.
+const SLICES: usize = 32;
+/// A turn that finds no work while leases are out looks again after these, doubling between them.
+const TICK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
+/// Connections of a removed route are closed at this rate for each shard, so that their clients do not all come back at once.
+const CLOSES_PER_SECOND: u64 = 2_000;
+/// And after this time at the latest.
+const CLOSES_WITHIN: Millis = 30_000;
+
+const WAKE: Token = Token(usize::MAX);
+
+/// What other threads ask of a shard.
+pub enum Op {
+    Adopt(Box<Adoption>),
+    Send { key: Key, frame: Frame },
+    SendMany { keys: Vec<Key>, frame: Frame },
+    Close { key: Key, code: u16, reason: Box<str> },
+    /// The connection may be read again: its events are being handled.
+    Resume { key: Key },
+    /// A route has a new configuration.
+    Configure(Arc<Route>),
+    /// Connections of a route that is gone are closed with 1001, spread over time; with `None` all at once.
+    CloseRoute { route: Option<RouteId> },
+}
+
+/// A connection to be taken over.
+pub struct Adoption {
+    pub conn: Arc<Conn>,
+    pub route: Arc<Route>,
+    pub socket: Socket,
+    pub opened: Box<Opened>,
+    pub buffered: Box<[u8]>,
+}
+
+/// A shard as other threads see it.
+pub struct ShardHandle {
+    number: usize,
+    inbox: Arc<Inbox>,
+}
+
+struct Inbox {
+    /// Guards what was posted and not taken yet.
+    ops: Mutex<Vec<Op>>,
+    /// Whether the shard sleeps, or is about to, and must be woken.
+    sleeping: AtomicBool,
+    waker: Waker,
+}
+
+thread_local! {
+    /// How many posts of this thread may still go without waking a shard.
+    static DEFER: Cell<u32> = const { Cell::new(0) };
+    /// Shards that have such posts, by bit.
+    static DEFERRED: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
+}
+
+/// The next `count` sends of this thread need not be looked at at once: more will follow, and wake the shards, very soon.
+pub fn defer(count: u32) {
+    DEFER.set(count);
+}
+
+/// Calls `wake` for each shard that has deferred posts of this thread.
+pub fn take_deferred(wake: impl Fn(usize)) {
+    for (word, bits) in DEFERRED.take().into_iter().enumerate() {
+        let mut bits = bits;
+        while bits != 0 {
+            wake(word * 64 + bits.trailing_zeros() as usize);
+            bits &= bits - 1;
+        }
+    }
+}
+
+impl ShardHandle {
+    /// Posts without waking: [`ShardHandle::wake`] or [`ShardHandle::wake_or_defer`] must follow.
+    pub fn post(&self, op: Op) {
+        self.inbox.ops.lock().push(op);
+    }
+
+    pub fn wake(&self) {
+        // Pairs with the shard's look at `ops` after it says that it sleeps.
+        if self.inbox.sleeping.swap(false, Ordering::SeqCst)
+            && let Err(error) = self.inbox.waker.wake()
+        {
+            panic!("bug: a shard's eventfd cannot be written: {error}");
+        }
+    }
+
+    /// Wakes, unless this thread may [defer] that.
+    pub fn wake_or_defer(&self) {
+        match DEFER.get() {
+            0 => self.wake(),
+            left => {
+                DEFER.set(left - 1);
+                let mut deferred = DEFERRED.get();
+                deferred[self.number / 64] |= 1 << (self.number % 64);
+                DEFERRED.set(deferred);
+            }
+        }
+    }
+}
+
+/// A connection as its shard holds it.
+struct Entry {
+    conn: Arc<Conn>,
+    route: Arc<Route>,
+    socket: Socket,
+    session: Session,
+    /// When the timer queue will look at it.
+    timer: Millis,
+    /// To be closed with 1001 then, as its route is gone.
+    leave_at: Option<Millis>,
+    readable: bool,
+    writable: bool,
+    /// The peer closed its end: what is still there must be read to the end.
+    finished: bool,
+    /// Not read because PHP does not keep up.
+    paused: bool,
+    /// In the list of sockets to read, or of those to finish, of this turn.
+    reading: bool,
+    touched: bool,
+}
+
+/// What a turn counts, added to the shared counters once.
+#[derive(Default)]
+struct Tally {
+    messages_received: u64,
+    bytes_received: u64,
+    messages_sent: u64,
+    bytes_sent: u64,
+}
+
+pub struct Shard {
+    pub number: usize,
+    /// Slots of the hub are dealt to the shards in turn: slot `n` is here at `n / count`.
+    count: usize,
+    poll: Poll,
+    inbox: Arc<Inbox>,
+    entries: Vec<Option<Box<Entry>>>,
+    read: Vec<usize>,
+    touched: Vec<usize>,
+    arrivals: Vec<Arrival>,
+    timers: BinaryHeap<Reverse<(Millis, usize)>>,
+    spares: Spares,
+    tally: Tally,
+    started: Instant,
+    now: Millis,
+}
+
+impl Shard {
+    pub fn new(number: usize, count: usize) -> io::Result<(Shard, ShardHandle)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        let inbox = Arc::new(Inbox { ops: Mutex::default(), sleeping: AtomicBool::new(false), waker });
+        let handle = ShardHandle { number, inbox: inbox.clone() };
+        let shard = Shard {
+            number,
+            count,
+            poll,
+            inbox,
+            entries: Vec::new(),
+            read: Vec::new(),
+            touched: Vec::new(),
+            arrivals: Vec::new(),
+            timers: BinaryHeap::new(),
+            spares: Spares::default(),
+            tally: Tally::default(),
+            started: Instant::now(),
+            now: 0,
+        };
+        Ok((shard, handle))
+    }
+
+    /// Runs for the life of the process.
+    pub fn run(mut self, core: &Core) {
+        if let Err(error) = os::block_signals() {
+            core.log.write(Level::Error, "signals could not be blocked on a core thread", serde_json::json!({ "error": error.to_string() }));
+        }
+        let mut events = Events::with_capacity(1024);
+        let mut scratch = vec![0u8; SCRATCH];
+        let mut ops = Vec::new();
+        let mut tick = TICK.0;
+        loop {
+            let timeout = self.prepare_to_sleep(core, tick);
+            if let Err(error) = self.poll.poll(&mut events, timeout)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                panic!("bug: epoll_wait: {error}");
+            }
+            self.inbox.sleeping.store(false, Ordering::SeqCst);
+            self.now = self.started.elapsed().as_millis() as Millis;
+            let idle = events.is_empty();
+            for event in &events {
+                if event.token() != WAKE {
+                    self.ready(event);
+                }
+            }
+            self.read_all(&mut scratch);
+            std::mem::swap(&mut *self.inbox.ops.lock(), &mut ops);
+            let idle = idle && ops.is_empty();
+            for op in ops.drain(..) {
+                self.carry_out(core, op, &mut scratch);
+            }
+            self.tick();
+            self.finish_all(core);
+            self.hand_over(core);
+            self.count_up(core);
+            tick = if idle { (tick * 2).min(TICK.1) } else { TICK.0 };
+            if self.number == 0 && timeout.is_some() && core.dispatch.needs_care() {
+                core.dispatch.care();
+            }
+        }
+    }
+
+    /// How long to sleep: not at all where something waits already.
+    fn prepare_to_sleep(&mut self, core: &Core, tick: Duration) -> Option<Duration> {
+        if !self.read.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.inbox.sleeping.store(true, Ordering::SeqCst);
+        if !self.inbox.ops.lock().is_empty() {
+            self.inbox.sleeping.store(false, Ordering::SeqCst);
+            return Some(Duration::ZERO);
+        }
+        let now = self.started.elapsed().as_millis() as Millis;
+        let timer = self.timers.peek().map(|Reverse((at, _))| Duration::from_millis(at.saturating_sub(now)));
+        // Somebody may have posted without waking us, and lines may become overdue.
+        let care = core.dispatch.has_leases() || (self.number == 0 && core.dispatch.needs_care());
+        match (timer, care.then_some(tick)) {
+            (Some(timer), Some(tick)) => Some(timer.min(tick)),
+            (timer, tick) => timer.or(tick),
+        }
+    }
+
+    fn ready(&mut self, event: &mio::event::Event) {
+        let at = event.token().0;
+        let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut) else { return };
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            entry.readable = true;
+            entry.finished |= event.is_read_closed() || event.is_error();
+            if !entry.reading {
+                entry.reading = true;
+                self.read.push(at);
+            }
+        }
+        if event.is_writable() && !entry.writable {
+            entry.writable = true;
+            if entry.session.outbox_len() > 0 {
+                self.touch(at);
+            }
+        }
+    }
+
+    fn read_all(&mut self, scratch: &mut [u8]) {
+        for at in std::mem::take(&mut self.read) {
+            let Some(entry) = self.entries[at].as_mut() else { continue };
+            entry.reading = false;
+            if !entry.readable || entry.paused || !entry.session.wants_read() {
+                continue;
+            }
+            match entry.socket.read(scratch) {
+                Ok(0) => {
+                    entry.readable = false;
+                    entry.session.disconnected();
+                    self.touch(at);
+                }
+                Ok(count) => {
+                    // A short read of a stream has emptied it; the next byte raises a new event – but the end may have been told already.
+                    entry.readable = count == scratch.len() || entry.finished;
+                    self.receive(at, &mut scratch[..count]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    entry.readable = false;
+                    entry.session.disconnected();
+                    self.touch(at);
+                }
+            }
+            self.read_again(at);
+        }
+    }
+
+    /// Puts a connection in the list of those to read, if it should be.
+    fn read_again(&mut self, at: usize) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        if entry.readable && !entry.paused && !entry.reading && entry.session.wants_read() {
+            entry.reading = true;
+            self.read.push(at);
+        }
+    }
+
+    fn receive(&mut self, at: usize, mut input: &mut [u8]) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        self.tally.bytes_received += input.len() as u64;
+        if entry.session.is_ending() {
+            return;
+        }
+        let echo = entry.route.worker.is_none();
+        while let Some(message) = entry.session.receive(&mut input, self.now, &mut self.spares) {
+            self.tally.messages_received += 1;
+            if echo {
+                let sent = entry.session.send_message(message.binary, message.payload.as_slice(), &mut self.spares);
+                self.tally.messages_sent += u64::from(sent);
+            } else {
+                self.arrivals.push(Arrival {
+                    conn: entry.conn.clone(),
+                    event: Event::Message { binary: message.binary, data: message.payload.into_boxed() },
+                    limits: (entry.route.max_pending_events, entry.route.max_pending_weight),
+                });
+            }
+        }
+        if entry.session.is_ending() || entry.session.outbox_len() > 0 {
+            self.touch(at);
+        }
+    }
+
+    fn touch(&mut self, at: usize) {
+        if let Some(entry) = self.entries[at].as_mut()
+            && !entry.touched
+        {
+            entry.touched = true;
+            self.touched.push(at);
+        }
+    }
+
+    fn find(&mut self, key: Key) -> Option<(usize, &mut Entry)> {
+        let at = key.index as usize / self.count;
+        let entry = self.entries.get_mut(at)?.as_deref_mut()?;
+        (entry.conn.key == key).then_some((at, entry))
+    }
+
+    fn carry_out(&mut self, core: &Core, op: Op, scratch: &mut [u8]) {
+        match op {
+            Op::Adopt(adoption) => self.adopt(core, *adoption, scratch),
+            Op::Send { key, frame } => self.send(key, frame),
+            Op::SendMany { keys, frame } => {
+                for key in keys {
+                    self.send(key, frame.clone());
+                }
+            }
+            Op::Close { key, code, reason } => {
+                self.close(key, code, &reason);
+            }
+            Op::Resume { key } => {
+                if let Some((at, entry)) = self.find(key) {
+                    entry.paused = false;
+                    self.read_again(at);
+                }
+            }
+            Op::Configure(route) => {
+                for entry in self.entries.iter_mut().flatten().filter(|entry| entry.route.id == route.id) {
+                    entry.conn.set_max_outbox(route.settings.max_outbox);
+                    entry.session.configure(route.settings.clone());
+                    entry.route = route.clone();
+                    entry.leave_at = None;
+                }
+            }
+            Op::CloseRoute { route: None } => {
+                for at in 0..self.entries.len() {
+                    if let Some(entry) = self.entries[at].as_mut() {
+                        entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
+                        self.touch(at);
+                    }
+                }
+            }
+            Op::CloseRoute { route: Some(route) } => {
+                let mut order = 0;
+                for at in 0..self.entries.len() {
+                    if let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route) {
+                        entry.leave_at = Some(self.now + (order * 1000 / CLOSES_PER_SECOND).min(CLOSES_WITHIN));
+                        order += 1;
+                        self.touch(at);
+                    }
+                }
+            }
+        }
+    }
+
+    fn adopt(&mut self, core: &Core, adoption: Adoption, scratch: &mut [u8]) {
+        let Adoption { conn, route, socket, opened, buffered } = adoption;
+        let key = conn.key;
+        let at = key.index as usize / self.count;
+        if let Err(error) = self.poll.registry().register(
+            &mut SourceFd(&socket.as_raw_fd()),
+            Token(at),
+            Interest::READABLE | Interest::WRITABLE,
+        ) {
+            core.log.write(
+                Level::Error,
+                "a connection could not be watched and was closed",
+                serde_json::json!({ "route": conn.route_name, "error": error.to_string() }),
+            );
+            core.hub.write().close(key);
+            conn.through(Through::Events);
+            core.through(&conn, Through::Socket);
+            return;
+        }
+        if self.entries.len() <= at {
+            self.entries.resize_with(at + 1, || None);
+        }
+        let session = Session::new(route.settings.clone(), self.now);
+        if route.worker.is_some() {
+            let limits = (route.max_pending_events, route.max_pending_weight);
+            self.arrivals.push(Arrival { conn: conn.clone(), event: Event::Open(opened), limits });
+        }
+        self.entries[at] = Some(Box::new(Entry {
+            conn,
+            route,
+            socket,
+            session,
+            timer: Millis::MAX,
+            leave_at: None,
+            readable: false,
+            writable: true,
+            finished: false,
+            paused: false,
+            reading: false,
+            touched: false,
+        }));
+        for piece in buffered.chunks(scratch.len()) {
+            let scratch = &mut scratch[..piece.len()];
+            scratch.copy_from_slice(piece);
+            self.receive(at, scratch);
+        }
+        self.touch(at);
+    }
+
+    fn send(&mut self, key: Key, frame: Frame) {
+        let len = frame.len();
+        let at = key.index as usize / self.count;
+        let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut).filter(|entry| entry.conn.key == key) else { return };
+        entry.conn.taken(len);
+        if entry.session.send(frame, &mut self.spares) {
+            self.touch(at);
+        }
+    }
+
+    fn close(&mut self, key: Key, code: u16, reason: &str) {
+        let at = key.index as usize / self.count;
+        if let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut).filter(|entry| entry.conn.key == key) {
+            entry.session.close(code, reason, self.now, &mut self.spares);
+            self.touch(at);
+        }
+    }
+
+    /// Does what is due.
+    fn tick(&mut self) {
+        while let Some(&Reverse((time, at))) = self.timers.peek()
+            && time <= self.now
+        {
+            self.timers.pop();
+            let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut).filter(|entry| entry.timer == time) else { continue };
+            entry.timer = Millis::MAX;
+            if entry.leave_at.is_some_and(|leave| leave <= self.now) {
+                entry.leave_at = None;
+                entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
+            }
+            if entry.paused {
+                // It is we who do not listen: the client's silence means nothing.
+                entry.session.heard(self.now);
+            }
+            entry.session.tick(self.now, &mut self.spares);
+            self.touch(at);
+        }
+    }
+
+    /// Writes, half-closes, ends and re-arms every connection that was touched in this turn.
+    fn finish_all(&mut self, core: &Core) {
+        for at in std::mem::take(&mut self.touched) {
+            self.finish(core, at);
+        }
+    }
+
+    fn finish(&mut self, core: &Core, at: usize) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        entry.touched = false;
+        let blocked = !entry.session.wants_read();
+        while entry.writable && entry.session.outbox_len() > 0 {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = entry.session.slices(&mut slices);
+            // Not writev: it would raise SIGPIPE, whose handler is the host's.
+            match entry.socket.sendmsg(&MsgHdr::new().with_buffers(&slices[..filled]), nosignal()) {
+                Ok(count) => {
+                    self.tally.bytes_sent += count as u64;
+                    entry.session.wrote(count, &mut self.spares);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => entry.session.disconnected(),
+            }
+        }
+        entry.conn.set_waiting(entry.session.outbox_len());
+        if entry.session.take_half_close() {
+            // An error means that the peer has closed already.
+            let _ = entry.socket.shutdown(Shutdown::Write);
+        }
+        if let Some(closed) = entry.session.take_closed() {
+            core.hub.write().close(entry.conn.key);
+            if !closed.clean && matches!(closed.code, close::PROTOCOL_ERROR | close::INVALID_PAYLOAD | close::TOO_BIG) {
+                add(&core.counters.violations, 1);
+                core.log.burst(Trouble::Violation, &entry.conn.route_name, "a client broke the protocol or a limit", || {
+                    let mut fields = serde_json::Map::new();
+                    fields.insert("route".into(), entry.conn.route_name.as_ref().into());
+                    fields.insert("connection".into(), entry.conn.id.as_ref().into());
+                    fields.insert("code".into(), closed.code.into());
+                    fields.insert("reason".into(), closed.reason.as_str().into());
+                    fields
+                });
+            }
+            if entry.route.worker.is_some() {
+                let limits = (entry.route.max_pending_events, entry.route.max_pending_weight);
+                self.arrivals.push(Arrival { conn: entry.conn.clone(), event: Event::Close(closed), limits });
+            } else {
+                core.through(&entry.conn, Through::Events);
+            }
+        }
+        if entry.session.is_ended() {
+            let _ = self.poll.registry().deregister(&mut SourceFd(&entry.socket.as_raw_fd()));
+            if let Some(entry) = self.entries[at].take() {
+                core.through(&entry.conn, Through::Socket);
+            }
+            return;
+        }
+        let deadline = [entry.session.deadline(), entry.leave_at].into_iter().flatten().min();
+        if let Some(deadline) = deadline
+            && deadline < entry.timer
+        {
+            entry.timer = deadline;
+            self.timers.push(Reverse((deadline, at)));
+        }
+        // Room in the outbox, or nothing but the end left to wait for: then reading goes on.
+        if blocked || entry.session.is_ending() {
+            if entry.session.is_ending() {
+                entry.paused = false;
+            }
+            self.read_again(at);
+        }
+    }
+
+    /// Gives this turn's events to the dispatcher.
+    fn hand_over(&mut self, core: &Core) {
+        if self.arrivals.is_empty() {
+            return;
+        }
+        let pushed = core.dispatch.push(&mut self.arrivals);
+        add(&core.counters.events_queued, pushed.queued);
+        for key in pushed.full {
+            if let Some((_, entry)) = self.find(key)
+                && !entry.session.is_ending()
+            {
+                entry.paused = true;
+            }
+        }
+        core.orphaned(pushed.orphans);
+    }
+
+    fn count_up(&mut self, core: &Core) {
+        let tally = std::mem::take(&mut self.tally);
+        for (counter, count) in [
+            (&core.counters.messages_received, tally.messages_received),
+            (&core.counters.bytes_received, tally.bytes_received),
+            (&core.counters.messages_sent, tally.messages_sent),
+            (&core.counters.bytes_sent, tally.bytes_sent),
+        ] {
+            if count > 0 {
+                add(counter, count);
+            }
+        }
+    }
+}
+
+/// MSG_NOSIGNAL: a write to a closed socket is an error, not a signal.
+fn nosignal() -> i32 {
+    nix::sys::socket::MsgFlags::MSG_NOSIGNAL.bits()
+}

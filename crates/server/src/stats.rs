@@ -1,0 +1,62 @@
+//! What is counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
+        /// Counters since the core was started; each only grows.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: AtomicU64,)+
+        }
+
+        impl Counters {
+            /// All counters by name.
+            pub fn to_json(&self) -> Value {
+                json!({ $(stringify!($name): self.$name.load(Ordering::Relaxed)),+ })
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections taken over.
+    connections_opened,
+    /// Upgrade requests that were refused.
+    handshakes_refused,
+    /// Messages received from clients.
+    messages_received,
+    /// Bytes received from clients, frame headers included.
+    bytes_received,
+    /// Messages put into outboxes: by commands, and by the echo.
+    messages_sent,
+    /// Bytes that sockets took.
+    bytes_sent,
+    /// Messages dropped because the client's outbox was full.
+    messages_dropped,
+    /// Connections failed because the client broke the protocol or a limit.
+    violations,
+    /// Events queued for PHP.
+    events_queued,
+    /// Events handed to PHP.
+    events_delivered,
+    /// Events that PHP handled.
+    events_acknowledged,
+    /// Events on which PHP failed.
+    events_failed,
+    /// Events that nobody was there to handle: their worker left with a reload.
+    events_dropped,
+    /// Bells handed out to be rung.
+    bells_rung,
+    /// Bells that were answered without asking for an event.
+    bells_unanswered,
+    /// Bells that never reached PHP.
+    bells_abandoned,
+}
+
+/// Adds to a counter.
+pub fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Ordering::Relaxed);
+}

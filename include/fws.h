@@ -1,0 +1,367 @@
+/*
+ * The C ABI of frankenphp-ws.
+ *
+ * The law:
+ *  - A function that can fail returns fws_result. Outputs are written only on FWS_OK, unless said otherwise.
+ *  - Bytes are pointer and length. Input bytes are copied before the function returns. (NULL, 0) stands for an optional one that is
+ *    absent, or for no bytes. Strings are UTF-8 and need no NUL.
+ *  - Every function may be called from any thread, and none unwinds. A handle (fws_bell, fws_reply, ...) is used by one thread at a
+ *    time. What blocks says so.
+ *  - The library never calls its caller: fws_core_fd becomes readable when there is something to take.
+ */
+
+#ifndef FWS_H
+#define FWS_H
+
+/* Generated from crates/ffi by cbindgen: `make header`. Do not edit. */
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+// Outcome for fws_bell_end: the request was served without an error.
+#define FWS_BELL_SERVED 0
+
+// Outcome for fws_bell_end: the request failed.
+#define FWS_BELL_FAILED 1
+
+// Outcome for fws_bell_end: the request never reached PHP.
+#define FWS_BELL_ABANDONED 2
+
+// The kind of fws_event: the connection was opened; always its first event.
+#define FWS_EVENT_OPEN 1
+
+// The kind of fws_event: a message came.
+#define FWS_EVENT_MESSAGE 2
+
+// The kind of fws_event: the connection is closed; always its last event.
+#define FWS_EVENT_CLOSE 3
+
+// Flag of the send functions: a binary message rather than a text.
+#define FWS_BINARY 1
+
+// Outcome of fws_client_send: it waits in the client's outbox, or is on its way.
+#define FWS_SENT_QUEUED 0
+
+// Outcome of fws_client_send: the client's outbox is full; the message was dropped and counted.
+#define FWS_SENT_DROPPED 1
+
+// Outcome of fws_client_send: there is no such client, or not on that route.
+#define FWS_SENT_GONE 2
+
+// The version of this ABI: changed when a function or a struct changes its meaning.
+#define FWS_ABI_VERSION 1
+
+// Flag of fws_handshake_new: the request came over TLS.
+#define FWS_SECURE 1
+
+// How a call went. Codes are only ever added.
+enum fws_result
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // It is done.
+  FWS_OK = 0,
+  // There is nothing (more) to take. Not an error.
+  FWS_END = 1,
+  // A required pointer is NULL.
+  FWS_ERR_NULL = 2,
+  // A bug in the core; it was caught.
+  FWS_ERR_PANIC = 3,
+  // The core is not started.
+  FWS_ERR_NOT_RUNNING = 4,
+  // A configuration was refused; the error says where and why.
+  FWS_ERR_CONFIG = 5,
+  // No client has this id.
+  FWS_ERR_UNKNOWN_CLIENT = 6,
+  // No route has this name.
+  FWS_ERR_UNKNOWN_ROUTE = 7,
+  // A text message, id, tag, reason or name that is not UTF-8.
+  FWS_ERR_INVALID_UTF8 = 8,
+  // A tag that is empty or longer than 255 bytes.
+  FWS_ERR_INVALID_TAG = 9,
+  // A close code that must not be sent.
+  FWS_ERR_INVALID_CLOSE_CODE = 10,
+  // A close reason longer than 123 bytes.
+  FWS_ERR_REASON_TOO_LONG = 11,
+  // A message longer than may be sent.
+  FWS_ERR_TOO_LARGE = 12,
+  // The query string carries no live nonce.
+  FWS_ERR_NO_BELL = 13,
+  // A system call failed.
+  FWS_ERR_IO = 14,
+  // The client has as many tags as it may.
+  FWS_ERR_TOO_MANY_TAGS = 15,
+  // A generation or handle that is no longer valid.
+  FWS_ERR_STALE = 16,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fws_result fws_result;
+#else
+typedef int32_t fws_result;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A claimed bell. Freed by fws_bell_release.
+typedef struct fws_bell fws_bell;
+
+// The text of a failure. Freed by its receiver with fws_error_free.
+typedef struct fws_error fws_error;
+
+// An examined upgrade request. Ended by fws_conn_adopt or fws_handshake_free.
+typedef struct fws_handshake fws_handshake;
+
+// A list of byte strings. Freed by its receiver with fws_reply_free.
+typedef struct fws_reply fws_reply;
+
+// Bytes that belong to somebody else. `ptr` is not NULL where `len` is not 0.
+typedef struct {
+  // The first byte.
+  const uint8_t *ptr;
+  // How many.
+  size_t len;
+} fws_bytes;
+
+// A bell to be rung: a request to `worker` whose query string carries `fws_bell=<nonce>`.
+typedef struct {
+  // 32 hexadecimal digits and a NUL.
+  uint8_t nonce[33];
+  // The worker's name, valid for the life of the process.
+  fws_bytes worker;
+} fws_ring;
+
+// One event of a connection.
+typedef struct {
+  // FWS_EVENT_OPEN, FWS_EVENT_MESSAGE or FWS_EVENT_CLOSE.
+  uint32_t kind;
+  // Message: binary rather than text.
+  bool binary;
+  // Close: both sides sent a close frame.
+  bool clean;
+  // Close: the code of the first close frame that either side sent; 1005 if it had none, 1006 if there was no close frame.
+  uint16_t code;
+  // The connection's id.
+  fws_bytes id;
+  // The name of its route.
+  fws_bytes route;
+  // Message: the payload. Close: the reason.
+  fws_bytes data;
+  // Open: the path of the request, as sent.
+  fws_bytes path;
+  // Open: the query without `?`.
+  fws_bytes query;
+  // Open: the client's address.
+  fws_bytes ip;
+  // Open: the sub-protocol agreed on; empty where there is none.
+  fws_bytes subprotocol;
+  // Open: how many headers there are, see fws_event_header.
+  size_t header_count;
+} fws_event;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Takes at most `capacity` bells that are to be rung now into `out`; returns how many. While the gate is closed there are none. Each
+// must be ended with fws_bell_end.
+size_t fws_bells_take(fws_ring *out, size_t capacity);
+
+// The host is through with a bell's request. `nonce`: its 32 digits. `output` is what PHP printed, `error` the host's own text of a
+// failure; both optional, both go to the log. An event that was not settled fails. A bell that was ended before is ignored.
+void fws_bell_end(const uint8_t *nonce, uint32_t outcome, const uint8_t *output, size_t output_len, const uint8_t *error, size_t error_len);
+
+// Claims the bell whose nonce stands in a request's query string. A nonce can be claimed once. FWS_ERR_NO_BELL: there is no live one.
+fws_result fws_bell_claim(const uint8_t *query, size_t query_len, fws_bell **out);
+
+// Acknowledges the event that was handed out before and waits, some milliseconds, for the next one. Blocks so long.
+//
+// FWS_END: the request is to end. What `out` points to is valid until the next fws_event_next, fws_event_fail or fws_bell_release of
+// this bell.
+fws_result fws_event_next(fws_bell *bell, fws_event *out);
+
+// One header of the current event, which is an open event; names are in lower case, and valid as long as the event. FWS_END beyond
+// the last, and for other events.
+fws_result fws_event_header(const fws_bell *bell, size_t index, fws_bytes *name, fws_bytes *value);
+
+// The current event failed, with a cause for the log: it is counted and the route's on_error carried out; fws_event_next goes on
+// with the next one. FWS_END: no event is current.
+fws_result fws_event_fail(fws_bell *bell, const uint8_t *cause, size_t cause_len);
+
+// The request ends and the bell is freed; NULL is allowed. Its current event is acknowledged or, with `failed`, fails with a cause
+// (optional). Events it did not come to are handed out again, in their order.
+void fws_bell_release(fws_bell *bell, bool failed, const uint8_t *cause, size_t cause_len);
+
+// How many items a reply has; 0 for NULL.
+size_t fws_reply_count(const fws_reply *reply);
+
+// One item of a reply, valid until fws_reply_free. FWS_END beyond the last.
+fws_result fws_reply_item(const fws_reply *reply, size_t index, fws_bytes *out);
+
+// Frees a reply; NULL is allowed.
+void fws_reply_free(fws_reply *reply);
+
+// Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
+fws_result fws_client_send(const uint8_t *id,
+                           size_t id_len,
+                           const uint8_t *data,
+                           size_t len,
+                           uint32_t flags,
+                           const uint8_t *route,
+                           size_t route_len,
+                           int32_t *outcome);
+
+// Queues a message to all clients, of a route (optional), but one (optional). `queued` receives to how many.
+fws_result fws_clients_send(const uint8_t *data,
+                            size_t len,
+                            uint32_t flags,
+                            const uint8_t *route,
+                            size_t route_len,
+                            const uint8_t *except_id,
+                            size_t except_len,
+                            uint64_t *queued);
+
+// Queues a message to all clients with a tag, of a route (optional), but one (optional). `queued` receives to how many.
+fws_result fws_tag_send(const uint8_t *tag,
+                        size_t tag_len,
+                        const uint8_t *data,
+                        size_t len,
+                        uint32_t flags,
+                        const uint8_t *route,
+                        size_t route_len,
+                        const uint8_t *except_id,
+                        size_t except_len,
+                        uint64_t *queued);
+
+// Starts the closing handshake with a client: a code that may be sent (RFC 6455, 7.4) and a reason of at most 123 bytes. What was
+// sent before is written first.
+fws_result fws_client_close(const uint8_t *id, size_t id_len, uint16_t code, const uint8_t *reason, size_t reason_len);
+
+// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client.
+fws_result fws_client_tag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len);
+
+// Takes a tag off a client; one it does not have is fine.
+fws_result fws_client_untag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len);
+
+// The tags of a client, sorted. Known until its close event has been handled.
+fws_result fws_client_tags(const uint8_t *id, size_t id_len, fws_reply **out);
+
+// Every tag that a client has, sorted.
+fws_result fws_tags_list(fws_reply **out);
+
+// The ids of the clients with a tag.
+fws_result fws_tag_clients(const uint8_t *tag, size_t tag_len, fws_reply **out);
+
+// The ids of all clients, of a route (optional).
+fws_result fws_clients_list(const uint8_t *route, size_t route_len, fws_reply **out);
+
+// How many clients there are, on a route (optional).
+fws_result fws_clients_count(const uint8_t *route, size_t route_len, uint64_t *count);
+
+// The version of the ABI of the library that is linked: to be compared with FWS_ABI_VERSION of the header.
+uint32_t fws_abi_version(void);
+
+// The version of the library, static and NUL-terminated.
+const char *fws_version(void);
+
+// Starts the core of this process; once it runs, further calls change nothing and are FWS_OK.
+//
+// `config` is JSON, optional: `{"shards": 2}`, threads that own sockets, 0 or absent: one for each processor. `error` (optional)
+// receives the reason of FWS_ERR_CONFIG or FWS_ERR_IO.
+fws_result fws_core_start(const uint8_t *config, size_t config_len, fws_error **error);
+
+// Whether the core of this process is started.
+bool fws_core_running(void);
+
+// A non-blocking eventfd that becomes readable when bells or log records wait; -1 before the start.
+//
+// It belongs to the core and lives as long as the process. Read 8 bytes of it, then call fws_bells_take and fws_log_take until both
+// have nothing more.
+int32_t fws_core_fd(void);
+
+// Closes every connection with 1001 and refuses new ones; waits until they are gone and their close events are handled, at most
+// `timeout_ms` milliseconds. Blocks. `remaining` (optional) receives how many are left. A later commit accepts connections again.
+fws_result fws_core_drain(uint32_t timeout_ms, uint64_t *remaining);
+
+// Counters and gauges: item 0 of the reply is a JSON object.
+fws_result fws_core_stats(fws_reply **out);
+
+// Closes the gate once more: while it is closed no bell is handed out, and running ones end at their next event. Waits until none is
+// left, at most `timeout_ms` milliseconds. Blocks. `running` (optional) receives how many are left. Each call is undone by one of
+// fws_gate_open.
+fws_result fws_gate_close(uint32_t timeout_ms, uint32_t *running);
+
+// Undoes one fws_gate_close.
+void fws_gate_open(void);
+
+// Moves log records into `buffer`, whole lines of JSON: `{"level":"info|warn|error","msg":"…","fields":{…}}`. Returns the bytes
+// written; 0: there are none. `capacity` must be at least 65536.
+size_t fws_log_take(uint8_t *buffer, size_t capacity);
+
+// Examines an upgrade request for a route.
+//
+// `head` is the request as an HTTP/1.1 head: `GET /path?query HTTP/1.1`, header lines and an empty line, each ended by CR LF; at most
+// 64 KiB. `client_ip` is the client's address as text. FWS_OK also when the request is refused: see fws_handshake_status.
+fws_result fws_handshake_new(const uint8_t *route,
+                             size_t route_len,
+                             const uint8_t *head,
+                             size_t head_len,
+                             const uint8_t *client_ip,
+                             size_t client_ip_len,
+                             uint32_t flags,
+                             fws_handshake **out);
+
+// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 431, 503). 0 for NULL.
+uint16_t fws_handshake_status(const fws_handshake *handshake);
+
+// How many headers the answer needs, whether it is 101 or a refusal.
+size_t fws_handshake_header_count(const fws_handshake *handshake);
+
+// One header of the answer, valid as long as the handshake. FWS_END beyond the last.
+fws_result fws_handshake_header(const fws_handshake *handshake, size_t index, fws_bytes *name, fws_bytes *value);
+
+// Why the request was refused, for the body of the answer; valid as long as the handshake.
+void fws_handshake_text(const fws_handshake *handshake, fws_bytes *out);
+
+// Frees a handshake and gives back the place it held on its route; NULL is allowed.
+void fws_handshake_free(fws_handshake *handshake);
+
+// Takes over a connection whose 101 has been written. The handshake is consumed in every case: do not use or free it afterwards.
+//
+// `fd` is a connected stream socket. On FWS_OK it belongs to the core: do not use or close it afterwards; else it is still the
+// caller's. `buffered` are bytes that were read behind the request. FWS_ERR_STALE if the handshake was not accepted.
+fws_result fws_conn_adopt(fws_handshake *handshake, int32_t fd, const uint8_t *buffered, size_t buffered_len);
+
+// What a code means: a static English sentence, NUL-terminated, never NULL, also for unknown codes.
+const char *fws_result_text(int32_t code);
+
+// The text of an error, valid until fws_error_free.
+void fws_error_text(const fws_error *error, fws_bytes *out);
+
+// Frees an error; NULL is allowed.
+void fws_error_free(fws_error *error);
+
+// Reads and checks the routes of a generation and keeps them until they are committed or withdrawn. Generations are chosen by the
+// caller, increasing.
+//
+// `json`: `{"routes":[{"name":"chat","worker":"chat","echo":false,"origins":[],"subprotocols":[],"max_message_size":1048576,
+// "max_outbox":4194304,"max_pending_events":1024,"max_connections":1000,"on_error":"continue"}],"workers":[{"name":"chat","threads":2}]}`.
+// Of a route only the name and one of worker and echo are required. `error` (optional) receives the reason of FWS_ERR_CONFIG.
+fws_result fws_routes_stage(uint64_t generation, const uint8_t *json, size_t len, fws_error **error);
+
+// Puts a staged generation in force: connections keep their routes by name, those of removed routes are closed with 1001, spread
+// over time. FWS_ERR_STALE if it was not staged or a newer one is committed.
+fws_result fws_routes_commit(uint64_t generation);
+
+// A generation ends. One that is not committed is forgotten. In the place of the committed one the newest staged one is committed;
+// without one every connection is closed with 1001.
+fws_result fws_routes_withdraw(uint64_t generation);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* FWS_H */

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Sees to it that what is needed is there, and says what is missing and how to get it.
+#
+# usage: tools/setup.sh build|e2e
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# version_at_least HAVE WANT
+version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+go_ok() { command -v go >/dev/null && version_at_least "$(go env GOVERSION | sed 's/^go//')" 1.26; }
+rust_ok() { command -v cargo >/dev/null && version_at_least "$(rustc --version | awk '{ print $2 }')" 1.88; }
+
+case ${1:-} in
+  build)
+    go_ok || die "Go 1.26 or newer is needed: https://go.dev/dl/ (Debian's golang-go may be too old)"
+    rust_ok || die "Rust 1.88 or newer is needed: https://rustup.rs (Debian's rustc may be too old)"
+    need cc gcc make make pkg-config pkg-config
+    [ "$(uname -s)" != Linux ] || need ld binutils objcopy binutils
+    "$top/tools/php.sh" >/dev/null
+    ;;
+  e2e)
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need chromium chromium
+    ;;
+  *) die "usage: tools/setup.sh build|e2e" ;;
+esac
