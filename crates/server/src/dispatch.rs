@@ -34,8 +34,8 @@ pub struct PoolId(pub usize);
 
 pub struct Dispatch {
     inner: Mutex<Inner>,
-    /// Leases that are out: while there are any, the shards look after deferred sends and overdue connections.
-    leases: AtomicUsize,
+    /// Connections with events, waiting or leased: while there are any, the shard that brought them looks in with [`Dispatch::care`].
+    pending: AtomicUsize,
     /// How often the gate is closed.
     gate: AtomicUsize,
     /// Signalled when a bell ends.
@@ -168,7 +168,7 @@ impl Dispatch {
     pub fn new(flag: Arc<Flag>) -> Dispatch {
         Dispatch {
             inner: Mutex::default(),
-            leases: AtomicUsize::new(0),
+            pending: AtomicUsize::new(0),
             gate: AtomicUsize::new(0),
             ended: Condvar::new(),
             flag,
@@ -211,6 +211,7 @@ impl Dispatch {
                 pools[pool.0].line.push_back(key);
             }
         }
+        self.pending.store(inner.queues.len(), Ordering::Release);
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);
         }
@@ -238,8 +239,7 @@ impl Dispatch {
         }
     }
 
-    /// Looks after what nobody else would: lines that are overdue, bells to be tried again. Called by a shard while
-    /// [`Dispatch::needs_care`].
+    /// Looks after what nobody else would: lines that are overdue, bells to be tried again.
     pub fn care(&self) {
         let now = Instant::now();
         let mut inner = self.inner.lock();
@@ -248,15 +248,9 @@ impl Dispatch {
         }
     }
 
-    /// Whether leases are out.
-    pub fn has_leases(&self) -> bool {
-        self.leases.load(Ordering::Acquire) > 0
-    }
-
-    /// Whether leases are out or a line waits without a bell.
-    pub fn needs_care(&self) -> bool {
-        self.has_leases()
-            || self.inner.lock().pools.iter().any(|pool| !pool.line.is_empty() && pool.running == 0 && pool.unclaimed == 0)
+    /// Whether events wait or are being handled.
+    pub fn has_pending(&self) -> bool {
+        self.pending.load(Ordering::Acquire) > 0
     }
 
     /// The next bell to ring.
@@ -344,7 +338,6 @@ impl Dispatch {
         queue.leased = true;
         let mut events = std::mem::take(spare);
         queue.fifo.lease(LEASE, &mut events);
-        self.leases.fetch_add(1, Ordering::AcqRel);
         let lease = Lease { conn: queue.conn.clone(), events, settled: (0, 0), more };
         if more {
             self.call(inner, id, Instant::now());
@@ -354,7 +347,6 @@ impl Dispatch {
 
     /// Ends a lease: what is to be done about its connection, and an empty queue for reuse.
     fn settle(&self, inner: &mut Inner, mut lease: Lease) -> (Settled, VecDeque<Event>) {
-        self.leases.fetch_sub(1, Ordering::AcqRel);
         let mut settled = Settled::default();
         let key = lease.conn.key;
         let Inner { pools, pool_of_route, queues, .. } = inner;
@@ -374,6 +366,7 @@ impl Dispatch {
         } else if let Some(queue) = queues.remove(&key) {
             queue.orphan(key, &mut settled.orphans);
         }
+        self.pending.store(queues.len(), Ordering::Release);
         lease.events.clear();
         (settled, lease.events)
     }
@@ -425,6 +418,7 @@ impl Dispatch {
         }) {
             queue.orphan(key, &mut orphans);
         }
+        self.pending.store(queues.len(), Ordering::Release);
         let now = Instant::now();
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);

@@ -10,7 +10,7 @@ use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use fws_hub::{Key, RouteId};
@@ -33,7 +33,7 @@ use crate::stats::add;
 const SCRATCH: usize = 64 * 1024;
 /// Slices in one write.
 const SLICES: usize = 32;
-/// A turn that finds no work while leases are out looks again after these, doubling between them.
+/// A shard sleeps no longer than these while events wait or are handled; doubling between them.
 const TICK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
 /// Connections of a removed route are closed at this rate for each shard, so that their clients do not all come back at once.
 const CLOSES_PER_SECOND: u64 = 2_000;
@@ -74,10 +74,17 @@ pub struct ShardHandle {
 struct Inbox {
     /// Guards what was posted and not taken yet.
     ops: Mutex<Vec<Op>>,
-    /// Whether the shard sleeps, or is about to, and must be woken.
-    sleeping: AtomicBool,
+    /// [`AWAKE`], [`DOZING`] or [`ASLEEP`].
+    state: AtomicU8,
     waker: Waker,
 }
+
+/// The shard will look at what was posted before it sleeps.
+const AWAKE: u8 = 0;
+/// It sleeps, or is about to, but looks in every few milliseconds.
+const DOZING: u8 = 1;
+/// It sleeps, or is about to, until it is woken.
+const ASLEEP: u8 = 2;
 
 thread_local! {
     /// How many posts of this thread may still go without waking a shard.
@@ -110,24 +117,23 @@ impl ShardHandle {
 
     pub fn wake(&self) {
         // Pairs with the shard's look at `ops` after it says that it sleeps.
-        if self.inbox.sleeping.swap(false, Ordering::SeqCst)
+        if self.inbox.state.swap(AWAKE, Ordering::SeqCst) != AWAKE
             && let Err(error) = self.inbox.waker.wake()
         {
             panic!("bug: a shard's eventfd cannot be written: {error}");
         }
     }
 
-    /// Wakes, unless this thread may [defer] that.
+    /// Wakes, unless this thread may [defer] that and the shard would look in by itself if the thread got stuck before it wakes it.
     pub fn wake_or_defer(&self) {
-        match DEFER.get() {
-            0 => self.wake(),
-            left => {
-                DEFER.set(left - 1);
-                let mut deferred = DEFERRED.get();
-                deferred[self.number / 64] |= 1 << (self.number % 64);
-                DEFERRED.set(deferred);
-            }
+        let left = DEFER.get();
+        if left == 0 || self.inbox.state.load(Ordering::SeqCst) == ASLEEP {
+            return self.wake();
         }
+        DEFER.set(left - 1);
+        let mut deferred = DEFERRED.get();
+        deferred[self.number / 64] |= 1 << (self.number % 64);
+        DEFERRED.set(deferred);
     }
 }
 
@@ -182,7 +188,7 @@ impl Shard {
     pub fn new(number: usize, count: usize) -> io::Result<(Shard, ShardHandle)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
-        let inbox = Arc::new(Inbox { ops: Mutex::default(), sleeping: AtomicBool::new(false), waker });
+        let inbox = Arc::new(Inbox { ops: Mutex::default(), state: AtomicU8::new(AWAKE), waker });
         let handle = ShardHandle { number, inbox: inbox.clone() };
         let shard = Shard {
             number,
@@ -218,7 +224,7 @@ impl Shard {
             {
                 panic!("bug: epoll_wait: {error}");
             }
-            self.inbox.sleeping.store(false, Ordering::SeqCst);
+            self.inbox.state.store(AWAKE, Ordering::SeqCst);
             self.now = self.started.elapsed().as_millis() as Millis;
             let idle = events.is_empty();
             for event in &events {
@@ -237,7 +243,7 @@ impl Shard {
             self.hand_over(core);
             self.count_up(core);
             tick = if idle { (tick * 2).min(TICK.1) } else { TICK.0 };
-            if self.number == 0 && timeout.is_some() && core.dispatch.needs_care() {
+            if idle && core.dispatch.has_pending() {
                 core.dispatch.care();
             }
         }
@@ -248,18 +254,18 @@ impl Shard {
         if !self.read.is_empty() {
             return Some(Duration::ZERO);
         }
-        self.inbox.sleeping.store(true, Ordering::SeqCst);
+        self.inbox.state.store(ASLEEP, Ordering::SeqCst);
         if !self.inbox.ops.lock().is_empty() {
-            self.inbox.sleeping.store(false, Ordering::SeqCst);
             return Some(Duration::ZERO);
         }
         let now = self.started.elapsed().as_millis() as Millis;
         let timer = self.timers.peek().map(|Reverse((at, _))| Duration::from_millis(at.saturating_sub(now)));
-        // Somebody may have posted without waking us, and lines may become overdue.
-        let care = core.dispatch.has_leases() || (self.number == 0 && core.dispatch.needs_care());
-        match (timer, care.then_some(tick)) {
-            (Some(timer), Some(tick)) => Some(timer.min(tick)),
-            (timer, tick) => timer.or(tick),
+        if core.dispatch.has_pending() {
+            // Lines may become overdue, and somebody may post without waking us.
+            self.inbox.state.store(DOZING, Ordering::SeqCst);
+            Some(timer.map_or(tick, |timer| timer.min(tick)))
+        } else {
+            timer
         }
     }
 

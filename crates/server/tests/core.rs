@@ -1,0 +1,373 @@
+//! The core with real sockets and an independent client, without a host: the tests ring the bells themselves.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::IntoRawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fws_hub::{Command, Outcome, Reply, Target};
+use fws_server::{Bell, Config, Core, Ended, own_socket};
+use fws_session::Event;
+use tungstenite::protocol::{CloseFrame, Role};
+use tungstenite::{Message, WebSocket};
+
+const ROUTES: &str = r#"{"routes":[
+  {"name":"echo","echo":true},
+  {"name":"php","worker":"w","max_outbox":100000,"max_pending_events":8},
+  {"name":"strict","worker":"w","on_error":"close","max_connections":1}]}"#;
+
+fn started() -> Arc<Core> {
+    let core = Core::start(&Config { shards: 2 }).expect("threads and epolls");
+    core.stage(1, ROUTES.as_bytes()).expect("legal");
+    core.commit(1).expect("staged");
+    core
+}
+
+const HEAD: &[u8] = b"GET /p?q=1 HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nX-Test: yes\r\n\r\n";
+
+/// A client whose opening handshake is done, and whose first bytes may have come with it.
+fn connect_with(core: &Core, route: &str, buffered: &[u8]) -> WebSocket<TcpStream> {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
+    let (server, _) = listener.accept().expect("a connection");
+    client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let handshake = core.handshake(route, HEAD, "192.0.2.1", false);
+    assert_eq!(handshake.status(), 101, "{}", handshake.text());
+    // SAFETY: the descriptor is open and given away.
+    let socket = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
+    assert!(core.adopt(handshake, socket, buffered).is_ok());
+    WebSocket::from_raw_socket(client, Role::Client, None)
+}
+
+fn connect(core: &Core, route: &str) -> WebSocket<TcpStream> {
+    connect_with(core, route, &[])
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < until, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Rings the next bell as a host would, and claims it as PHP would.
+fn bell(core: &Core) -> (String, Arc<Bell>) {
+    let mut ring = None;
+    wait_until("a bell is wanted", || {
+        ring = ring.take().or_else(|| core.take_ring());
+        ring.is_some()
+    });
+    let nonce = ring.expect("just seen").nonce;
+    let bell = core.claim_bell(format!("a=b&fws_bell={nonce}&c").as_bytes()).expect("a live nonce");
+    (nonce, bell)
+}
+
+fn end(core: &Core, (nonce, bell): &(String, Arc<Bell>)) {
+    core.release_bell(bell, false, "");
+    core.end_bell(nonce, Ended::Served, b"", "");
+}
+
+/// What the next event is, in a word.
+fn next(core: &Core, bell: &Bell) -> Option<String> {
+    let current = core.next_event(bell)?;
+    Some(match current.event() {
+        Event::Open(opened) => format!("open {}?{}", opened.path, opened.query),
+        Event::Message { data, .. } => String::from_utf8_lossy(data).into_owned(),
+        Event::Close(closed) => format!("close {} {}", closed.code, closed.clean),
+    })
+}
+
+/// All that comes, over as many bells as it takes, until `count` events were handled.
+fn handle(core: &Core, count: usize) -> Vec<String> {
+    let mut got = Vec::new();
+    while got.len() < count {
+        let bell = bell(core);
+        while let Some(event) = next(core, &bell.1) {
+            got.push(event);
+        }
+        end(core, &bell);
+    }
+    got
+}
+
+fn counter(core: &Core, name: &str) -> u64 {
+    core.stats()[name].as_u64().unwrap_or_else(|| panic!("no counter {name}"))
+}
+
+fn send(core: &Core, to: Target<'_>, data: &[u8]) -> Reply {
+    core.execute(&Command::Send { to, route: None, except: None, binary: true, data }).expect("legal")
+}
+
+#[test]
+fn the_echo_route_answers_and_closes_without_a_host() {
+    let core = started();
+    let mut client = connect(&core, "echo");
+    for message in [Message::text("héllo"), Message::binary(vec![7; 300_000]), Message::text("")] {
+        client.send(message.clone()).expect("sent");
+        assert_eq!(client.read().expect("an answer"), message);
+    }
+    client.close(Some(CloseFrame { code: 4000.into(), reason: "done".into() })).expect("sent");
+    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 4000));
+    wait_until("it is forgotten", || core.stats()["connections_known"] == 0);
+}
+
+#[test]
+fn bytes_read_behind_the_request_are_the_first_frames() {
+    let core = started();
+    let mut client = connect_with(&core, "echo", &[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']);
+    assert_eq!(client.read().expect("an answer"), Message::text("hi"));
+}
+
+#[test]
+fn events_come_in_order_and_carry_their_facts() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    for n in 0..100 {
+        client.send(Message::text(n.to_string())).expect("sent");
+    }
+    client.close(None).expect("sent");
+    let expected: Vec<String> =
+        ["open /p?q=1".into()].into_iter().chain((0..100).map(|n| n.to_string())).chain(["close 1005 true".into()]).collect();
+    assert_eq!(handle(&core, 102), expected);
+    wait_until("it is forgotten", || core.stats()["connections_known"] == 0);
+    assert_eq!((counter(&core, "events_queued"), counter(&core, "events_acknowledged")), (102, 102));
+}
+
+#[test]
+fn a_connection_is_leased_to_one_bell_at_a_time() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    let first = bell(&core);
+    assert_eq!(next(&core, &first.1).as_deref(), Some("open /p?q=1"));
+    client.send(Message::text("a")).expect("sent");
+    let mut other = connect(&core, "php");
+    other.send(Message::text("b")).expect("sent");
+    // The first bell is busy with `open` and too slow: a second one is rung, for the other connection.
+    let second = bell(&core);
+    assert_eq!(next(&core, &second.1).as_deref(), Some("open /p?q=1"));
+    assert_eq!(next(&core, &second.1).as_deref(), Some("b"));
+    assert_eq!(next(&core, &second.1), None, "the first connection is not handed out twice");
+    assert_eq!(next(&core, &first.1).as_deref(), Some("a"));
+    end(&core, &second);
+    end(&core, &first);
+}
+
+#[test]
+fn what_a_bell_did_not_come_to_is_handed_out_again_and_what_it_had_is_not() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    for n in 0..5 {
+        client.send(Message::text(n.to_string())).expect("sent");
+    }
+    wait_until("all have arrived", || counter(&core, "events_queued") == 6);
+    let dying = bell(&core);
+    assert_eq!(next(&core, &dying.1).as_deref(), Some("open /p?q=1"));
+    assert_eq!(next(&core, &dying.1).as_deref(), Some("0"));
+    // The request dies without a word.
+    core.end_bell(&dying.0, Ended::Failed, b"PHP Fatal error", "worker died");
+    assert_eq!(next(&core, &dying.1), None, "a bell that is over gives nothing more");
+    assert_eq!(handle(&core, 4), ["1", "2", "3", "4"]);
+    assert_eq!(counter(&core, "events_failed"), 1);
+    let mut log = vec![0; 65536];
+    let written = core.take_log(&mut log);
+    let log = String::from_utf8_lossy(&log[..written]).into_owned();
+    assert!(log.contains("PHP failed on a WebSocket event") && log.contains("PHP Fatal error"), "{log}");
+}
+
+#[test]
+fn on_error_close_closes_with_1011() {
+    let core = started();
+    let mut client = connect(&core, "strict");
+    let bell = bell(&core);
+    assert!(next(&core, &bell.1).is_some());
+    assert!(core.fail_event(&bell.1, "Exception: no"));
+    assert!(!core.fail_event(&bell.1, "again"), "no event is current");
+    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1011));
+    end(&core, &bell);
+}
+
+#[test]
+fn a_nonce_is_good_for_one_claim_and_only_while_its_bell_is_rung() {
+    let core = started();
+    let _client = connect(&core, "php");
+    let bell = bell(&core);
+    let query = format!("fws_bell={}", bell.0);
+    assert!(core.claim_bell(query.as_bytes()).is_none(), "claimed already");
+    end(&core, &bell);
+    assert!(core.claim_bell(query.as_bytes()).is_none(), "over");
+    assert!(core.claim_bell(b"fws_bell=00000000000000000000000000000000").is_none());
+    assert!(core.claim_bell(b"").is_none() && core.claim_bell(b"fws_bell=\xff").is_none());
+}
+
+#[test]
+fn a_bell_that_never_reached_php_is_rung_again() {
+    let core = started();
+    let _client = connect(&core, "php");
+    let mut lost = None;
+    wait_until("a bell is wanted", || {
+        lost = core.take_ring();
+        lost.is_some()
+    });
+    core.end_bell(&lost.expect("just seen").nonce, Ended::Abandoned, b"", "");
+    assert_eq!(handle(&core, 1), ["open /p?q=1"]);
+    assert_eq!(counter(&core, "bells_abandoned"), 1);
+}
+
+#[test]
+fn while_php_does_not_come_the_socket_is_not_read_and_nothing_is_lost() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    const COUNT: usize = 3000;
+    let sender = std::thread::spawn(move || {
+        for n in 0..COUNT {
+            client.send(Message::text(format!("{n:01000}"))).expect("sent");
+        }
+        client
+    });
+    wait_until("the queue is full", || counter(&core, "events_pending") >= 8);
+    // One read brings at most 64 KiB; more than that and the limit never waits.
+    assert!(counter(&core, "events_pending") <= 8 + 66, "{}", counter(&core, "events_pending"));
+    let got = handle(&core, COUNT + 1);
+    let expected: Vec<String> = ["open /p?q=1".into()].into_iter().chain((0..COUNT).map(|n| format!("{n:01000}"))).collect();
+    assert_eq!(got, expected);
+    sender.join().expect("all was sent");
+}
+
+#[test]
+fn sends_reach_one_a_tag_or_all_and_tell_when_a_client_is_gone() {
+    let core = started();
+    let (mut a, mut b) = (connect(&core, "echo"), connect(&core, "echo"));
+    let ids = core.ids();
+    assert_eq!(ids.len(), 2);
+    core.execute(&Command::Tag { id: &ids[0], tag: "t" }).expect("known");
+    assert_eq!(send(&core, Target::All, b"all"), Reply::Queued(2));
+    assert_eq!(a.read().expect("sent"), Message::binary(&b"all"[..]));
+    assert_eq!(b.read().expect("sent"), Message::binary(&b"all"[..]));
+    assert_eq!(send(&core, Target::Tag("t"), b"tag"), Reply::Queued(1));
+    assert_eq!(a.read().expect("sent"), Message::binary(&b"tag"[..]));
+    core.execute(&Command::Close { id: &ids[0], code: 1000, reason: "bye" }).expect("known");
+    assert!(matches!(a.read(), Ok(Message::Close(Some(frame))) if frame.reason == "bye"));
+    let _ = a.read();
+    wait_until("it is gone", || core.connections() == 1);
+    assert_eq!(send(&core, Target::Client(&ids[0]), b"x"), Reply::Sent(Outcome::Gone));
+}
+
+#[test]
+fn a_client_that_does_not_read_is_bounded_and_the_sender_is_told() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    let id = core.ids()[0].clone();
+    let mut queued = 0;
+    wait_until("the outbox is full", || match send(&core, Target::Client(&id), &[0; 10_000]) {
+        Reply::Sent(Outcome::Queued) => {
+            queued += 1;
+            false
+        }
+        reply => {
+            assert_eq!(reply, Reply::Sent(Outcome::Dropped));
+            true
+        }
+    });
+    assert!(counter(&core, "messages_dropped") >= 1);
+    for _ in 0..queued {
+        assert_eq!(client.read().expect("what was queued arrives").len(), 10_000);
+    }
+    wait_until("there is room again", || send(&core, Target::Client(&id), b"x") == Reply::Sent(Outcome::Queued));
+}
+
+#[test]
+fn a_route_takes_no_more_than_its_connections() {
+    let core = started();
+    let held = core.handshake("strict", HEAD, "", false);
+    assert_eq!(held.status(), 101);
+    assert_eq!(core.handshake("strict", HEAD, "", false).status(), 503);
+    drop(held);
+    assert_eq!(core.handshake("strict", HEAD, "", false).status(), 101);
+}
+
+#[test]
+fn a_new_generation_keeps_connections_and_closes_those_of_removed_routes() {
+    let core = started();
+    let (mut stays, mut leaves) = (connect(&core, "echo"), connect(&core, "php"));
+    core.stage(2, br#"{"routes":[{"name":"echo","echo":true,"max_message_size":10}]}"#).expect("legal");
+    stays.send(Message::text("before")).expect("sent");
+    assert_eq!(stays.read().expect("an answer"), Message::text("before"));
+    core.commit(2).expect("staged");
+    assert!(matches!(leaves.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1001));
+    let _ = leaves.read();
+    wait_until("it is forgotten though nobody handles its events", || core.stats()["connections_known"] == 1);
+    assert_eq!(counter(&core, "events_dropped"), 2);
+    assert_eq!(core.handshake("php", HEAD, "", false).status(), 503);
+    stays.send(Message::text("longer than ten")).expect("sent");
+    assert!(matches!(stays.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1009), "the new limit holds");
+}
+
+#[test]
+fn a_generation_that_was_never_committed_leaves_without_a_trace() {
+    let core = started();
+    let mut client = connect(&core, "echo");
+    core.stage(2, br#"{"routes":[]}"#).expect("legal");
+    core.withdraw(2).expect("staged");
+    client.send(Message::text("still")).expect("sent");
+    assert_eq!(client.read().expect("an answer"), Message::text("still"));
+    assert!(core.commit(2).is_err(), "it is forgotten");
+    core.stage(3, br#"{"routes":[{"name":"echo","echo":true}]}"#).expect("legal");
+    core.withdraw(1).expect("committed");
+    client.send(Message::text("the staged one took over")).expect("sent");
+    client.read().expect("an answer");
+    core.withdraw(3).expect("committed");
+    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1001), "none is left");
+}
+
+#[test]
+fn the_gate_ends_running_bells_and_holds_new_ones_back_and_nothing_is_lost() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    let running = bell(&core);
+    assert!(next(&core, &running.1).is_some());
+    let gate = std::thread::spawn({
+        let core = core.clone();
+        move || core.close_gate(Duration::from_secs(10))
+    });
+    wait_until("the bell is told to end", || next(&core, &running.1).is_none());
+    end(&core, &running);
+    assert_eq!(gate.join().expect("no panic"), 0);
+    client.send(Message::text("meanwhile")).expect("sent");
+    wait_until("it waits", || counter(&core, "events_pending") == 1);
+    assert!(core.take_ring().is_none());
+    core.open_gate();
+    assert_eq!(handle(&core, 1), ["meanwhile"]);
+}
+
+#[test]
+fn draining_closes_all_with_1001_delivers_the_close_events_and_refuses_new_connections() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    let reader = std::thread::spawn(move || {
+        let close = client.read();
+        let _ = client.read();
+        close
+    });
+    let drain = std::thread::spawn({
+        let core = core.clone();
+        move || core.drain(Duration::from_secs(10))
+    });
+    assert_eq!(handle(&core, 2)[1], "close 1001 true");
+    assert_eq!(drain.join().expect("no panic"), 0);
+    assert!(matches!(reader.join().expect("no panic"), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1001));
+    assert_eq!(core.handshake("echo", HEAD, "", false).status(), 503);
+}
+
+#[test]
+fn a_thousand_connections_opened_and_cut_leave_nothing() {
+    let core = started();
+    for round in 0..4 {
+        let clients: Vec<_> = (0..250).map(|_| connect(&core, "echo")).collect();
+        wait_until("all are there", || core.connections() == 250);
+        drop(clients);
+        wait_until("all are gone", || core.stats()["connections_known"] == 0);
+        assert_eq!(counter(&core, "connections_opened"), (round + 1) * 250);
+    }
+}
