@@ -1,0 +1,200 @@
+/* The C ABI used as a C program would: the core is started, a socket pair is handed over, events are pulled, commands are given,
+ * and every kind of wrong use is tried. Run under AddressSanitizer by run.sh, which reports leaks too. */
+#include "fws.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define S(text) (const uint8_t *)(text), sizeof(text) - 1
+#define CHECK(condition)                                                       \
+  do {                                                                         \
+    if (!(condition)) {                                                        \
+      fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+      exit(1);                                                                 \
+    }                                                                          \
+  } while (0)
+
+static const char head[] = "GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+static bool is(fws_bytes bytes, const char *text) {
+  return bytes.len == strlen(text) && (bytes.len == 0 || memcmp(bytes.ptr, text, bytes.len) == 0);
+}
+
+static void wait_for_core(void) {
+  struct pollfd flag = {.fd = fws_core_fd(), .events = POLLIN};
+  CHECK(poll(&flag, 1, 10000) == 1);
+  uint64_t count;
+  CHECK(read(flag.fd, &count, sizeof count) == sizeof count);
+}
+
+/* Rings the next bell, as a host does, and claims it, as PHP does. */
+static fws_bell *ring(fws_ring *taken) {
+  while (fws_bells_take(taken, 1) == 0) wait_for_core();
+  CHECK(is(taken->worker, "w"));
+  char query[64];
+  int len = snprintf(query, sizeof query, "fws_bell=%s", (const char *)taken->nonce);
+  fws_bell *bell = NULL;
+  CHECK(fws_bell_claim((const uint8_t *)query, (size_t)len, &bell) == FWS_OK);
+  CHECK(fws_bell_claim((const uint8_t *)query, (size_t)len, &bell) == FWS_ERR_NO_BELL);
+  return bell;
+}
+
+/* The next event of the first bell that brings one. */
+static fws_bell *next(fws_ring *taken, fws_bell *bell, fws_event *event) {
+  for (;;) {
+    if (bell == NULL) bell = ring(taken);
+    if (fws_event_next(bell, event) == FWS_OK) return bell;
+    fws_bell_release(bell, false, NULL, 0);
+    fws_bell_end(taken->nonce, FWS_BELL_SERVED, NULL, 0, NULL, 0);
+    bell = NULL;
+  }
+}
+
+static fws_handshake *examine(const char *route, uint16_t status) {
+  fws_handshake *handshake = NULL;
+  CHECK(fws_handshake_new((const uint8_t *)route, strlen(route), S(head), S("192.0.2.7"), 0, &handshake) == FWS_OK);
+  CHECK(fws_handshake_status(handshake) == status);
+  return handshake;
+}
+
+static void before_the_start(void) {
+  uint64_t count;
+  fws_handshake *handshake;
+  fws_bell *bell;
+  CHECK(fws_abi_version() == FWS_ABI_VERSION);
+  CHECK(strlen(fws_version()) > 0);
+  CHECK(!fws_core_running() && fws_core_fd() == -1);
+  CHECK(fws_clients_count(NULL, 0, &count) == FWS_ERR_NOT_RUNNING);
+  CHECK(fws_handshake_new(S("r"), S(head), S("ip"), 0, &handshake) == FWS_ERR_NOT_RUNNING);
+  CHECK(fws_bell_claim(S("fws_bell=1"), &bell) == FWS_ERR_NOT_RUNNING);
+  CHECK(fws_routes_commit(1) == FWS_ERR_NOT_RUNNING);
+}
+
+static void start(void) {
+  fws_error *error = NULL;
+  fws_bytes text;
+  CHECK(fws_core_start(S("{\"shrads\":1}"), &error) == FWS_ERR_CONFIG);
+  fws_error_text(error, &text);
+  CHECK(memmem(text.ptr, text.len, "shrads", 6) != NULL);
+  fws_error_free(error);
+  CHECK(fws_core_start(S("nonsense"), NULL) == FWS_ERR_CONFIG);
+  CHECK(fws_core_start(S("{\"shards\":1}"), &error) == FWS_OK);
+  CHECK(fws_core_start(NULL, 0, NULL) == FWS_OK);
+  CHECK(fws_core_running() && fws_core_fd() >= 0);
+
+  CHECK(fws_routes_stage(1, S("{\"routes\":[{\"name\":\"r\"}]}"), &error) == FWS_ERR_CONFIG);
+  fws_error_free(error);
+  CHECK(fws_routes_commit(1) == FWS_ERR_STALE);
+  CHECK(fws_routes_stage(1, S("{\"routes\":[{\"name\":\"r\",\"worker\":\"w\"}]}"), NULL) == FWS_OK);
+  CHECK(fws_routes_commit(1) == FWS_OK);
+}
+
+static void handshakes(void) {
+  fws_handshake *handshake = examine("nowhere", 503);
+  fws_bytes name, value, text;
+  fws_handshake_text(handshake, &text);
+  CHECK(text.len > 0);
+  CHECK(fws_conn_adopt(handshake, 0, NULL, 0) == FWS_ERR_STALE); /* and 0 is still ours */
+  CHECK(fws_conn_adopt(NULL, 0, NULL, 0) == FWS_ERR_NULL);
+  CHECK(fws_conn_adopt(examine("r", 101), -1, NULL, 0) == FWS_ERR_IO);
+
+  handshake = examine("r", 101);
+  bool accept = false;
+  for (size_t i = 0; i < fws_handshake_header_count(handshake); i++) {
+    CHECK(fws_handshake_header(handshake, i, &name, &value) == FWS_OK);
+    accept |= is(name, "Sec-WebSocket-Accept") && is(value, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  }
+  CHECK(accept);
+  CHECK(fws_handshake_header(handshake, 99, &name, &value) == FWS_END);
+  fws_handshake_free(handshake);
+  fws_handshake_free(NULL);
+  CHECK(fws_handshake_status(NULL) == 0);
+}
+
+static void a_connection(void) {
+  int ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  const uint8_t hi[] = {0x81, 0x82, 0, 0, 0, 0, 'h', 'i'};
+  CHECK(fws_conn_adopt(examine("r", 101), ends[0], hi, sizeof hi) == FWS_OK);
+
+  fws_ring taken;
+  fws_event event;
+  fws_bytes name, value;
+  fws_bell *bell = next(&taken, NULL, &event);
+  CHECK(event.kind == FWS_EVENT_OPEN && is(event.route, "r") && is(event.path, "/chat") && is(event.query, "room=1"));
+  CHECK(is(event.ip, "192.0.2.7") && event.header_count == 5);
+  CHECK(fws_event_header(bell, 0, &name, &value) == FWS_OK && is(name, "host") && is(value, "example.com"));
+  CHECK(fws_event_header(bell, 5, &name, &value) == FWS_END);
+  uint8_t id[255];
+  size_t id_len = event.id.len;
+  memcpy(id, event.id.ptr, id_len);
+
+  bell = next(&taken, bell, &event);
+  CHECK(event.kind == FWS_EVENT_MESSAGE && !event.binary && is(event.data, "hi"));
+
+  /* Commands. */
+  uint64_t count = 0;
+  int32_t outcome = -1;
+  CHECK(fws_clients_count(NULL, 0, &count) == FWS_OK && count == 1);
+  CHECK(fws_clients_count(S("elsewhere"), &count) == FWS_OK && count == 0);
+  CHECK(fws_client_send(id, id_len, S("yo"), 0, NULL, 0, &outcome) == FWS_OK && outcome == FWS_SENT_QUEUED);
+  uint8_t got[4];
+  CHECK(recv(ends[1], got, 4, MSG_WAITALL) == 4 && memcmp(got, "\x81\x02yo", 4) == 0);
+  CHECK(fws_client_send(S("ghost"), S("yo"), 0, NULL, 0, &outcome) == FWS_OK && outcome == FWS_SENT_GONE);
+  CHECK(fws_client_send(id, id_len, S("\xff"), 0, NULL, 0, &outcome) == FWS_ERR_INVALID_UTF8);
+  CHECK(fws_client_send(id, id_len, S("\xff"), FWS_BINARY, NULL, 0, NULL) == FWS_ERR_NULL);
+  CHECK(fws_client_send(id, id_len, NULL, 3, 0, NULL, 0, &outcome) == FWS_ERR_NULL);
+  CHECK(fws_client_tag(id, id_len, S("t")) == FWS_OK);
+  CHECK(fws_client_tag(id, id_len, NULL, 0) == FWS_ERR_INVALID_TAG);
+  CHECK(fws_client_tag(S("ghost"), S("t")) == FWS_ERR_UNKNOWN_CLIENT);
+  fws_reply *reply = NULL;
+  CHECK(fws_tag_clients(S("t"), &reply) == FWS_OK && fws_reply_count(reply) == 1);
+  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && value.len == id_len && memcmp(value.ptr, id, id_len) == 0);
+  CHECK(fws_reply_item(reply, 1, &value) == FWS_END);
+  fws_reply_free(reply);
+  CHECK(fws_tags_list(&reply) == FWS_OK && fws_reply_count(reply) == 1);
+  fws_reply_free(reply);
+  CHECK(fws_tag_send(S("t"), S("x"), 0, NULL, 0, id, id_len, &count) == FWS_OK && count == 0);
+  CHECK(fws_clients_send(S("x"), 0, S("r"), NULL, 0, &count) == FWS_OK && count == 1);
+  CHECK(fws_client_untag(id, id_len, S("t")) == FWS_OK);
+  CHECK(fws_client_tags(id, id_len, &reply) == FWS_OK && fws_reply_count(reply) == 0);
+  fws_reply_free(reply);
+  CHECK(fws_client_close(id, id_len, 1005, NULL, 0) == FWS_ERR_INVALID_CLOSE_CODE);
+  uint8_t reason[124] = {0};
+  CHECK(fws_client_close(id, id_len, 1000, reason, sizeof reason) == FWS_ERR_REASON_TOO_LONG);
+
+  /* A failed event is logged, and the next one is handed out. */
+  CHECK(fws_event_fail(bell, S("RuntimeException: no")) == FWS_OK);
+  CHECK(fws_event_fail(bell, NULL, 0) == FWS_END);
+  static uint8_t log[65536];
+  size_t written = fws_log_take(log, sizeof log);
+  CHECK(memmem(log, written, "RuntimeException: no", 20) != NULL);
+
+  CHECK(close(ends[1]) == 0);
+  bell = next(&taken, bell, &event);
+  CHECK(event.kind == FWS_EVENT_CLOSE && event.code == 1006 && !event.clean);
+  fws_bell_release(bell, false, NULL, 0);
+  fws_bell_end(taken.nonce, FWS_BELL_SERVED, NULL, 0, NULL, 0);
+  fws_bell_end(taken.nonce, FWS_BELL_SERVED, NULL, 0, NULL, 0);
+
+  uint64_t remaining = 1;
+  CHECK(fws_core_drain(5000, &remaining) == FWS_OK && remaining == 0);
+  CHECK(fws_core_stats(&reply) == FWS_OK && fws_reply_count(reply) == 1);
+  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && memmem(value.ptr, value.len, "\"events_failed\":1", 17) != NULL);
+  fws_reply_free(reply);
+}
+
+int main(void) {
+  before_the_start();
+  start();
+  handshakes();
+  a_connection();
+  for (int code = -1; code < 40; code++) CHECK(strlen(fws_result_text(code)) > 0);
+  puts("the C ABI does what its header says");
+  return 0;
+}

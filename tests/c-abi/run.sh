@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Compiles abi.c against include/fws.h and the library, under AddressSanitizer, and runs it; looks at what the library exports; and
+# compiles the same program against an installed copy.
+set -eu
+. "$(dirname "$0")/../../tools/lib.sh"
+cd "$top"
+out=$top/build/c-abi
+rm -rf "$out"; mkdir -p "$out"
+need cc gcc pkg-config pkg-config
+
+flags="-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined"
+# shellcheck disable=SC2086,SC2046
+PKG_CONFIG_PATH=build/lib/pkgconfig cc $flags tests/c-abi/abi.c -o "$out/abi" $(PKG_CONFIG_PATH=build/lib/pkgconfig pkg-config --cflags --libs fws)
+"$out/abi"
+
+foreign=$(nm -g --defined-only build/lib/libfws.a | awk 'NF == 3 && $3 !~ /^fws_/ { print $3 }')
+[ -z "$foreign" ] || die "libfws.a exports what is not fws_*: $foreign"
+for name in $(grep -oE '\bfws_[a-z_]+\(' include/fws.h | tr -d '('); do
+  nm -g --defined-only build/lib/libfws.a | grep -q " T $name\$" || die "include/fws.h declares $name, which libfws.a does not have"
+done
+
+make -s install PREFIX="$out/prefix"
+export PKG_CONFIG_PATH=$out/prefix/lib/pkgconfig
+# shellcheck disable=SC2086,SC2046
+cc $flags tests/c-abi/abi.c -o "$out/installed" $(pkg-config --cflags --libs fws)
+"$out/installed" >/dev/null
+echo "libfws.a exports fws_* only, and works from where make install put it"
