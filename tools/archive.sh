@@ -28,8 +28,9 @@ else
   cp "$made" build/lib/libfws.a
 fi
 
-# Go does not notice a changed archive: the build's hash in Cflags makes it relink.
+# Go's build cache looks neither at the archive nor at pkg-config's flags, but at this header: it makes Go relink (see go-bridge/cgo.go).
 hash=$(cat build/lib/libfws.a include/fws.h | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-16)
+echo "#define FWS_BUILD \"$hash\"" >go-bridge/fws_build.h
 system_libs=$([ "$(uname -s)" = Linux ] && echo "-lpthread -ldl -lm -lgcc_s" || echo "-lpthread")
 cat >build/lib/pkgconfig/fws.pc <<PC
 prefix=$top
@@ -40,6 +41,6 @@ Name: fws
 Description: The WebSocket core of frankenphp-ws
 URL: https://github.com/frankenphp-ws/frankenphp-ws
 Version: $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-Cflags: -I\${includedir} -DFWS_BUILD=$hash
+Cflags: -I\${includedir}
 Libs: -L\${libdir} -lfws $system_libs
 PC

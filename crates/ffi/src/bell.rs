@@ -80,8 +80,7 @@ pub unsafe extern "C" fn fws_bell_end(
     guard((), || {
         let Some(core) = core() else { return };
         // SAFETY: the caller passes 32 digits and valid bytes.
-        let (Ok(nonce), Ok(output), Ok(error)) = (unsafe { (input(nonce, 32), input(output, output_len), input(error, error_len)) })
-        else {
+        let (Ok(nonce), Ok(output), Ok(error)) = (unsafe { (input(nonce, 32), input(output, output_len), input(error, error_len)) }) else {
             return;
         };
         let Ok(nonce) = std::str::from_utf8(nonce) else { return };
@@ -210,12 +209,7 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
 /// One header of the current event, which is an open event; names are in lower case, and valid as long as the event. FWS_END beyond
 /// the last, and for other events.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_event_header(
-    bell: *const fws_bell,
-    index: usize,
-    name: *mut fws_bytes,
-    value: *mut fws_bytes,
-) -> fws_result {
+pub unsafe extern "C" fn fws_event_header(bell: *const fws_bell, index: usize, name: *mut fws_bytes, value: *mut fws_bytes) -> fws_result {
     guard(FWS_ERR_PANIC, || {
         // SAFETY: the caller passes pointers that are NULL or valid.
         let (Some(bell), Some(name), Some(value)) = (unsafe { (bell.as_ref(), name.as_mut(), value.as_mut()) }) else {

@@ -80,7 +80,13 @@ pub unsafe extern "C" fn fws_client_send(
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || {
             let to = Target::Client(text(id, id_len)?);
-            Ok(Command::Send { to, route: optional(route, route_len)?, except: None, binary: flags & FWS_BINARY != 0, data: input(data, len)? })
+            Ok(Command::Send {
+                to,
+                route: optional(route, route_len)?,
+                except: None,
+                binary: flags & FWS_BINARY != 0,
+                data: input(data, len)?,
+            })
         };
         run(command(), Out::Outcome(outcome))
     })

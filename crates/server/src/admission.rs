@@ -86,11 +86,8 @@ impl Core {
             Ok(id) => id.into(),
             Err(error) => return Handshake::refused(503, format!("no randomness for an id: {error}")),
         };
-        let mut headers = vec![
-            ("Upgrade", "websocket".to_owned()),
-            ("Connection", "Upgrade".to_owned()),
-            ("Sec-WebSocket-Accept", accepted.accept),
-        ];
+        let mut headers =
+            vec![("Upgrade", "websocket".to_owned()), ("Connection", "Upgrade".to_owned()), ("Sec-WebSocket-Accept", accepted.accept)];
         if let Some(subprotocol) = &accepted.subprotocol {
             headers.push(("Sec-WebSocket-Protocol", subprotocol.clone()));
         }

@@ -110,7 +110,11 @@ impl Core {
         let (pool, worker) = self.dispatch.take_wanted()?;
         let mut bits = [0u8; 16];
         if let Err(error) = getrandom::fill(&mut bits) {
-            self.log.write(Level::Error, "no bell can be rung: there is no randomness for its nonce", json!({ "error": error.to_string() }));
+            self.log.write(
+                Level::Error,
+                "no bell can be rung: there is no randomness for its nonce",
+                json!({ "error": error.to_string() }),
+            );
             self.dispatch.unclaimed_ended(pool);
             self.dispatch.bell_over();
             return None;

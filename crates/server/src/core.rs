@@ -336,14 +336,19 @@ impl Core {
 
     /// A message did not fit a client's outbox.
     pub(crate) fn outbox_full(&self, conn: &Conn, len: usize) {
-        self.log.burst(Trouble::OutboxFull, &conn.route_name, "messages are dropped: a client does not read as fast as it is sent to", || {
-            let mut fields = serde_json::Map::new();
-            fields.insert("route".into(), conn.route_name.as_ref().into());
-            fields.insert("connection".into(), conn.id.as_ref().into());
-            fields.insert("frame_bytes".into(), len.into());
-            fields.insert("max_outbox".into(), conn.max_outbox().into());
-            fields
-        });
+        self.log.burst(
+            Trouble::OutboxFull,
+            &conn.route_name,
+            "messages are dropped: a client does not read as fast as it is sent to",
+            || {
+                let mut fields = serde_json::Map::new();
+                fields.insert("route".into(), conn.route_name.as_ref().into());
+                fields.insert("connection".into(), conn.id.as_ref().into());
+                fields.insert("frame_bytes".into(), len.into());
+                fields.insert("max_outbox".into(), conn.max_outbox().into());
+                fields
+            },
+        );
     }
 }
 

@@ -166,13 +166,7 @@ impl Queue {
 
 impl Dispatch {
     pub fn new(flag: Arc<Flag>) -> Dispatch {
-        Dispatch {
-            inner: Mutex::default(),
-            pending: AtomicUsize::new(0),
-            gate: AtomicUsize::new(0),
-            ended: Condvar::new(),
-            flag,
-        }
+        Dispatch { inner: Mutex::default(), pending: AtomicUsize::new(0), gate: AtomicUsize::new(0), ended: Condvar::new(), flag }
     }
 
     /// Queues a batch of events and sees to it that a thread comes for them.
@@ -191,14 +185,8 @@ impl Dispatch {
             pushed.queued += 1;
             let key = conn.key;
             let Inner { queues, pools, .. } = &mut *inner;
-            let queue = queues.entry(key).or_insert_with(|| Queue {
-                conn,
-                fifo: Fifo::default(),
-                leased: false,
-                full: false,
-                limits,
-                since: now,
-            });
+            let queue =
+                queues.entry(key).or_insert_with(|| Queue { conn, fifo: Fifo::default(), leased: false, full: false, limits, since: now });
             let was_waiting = queue.fifo.has_waiting();
             queue.fifo.push(event);
             queue.limits = limits;

@@ -86,7 +86,11 @@ impl Log {
         }
         if state.lost > 0 {
             let lost = std::mem::take(&mut state.lost);
-            state.records.push_back(line(Level::Warn, "log records were lost: they came faster than they were taken", json!({ "lost": lost })));
+            state.records.push_back(line(
+                Level::Warn,
+                "log records were lost: they came faster than they were taken",
+                json!({ "lost": lost }),
+            ));
         }
         let mut record = line(level, message, fields);
         if record.len() > LONGEST {

@@ -152,11 +152,7 @@ impl Route {
             name,
             worker: config.worker.as_deref().map(Arc::from),
             policy: Policy { origins: config.origins.clone(), subprotocols: config.subprotocols.clone() },
-            settings: Arc::new(Settings {
-                max_message_size,
-                max_outbox: config.max_outbox.unwrap_or(4 << 20),
-                ..defaults
-            }),
+            settings: Arc::new(Settings { max_message_size, max_outbox: config.max_outbox.unwrap_or(4 << 20), ..defaults }),
             max_pending_events: config.max_pending_events.unwrap_or(1024),
             max_pending_weight: usize::try_from(max_message_size).unwrap_or(usize::MAX).max(1 << 20),
             max_connections: config.max_connections,

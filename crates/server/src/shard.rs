@@ -45,15 +45,29 @@ const WAKE: Token = Token(usize::MAX);
 /// What other threads ask of a shard.
 pub enum Op {
     Adopt(Box<Adoption>),
-    Send { key: Key, frame: Frame },
-    SendMany { keys: Vec<Key>, frame: Frame },
-    Close { key: Key, code: u16, reason: Box<str> },
+    Send {
+        key: Key,
+        frame: Frame,
+    },
+    SendMany {
+        keys: Vec<Key>,
+        frame: Frame,
+    },
+    Close {
+        key: Key,
+        code: u16,
+        reason: Box<str>,
+    },
     /// The connection may be read again: its events are being handled.
-    Resume { key: Key },
+    Resume {
+        key: Key,
+    },
     /// A route has a new configuration.
     Configure(Arc<Route>),
     /// Connections of a route that is gone are closed with 1001, spread over time; with `None` all at once.
-    CloseRoute { route: Option<RouteId> },
+    CloseRoute {
+        route: Option<RouteId>,
+    },
 }
 
 /// A connection to be taken over.
@@ -211,7 +225,11 @@ impl Shard {
     /// Runs for the life of the process.
     pub fn run(mut self, core: &Core) {
         if let Err(error) = os::block_signals() {
-            core.log.write(Level::Error, "signals could not be blocked on a core thread", serde_json::json!({ "error": error.to_string() }));
+            core.log.write(
+                Level::Error,
+                "signals could not be blocked on a core thread",
+                serde_json::json!({ "error": error.to_string() }),
+            );
         }
         let mut events = Events::with_capacity(1024);
         let mut scratch = vec![0u8; SCRATCH];
@@ -418,11 +436,9 @@ impl Shard {
         let Adoption { conn, route, socket, opened, buffered } = adoption;
         let key = conn.key;
         let at = key.index as usize / self.count;
-        if let Err(error) = self.poll.registry().register(
-            &mut SourceFd(&socket.as_raw_fd()),
-            Token(at),
-            Interest::READABLE | Interest::WRITABLE,
-        ) {
+        if let Err(error) =
+            self.poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), Token(at), Interest::READABLE | Interest::WRITABLE)
+        {
             core.log.write(
                 Level::Error,
                 "a connection could not be watched and was closed",

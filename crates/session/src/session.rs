@@ -54,9 +54,14 @@ pub struct Message<'a> {
 enum Phase {
     Open,
     /// Our close frame is on its way; the client's is waited for.
-    Closing { since: Millis },
+    Closing {
+        since: Millis,
+    },
     /// No more frames either way: what waits is written, then our end is closed, then the client's is waited for.
-    Ending { since: Millis, half_closed: bool },
+    Ending {
+        since: Millis,
+        half_closed: bool,
+    },
     /// The socket can be closed.
     Ended,
 }

@@ -45,11 +45,7 @@ pub struct CloseFrame {
 pub fn parse(body: &[u8]) -> Result<CloseFrame, Error> {
     let [high, low, reason @ ..] = body else {
         // RFC 6455, 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer".
-        return if body.is_empty() {
-            Ok(CloseFrame { code: NO_STATUS, reason: String::new() })
-        } else {
-            Err(Error::CloseBodyTooShort)
-        };
+        return if body.is_empty() { Ok(CloseFrame { code: NO_STATUS, reason: String::new() }) } else { Err(Error::CloseBodyTooShort) };
     };
     let code = u16::from_be_bytes([*high, *low]);
     if !is_sendable(code) {

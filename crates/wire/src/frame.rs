@@ -4,8 +4,8 @@
 
 use std::io::Cursor;
 
-pub use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::FrameHeader;
+pub use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::Error;
 
@@ -71,16 +71,21 @@ pub fn encode(opcode: OpCode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
 
 /// The length of a whole unmasked frame with a payload of this length.
 pub fn encoded_len(payload: usize) -> usize {
-    payload + if payload < 126 { 2 } else if payload < 65536 { 4 } else { 10 }
+    payload
+        + if payload < 126 {
+            2
+        } else if payload < 65536 {
+            4
+        } else {
+            10
+        }
 }
 
 /// Removes (or applies) the mask in place; `offset` is how many bytes of the payload came before these (RFC 6455, 5.3).
 pub fn unmask(bytes: &mut [u8], mask: [u8; 4], offset: u64) {
     let mut rotated = mask;
     rotated.rotate_left((offset % 4) as usize);
-    let wide = u64::from_ne_bytes([
-        rotated[0], rotated[1], rotated[2], rotated[3], rotated[0], rotated[1], rotated[2], rotated[3],
-    ]);
+    let wide = u64::from_ne_bytes([rotated[0], rotated[1], rotated[2], rotated[3], rotated[0], rotated[1], rotated[2], rotated[3]]);
     let (chunks, rest) = bytes.as_chunks_mut::<8>();
     for chunk in chunks {
         *chunk = (u64::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();

@@ -3,9 +3,9 @@
 //! The decoder owns nothing while no frame is half-received, and grows only by bytes that have arrived: what a header declares is
 //! compared with the limit and never reserved.
 
+use crate::Error;
 use crate::close::{self, CloseFrame};
 use crate::frame::{self, Control, Data, Header, OpCode};
-use crate::Error;
 
 /// What a client may send. Copied into each call rather than kept, so that a changed limit holds at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
