@@ -1,0 +1,143 @@
+package websocket
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"reflect"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+	"golang.org/x/sys/unix"
+)
+
+// connKey finds the connection of a request in its context.
+type connKey struct{}
+
+// rememberConns makes a server put the connection into the context of its requests, so that one that cannot be taken over
+// is refused before the 101 is written.
+func rememberConns(server *caddyhttp.Server) {
+	server.RegisterConnContext(func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, conn)
+	})
+}
+
+// movable returns nil if the core can take over the connection of r, else the reason why not.
+func movable(r *http.Request) error {
+	switch {
+	case r.ProtoMajor != 1:
+		return fmt.Errorf("the request came over HTTP/%d, whose streams have no socket of their own", r.ProtoMajor)
+	case r.TLS != nil:
+		return errTLS
+	}
+
+	conn, ok := r.Context().Value(connKey{}).(net.Conn)
+	if !ok {
+		return nil // a server of unknown making: taking the connection over will tell
+	}
+	_, err := socket(conn)
+
+	return err
+}
+
+var errTLS = errors.New("the connection is encrypted, so its socket alone is of no use")
+
+// socket returns the socket below conn. Only Caddy's own wrappers, which add nothing that is needed any more, are taken
+// off: another one may hold bytes, or change them, as TLS does.
+func socket(conn net.Conn) (syscall.Conn, error) {
+	for {
+		switch c := conn.(type) {
+		case *net.TCPConn:
+			return c, nil
+		case *net.UnixConn:
+			return c, nil
+		case *tls.Conn:
+			return nil, errTLS
+		}
+
+		inner, ok := unwrap(conn)
+		if !ok {
+			return nil, fmt.Errorf("the connection is a %T, not a plain socket (a listener wrapper of the server makes it so)", conn)
+		}
+		conn = inner
+	}
+}
+
+// unwrap takes off a wrapper of Caddy. They are unexported: hijackedConn counts bytes for the access log, http2Conn looks
+// for the preface of HTTP/2 where the server speaks HTTP/1 only. Both embed the connection.
+func unwrap(conn net.Conn) (net.Conn, bool) {
+	t := reflect.TypeOf(conn)
+	if t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct ||
+		t.Elem().PkgPath() != reflect.TypeFor[caddyhttp.Server]().PkgPath() {
+		return nil, false
+	}
+
+	switch t.Elem().Name() {
+	case "hijackedConn", "http2Conn":
+	default:
+		return nil, false
+	}
+
+	field := reflect.ValueOf(conn).Elem().FieldByName("Conn")
+	if !field.IsValid() {
+		return nil, false
+	}
+	inner, ok := field.Interface().(net.Conn)
+
+	return inner, ok && inner != nil
+}
+
+// adopt moves the connection of a response whose 101 is written into the core. It closes Go's side of it in every case.
+func adopt(w http.ResponseWriter, handshake *bridge.Handshake) error {
+	conn, buffer, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return fmt.Errorf("taking the connection out of the HTTP server: %w", err)
+	}
+	defer conn.Close()
+
+	plain, err := socket(conn)
+	if err != nil {
+		return err
+	}
+
+	fd, err := duplicate(plain)
+	if err != nil {
+		return fmt.Errorf("duplicating the socket: %w", err)
+	}
+
+	// What the client sent right behind its request: the first frames.
+	first, err := buffer.Reader.Peek(buffer.Reader.Buffered())
+	if err == nil {
+		err = handshake.Adopt(fd, first)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+
+		return fmt.Errorf("handing the connection to the WebSocket core: %w", err)
+	}
+
+	return nil
+}
+
+// duplicate returns a descriptor of the same socket that is not Go's. It is as non-blocking as Go's. Deadlines that
+// net/http has set live in Go's netpoller and do not concern it.
+func duplicate(conn syscall.Conn) (int, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+
+	fd := -1
+	var duplicating error
+	if err := raw.Control(func(own uintptr) {
+		fd, duplicating = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
+	}); err != nil {
+		return -1, err
+	}
+
+	return fd, duplicating
+}

@@ -1,0 +1,307 @@
+package websocket
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	frankenphpcaddy "github.com/dunglas/frankenphp/caddy"
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+	"go.uber.org/zap"
+)
+
+const appID = "websocket"
+
+// drainTimeout bounds how long the exit of the process waits for clients to say goodbye and for PHP to handle their close
+// events. Docker kills after 10 seconds.
+const drainTimeout = 5 * time.Second
+
+// App collects the routes of a configuration, a generation, and puts them in force in the core. It is there with its
+// defaults wherever the handler is used; configuring it is optional.
+type App struct {
+	// Shards is how many threads serve connections. Default: one per CPU. It is read when the server starts, and a reload
+	// does not change it.
+	Shards int `json:"shards,omitempty"`
+
+	ctx        caddy.Context
+	logger     *zap.Logger
+	hold       *gateHold
+	generation uint64
+	php        *frankenphpcaddy.FrankenPHPApp
+
+	// These are written by handlers being provisioned, one after the other, and only read once the app has started.
+	routes  map[string]*Route
+	workers map[string]Worker
+	servers map[*caddyhttp.Server]struct{}
+
+	mu        sync.Mutex // guards what follows: an event and the end of the configuration may come together
+	staged    bool
+	committed chan struct{} // closed when the routes are in force
+	ended     chan struct{} // closed when they no longer are, or never will be
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: appID, New: func() caddy.Module { return new(App) }}
+}
+
+// Provision closes the gate, since the frankenphp app is about to restart PHP. It starts nothing: a configuration that is
+// only validated gets this far.
+func (a *App) Provision(ctx caddy.Context) error {
+	if a.Shards < 0 {
+		return fmt.Errorf("shards is a number of threads, or 0 for one per CPU, not %d", a.Shards)
+	}
+
+	a.ctx = ctx
+	a.logger = ctx.Logger()
+	a.routes = make(map[string]*Route)
+	a.workers = make(map[string]Worker)
+	a.servers = make(map[*caddyhttp.Server]struct{})
+	a.committed = make(chan struct{})
+	a.ended = make(chan struct{})
+
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+
+	module, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	events := module.(*caddyevents.App)
+	if err := events.On("started", eventHandler(a.onStarted)); err != nil {
+		return err
+	}
+	if err := events.On("stopping", eventHandler(a.onStopping)); err != nil {
+		return err
+	}
+
+	a.hold = process.gate.hold(gateWait)
+
+	return nil
+}
+
+// addRoute registers the route of a handler.
+func (a *App) addRoute(route *Route) error {
+	if first, taken := a.routes[route.Name]; taken {
+		return conflict(first, route)
+	}
+
+	if route.Worker != "" {
+		php, err := a.frankenphp()
+		if err != nil {
+			return fmt.Errorf("worker %q: %w", route.Worker, err)
+		}
+
+		worker, err := findWorker(php, route.Worker)
+		if err != nil {
+			return err
+		}
+		a.workers[worker.Name] = worker
+	}
+
+	a.routes[route.Name] = route
+
+	return nil
+}
+
+// addServer prepares a server that has a websocket handler, once.
+func (a *App) addServer(server *caddyhttp.Server) {
+	if _, known := a.servers[server]; known {
+		return
+	}
+	a.servers[server] = struct{}{}
+	rememberConns(server)
+}
+
+// frankenphp returns the frankenphp app of the configuration; nil without an error if there is none.
+func (a *App) frankenphp() (*frankenphpcaddy.FrankenPHPApp, error) {
+	if a.php != nil {
+		return a.php, nil
+	}
+
+	module, err := a.ctx.AppIfConfigured("frankenphp")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	php, ok := module.(*frankenphpcaddy.FrankenPHPApp)
+	if !ok {
+		return nil, fmt.Errorf("the frankenphp app is a %T, not FrankenPHP's", module)
+	}
+	a.php = php
+
+	return php, nil
+}
+
+// Start starts the core, the first time, and stages the routes. They come into force when all apps have started.
+func (a *App) Start() error {
+	if err := process.start(a); err != nil {
+		return err
+	}
+	a.hold.take(0) // the core may not have run yet when the configuration was provisioned
+
+	generation := struct {
+		Routes  []*Route `json:"routes,omitempty"`
+		Workers []Worker `json:"workers,omitempty"`
+	}{}
+	for _, name := range slices.Sorted(maps.Keys(a.routes)) {
+		generation.Routes = append(generation.Routes, a.routes[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.workers)) {
+		generation.Workers = append(generation.Workers, a.workers[name])
+	}
+
+	encoded, err := json.Marshal(generation)
+	if err != nil {
+		return err
+	}
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+
+	a.generation = process.generations.Add(1)
+	if err := bridge.StageRoutes(a.generation, encoded); err != nil {
+		return err
+	}
+	a.staged = true
+
+	return nil
+}
+
+// onStarted puts the routes in force and lets bells ring again.
+func (a *App) onStarted() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+
+	if !a.staged {
+		return
+	}
+
+	process.logger.Store(a.logger)
+	process.bells.setWorkers(slices.Collect(maps.Keys(a.workers)))
+
+	if err := bridge.CommitRoutes(a.generation); err != nil {
+		a.logger.Error("the routes of the new configuration are not in force", zap.Error(err))
+	}
+
+	close(a.committed)
+	a.hold.end(startedState(a.ctx))
+}
+
+// onStopping says goodbye to the clients while PHP still runs, if the process is about to end. Stop would be too late:
+// the apps stop in no particular order.
+func (a *App) onStopping() {
+	if !caddy.Exiting() {
+		return
+	}
+
+	remaining, err := bridge.Drain(drainTimeout)
+	switch {
+	case err != nil:
+		a.logger.Error("closing the WebSocket connections", zap.Error(err))
+	case remaining > 0:
+		a.logger.Warn("WebSocket connections are cut: they were not closed in time",
+			zap.Uint64("connections", remaining), zap.Duration("timeout", drainTimeout))
+	}
+
+	// No bell may ring while PHP is shut down. The gate stays closed: nothing comes after.
+	if _, err := bridge.CloseGate(time.Second); err != nil && !errors.Is(err, bridge.ErrNotRunning) {
+		a.logger.Error("closing the gate", zap.Error(err))
+	}
+}
+
+// Stop ends the generation. If a later one is in force, connections go on under it; if there is none, they close.
+func (a *App) Stop() error {
+	return a.withdraw()
+}
+
+// Cleanup ends a configuration that was never stopped, because it was never started, and lets bells ring again if it was
+// never started in whole.
+func (a *App) Cleanup() error {
+	err := a.withdraw()
+
+	if a.hold != nil {
+		php := phpUnknown
+		if a.php != nil && len(a.workers) > 0 && len(a.php.Workers) == 0 {
+			// FrankenPHP's Stop empties its list of workers. To be stopped, it was started, and had restarted PHP.
+			php = phpRestarted
+		}
+		a.hold.end(php)
+	}
+
+	return err
+}
+
+// withdraw ends the generation, once.
+func (a *App) withdraw() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+
+	if a.ended == nil || isClosed(a.ended) {
+		return nil
+	}
+	close(a.ended)
+
+	// The configuration's logger goes with it.
+	process.logger.CompareAndSwap(a.logger, nil)
+
+	if !a.staged {
+		return nil
+	}
+
+	if err := bridge.WithdrawRoutes(a.generation); err != nil && !errors.Is(err, bridge.ErrStale) {
+		return fmt.Errorf("ending the websocket routes: %w", err)
+	}
+
+	return nil
+}
+
+// waitCommitted waits until the routes are in force, or never will be, or ctx ends. It tells whether they are.
+func (a *App) waitCommitted(ctx context.Context) bool {
+	select {
+	case <-a.committed:
+		return true
+	case <-a.ended:
+	case <-ctx.Done():
+	}
+
+	return false
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// eventHandler is a [caddyevents.Handler].
+type eventHandler func()
+
+func (f eventHandler) Handle(context.Context, caddy.Event) error {
+	f()
+
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.App           = (*App)(nil)
+	_ caddy.Provisioner   = (*App)(nil)
+	_ caddy.CleanerUpper  = (*App)(nil)
+	_ caddyevents.Handler = eventHandler(nil)
+)

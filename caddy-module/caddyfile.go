@@ -1,0 +1,292 @@
+package websocket
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/dustin/go-humanize"
+)
+
+// parseGlobalOption parses the global block.
+func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
+	app := new(App)
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+
+	return httpcaddyfile.App{Name: appID, Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile implements [caddyfile.Unmarshaler]:
+//
+//	websocket {
+//		shards <n>
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the name of the option
+	if d.NextArg() {
+		return d.Errf("the global option websocket takes a block, not an argument: %s", d.Val())
+	}
+
+	seen := make(map[string]int)
+	for d.NextBlock(0) {
+		if err := once(d, seen); err != nil {
+			return err
+		}
+
+		switch d.Val() {
+		case "shards":
+			n, err := number(d)
+			if err != nil {
+				return err
+			}
+			a.Shards = int(n)
+		default:
+			return d.Errf("unknown option %q of the global block websocket: it knows shards", d.Val())
+		}
+	}
+
+	return nil
+}
+
+// parseDirective parses the handler directive. What it can check against the rest of the Caddyfile it checks here, where
+// the line is known; a JSON configuration meets the same checks when it is loaded.
+func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+
+	at, err := handler.parse(h.Dispenser)
+	if err != nil {
+		return nil, err
+	}
+
+	if handler.Worker != "" {
+		if err := declared(h, handler.Worker); err != nil {
+			return nil, at.worker.errorf("%w", err)
+		}
+	}
+
+	if err := claimName(h, &handler.Route, at.directive); err != nil {
+		return nil, err
+	}
+
+	return handler, nil
+}
+
+// UnmarshalCaddyfile implements [caddyfile.Unmarshaler]. The syntax is in the package's documentation.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	_, err := h.parse(d)
+
+	return err
+}
+
+// parse reads the directive and tells where the parts stand that may turn out wrong later.
+func (h *Handler) parse(d *caddyfile.Dispenser) (at struct{ directive, worker position }, err error) {
+	d.Next() // the name of the directive
+	at.directive = here(d)
+	if d.NextArg() {
+		return at, d.Errf("websocket takes a block, not an argument: %s (a matcher is a path that begins with /, or a name that begins with @)", d.Val())
+	}
+
+	seen := make(map[string]int)
+	for d.NextBlock(0) {
+		if err := once(d, seen); err != nil {
+			return at, err
+		}
+
+		option := d.Val()
+		switch option {
+		case "name":
+			h.Name, err = word(d)
+		case "worker":
+			at.worker = here(d)
+			h.Worker, err = word(d)
+		case "echo":
+			h.Echo = true
+			if d.NextArg() {
+				err = d.Errf("echo takes no argument: %s", d.Val())
+			}
+		case "origins":
+			h.Origins, err = words(d)
+		case "subprotocols":
+			h.Subprotocols, err = words(d)
+		case "max_message_size":
+			h.MaxMessageSize, err = size(d)
+		case "max_outbox":
+			h.MaxOutbox, err = size(d)
+		case "max_pending_events":
+			h.MaxPendingEvents, err = number(d)
+		case "max_connections":
+			h.MaxConnections, err = number(d)
+		case "on_error":
+			h.OnError, err = word(d)
+		default:
+			err = d.Errf("unknown option %q of websocket: it knows name, worker, echo, origins, subprotocols, max_message_size, max_outbox, max_pending_events, max_connections and on_error", option)
+		}
+		if err != nil {
+			return at, err
+		}
+
+		if d.NextBlock(1) {
+			return at, d.Errf("%s takes no block", option)
+		}
+	}
+
+	if err := h.complete(); err != nil {
+		return at, at.directive.errorf("websocket: %w", err)
+	}
+
+	return at, nil
+}
+
+// position is where a token stands.
+type position struct {
+	file string
+	line int
+}
+
+// here is the position of the current token.
+func here(d *caddyfile.Dispenser) position {
+	return position{d.File(), d.Line()}
+}
+
+func (p position) String() string {
+	return fmt.Sprintf("%s:%d", p.file, p.line)
+}
+
+// errorf is [caddyfile.Dispenser.Errf] for a position already left behind.
+func (p position) errorf(format string, args ...any) error {
+	return fmt.Errorf(format+", at %s", append(args, p)...)
+}
+
+// declared checks that the global block frankenphp declares a worker.
+func declared(h httpcaddyfile.Helper, name string) error {
+	var app struct {
+		Workers []struct {
+			Name string `json:"name"`
+		} `json:"workers"`
+	}
+	if option, ok := h.Option("frankenphp").(httpcaddyfile.App); ok {
+		if err := json.Unmarshal(option.Value, &app); err != nil {
+			return fmt.Errorf("reading the global block frankenphp: %w", err)
+		}
+	}
+
+	names := make([]string, 0, len(app.Workers))
+	for _, w := range app.Workers {
+		if w.Name == name {
+			return nil
+		}
+		names = append(names, w.Name)
+	}
+
+	return unknownWorker(name, names)
+}
+
+// namedRoute is a route of the Caddyfile and where it stands.
+type namedRoute struct {
+	route Route
+	at    position
+}
+
+// claimName refuses a second meaning for the name of a route.
+func claimName(h httpcaddyfile.Helper, route *Route, at position) error {
+	const key = "frankenphp-ws.routes"
+
+	routes, ok := h.State[key].(map[string]namedRoute)
+	if !ok {
+		routes = make(map[string]namedRoute)
+		h.State[key] = routes
+	}
+
+	first, taken := routes[route.Name]
+	if !taken {
+		routes[route.Name] = namedRoute{*route, at}
+
+		return nil
+	}
+
+	if err := conflict(&first.route, route); err != nil {
+		return at.errorf("%w; the other is at %s", err, first.at)
+	}
+
+	return nil
+}
+
+// once refuses an option given twice: which one would count is anybody's guess.
+func once(d *caddyfile.Dispenser, seen map[string]int) error {
+	if line, twice := seen[d.Val()]; twice {
+		return d.Errf("%s is already set in line %d", d.Val(), line)
+	}
+	seen[d.Val()] = d.Line()
+
+	return nil
+}
+
+// word reads the only argument of an option.
+func word(d *caddyfile.Dispenser) (string, error) {
+	option := d.Val()
+
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return "", d.Errf("%s takes one value, not %d", option, len(args))
+	}
+
+	return args[0], nil
+}
+
+// words reads the arguments of an option that takes one or more.
+func words(d *caddyfile.Dispenser) ([]string, error) {
+	option := d.Val()
+
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return nil, d.Errf("%s takes one or more values", option)
+	}
+
+	return args, nil
+}
+
+// number reads a count.
+func number(d *caddyfile.Dispenser) (uint64, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return 0, err
+	}
+
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || n == 0 {
+		return 0, d.Errf("%s is a number from 1 to 2147483647, not %q", option, text)
+	}
+
+	return n, nil
+}
+
+// size reads a number of bytes.
+func size(d *caddyfile.Dispenser) (uint64, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return 0, err
+	}
+
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n == 0 {
+		return 0, d.Errf("%s is a size as in 65536, 64KiB or 1MB, not %q", option, text)
+	}
+
+	return n, nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+)

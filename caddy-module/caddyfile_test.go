@@ -1,0 +1,231 @@
+package websocket
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+// adaptCaddyfile converts a Caddyfile as `caddy adapt` does, in a file named Caddyfile.
+func adaptCaddyfile(text string) (json.RawMessage, error) {
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+
+	return config, err
+}
+
+// inSite puts the body of a site into a Caddyfile whose global block declares the workers chat and news. The body begins
+// in line 12.
+func inSite(body string) string {
+	return `{
+	frankenphp {
+		worker chat.php {
+			name chat
+		}
+		worker news.php {
+			name news
+		}
+	}
+}
+http://example.com {
+` + body + `
+}
+`
+}
+
+// find returns all JSON objects in config that have the given handler.
+func find(config any, handler string) []map[string]any {
+	var found []map[string]any
+
+	switch config := config.(type) {
+	case map[string]any:
+		if config["handler"] == handler {
+			found = append(found, config)
+		}
+		for _, inner := range config {
+			found = append(found, find(inner, handler)...)
+		}
+	case []any:
+		for _, inner := range config {
+			found = append(found, find(inner, handler)...)
+		}
+	}
+
+	return found
+}
+
+func decode(t *testing.T, config json.RawMessage) map[string]any {
+	t.Helper()
+
+	var decoded map[string]any
+	if err := json.Unmarshal(config, &decoded); err != nil {
+		t.Fatal(err)
+	}
+
+	return decoded
+}
+
+func TestEveryOptionOfTheDirectiveReachesTheJSON(t *testing.T) {
+	for _, c := range []struct {
+		options string
+		want    map[string]any
+	}{
+		{"worker chat", map[string]any{"name": "chat", "worker": "chat"}},
+		{"worker chat\nname lobby", map[string]any{"name": "lobby", "worker": "chat"}},
+		{"echo", map[string]any{"name": "core", "echo": true}},
+		{"echo\nname probe", map[string]any{"name": "probe", "echo": true}},
+		{"echo\norigins example.com *.example.org", map[string]any{"name": "core", "echo": true, "origins": []any{"example.com", "*.example.org"}}},
+		{"echo\nsubprotocols chat.v2 chat.v1", map[string]any{"name": "core", "echo": true, "subprotocols": []any{"chat.v2", "chat.v1"}}},
+		{"echo\nmax_message_size 64KiB", map[string]any{"name": "core", "echo": true, "max_message_size": 65536.0}},
+		{"echo\nmax_outbox 1MB", map[string]any{"name": "core", "echo": true, "max_outbox": 1e6}},
+		{"echo\nmax_pending_events 12", map[string]any{"name": "core", "echo": true, "max_pending_events": 12.0}},
+		{"echo\nmax_connections 10000", map[string]any{"name": "core", "echo": true, "max_connections": 10000.0}},
+		{"worker news\non_error close", map[string]any{"name": "news", "worker": "news", "on_error": "close"}},
+		{"worker news\non_error continue", map[string]any{"name": "news", "worker": "news", "on_error": "continue"}},
+	} {
+		t.Run(c.options, func(t *testing.T) {
+			config, err := adaptCaddyfile(inSite("websocket /ws {\n" + c.options + "\n}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			c.want["handler"] = "websocket"
+			if got := find(decode(t, config), "websocket"); len(got) != 1 || !reflect.DeepEqual(got[0], c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAMistakeInTheDirectiveIsAnErrorWithItsLine(t *testing.T) {
+	// The body begins in line 12.
+	for _, c := range []struct{ body, want, line string }{
+		{"websocket /ws {\n\tworker chta\n}", `worker "chta" is not declared in the frankenphp app, which has: chat, news`, "13"},
+		{"websocket /ws {\n\tworker\n}", "worker takes one value, not 0", "13"},
+		{"websocket /ws {\n\tworker chat news\n}", "worker takes one value, not 2", "13"},
+		{"websocket /ws {\n\tworker chat {\n\t\tthreads 2\n\t}\n}", "worker takes no block", "14"},
+		{"websocket /ws {\n\techo\n\torigin example.com\n}", `unknown option "origin" of websocket: it knows name, worker, echo, origins`, "14"},
+		{"websocket /ws {\n\techo on\n}", "echo takes no argument: on", "13"},
+		{"websocket /ws {\n\techo\n\techo\n}", "echo is already set in line 13", "14"},
+		{"websocket /ws {\n\techo\n\tworker chat\n}", `"worker" (chat) and "echo" exclude each other`, "12"},
+		{"websocket /ws {\n}", `name a worker of the frankenphp app with "worker", or use "echo"`, "12"},
+		{"\nwebsocket /ws", `name a worker of the frankenphp app with "worker", or use "echo"`, "13"},
+		{"websocket /ws chat", "websocket takes a block, not an argument: chat", "12"},
+		{"websocket /ws {\n\techo\n\tname\n}", "name takes one value, not 0", "14"},
+		{"websocket /ws {\n\techo\n\tname \"\"\n}", "name takes one value", "14"},
+		{"websocket /ws {\n\techo\n\torigins\n}", "origins takes one or more values", "14"},
+		{"websocket /ws {\n\techo\n\tsubprotocols \"a b\"\n}", `subprotocol "a b" is not a name`, "12"},
+		{"websocket /ws {\n\techo\n\tmax_message_size lots\n}", `max_message_size is a size as in 65536, 64KiB or 1MB, not "lots"`, "14"},
+		{"websocket /ws {\n\techo\n\tmax_message_size 0\n}", `max_message_size is a size`, "14"},
+		{"websocket /ws {\n\techo\n\tmax_outbox -1\n}", `max_outbox is a size`, "14"},
+		{"websocket /ws {\n\techo\n\tmax_pending_events none\n}", `max_pending_events is a number from 1`, "14"},
+		{"websocket /ws {\n\techo\n\tmax_connections 0\n}", `max_connections is a number from 1`, "14"},
+		{"websocket /ws {\n\techo\n\tmax_connections 99999999999\n}", `max_connections is a number from 1`, "14"},
+		{"websocket /ws {\n\techo\n\ton_error ignore\n}", `on_error is "continue" or "close", not "ignore"`, "12"},
+	} {
+		t.Run(c.body, func(t *testing.T) {
+			_, err := adaptCaddyfile(inSite(c.body))
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			if !strings.Contains(err.Error(), c.want) || !strings.HasSuffix(err.Error(), "at Caddyfile:"+c.line) {
+				t.Errorf("got:  %v\nwant: … %s …, at Caddyfile:%s", err, c.want, c.line)
+			}
+		})
+	}
+}
+
+func TestAWorkerWithoutAnyDeclaredIsAnErrorThatShowsHowToDeclareOne(t *testing.T) {
+	_, err := adaptCaddyfile("http://example.com {\n\twebsocket {\n\t\tworker chat\n\t}\n}\n")
+	if err == nil || !strings.Contains(err.Error(), `with a worker whose "name" is chat`) || !strings.HasSuffix(err.Error(), "at Caddyfile:3") {
+		t.Errorf("got: %v", err)
+	}
+}
+
+func TestTwoHandlersOfOneNameWithDifferentSettingsAreAnErrorThatNamesBothLines(t *testing.T) {
+	_, err := adaptCaddyfile(inSite("websocket /a {\n\tworker chat\n}\nwebsocket /b {\n\tworker chat\n\tmax_connections 5\n}"))
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+	for _, part := range []string{`two websocket handlers are named "chat" but differ: max_connections (default) and 5`, "the other is at Caddyfile:12", "at Caddyfile:15"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in: %v", part, err)
+		}
+	}
+}
+
+func TestTwoHandlersOfOneNameWithTheSameSettingsAreFine(t *testing.T) {
+	config, err := adaptCaddyfile(inSite("websocket /a {\n\tworker chat\n}\nwebsocket /b {\n\tworker chat\n}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := find(decode(t, config), "websocket"); len(got) != 2 {
+		t.Errorf("got %d handlers, want 2", len(got))
+	}
+}
+
+func TestTheGlobalBlockConfiguresTheApp(t *testing.T) {
+	config, err := adaptCaddyfile("{\n\twebsocket {\n\t\tshards 3\n\t}\n}\nhttp://example.com {\n\twebsocket {\n\t\techo\n\t}\n}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := decode(t, config)["apps"].(map[string]any)["websocket"]; !reflect.DeepEqual(got, map[string]any{"shards": 3.0}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAMistakeInTheGlobalBlockIsAnErrorWithItsLine(t *testing.T) {
+	for _, c := range []struct{ block, want, line string }{
+		{"websocket {\n\tshard 3\n}", `unknown option "shard" of the global block websocket: it knows shards`, "3"},
+		{"websocket {\n\tshards\n}", "shards takes one value, not 0", "3"},
+		{"websocket {\n\tshards many\n}", "shards is a number from 1", "3"},
+		{"websocket {\n\tshards 1\n\tshards 2\n}", "shards is already set in line 3", "4"},
+		{"websocket on", "takes a block, not an argument: on", "2"},
+	} {
+		t.Run(c.block, func(t *testing.T) {
+			_, err := adaptCaddyfile("{\n" + c.block + "\n}\n")
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasSuffix(err.Error(), "at Caddyfile:"+c.line) {
+				t.Errorf("got: %v, want: … %s …, at Caddyfile:%s", err, c.want, c.line)
+			}
+		})
+	}
+}
+
+func TestTheDirectiveStandsBehindAuthenticationHeaderAndEncodeAndBeforePHP(t *testing.T) {
+	config, err := adaptCaddyfile(inSite(`	php_server
+	websocket /ws {
+		worker chat
+	}
+	encode gzip
+	header X-Test yes
+	basic_auth {
+		user $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	text := string(config)
+	last := -1
+	for _, handler := range []string{"headers", "authentication", "encode", "websocket", "php"} {
+		at := strings.Index(text, fmt.Sprintf(`"handler":%q`, handler))
+		if at < last {
+			t.Errorf("%s is too early in %s", handler, text)
+		}
+		last = at
+	}
+}
+
+func TestAMatcherLimitsTheDirective(t *testing.T) {
+	config, err := adaptCaddyfile(inSite("websocket /ws/* {\n\techo\n}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(config), `{"handle":[{"echo":true,"handler":"websocket","name":"core"}],"match":[{"path":["/ws/*"]}]}`) {
+		t.Errorf("got %s", config)
+	}
+}

@@ -1,0 +1,103 @@
+package websocket
+
+import (
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+	"go.uber.org/zap"
+)
+
+// process is what outlives configurations: the side of the core that is Go.
+var process = newProcess()
+
+// coreProcess serves the core's wishes, and holds what is one per process.
+type coreProcess struct {
+	bells *ringer
+	gate  *phpGate
+
+	// generations numbers the configurations; the core wants each number larger than those before.
+	generations atomic.Uint64
+	logger      atomic.Pointer[zap.Logger]
+
+	mu      sync.Mutex // guards what follows: apps start and stop in turn, but Start may race with a dying watcher
+	watched bool
+	config  string
+}
+
+func newProcess() *coreProcess {
+	p := new(coreProcess)
+	p.bells = newRinger(ringPHP, bridge.EndBell, p.log)
+	p.gate = &phpGate{
+		close:   bridge.CloseGate,
+		open:    bridge.OpenGate,
+		running: phpRunning,
+		restart: p.bells.abandon,
+		log:     p.log,
+	}
+
+	return p
+}
+
+// log is the logger of the configuration in force. It is asked for anew by whoever outlives one.
+func (p *coreProcess) log() *zap.Logger {
+	if logger := p.logger.Load(); logger != nil {
+		return logger
+	}
+
+	return caddy.Log().Named(appID)
+}
+
+// start starts the core, the first time, and sees that somebody listens to it.
+func (p *coreProcess) start(app *App) error {
+	config, err := json.Marshal(map[string]int{"shards": app.Shards})
+	if err != nil {
+		return err
+	}
+
+	if err := bridge.Start(config); err != nil {
+		return err
+	}
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if p.config == "" {
+		p.config = string(config)
+	} else if p.config != string(config) {
+		app.logger.Warn("the number of shards cannot change while the server runs: restart it to apply",
+			zap.String("running", p.config), zap.ByteString("configured", config))
+	}
+
+	if p.watched {
+		return nil
+	}
+
+	watcher, err := bridge.NewWatcher()
+	if err != nil {
+		return err
+	}
+	p.watched = true
+	go p.watch(watcher)
+
+	return nil
+}
+
+// watch serves the core for the life of the process.
+func (p *coreProcess) watch(watcher *bridge.Watcher) {
+	records := newLogReader(p.log)
+
+	err := watcher.Run(func() {
+		bridge.TakeBells(p.bells.ring)
+		records.drain(bridge.TakeLog)
+	})
+
+	p.log().Error("the WebSocket core is no longer listened to: its events do not reach PHP until the next reload", zap.Error(err))
+	_ = watcher.Close()
+
+	p.mu.Lock()
+	p.watched = false
+	p.mu.Unlock()
+}

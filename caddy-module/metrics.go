@@ -1,0 +1,136 @@
+package websocket
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// stat is a number of GET /websocket/stats that Prometheus is shown.
+type stat struct {
+	key  string
+	kind prometheus.ValueType
+	desc *prometheus.Desc
+}
+
+// counter grows only; its metric has the suffix _total.
+func counter(key, help string) stat {
+	return stat{key, prometheus.CounterValue, prometheus.NewDesc("frankenphp_websocket_"+key+"_total", help, nil, nil)}
+}
+
+// gauge goes up and down. With a label its metric has the label's name in front.
+func gauge(key, help string, label ...string) stat {
+	name := "frankenphp_websocket_"
+	for _, l := range label {
+		name += l + "_"
+	}
+
+	return stat{key, prometheus.GaugeValue, prometheus.NewDesc(name+key, help, label, nil)}
+}
+
+var (
+	processStats = []stat{
+		gauge("connections", "Open connections."),
+		gauge("connections_known", "Connections, including those whose close event PHP has not handled yet."),
+		gauge("connections_with_events", "Connections that have events for PHP waiting."),
+		gauge("tags", "Tags in use."),
+		gauge("events_pending", "Events that wait for PHP or are being handled."),
+		gauge("shards", "Threads that serve connections."),
+		gauge("uptime_seconds", "Time since the core was started."),
+		counter("connections_opened", "Connections taken over."),
+		counter("handshakes_refused", "Upgrade requests that were refused."),
+		counter("messages_received", "Messages received from clients."),
+		counter("bytes_received", "Bytes received from clients, with frame headers."),
+		counter("messages_sent", "Messages queued for clients."),
+		counter("bytes_sent", "Bytes written to sockets."),
+		counter("messages_dropped", "Messages dropped because the client's outbox was full."),
+		counter("violations", "Connections failed because the client broke the protocol or a limit."),
+		counter("events_queued", "Events queued for PHP."),
+		counter("events_delivered", "Events handed to PHP."),
+		counter("events_acknowledged", "Events that PHP handled."),
+		counter("events_failed", "Events on which PHP failed."),
+		counter("events_dropped", "Events whose worker had left with a reload."),
+		counter("bells_rung", "Requests sent to workers to fetch events."),
+		counter("bells_unanswered", "Of these, those in which the worker did not ask for events."),
+		counter("bells_abandoned", "Of these, those that never reached PHP."),
+	}
+	routeStats = []stat{
+		gauge("connections", "Open connections of the route.", "route"),
+	}
+	workerStats = []stat{
+		gauge("bells_parked", "Requests that wait for a thread of the worker.", "worker"),
+		gauge("bells_running", "Threads of the worker that handle events.", "worker"),
+		gauge("bells_idle", "Of these, those that wait for more.", "worker"),
+		gauge("connections_waiting", "Connections whose events wait for a thread of the worker.", "worker"),
+	}
+)
+
+// statsCollector shows the counters of the core to Prometheus. They are read when asked for.
+type statsCollector struct {
+	stats func() ([]byte, error)
+}
+
+// registerMetrics adds the counters to the registry of a configuration.
+func registerMetrics(registry *prometheus.Registry) error {
+	if registry == nil {
+		return nil // a context that a test made
+	}
+
+	return registry.Register(statsCollector{stats: bridge.Stats})
+}
+
+// Describe implements [prometheus.Collector].
+func (statsCollector) Describe(descs chan<- *prometheus.Desc) {
+	for _, table := range [][]stat{processStats, routeStats, workerStats} {
+		for _, s := range table {
+			descs <- s.desc
+		}
+	}
+}
+
+// Collect implements [prometheus.Collector]. There are no metrics before the core runs.
+func (c statsCollector) Collect(metrics chan<- prometheus.Metric) {
+	encoded, err := c.stats()
+	if errors.Is(err, bridge.ErrNotRunning) {
+		return
+	}
+
+	var (
+		numbers map[string]any
+		members struct {
+			Routes  map[string]map[string]any `json:"routes"`
+			Workers map[string]map[string]any `json:"workers"`
+		}
+	)
+	if err == nil {
+		err = errors.Join(json.Unmarshal(encoded, &numbers), json.Unmarshal(encoded, &members))
+	}
+	if err != nil {
+		metrics <- prometheus.NewInvalidMetric(processStats[0].desc, fmt.Errorf("the counters of the WebSocket core: %w", err))
+
+		return
+	}
+
+	collect(metrics, processStats, numbers)
+	for route, numbers := range members.Routes {
+		collect(metrics, routeStats, numbers, route)
+	}
+	for worker, numbers := range members.Workers {
+		collect(metrics, workerStats, numbers, worker)
+	}
+}
+
+// collect sends the numbers that a table names.
+func collect(metrics chan<- prometheus.Metric, table []stat, numbers map[string]any, labels ...string) {
+	for _, s := range table {
+		if value, ok := numbers[s.key].(float64); ok {
+			metrics <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
+		}
+	}
+}
+
+// Interface guard
+var _ prometheus.Collector = statsCollector{}

@@ -1,0 +1,55 @@
+// Package websocket is the Caddy module of frankenphp-ws: it puts WebSockets inside FrankenPHP.
+//
+// Caddy accepts, routes and authorises the upgrade request; the handler [Handler] lets the core examine it, answers, hands
+// the socket itself over to the core, and returns. From then on no Go code belongs to the connection. PHP workers of the
+// frankenphp app fetch its events; the module rings them ([ringer]) when the core has some.
+//
+// # Caddyfile
+//
+// The global block, which is optional, as all in it:
+//
+//	{
+//		websocket {
+//			shards <n>
+//		}
+//	}
+//
+// The handler directive, ordered after templates, hence after authentication, header and encode, and before route, handle
+// and php_server:
+//
+//	websocket [<matcher>] {
+//		name               <route name>
+//		worker             <name>
+//		echo
+//		origins            <host pattern...>
+//		subprotocols       <name...>
+//		max_message_size   <size>
+//		max_outbox         <size>
+//		max_pending_events <n>
+//		max_connections    <n>
+//		on_error           continue|close
+//	}
+//
+// [Route] describes the options and [App] the global ones.
+//
+// # Who lives how long
+//
+// The core is one per process and outlives configurations; so do its connections. A configuration is a generation of
+// routes: staged when its [App] starts, committed when Caddy says that all has started, withdrawn when the App stops. PHP
+// is shut down and started again by a reload, so no bell may ring then: see [gateHold].
+package websocket
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+	caddy.RegisterModule(Handler{})
+	caddy.RegisterModule(Admin{})
+
+	httpcaddyfile.RegisterGlobalOption("websocket", parseGlobalOption)
+	httpcaddyfile.RegisterHandlerDirective("websocket", parseDirective)
+	httpcaddyfile.RegisterDirectiveOrder("websocket", httpcaddyfile.After, "templates")
+}

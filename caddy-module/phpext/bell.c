@@ -1,0 +1,145 @@
+/* The bell: the worker request that the server started because a connection has events.
+ *
+ * Its query string carries a nonce, which is exchanged for the events once. The bell then belongs to the thread: a
+ * thread of PHP is a thread of the operating system, and runs one request at a time. How it ends decides what becomes
+ * of the event handed out last:
+ *
+ *   - the handler returns: SAPI's deactivate, no fatal error noted: acknowledged;
+ *   - an exception that nobody caught: FrankenPHP reports it as a fatal error that ends nothing, and the worker goes on
+ * to its next request: SAPI's deactivate, with the error noted: failed;
+ *   - exit(), a fatal error, a limit of memory or time, a thread that FrankenPHP kills: all unwind the whole script:
+ * RSHUTDOWN with the bell open: failed. */
+#include "frankenphp_ws.h"
+
+#include <SAPI.h>
+#include <Zend/zend_observer.h>
+
+static __thread struct {
+  fws_bell *bell;
+  /* The fatal error of this request since the last event was handed out. Kept here and not read from
+   * PG(last_error_message): that one outlives the request, and what destructors and shutdown functions do after a fatal
+   * error overwrites it. */
+  bool fatal;
+  size_t cause_len;
+  char cause[2048];
+} current;
+
+/* PHP tells observers of every error before anything else sees it. */
+static void note_error(int type, zend_string *file, uint32_t line, zend_string *message) {
+  if (EXPECTED(current.bell == NULL) || !(type & E_FATAL_ERRORS)) {
+    return;
+  }
+  /* These two are the script's own to handle: when it does not, they end it as any fatal error does. */
+  current.fatal |= !(type & (E_USER_ERROR | E_RECOVERABLE_ERROR));
+
+  char where[512];
+  slprintf(where, sizeof(where), " in %s on line %" PRIu32, file != NULL ? ZSTR_VAL(file) : "Unknown", line);
+  size_t where_len = strlen(where);
+  size_t text_len = MIN(ZSTR_LEN(message), sizeof(current.cause) - where_len);
+  memcpy(current.cause, ZSTR_VAL(message), text_len);
+  memcpy(current.cause + text_len, where, where_len);
+  current.cause_len = text_len + where_len;
+}
+
+static void forget_error(void) {
+  current.fatal = false;
+  current.cause_len = 0;
+}
+
+void phpext_bell_startup(void) { zend_observer_error_register(note_error); }
+
+void phpext_bell_end(bool broken) {
+  static const char script_ended[] = "the script ended while it handled the event, without an error: exit() was called";
+
+  if (EXPECTED(current.bell == NULL)) {
+    return;
+  }
+  fws_bell *bell = current.bell;
+  current.bell = NULL;
+
+  if (!broken && !current.fatal) {
+    fws_bell_release(bell, false, NULL, 0);
+  } else if (current.cause_len > 0) {
+    fws_bell_release(bell, true, (const uint8_t *)current.cause, current.cause_len);
+  } else {
+    fws_bell_release(bell, true, (const uint8_t *)script_ended, sizeof(script_ended) - 1);
+  }
+  forget_error();
+}
+
+/* Exchanges the nonce of the running request. False when it has thrown. */
+static bool claim(void) {
+  const char *query = SG(request_info).query_string;
+  fws_bell *bell = NULL;
+
+  fws_result result = fws_bell_claim((const uint8_t *)query, query != NULL ? strlen(query) : 0, &bell);
+  if (result == FWS_ERR_NO_BELL || (result == FWS_ERR_NULL && query == NULL)) {
+    phpext_throw_text(FWS_ERR_NO_BELL,
+                      "this request was not started by the server for events of connections. Call it in the handler "
+                      "given to frankenphp_handle_request(), in a worker that a websocket directive names");
+    return false;
+  }
+  if (!phpext_ok(result, NULL)) {
+    return false;
+  }
+  current.bell = bell;
+  forget_error();
+  phpext_budget_start();
+
+  return true;
+}
+
+PHP_FUNCTION(frankenphp_ws_nextEvent) {
+  ZEND_PARSE_PARAMETERS_NONE();
+
+  if (!phpext_enter()) {
+    RETURN_THROWS();
+  }
+  /* A shutdown function or a destructor after exit() or a fatal error must not acknowledge the event that was not
+   * finished. */
+  if (UNEXPECTED(EG(flags) & EG_FLAGS_IN_SHUTDOWN)) {
+    phpext_throw_text(FWS_ERR_NO_BELL, "the script is ending: no more events are handed out");
+    RETURN_THROWS();
+  }
+  if (current.bell == NULL && !claim()) {
+    RETURN_THROWS();
+  }
+
+  fws_event event;
+  /* Twice, so that what the last event took does not run out while waiting, and waiting is not taken from the next
+   * event. */
+  phpext_budget_renew();
+  fws_result result = fws_event_next(current.bell, &event);
+  phpext_budget_renew();
+  forget_error();
+
+  if (result == FWS_END) {
+    RETURN_NULL();
+  }
+  if (!phpext_ok(result, NULL)) {
+    RETURN_THROWS();
+  }
+  phpext_event_array(current.bell, &event, return_value);
+}
+
+PHP_FUNCTION(frankenphp_ws_failEvent) {
+  zend_string *cause;
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(cause)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter()) {
+    RETURN_THROWS();
+  }
+  if (current.bell == NULL) {
+    phpext_throw_text(FWS_ERR_NO_BELL,
+                      "no event has been handed out in this request: frankenphp_ws_nextEvent() does that");
+    RETURN_THROWS();
+  }
+
+  fws_result result = fws_event_fail(current.bell, PHPEXT_BYTES(cause));
+  if (result != FWS_END && !phpext_ok(result, NULL)) {
+    RETURN_THROWS();
+  }
+}

@@ -1,0 +1,11 @@
+package phpext
+
+// The flags of the whole package. The include path of PHP comes from the environment, as for FrankenPHP itself:
+// CGO_CFLAGS=$(php-config --includes). The macros of PHP declare parameters that a function may not need. -Werror is for those who
+// change the code, by CGO_CFLAGS: a compiler or a PHP that warns of more must not keep a user from building.
+
+// #cgo pkg-config: fws
+// #cgo CFLAGS: -Wall -Wextra -Wno-unused-parameter
+// #cgo linux CFLAGS: -D_GNU_SOURCE
+// #cgo unix LDFLAGS: -lphp -lm
+import "C"

@@ -1,0 +1,30 @@
+// Package phpext is the PHP extension frankenphp_ws: the functions frankenphp_ws_*() and the exceptions of FrankenPHP\WebSocket.
+// Importing it registers the extension with FrankenPHP; it has no Go API.
+//
+// # No Go in a call
+//
+// A PHP function of the extension is C: it parses its parameters, calls the core through the C ABI (fws.h) and builds PHP values or
+// throws. Zend leaves a function by longjmp when memory_limit is reached, wherever it allocates; across a frame of Go or Rust that
+// leaks and corrupts. So no such frame is ever below an allocation of Zend's, and what the core lends to a call is kept where the next
+// call, or the end of the request, frees it (reply.c).
+//
+// # What comes from where
+//
+//   - websocket.go declares the functions. FrankenPHP's generator (frankenphp extension-init) makes websocket.stub.php,
+//     websocket_arginfo.h, websocket.h, websocket.c (the module entry) and websocket_generated.go (the registration) of it.
+//   - The generator's bodies call Go, which is what must not be, and do not compile for nullable parameters; phpdoc and request hooks it
+//     does not know. internal/reconcile mends that, and arginfo is made again of the stub with its phpdoc.
+//   - exceptions.stub.php is written by hand, since the generator's classes wrap Go objects; PHP's gen_stub.php makes
+//     exceptions_arginfo.h of it.
+//   - generate.sh does all of this; generate.sh --check fails when something committed is stale.
+//
+// By hand, one noun a file:
+//
+//   - module.c: start and end of the module and of a request; registering again when FrankenPHP restarts PHP
+//   - bell.c: the worker request that was started for events: claim, next event, failure, end
+//   - event.c: an event as a PHP array
+//   - budget.c: max_execution_time for each event
+//   - clients.c, send.c, tags.c: the commands
+//   - reply.c: lists that the core returns
+//   - errors.c: results of the core as exceptions
+package phpext

@@ -1,0 +1,139 @@
+/* Results of the core as exceptions: what was wrong, and what would be right. */
+#include "frankenphp_ws.h"
+#include "exceptions_arginfo.h"
+
+#include <Zend/zend_exceptions.h>
+#include <Zend/zend_smart_str.h>
+#include <ext/spl/spl_exceptions.h>
+#include <ext/standard/html.h>
+
+static struct {
+  zend_class_entry *base, *unknown_client, *invalid_argument, *not_running, *no_bell;
+} classes;
+
+void phpext_errors_startup(void) {
+  classes.base = register_class_FrankenPHP_WebSocket_Exception(spl_ce_RuntimeException);
+  classes.unknown_client = register_class_FrankenPHP_WebSocket_UnknownClientException(classes.base);
+  classes.invalid_argument = register_class_FrankenPHP_WebSocket_InvalidArgumentException(classes.base);
+  classes.not_running = register_class_FrankenPHP_WebSocket_NotRunningException(classes.base);
+  classes.no_bell = register_class_FrankenPHP_WebSocket_NoBellException(classes.base);
+}
+
+static zend_class_entry *class_of(fws_result result) {
+  switch (result) {
+  case FWS_ERR_UNKNOWN_CLIENT:
+    return classes.unknown_client;
+  case FWS_ERR_UNKNOWN_ROUTE:
+  case FWS_ERR_INVALID_UTF8:
+  case FWS_ERR_INVALID_TAG:
+  case FWS_ERR_INVALID_CLOSE_CODE:
+  case FWS_ERR_REASON_TOO_LONG:
+  case FWS_ERR_TOO_LARGE:
+  case FWS_ERR_TOO_MANY_TAGS:
+    return classes.invalid_argument;
+  case FWS_ERR_NOT_RUNNING:
+    return classes.not_running;
+  case FWS_ERR_NO_BELL:
+    return classes.no_bell;
+  default:
+    return classes.base;
+  }
+}
+
+void phpext_throw_text(fws_result result, const char *format, ...) {
+  va_list arguments;
+
+  va_start(arguments, format);
+  zend_string *text = zend_vstrpprintf(0, format, arguments);
+  va_end(arguments);
+  zend_throw_exception_ex(class_of(result), result, "%s(): %s", get_active_function_name(), ZSTR_VAL(text));
+  zend_string_release(text);
+}
+
+/* Throws with %s for string, which may hold anything: cut short, with escapes for what is not printable. */
+static ZEND_COLD void throw_about(fws_result result, const char *format, const zend_string *string) {
+  smart_str shown = {0};
+
+  if (string != NULL) {
+    smart_str_append_escaped_truncated(&shown, string, 64);
+  }
+  smart_str_0(&shown);
+  zend_string *text = zend_strpprintf(0, format, shown.s != NULL ? ZSTR_VAL(shown.s) : "");
+  phpext_throw_text(result, "%s", ZSTR_VAL(text));
+  zend_string_release(text);
+  smart_str_free(&shown);
+}
+
+static bool is_utf8(const zend_string *string) {
+  size_t at = 0;
+  zend_result status = SUCCESS;
+
+  while (string != NULL && at < ZSTR_LEN(string) && status == SUCCESS) {
+    php_next_utf8_char((const unsigned char *)ZSTR_VAL(string), ZSTR_LEN(string), &at, &status);
+  }
+
+  return status == SUCCESS;
+}
+
+static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
+  const struct {
+    const char *name;
+    const zend_string *value;
+  } names[] = {{"$id", given->id},
+               {"$tag", given->tag},
+               {"$reason", given->reason},
+               {"$route", given->route},
+               {"$exceptId", given->except_id}};
+
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    if (!is_utf8(names[i].value)) {
+      phpext_throw_text(FWS_ERR_INVALID_UTF8, "%s must be valid UTF-8", names[i].name);
+      return;
+    }
+  }
+  phpext_throw_text(FWS_ERR_INVALID_UTF8,
+                    "$data must be valid UTF-8 in a text message; pass binary: true to send other bytes");
+}
+
+void phpext_throw(fws_result result, const phpext_given *given) {
+  static const phpext_given nothing = {0};
+
+  if (given == NULL) {
+    given = &nothing;
+  }
+  switch (result) {
+  case FWS_ERR_NOT_RUNNING:
+    phpext_throw_text(result,
+                      "the WebSocket core does not run in this process. The server starts it when its Caddyfile has a "
+                      "websocket directive; a script on the command line has none");
+    break;
+  case FWS_ERR_UNKNOWN_CLIENT:
+    throw_about(result, "no client has the id \"%s\": it never had, or its connection has closed", given->id);
+    break;
+  case FWS_ERR_INVALID_UTF8:
+    throw_invalid_utf8(given);
+    break;
+  case FWS_ERR_INVALID_TAG:
+    phpext_throw_text(result, "$tag must have 1 to 255 bytes, %zu given",
+                      given->tag != NULL ? ZSTR_LEN(given->tag) : 0);
+    break;
+  case FWS_ERR_TOO_MANY_TAGS:
+    throw_about(result, "the client \"%s\" has as many tags as a client may have", given->id);
+    break;
+  case FWS_ERR_INVALID_CLOSE_CODE:
+    phpext_throw_text(result,
+                      "$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), " ZEND_LONG_FMT " given",
+                      given->code);
+    break;
+  case FWS_ERR_REASON_TOO_LONG:
+    phpext_throw_text(result, "$reason must have at most 123 bytes, %zu given",
+                      given->reason != NULL ? ZSTR_LEN(given->reason) : 0);
+    break;
+  case FWS_ERR_TOO_LARGE:
+    phpext_throw_text(result, "$data has %zu bytes, which is more than one message may have",
+                      given->data != NULL ? ZSTR_LEN(given->data) : 0);
+    break;
+  default:
+    phpext_throw_text(result, "%s", fws_result_text(result));
+  }
+}

@@ -1,0 +1,166 @@
+/* An event as the array that frankenphp_ws_nextEvent() returns. This is the way of every message, so the arrays are
+ * made with the size they have, of keys whose hash is known. */
+#include "frankenphp_ws.h"
+
+#include <ext/standard/url.h>
+
+/* Keys and values that every event uses. Made anew at each start of PHP, before its threads; permanent and never
+ * changed after. */
+#define EVENT_STRINGS(_)                                                                                               \
+  _(type)                                                                                                              \
+  _(id)                                                                                                                \
+  _(route)                                                                                                             \
+  _(path)                                                                                                              \
+  _(query)                                                                                                             \
+  _(headers)                                                                                                           \
+  _(cookies)                                                                                                           \
+  _(ip)                                                                                                                \
+  _(subprotocol)                                                                                                       \
+  _(data)                                                                                                              \
+  _(binary)                                                                                                            \
+  _(code)                                                                                                              \
+  _(reason)                                                                                                            \
+  _(clean)                                                                                                             \
+  _(open)                                                                                                              \
+  _(message)                                                                                                           \
+  _(close)
+
+static struct {
+#define DECLARE(name) zend_string *name;
+  EVENT_STRINGS(DECLARE)
+#undef DECLARE
+} strings;
+
+void phpext_event_startup(void) {
+#define INTERN(name) strings.name = zend_string_init_interned(ZEND_STRL(#name), true);
+  EVENT_STRINGS(INTERN)
+#undef INTERN
+}
+
+/* key is one of strings and not in array yet, which has room for it: then PHP needs neither to hash nor to look. */
+static zend_always_inline void append(zend_array *array, zend_string *key, zval *value) {
+  _zend_hash_append_ex(array, key, value, true);
+}
+
+static zend_always_inline void append_string(zend_array *array, zend_string *key, zend_string *string) {
+  zval value;
+
+  ZVAL_STR(&value, string);
+  append(array, key, &value);
+}
+
+static zend_always_inline void append_bytes(zend_array *array, zend_string *key, fws_bytes bytes) {
+  append_string(array, key, phpext_string(bytes));
+}
+
+static zend_always_inline void append_bool(zend_array *array, zend_string *key, bool value) {
+  zval boolean;
+
+  ZVAL_BOOL(&boolean, value);
+  append(array, key, &boolean);
+}
+
+/* name: value of a request header. Repeated ones are one, as RFC 9110, 5.3 allows and PHP's $_SERVER does. */
+static void add_header(zend_array *headers, fws_bytes name, fws_bytes value) {
+  const char *key = (const char *)name.ptr;
+  zval *known = zend_symtable_str_find(headers, key, name.len);
+
+  if (known == NULL) {
+    zval string;
+    ZVAL_STR(&string, phpext_string(value));
+    zend_symtable_str_update(headers, key, name.len, &string);
+    return;
+  }
+  zend_string *joined =
+      zend_string_concat3(Z_STRVAL_P(known), Z_STRLEN_P(known), ZEND_STRL(", "), (const char *)value.ptr, value.len);
+  zval_ptr_dtor_str(known);
+  ZVAL_STR(known, joined);
+}
+
+static bool is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }
+
+/* The pairs of a Cookie header, read as PHP reads them for $_COOKIE: values are decoded, names are not, the first one
+ * of a name counts, a name without "=" has an empty value. Names are left as they came: they make no PHP variables. */
+static void add_cookies(zend_array *cookies, fws_bytes header) {
+  const uint8_t *at = header.ptr, *end = header.ptr + header.len;
+
+  while (at < end) {
+    const uint8_t *stop = memchr(at, ';', (size_t)(end - at));
+    if (stop == NULL) {
+      stop = end;
+    }
+    while (at < stop && is_space(*at)) {
+      at++;
+    }
+    const uint8_t *equals = memchr(at, '=', (size_t)(stop - at));
+    const char *name = (const char *)at;
+    size_t name_len = (size_t)((equals != NULL ? equals : stop) - at);
+
+    if (name_len > 0 && zend_symtable_str_find(cookies, name, name_len) == NULL) {
+      zval value;
+      if (equals == NULL || equals + 1 == stop) {
+        ZVAL_EMPTY_STRING(&value);
+      } else {
+        zend_string *decoded = zend_string_init((const char *)equals + 1, (size_t)(stop - equals - 1), false);
+        ZSTR_LEN(decoded) = php_raw_url_decode(ZSTR_VAL(decoded), ZSTR_LEN(decoded));
+        ZVAL_STR(&value, decoded);
+      }
+      zend_symtable_str_update(cookies, name, name_len, &value);
+    }
+    at = stop + 1;
+  }
+}
+
+static void append_request(zend_array *array, const fws_bell *bell, const fws_event *event) {
+  zend_array *headers = zend_new_array((uint32_t)event->header_count);
+  zend_array *cookies = zend_new_array(0);
+  zval value;
+  fws_bytes name, content;
+
+  for (size_t i = 0; i < event->header_count && fws_event_header(bell, i, &name, &content) == FWS_OK; i++) {
+    add_header(headers, name, content);
+    if (name.len == strlen("cookie") && memcmp(name.ptr, "cookie", name.len) == 0) {
+      add_cookies(cookies, content);
+    }
+  }
+
+  append_bytes(array, strings.path, event->path);
+  append_bytes(array, strings.query, event->query);
+  ZVAL_ARR(&value, headers);
+  append(array, strings.headers, &value);
+  ZVAL_ARR(&value, cookies);
+  append(array, strings.cookies, &value);
+  append_bytes(array, strings.ip, event->ip);
+  append_bytes(array, strings.subprotocol, event->subprotocol);
+}
+
+void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *return_value) {
+  /* The most keys that a kind has: 3 + 6 for open, and 3 + 2, 3 + 3 in the smallest table, which has room for 8. */
+  zend_array *array = zend_new_array(event->kind == FWS_EVENT_OPEN ? 9 : HT_MIN_SIZE);
+  zval value;
+
+  RETVAL_ARR(array);
+  zend_hash_real_init_mixed(array);
+
+  append_string(array, strings.type,
+                event->kind == FWS_EVENT_MESSAGE ? strings.message
+                : event->kind == FWS_EVENT_OPEN  ? strings.open
+                                                 : strings.close);
+  append_bytes(array, strings.id, event->id);
+  append_bytes(array, strings.route, event->route);
+
+  switch (event->kind) {
+  case FWS_EVENT_MESSAGE:
+    append_bytes(array, strings.data, event->data);
+    append_bool(array, strings.binary, event->binary);
+    break;
+  case FWS_EVENT_OPEN:
+    append_request(array, bell, event);
+    break;
+  default:
+    ZVAL_LONG(&value, event->code);
+    append(array, strings.code, &value);
+    append_bytes(array, strings.reason, event->data);
+    append_bool(array, strings.clean, event->clean);
+  }
+}

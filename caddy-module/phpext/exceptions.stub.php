@@ -1,0 +1,39 @@
+<?php
+
+/**
+ * The exceptions that frankenphp_ws_*() throw. Written by hand: the generator makes classes that wrap a Go object, and no others.
+ * generate.sh makes exceptions_arginfo.h of this file with PHP's gen_stub.php.
+ *
+ * @generate-class-entries
+ * @generate-legacy-arginfo 80200
+ */
+
+namespace FrankenPHP\WebSocket {
+    /**
+     * What every exception of the extension is. Its code is the result of the core (fws_result in fws.h), for reports of errors.
+     * Thrown itself only for what no caller can mend: a failure inside the core.
+     */
+    class Exception extends \RuntimeException
+    {
+    }
+
+    /** No client has the id: it never had, or the connection has closed. */
+    class UnknownClientException extends Exception
+    {
+    }
+
+    /** An argument that can never be right: the message says which, why, and what would be. */
+    class InvalidArgumentException extends Exception
+    {
+    }
+
+    /** The WebSocket core does not run in this process: no `websocket` in the Caddyfile, the command line, or a forked child. */
+    class NotRunningException extends Exception
+    {
+    }
+
+    /** A function for events of connections was called in a request that was not started for any. */
+    class NoBellException extends Exception
+    {
+    }
+}

@@ -1,0 +1,92 @@
+/* What the C files of the extension share. Functions of the extension that are not PHP's are named phpext_*: fws_* is
+ * the core. */
+#ifndef FRANKENPHP_WS_H
+#define FRANKENPHP_WS_H
+
+#include <php.h>
+#include <fws.h>
+
+#define PHPEXT_NAME "frankenphp_ws"
+
+/* A zend_string as the two arguments of the C ABI; the second one also as "absent". */
+#define PHPEXT_BYTES(string) (const uint8_t *)ZSTR_VAL(string), ZSTR_LEN(string)
+#define PHPEXT_OPTIONAL(string)                                                                                        \
+  (string) != NULL ? (const uint8_t *)ZSTR_VAL(string) : NULL, (string) != NULL ? ZSTR_LEN(string) : 0
+
+/* A copy for PHP. Allocates: may not return when memory_limit is reached. */
+static zend_always_inline zend_string *phpext_string(fws_bytes bytes) {
+  return zend_string_init_fast((const char *)bytes.ptr, bytes.len);
+}
+
+/* ---- module.c ---- */
+
+PHP_MINIT_FUNCTION(websocket); /* generated: constants */
+PHP_MINIT_FUNCTION(frankenphp_ws);
+PHP_RSHUTDOWN_FUNCTION(frankenphp_ws);
+PHP_MINFO_FUNCTION(frankenphp_ws);
+
+/* Begins a call of the core: false when an exception was thrown because this process may not make one. */
+bool phpext_enter(void);
+
+/* ---- bell.c ---- */
+
+void phpext_bell_startup(void);
+
+/* Ends the bell of this thread, if there is one. broken: the script ended, rather than the handler returning. */
+void phpext_bell_end(bool broken);
+
+/* ---- event.c ---- */
+
+void phpext_event_startup(void);
+
+/* Makes event, which bell has just handed out, the array that nextEvent() returns. */
+void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *return_value);
+
+/* ---- budget.c ---- */
+
+/* Gives the running script the whole of max_execution_time from now on. */
+void phpext_budget_start(void);
+
+/* The same unless a good part of it is left since it was given last: for the path of every event. */
+void phpext_budget_renew(void);
+
+/* ---- reply.c ---- */
+
+/* Makes reply a list of strings and frees it; it is freed later when an allocation does not return. */
+void phpext_reply_list(fws_reply *reply, zval *return_value);
+
+/* Frees a reply that phpext_reply_list() could not. */
+void phpext_reply_drop(void);
+
+/* ---- errors.c ---- */
+
+/* What a PHP function was given, as far as it has it: for the text of its exception. */
+typedef struct phpext_given {
+  zend_string *id;
+  zend_string *tag;
+  zend_string *data;
+  zend_string *route;
+  zend_string *except_id;
+  zend_string *reason;
+  zend_long code;
+  bool binary;
+} phpext_given;
+
+void phpext_errors_startup(void);
+
+ZEND_COLD void phpext_throw(fws_result result, const phpext_given *given);
+
+/* True when result is FWS_OK; else it has thrown. given may be NULL. */
+static zend_always_inline bool phpext_ok(fws_result result, const phpext_given *given) {
+  if (UNEXPECTED(result != FWS_OK)) {
+    phpext_throw(result, given);
+    return false;
+  }
+
+  return true;
+}
+
+/* Throws the exception of result's class with a text of the caller's. */
+ZEND_COLD void phpext_throw_text(fws_result result, const char *format, ...) ZEND_ATTRIBUTE_FORMAT(printf, 2, 3);
+
+#endif

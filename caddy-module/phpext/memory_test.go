@@ -1,0 +1,91 @@
+package phpext_test
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	rounds = 1000
+	// noise is what the process may grow by, in KiB, without anything having been left behind. One list of 2,000 names left behind in
+	// each round would be twice that.
+	noise = 16 << 10
+)
+
+// resident is the memory of the process in KiB.
+func resident(t *testing.T) int {
+	t.Helper()
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip(err)
+	}
+	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	kib, err := strconv.Atoi(strings.Fields(after)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return kib
+}
+
+// level runs round until what is allocated once is allocated, and then checks that memory stays where it is.
+func level(t *testing.T, round func()) {
+	t.Helper()
+	for range 200 {
+		round()
+	}
+	before := resident(t)
+	for range rounds {
+		round()
+	}
+	if grown := resident(t) - before; grown > noise {
+		t.Errorf("memory has grown by %d KiB in %d rounds", grown, rounds)
+	}
+}
+
+// exhausting makes a call until what it returned takes all of memory_limit: then the limit is reached inside the call.
+const exhausting = `ini_set('memory_limit', '4M'); for ($kept = [];;) { $kept[] = %s; }`
+
+func TestMemoryLimitInAFunctionThatReturnsAListLeavesNothingBehind(t *testing.T) {
+	// The core shares the names with its lists: what could be left behind is 16 bytes a name.
+	const count = 2000
+	for range count {
+		connect(t, "many", "/")
+	}
+	id := strings.Trim(string(php(t, `return frankenphp_ws_getClients('many')[0];`).Returned), `"`)
+	returned(t, []int{count, 256}, `
+		for ($i = 0; $i < 255; $i++) { frankenphp_ws_tagClient('%[1]s', "tag $i"); }
+		foreach (frankenphp_ws_getClients('many') as $i => $id) { frankenphp_ws_tagClient($id, 'everyone'); $id === '%[1]s' || frankenphp_ws_tagClient($id, "client $i"); }
+		return [count(frankenphp_ws_getClientsByTag('everyone')), count(frankenphp_ws_getTags('%[1]s'))];`, id)
+
+	for _, call := range []string{
+		`frankenphp_ws_getClients()`, `frankenphp_ws_getClientsByTag('everyone')`, `frankenphp_ws_getTags()`, fmt.Sprintf(`frankenphp_ws_getTags('%s')`, id),
+	} {
+		t.Run(call, func(t *testing.T) {
+			level(t, func() {
+				if out := raw(t, fmt.Sprintf(exhausting, call)); !strings.Contains(out, "Allowed memory size of 4194304 bytes exhausted") {
+					t.Fatalf("the limit was not reached: %q", out)
+				}
+			})
+		})
+	}
+}
+
+func TestMemoryLimitInNextEventLeavesNothingBehind(t *testing.T) {
+	c := connectApp(t)
+	large := strings.Repeat("x", 2<<20+4096)
+	before := records.len()
+	level(t, func() {
+		c.send(opText, "limit of 2 MB")
+		c.send(opText, large)
+		c.awaits("limit of 2 MB")
+	})
+	c.sees("after")
+	// The size that was refused is that of the message: the limit was reached in the function.
+	records.await(t, before, "Allowed memory size of 2097152 bytes exhausted (tried to allocate 21")
+}

@@ -1,0 +1,106 @@
+/* The module: its start, the end of a request, and its registration with each start of PHP. */
+#include "frankenphp_ws.h"
+#include "websocket.h"
+
+#include <SAPI.h>
+#include <ext/standard/info.h>
+#include <pthread.h>
+
+/* ---- registration ----
+ *
+ * FrankenPHP hands its list of extensions to PHP's first start only, yet shuts PHP down and starts it again at every
+ * reload, opcache_reset() and restart of workers: from the second start on, the functions would be undefined. So the
+ * first start hooks in behind everything that registers extensions, and registers this one where it is missing. Where
+ * it is not, because FrankenPHP has learnt to keep its list, nothing happens. */
+
+static int (*register_others)(void);
+
+static int register_all(void) {
+  if (register_others() != SUCCESS) {
+    return FAILURE;
+  }
+  if (zend_hash_str_exists(&module_registry, ZEND_STRL(PHPEXT_NAME))) {
+    return SUCCESS;
+  }
+
+  return zend_register_internal_module(&websocket_module_entry) != NULL ? SUCCESS : FAILURE;
+}
+
+/* ---- forked children ---- */
+
+/* The threads of the core stay behind in the parent, its locks as they were in the moment of the fork. */
+static bool forked;
+
+static void in_forked_child(void) { forked = true; }
+
+bool phpext_enter(void) {
+  if (UNEXPECTED(forked)) {
+    phpext_throw_text(FWS_ERR_NOT_RUNNING,
+                      "the WebSocket core does not run in a forked process: call it from the parent");
+    return false;
+  }
+
+  return true;
+}
+
+/* ---- end of a worker's request ----
+ *
+ * A worker's requests come and go without RINIT and RSHUTDOWN: SAPI's deactivate is what FrankenPHP calls at the end of
+ * each. It is also called when a script ends, after RSHUTDOWN, which has then left nothing to do, unless the RSHUTDOWN
+ * of another extension failed and skipped it. */
+
+static void request_end(bool broken) {
+  if (!forked) {
+    phpext_bell_end(broken);
+    phpext_reply_drop();
+  }
+}
+
+static int (*deactivate_others)(void);
+
+static int deactivate(void) {
+  request_end((EG(flags) & EG_FLAGS_IN_SHUTDOWN) != 0);
+
+  return deactivate_others != NULL ? deactivate_others() : SUCCESS;
+}
+
+/* ---- PHP's hooks ---- */
+
+/* Runs at each start of PHP, in its main thread, while no other thread runs PHP. */
+PHP_MINIT_FUNCTION(frankenphp_ws) {
+  static bool atfork_registered;
+
+  if (!atfork_registered) {
+    atfork_registered = pthread_atfork(NULL, NULL, in_forked_child) == 0;
+  }
+  if (php_register_internal_extensions_func != register_all) {
+    register_others = php_register_internal_extensions_func;
+    php_register_internal_extensions_func = register_all;
+  }
+  /* Every start fills sapi_module anew, so the chain begins anew too. */
+  if (sapi_module.deactivate != deactivate) {
+    deactivate_others = sapi_module.deactivate;
+    sapi_module.deactivate = deactivate;
+  }
+  websocket_module_entry.version = fws_version();
+
+  phpext_errors_startup();
+  phpext_event_startup();
+  phpext_bell_startup();
+
+  return PHP_MINIT(websocket)(INIT_FUNC_ARGS_PASSTHRU);
+}
+
+/* The script has ended: by exit(), by a fatal error, or because PHP shuts down. */
+PHP_RSHUTDOWN_FUNCTION(frankenphp_ws) {
+  request_end(true);
+
+  return SUCCESS;
+}
+
+PHP_MINFO_FUNCTION(frankenphp_ws) {
+  php_info_print_table_start();
+  php_info_print_table_row(2, "WebSocket core", fws_version());
+  php_info_print_table_row(2, "Running in this process", fws_core_running() ? "yes" : "no");
+  php_info_print_table_end();
+}

@@ -1,0 +1,30 @@
+/* Lists of strings that the core returns. */
+#include "frankenphp_ws.h"
+
+/* The reply that is being read. Building the array may end in a longjmp (memory_limit): then the end of the request
+ * frees it. */
+static __thread fws_reply *held;
+
+void phpext_reply_drop(void) {
+  fws_reply_free(held);
+  held = NULL;
+}
+
+void phpext_reply_list(fws_reply *reply, zval *return_value) {
+  phpext_reply_drop();
+  held = reply;
+
+  size_t count = fws_reply_count(reply);
+  array_init_size(return_value, (uint32_t)MIN(count, HT_MAX_SIZE));
+  zend_hash_real_init_packed(Z_ARRVAL_P(return_value));
+  ZEND_HASH_FILL_PACKED(Z_ARRVAL_P(return_value)) {
+    fws_bytes item;
+    for (size_t i = 0; i < count && fws_reply_item(reply, i, &item) == FWS_OK; i++) {
+      ZEND_HASH_FILL_SET_STR(phpext_string(item));
+      ZEND_HASH_FILL_NEXT();
+    }
+  }
+  ZEND_HASH_FILL_END();
+
+  phpext_reply_drop();
+}

@@ -1,0 +1,61 @@
+/* Tags of clients. */
+#include "frankenphp_ws.h"
+
+PHP_FUNCTION(frankenphp_ws_tagClient) {
+  phpext_given given = {0};
+
+  ZEND_PARSE_PARAMETERS_START(2, 2)
+  Z_PARAM_STR(given.id)
+  Z_PARAM_STR(given.tag)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_client_tag(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.tag)), &given)) {
+    RETURN_THROWS();
+  }
+}
+
+PHP_FUNCTION(frankenphp_ws_untagClient) {
+  phpext_given given = {0};
+
+  ZEND_PARSE_PARAMETERS_START(2, 2)
+  Z_PARAM_STR(given.id)
+  Z_PARAM_STR(given.tag)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_client_untag(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.tag)), &given)) {
+    RETURN_THROWS();
+  }
+}
+
+PHP_FUNCTION(frankenphp_ws_getTags) {
+  phpext_given given = {0};
+  fws_reply *reply;
+
+  ZEND_PARSE_PARAMETERS_START(0, 1)
+  Z_PARAM_OPTIONAL
+  Z_PARAM_STR_OR_NULL(given.id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter()) {
+    RETURN_THROWS();
+  }
+  fws_result result = given.id != NULL ? fws_client_tags(PHPEXT_BYTES(given.id), &reply) : fws_tags_list(&reply);
+  if (!phpext_ok(result, &given)) {
+    RETURN_THROWS();
+  }
+  phpext_reply_list(reply, return_value);
+}
+
+PHP_FUNCTION(frankenphp_ws_getClientsByTag) {
+  phpext_given given = {0};
+  fws_reply *reply;
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.tag)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_tag_clients(PHPEXT_BYTES(given.tag), &reply), &given)) {
+    RETURN_THROWS();
+  }
+  phpext_reply_list(reply, return_value);
+}

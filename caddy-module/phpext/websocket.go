@@ -1,0 +1,158 @@
+//go:build ignore
+
+// The PHP functions of the extension, declared for FrankenPHP's generator: phpext/generate.sh makes websocket.stub.php,
+// websocket_arginfo.h, websocket.h, websocket.c and websocket_generated.go of this file. It is never compiled: the Go
+// functions have no body, since those of PHP are written in C (bell.c, send.c, clients.c, tags.c). What stands above a
+// declaration becomes its phpdoc in the stub.
+package phpext
+
+import "C"
+
+// Gives the next event of the connection whose events this worker request was started for, or null when the request is to end.
+//
+// To be called in a loop, in the handler of a worker that the `websocket` directive names:
+//
+//	$handler = function () { while ($e = frankenphp_ws_nextEvent()) { … } };
+//	while (frankenphp_handle_request($handler)) {}
+//
+// It waits some milliseconds for more before it answers null; null also comes after a bounded number of events or time, so that
+// restarts and `max_requests` of the worker go on working. The call acknowledges the event handed out before, and so does a normal
+// return of the handler. An event is failed when the handler ends otherwise: exit, a fatal error, a limit of memory or time, an
+// exception that nobody caught, or frankenphp_finish_request() in the middle of it. No event is handed out twice. Events of one
+// connection come one at a time and in order: open, messages, close. Each event has the whole of max_execution_time; the time spent
+// waiting does not count.
+//
+// Every event has: `type` ("open", "message" or "close"), `id` (of the connection), `route` (its name).
+//   - open: `path`; `query` (without "?", "" when there is none); `headers` (lowercase name => value, repeated ones joined with ", ");
+//     `cookies` (name => value, decoded as in $_COOKIE, names unchanged); `ip`; `subprotocol` ("" when none was agreed)
+//   - message: `data` (any bytes; valid UTF-8 unless binary); `binary` (bool)
+//   - close: `code` (RFC 6455, 7.1.5; 1005: the peer gave none, 1006: the connection was cut); `reason`; `clean` (bool: the closing
+//     handshake was completed)
+//
+// @return array<string, mixed>|null
+// @throws \FrankenPHP\WebSocket\NoBellException when the request was not started by the server for events of connections
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_nextEvent(): ?array
+func frankenphp_ws_nextEvent() unsafe.Pointer
+
+// Says that the event handed out last has failed. It is counted and logged with the cause, and the `on_error` option of its route
+// decides what becomes of the connection; the loop goes on with the next nextEvent(). Without effect when the event has already been
+// failed. For loops that catch what a handler throws.
+//
+// @param string $cause what went wrong, for the log
+// @throws \FrankenPHP\WebSocket\NoBellException when no event has been handed out in this request
+//
+// export_php:function frankenphp_ws_failEvent(string $cause): void
+func frankenphp_ws_failEvent(cause *C.zend_string)
+
+// The ids of the connected clients.
+//
+// @param string|null $route only those of the route with this name, none where there is no such route; null: of all routes
+// @return list<string>
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getClients(?string $route = null): array
+func frankenphp_ws_getClients(route *C.zend_string) unsafe.Pointer
+
+// How many clients are connected.
+//
+// @param string|null $route only those of the route with this name, none where there is no such route; null: of all routes
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getClientsCount(?string $route = null): int
+func frankenphp_ws_getClientsCount(route *C.zend_string) int64
+
+// Sends a message to one client. Returns at once: true says that the message is queued, not that it has arrived.
+//
+// @param string $id the client's id
+// @param string $data the message; valid UTF-8 unless $binary
+// @param string|null $route only if the client is connected to the route with this name; null: whichever it is
+// @param bool $binary send a binary message instead of a text message
+// @return bool false: the client is gone (or not on that route), or its outbox is full (option `max_outbox`) and the message was dropped
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8 or the message is too large
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_send(string $id, string $data, ?string $route = null, bool $binary = false): bool
+func frankenphp_ws_send(id *C.zend_string, data *C.zend_string, route *C.zend_string, binary bool) bool
+
+// Sends a message to every client.
+//
+// @param string $data the message; valid UTF-8 unless $binary
+// @param string|null $route only to clients of the route with this name; null: of all routes
+// @param bool $binary send a binary message instead of a text message
+// @param string|null $exceptId leave this client out, typically the one whose message is passed on
+// @return int to how many clients the message was queued
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8 or the message is too large
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_sendAll(string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+func frankenphp_ws_sendAll(data *C.zend_string, route *C.zend_string, binary bool, exceptId *C.zend_string) int64
+
+// Closes a connection with the closing handshake, after what is already queued for it. Its close event follows.
+//
+// @param string $id the client's id
+// @param int $code 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4)
+// @param string $reason for the client; UTF-8, at most 123 bytes
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the code or the reason is not allowed
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ""): void
+func frankenphp_ws_close(id *C.zend_string, code int64, reason *C.zend_string)
+
+// Gives a client a tag. Without effect when it has it already. Its tags go with the connection.
+//
+// @param string $id the client's id
+// @param string $tag 1 to 255 bytes of UTF-8
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed, or the client has as many tags as it may have
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_tagClient(string $id, string $tag): void
+func frankenphp_ws_tagClient(id *C.zend_string, tag *C.zend_string)
+
+// Takes a tag from a client. Without effect when it does not have it.
+//
+// @param string $id the client's id
+// @param string $tag 1 to 255 bytes of UTF-8
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_untagClient(string $id, string $tag): void
+func frankenphp_ws_untagClient(id *C.zend_string, tag *C.zend_string)
+
+// The tags of a client, or every tag that some client has.
+//
+// @param string|null $id the client's id; null: every tag in use
+// @return list<string>
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getTags(?string $id = null): array
+func frankenphp_ws_getTags(id *C.zend_string) unsafe.Pointer
+
+// The ids of the clients that have a tag; none have one that is not in use.
+//
+// @param string $tag 1 to 255 bytes of UTF-8
+// @return list<string>
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getClientsByTag(string $tag): array
+func frankenphp_ws_getClientsByTag(tag *C.zend_string) unsafe.Pointer
+
+// Sends a message to every client that has a tag.
+//
+// @param string $tag 1 to 255 bytes of UTF-8
+// @param string $data the message; valid UTF-8 unless $binary
+// @param string|null $route only to clients of the route with this name; null: of all routes
+// @param bool $binary send a binary message instead of a text message
+// @param string|null $exceptId leave this client out, typically the one whose message is passed on
+// @return int to how many clients the message was queued
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8, the message is too large or the tag is not allowed
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+func frankenphp_ws_sendToTag(tag *C.zend_string, data *C.zend_string, route *C.zend_string, binary bool, exceptId *C.zend_string) int64

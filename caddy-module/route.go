@@ -1,0 +1,137 @@
+package websocket
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// Route is what a handler and its connections are subject to. Routes are known by name, to PHP, to limits, in metrics and
+// across reloads; several handlers may share one if their settings are the same.
+type Route struct {
+	// Name of the route. Default: the name of the worker, or "core" with echo.
+	Name string `json:"name,omitempty"`
+	// Worker is the name of the worker that handles the events, one of those declared in the frankenphp app.
+	Worker string `json:"worker,omitempty"`
+	// Echo lets the core send every message back, without PHP: for diagnosis, conformance tests and benchmarks.
+	// Either this or a worker is required.
+	Echo bool `json:"echo,omitempty"`
+	// Origins are those whose pages may connect: a host (example.com), with a port if only that one (example.com:8443), all
+	// sub-domains of a host (*.example.com), a whole origin (https://example.com), or * for any.
+	// Default: only the host and port that the request itself names.
+	Origins []string `json:"origins,omitempty"`
+	// Subprotocols are those the application speaks. The first of the client's that is among them is chosen. Default: none.
+	Subprotocols []string `json:"subprotocols,omitempty"`
+	// MaxMessageSize is the largest message accepted from a client, in bytes. Default: 1 MiB.
+	MaxMessageSize uint64 `json:"max_message_size,omitempty"`
+	// MaxOutbox is how much may wait to be sent to one client, in bytes. Default: 4 MiB.
+	MaxOutbox uint64 `json:"max_outbox,omitempty"`
+	// MaxPendingEvents is how many events of one connection may wait for PHP; then its socket is not read until some are
+	// handled. Default: 1024.
+	MaxPendingEvents uint64 `json:"max_pending_events,omitempty"`
+	// MaxConnections is how many connections the route takes; further ones get 503. Default: unlimited.
+	MaxConnections uint64 `json:"max_connections,omitempty"`
+	// OnError says what happens to a connection whose event failed in PHP: "continue" with its next event, or "close" it
+	// with 1011. Default: "continue".
+	OnError string `json:"on_error,omitempty"`
+}
+
+// echoName is the name of an echo route that has not been given one.
+const echoName = "core"
+
+// complete checks the settings and fills in the default name.
+func (r *Route) complete() error {
+	switch {
+	case r.Worker == "" && !r.Echo:
+		return fmt.Errorf(`nobody would handle the events: name a worker of the frankenphp app with "worker", or use "echo"`)
+	case r.Worker != "" && r.Echo:
+		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
+	case r.OnError != "" && r.OnError != "continue" && r.OnError != "close":
+		return fmt.Errorf(`on_error is "continue" or "close", not %q`, r.OnError)
+	}
+
+	if i := slices.Index(r.Origins, ""); i >= 0 {
+		return fmt.Errorf(`origin pattern %d is empty: write a host as in "example.com" or "*.example.com"`, i+1)
+	}
+
+	for _, p := range r.Subprotocols {
+		// RFC 6455, 11.3.4: the names are tokens. An invalid one could never be offered by a client.
+		if !httpguts.ValidHeaderFieldName(p) {
+			return fmt.Errorf("subprotocol %q is not a name: letters, digits, and !#$%%&'*+-.^_`|~ are allowed", p)
+		}
+	}
+
+	if r.Name == "" {
+		r.Name = r.Worker
+		if r.Echo {
+			r.Name = echoName
+		}
+	}
+
+	return nil
+}
+
+// differences lists the settings in which two routes differ, as "max_connections 10 and 20"; none if they are the same.
+func (r *Route) differences(other *Route) []string {
+	a, b := r.settings(), other.settings()
+
+	keys := slices.Sorted(maps.Keys(a))
+	for key := range b {
+		if _, both := a[key]; !both {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+
+	var list []string
+	for _, key := range keys {
+		if x, y := a[key], b[key]; x != y {
+			list = append(list, fmt.Sprintf("%s %s and %s", key, orDefault(x), orDefault(y)))
+		}
+	}
+
+	return list
+}
+
+// settings returns the settings that are not left at their defaults, each as JSON.
+func (r *Route) settings() map[string]string {
+	encoded, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // strings, numbers and lists of strings cannot fail to encode
+	}
+
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(encoded, &raw); err != nil {
+		panic(err)
+	}
+
+	settings := make(map[string]string, len(raw))
+	for key, value := range raw {
+		settings[key] = string(value)
+	}
+
+	return settings
+}
+
+func orDefault(setting string) string {
+	if setting == "" {
+		return "(default)"
+	}
+
+	return setting
+}
+
+// conflict returns an error if two handlers give one name to different things.
+func conflict(first, second *Route) error {
+	differences := first.differences(second)
+	if first.Name != second.Name || len(differences) == 0 {
+		return nil
+	}
+
+	return fmt.Errorf("two websocket handlers are named %q but differ: %s; give one of them another name, or both the same settings",
+		first.Name, strings.Join(differences, ", "))
+}

@@ -1,0 +1,60 @@
+package websocket
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestARouteLeavesDefaultsToTheCore(t *testing.T) {
+	route := Route{Worker: "chat"}
+	if err := route.complete(); err != nil {
+		t.Fatal(err)
+	}
+
+	encoded, err := json.Marshal(route)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"name":"chat","worker":"chat"}`; string(encoded) != want {
+		t.Errorf("got %s, want %s", encoded, want)
+	}
+}
+
+func TestARouteThatCannotWorkIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		route Route
+		want  string
+	}{
+		{Route{}, "nobody would handle the events"},
+		{Route{Worker: "chat", Echo: true}, "exclude each other"},
+		{Route{Echo: true, OnError: "retry"}, `on_error is "continue" or "close", not "retry"`},
+		{Route{Echo: true, Origins: []string{"a", ""}}, "origin pattern 2 is empty"},
+		{Route{Echo: true, Subprotocols: []string{"chat,v1"}}, `subprotocol "chat,v1" is not a name`},
+	} {
+		if err := c.route.complete(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want … %s …", c.route, err, c.want)
+		}
+	}
+}
+
+func TestAConflictTellsEverySettingThatDiffers(t *testing.T) {
+	first := Route{Name: "x", Worker: "chat", MaxConnections: 10, Origins: []string{"a"}}
+	second := Route{Name: "x", Worker: "chat", MaxOutbox: 5, Origins: []string{"a", "b"}}
+
+	err := conflict(&first, &second)
+	if err == nil {
+		t.Fatal("no conflict was found")
+	}
+	if want := `two websocket handlers are named "x" but differ: max_connections 10 and (default), max_outbox (default) and 5, origins ["a"] and ["a","b"]; give one of them another name, or both the same settings`; err.Error() != want {
+		t.Errorf("got:  %v\nwant: %s", err, want)
+	}
+}
+
+func TestTheSameSettingsAreNoConflictHoweverTheyAreWritten(t *testing.T) {
+	first := Route{Name: "x", Echo: true}
+	second := Route{Name: "x", Echo: true, Origins: []string{}}
+	if err := conflict(&first, &second); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,58 @@
+package bridge
+
+// #include <fws.h>
+import "C"
+
+import "time"
+
+// Start starts the threads of the core, with a configuration in JSON ({"shards":0}) or none. The core is one per process:
+// a later Start is a success that changes nothing.
+func Start(config []byte) error {
+	if err := checkABI(uint32(C.fws_abi_version())); err != nil {
+		return err
+	}
+
+	p, n := cBytes(config)
+
+	var text *C.fws_error
+	result := C.fws_core_start(p, n, &text)
+
+	return callError("fws_core_start", result, text)
+}
+
+// Running tells whether the core was started.
+func Running() bool {
+	return bool(C.fws_core_running())
+}
+
+// Drain closes every connection with 1001 and waits until they are gone and their close events handled, or until timeout.
+// It returns how many connections are still there.
+func Drain(timeout time.Duration) (remaining uint64, err error) {
+	var left C.uint64_t
+	result := C.fws_core_drain(milliseconds(timeout), &left)
+
+	return uint64(left), callError("fws_core_drain", result, nil)
+}
+
+// Stats returns the counters of the core, a JSON object.
+func Stats() ([]byte, error) {
+	var reply *C.fws_reply
+	if err := callError("fws_core_stats", C.fws_core_stats(&reply), nil); err != nil {
+		return nil, err
+	}
+	defer C.fws_reply_free(reply)
+
+	var item C.fws_bytes
+	if err := callError("fws_reply_item", C.fws_reply_item(reply, 0, &item), nil); err != nil {
+		return nil, err
+	}
+
+	return goBytes(item), nil
+}
+
+// milliseconds converts a bound; one too long for the ABI becomes the longest it knows, 49 days.
+func milliseconds(d time.Duration) C.uint32_t {
+	const longest = time.Duration(^uint32(0)) * time.Millisecond
+
+	return C.uint32_t(min(max(d, 0), longest) / time.Millisecond)
+}

@@ -1,0 +1,71 @@
+package bridge
+
+// #include <fws.h>
+import "C"
+
+// Result is a result code of the ABI. As an error it reads as the core's sentence for it.
+type Result int32
+
+// The results that are errors. [errors.Is] finds them in every error this package returns for a refused call.
+const (
+	ErrNull             Result = C.FWS_ERR_NULL
+	ErrPanic            Result = C.FWS_ERR_PANIC
+	ErrNotRunning       Result = C.FWS_ERR_NOT_RUNNING
+	ErrConfig           Result = C.FWS_ERR_CONFIG
+	ErrUnknownClient    Result = C.FWS_ERR_UNKNOWN_CLIENT
+	ErrUnknownRoute     Result = C.FWS_ERR_UNKNOWN_ROUTE
+	ErrInvalidUTF8      Result = C.FWS_ERR_INVALID_UTF8
+	ErrInvalidTag       Result = C.FWS_ERR_INVALID_TAG
+	ErrInvalidCloseCode Result = C.FWS_ERR_INVALID_CLOSE_CODE
+	ErrReasonTooLong    Result = C.FWS_ERR_REASON_TOO_LONG
+	ErrTooLarge         Result = C.FWS_ERR_TOO_LARGE
+	ErrNoBell           Result = C.FWS_ERR_NO_BELL
+	ErrIO               Result = C.FWS_ERR_IO
+	ErrTooManyTags      Result = C.FWS_ERR_TOO_MANY_TAGS
+	ErrStale            Result = C.FWS_ERR_STALE
+)
+
+// Error returns the core's sentence for r.
+func (r Result) Error() string {
+	return C.GoString(C.fws_result_text(C.fws_result(r)))
+}
+
+// CallError is a call that the core refused.
+type CallError struct {
+	// Function is the C function that was called.
+	Function string
+	// Result is what it returned.
+	Result Result
+	// Text is the core's own description of this failure, or empty.
+	Text string
+}
+
+func (e *CallError) Error() string {
+	if e.Text == "" {
+		return e.Function + ": " + e.Result.Error()
+	}
+
+	return e.Function + ": " + e.Text
+}
+
+func (e *CallError) Unwrap() error {
+	return e.Result
+}
+
+// callError converts the outcome of function. It consumes text, which may be NULL.
+func callError(function string, result C.fws_result, text *C.fws_error) error {
+	defer C.fws_error_free(text)
+
+	if result == C.FWS_OK {
+		return nil
+	}
+
+	e := &CallError{Function: function, Result: Result(result)}
+	if text != nil {
+		var b C.fws_bytes
+		C.fws_error_text(text, &b)
+		e.Text = goString(b)
+	}
+
+	return e
+}

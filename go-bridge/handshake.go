@@ -1,0 +1,70 @@
+package bridge
+
+// #include <fws.h>
+import "C"
+
+// Handshake is an upgrade request that the core has examined. It may hold a place among the connections of its route, so
+// it is to be closed, unless [Handshake.Adopt] has consumed it. It is for one goroutine at a time.
+type Handshake struct {
+	handle *C.fws_handshake
+}
+
+// NewHandshake lets the core examine an upgrade request for a route. head is the request as the head of an HTTP/1.1
+// message, blank line included; secure says that it came over TLS. A refused request is no error: see [Handshake.Status].
+func NewHandshake(route string, head []byte, clientIP string, secure bool) (*Handshake, error) {
+	routeP, routeN := cString(route)
+	headP, headN := cBytes(head)
+	ipP, ipN := cString(clientIP)
+
+	var flags C.uint32_t
+	if secure {
+		flags |= C.FWS_SECURE
+	}
+
+	h := new(Handshake)
+	result := C.fws_handshake_new(routeP, routeN, headP, headN, ipP, ipN, flags, &h.handle)
+	if err := callError("fws_handshake_new", result, nil); err != nil {
+		return nil, err
+	}
+
+	return h, nil
+}
+
+// Status is the status of the response to send: 101, or the reason of a refusal.
+func (h *Handshake) Status() int {
+	return int(C.fws_handshake_status(h.handle))
+}
+
+// Headers calls set for each header of the response to send.
+func (h *Handshake) Headers(set func(name, value string)) {
+	for i := range C.fws_handshake_header_count(h.handle) {
+		var name, value C.fws_bytes
+		if C.fws_handshake_header(h.handle, i, &name, &value) == C.FWS_OK {
+			set(goString(name), goString(value))
+		}
+	}
+}
+
+// Text says why the request was refused, for the body of the response.
+func (h *Handshake) Text() string {
+	var text C.fws_bytes
+	C.fws_handshake_text(h.handle, &text)
+
+	return goString(text)
+}
+
+// Adopt hands the connection over, and consumes the handshake in every case. fd is a non-blocking stream socket, which is
+// the core's if and only if the error is nil; buffered holds what was already read behind the request.
+func (h *Handshake) Adopt(fd int, buffered []byte) error {
+	handle := h.handle
+	h.handle = nil
+	p, n := cBytes(buffered)
+
+	return callError("fws_conn_adopt", C.fws_conn_adopt(handle, C.int32_t(fd), p, n), nil)
+}
+
+// Close gives back what the handshake holds. It is idempotent, and does nothing after Adopt.
+func (h *Handshake) Close() {
+	C.fws_handshake_free(h.handle)
+	h.handle = nil
+}

@@ -1,0 +1,150 @@
+package bridge
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func headers(h *Handshake) map[string]string {
+	all := make(map[string]string)
+	h.Headers(func(name, value string) { all[strings.ToLower(name)] = value })
+
+	return all
+}
+
+func TestAGoodHandshakeIsAnsweredWith101AndItsHeaders(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true,"subprotocols":["b","a"]}]}`)
+
+	h, err := NewHandshake("core", upgrade("Sec-WebSocket-Protocol: a, b\r\n"), "192.0.2.1", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+
+	got := headers(h)
+	for name, want := range map[string]string{
+		"upgrade":                "websocket",
+		"sec-websocket-accept":   "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", // RFC 6455, 1.3
+		"sec-websocket-protocol": "a",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if h.Status() != 101 || h.Text() != "" {
+		t.Errorf("got %d %q", h.Status(), h.Text())
+	}
+}
+
+func TestARefusedHandshakeHasAStatusItsHeadersAndAText(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
+
+	h, err := NewHandshake("core", []byte(strings.Replace(string(upgrade("")), "Version: 13", "Version: 8", 1)), "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+
+	if h.Status() != 426 || headers(h)["sec-websocket-version"] != "13" || h.Text() == "" {
+		t.Errorf("got %d, %v, %q", h.Status(), headers(h), h.Text())
+	}
+	if err := h.Adopt(-1, nil); err == nil {
+		t.Error("a refused handshake adopted a connection")
+	}
+}
+
+func TestAPageOfAnotherHostNeedsPermission(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
+
+	for origin, want := range map[string]int{"https://evil.example": 403, "http://example.com": 101} {
+		h, err := NewHandshake("core", upgrade("Origin: "+origin+"\r\n"), "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Status() != want {
+			t.Errorf("%s: got %d, want %d", origin, h.Status(), want)
+		}
+		h.Close()
+	}
+}
+
+func TestClosingAHandshakeTwiceIsFine(t *testing.T) {
+	h, err := NewHandshake("core", upgrade(""), "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Close()
+	h.Close()
+}
+
+func TestAClosedHandshakeGivesItsPlaceBack(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true,"max_connections":1}]}`)
+
+	for range 3 {
+		h, err := NewHandshake("core", upgrade(""), "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Status() != 101 {
+			t.Errorf("got %d %s", h.Status(), h.Text())
+		}
+		h.Close()
+	}
+}
+
+func TestFramesReadBehindTheRequestAreTheFirst(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
+
+	// The second one is cut by the end of what was read.
+	early := append(frame(opText, "first"), frame(opText, "second")...)
+	c := connect(t, "core", early[:len(early)-3])
+	if _, got := c.receive(); got != "first" {
+		t.Errorf("got %q", got)
+	}
+	c.send(early[len(early)-3:])
+	if _, got := c.receive(); got != "second" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestASocketThatWasNotAdoptedIsStillTheCallers(t *testing.T) {
+	h := new(Handshake)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[1])
+
+	if err := h.Adopt(pair[0], nil); !errors.Is(err, ErrNull) {
+		t.Errorf("got %v", err)
+	}
+	if err := unix.Close(pair[0]); err != nil {
+		t.Errorf("the socket is gone: %v", err)
+	}
+}
+
+func TestAClientThatGoesLeavesNoDescriptorBehind(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
+	before := descriptors(t)
+
+	for range 20 {
+		c := connect(t, "core", frame(opText, "hello"))
+		c.receive()
+		c.send(frame(opClose, "\x03\xe8"))
+		if code := c.closeCode(); code != 1000 {
+			t.Errorf("closed with %d", code)
+		}
+		c.conn.Close()
+	}
+
+	// The core closes its end when it has read that the client has closed the other.
+	for deadline := time.Now().Add(10 * time.Second); descriptors(t) > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d descriptors instead of %d", descriptors(t), before)
+		}
+	}
+}

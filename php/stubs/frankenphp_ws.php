@@ -1,0 +1,215 @@
+<?php
+
+/**
+ * What frankenphp-ws adds to PHP, for IDEs and static analysers. Never load this file: inside FrankenPHP the real ones exist.
+ *
+ * All functions may be called from any PHP code that runs inside FrankenPHP with a `websocket` route: workers of any kind
+ * and ordinary requests. Strings are binary-safe; text messages, tags, ids and reasons must be UTF-8.
+ */
+
+namespace FrankenPHP\WebSocket {
+    /** The parent of all exceptions that the frankenphp_ws functions throw. */
+    class Exception extends \RuntimeException
+    {
+    }
+
+    /** No connection has this id (any more). */
+    class UnknownClientException extends Exception
+    {
+    }
+
+    /** An argument that cannot be meant: an empty tag, a forbidden close code, text that is not UTF-8, … */
+    class InvalidArgumentException extends Exception
+    {
+    }
+
+    /** No `websocket` route is configured in this process, or it is shutting down. */
+    class NotRunningException extends Exception
+    {
+    }
+
+    /** The current request was not made by the server to deliver events. */
+    class NoBellException extends Exception
+    {
+    }
+}
+
+namespace {
+    /**
+     * Acknowledges the event handed out before and waits, for a bounded time, for the next one.
+     *
+     * Only within the handler given to frankenphp_handle_request(), in a worker that a `websocket` route names:
+     *
+     *     $handler = static function (): void {
+     *         while (($event = frankenphp_ws_nextEvent()) !== null) {
+     *             // …
+     *         }
+     *     };
+     *     while (frankenphp_handle_request($handler)) {
+     *     }
+     *
+     * An event counts as failed when the script dies of it or an exception leaves the handler; it is never handed out twice.
+     *
+     * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|null
+     *         null: return from the handler now. Header names are lower case, repeated ones are joined with ", ".
+     *         A close that is not clean was a cut connection (code 1006).
+     *
+     * @throws \FrankenPHP\WebSocket\NoBellException     when the server did not start this request to deliver events
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_nextEvent(): ?array
+    {
+    }
+
+    /**
+     * Reports that the current event failed: it is counted, logged with the cause, and the route's `on_error` applies.
+     *
+     * @param string $cause what went wrong and where, for the log
+     *
+     * @throws \FrankenPHP\WebSocket\NoBellException when no event is current
+     */
+    function frankenphp_ws_failEvent(string $cause): void
+    {
+    }
+
+    /**
+     * @param string|null $route name of a route; null: all of them
+     *
+     * @return list<string> the ids of the open connections
+     *
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_getClients(?string $route = null): array
+    {
+    }
+
+    /**
+     * @param string|null $route name of a route; null: all of them
+     *
+     * @return int how many connections are open
+     *
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_getClientsCount(?string $route = null): int
+    {
+    }
+
+    /**
+     * Sends a message to one client.
+     *
+     * @param string      $id     the client's id, from an event or frankenphp_ws_getClients()
+     * @param string      $data   the message
+     * @param string|null $route  send only if the client is on this route
+     * @param bool        $binary a binary message instead of text
+     *
+     * @return bool false when it was not queued: the client's outbox is full, or there is no such client
+     *
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8, or a message is larger than allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_send(string $id, string $data, ?string $route = null, bool $binary = false): bool
+    {
+    }
+
+    /**
+     * Sends a message to every client.
+     *
+     * @param string      $data     the message
+     * @param string|null $route    only to clients of this route; null: of all
+     * @param bool        $binary   a binary message instead of text
+     * @param string|null $exceptId not to this client
+     *
+     * @return int for how many clients it was queued
+     *
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8, or a message is larger than allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_sendAll(string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+    {
+    }
+
+    /**
+     * Starts the closing handshake with a client.
+     *
+     * @param string $id     the client's id
+     * @param int    $code   a code that may be sent: 1000 to 1003, 1007 to 1014, or 3000 to 4999
+     * @param string $reason at most 123 bytes of UTF-8
+     *
+     * @throws \FrankenPHP\WebSocket\UnknownClientException
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the code or the reason cannot be sent
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''): void
+    {
+    }
+
+    /**
+     * Adds a tag to a client. The tag goes when the client goes; a second time changes nothing.
+     *
+     * @param string $id  the client's id
+     * @param string $tag 1 to 255 bytes of UTF-8
+     *
+     * @throws \FrankenPHP\WebSocket\UnknownClientException
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is empty, too long or not UTF-8, or the client has too many
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_tagClient(string $id, string $tag): void
+    {
+    }
+
+    /**
+     * Takes a tag from a client; one that it does not have is no error.
+     *
+     * @param string $id  the client's id
+     * @param string $tag 1 to 255 bytes of UTF-8
+     *
+     * @throws \FrankenPHP\WebSocket\UnknownClientException
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is empty, too long or not UTF-8
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_untagClient(string $id, string $tag): void
+    {
+    }
+
+    /**
+     * @param string|null $id a client's id; null: every tag that any client has
+     *
+     * @return list<string> tags
+     *
+     * @throws \FrankenPHP\WebSocket\UnknownClientException
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_getTags(?string $id = null): array
+    {
+    }
+
+    /**
+     * @param string $tag 1 to 255 bytes of UTF-8
+     *
+     * @return list<string> the ids of the clients that have the tag
+     *
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is empty, too long or not UTF-8
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_getClientsByTag(string $tag): array
+    {
+    }
+
+    /**
+     * Sends a message to every client that has a tag.
+     *
+     * @param string      $tag      1 to 255 bytes of UTF-8
+     * @param string      $data     the message
+     * @param string|null $route    only to clients of this route; null: of all
+     * @param bool        $binary   a binary message instead of text
+     * @param string|null $exceptId not to this client
+     *
+     * @return int for how many clients it was queued
+     *
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is empty, too long or not UTF-8, a text message is not UTF-8, or a message is larger than allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException
+     */
+    function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+    {
+    }
+}

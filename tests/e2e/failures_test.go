@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+)
+
+// settled waits until PHP has nothing under way, and returns the counters of events.
+func (s *server) settled() (delivered, acknowledged, failed, dropped int) {
+	s.t.Helper()
+	eventually(s.t, func() error {
+		stats := s.stats()
+		for _, name := range []string{"events_delivered", "events_acknowledged", "events_failed", "events_dropped"} {
+			if _, ok := stats[name]; !ok {
+				return stopWaiting{fmt.Errorf("/websocket/stats has no %q: %v", name, stats)}
+			}
+		}
+		delivered, acknowledged = int(stats["events_delivered"]), int(stats["events_acknowledged"])
+		failed, dropped = int(stats["events_failed"]), int(stats["events_dropped"])
+		if delivered != acknowledged+failed {
+			return fmt.Errorf("%d delivered, %d acknowledged, %d failed", delivered, acknowledged, failed)
+		}
+		return nil
+	})
+	return
+}
+
+func TestAnEventThatFailsInPHPIsCountedAndLoggedAndNeverHandedOutTwice(t *testing.T) {
+	t.Parallel()
+	s := start(t, lab())
+	for _, way := range []struct {
+		name, command string
+		failed        int
+		cause         string
+	}{
+		{"a handler that leaves the loop has handled its event", "break", 0, ""},
+		{"an uncaught exception", "throw", 1, "thrown on purpose"},
+		{"exit", "exit", 1, "exit"},
+		{"a fatal error", "fatal", 1, "Cannot redeclare class stdClass"},
+		{"the memory limit", "memory", 1, "Allowed memory size"},
+		{"the time limit", "time", 1, "Maximum execution time"},
+		{"failEvent", "fail", 1, "failed on purpose"},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			_, _, failedBefore, droppedBefore := s.settled()
+			c, facts := dialLab(t, s, "/lab", nil)
+			// All at once, so that they wait in one lease with the one that fails.
+			messages := []string{"one", "two", way.command, "three", "four"}
+			for _, message := range messages {
+				c.send(t, message)
+			}
+			for _, reply := range []string{"one", "two", "three", "four"} {
+				c.want(t, reply)
+			}
+			c.Close(websocket.StatusNormalClosure, "")
+			s.closeEvent(facts.ID)
+
+			var got []string
+			for _, e := range s.events(facts.ID) {
+				got = append(got, strings.TrimSpace(e.Type+" "+e.Data))
+			}
+			want := "open, message one, message two, message " + way.command + ", message three, message four, close"
+			if strings.Join(got, ", ") != want {
+				t.Errorf("PHP was given\n%s, want\n%s", strings.Join(got, ", "), want)
+			}
+			_, _, failed, dropped := s.settled()
+			if failed-failedBefore != way.failed || dropped != droppedBefore {
+				t.Errorf("%d failed and %d dropped, want %d and 0", failed-failedBefore, dropped-droppedBefore, way.failed)
+			}
+			if way.failed == 0 {
+				return
+			}
+			eventually(t, func() error {
+				if len(s.log.records(facts.ID, way.cause)) == 0 {
+					return fmt.Errorf("no record of the log names connection %s and %q", facts.ID, way.cause)
+				}
+				if way.command != "fail" && len(s.log.records(`"lab"`, "printed before "+way.command)) == 0 {
+					return fmt.Errorf("what PHP printed is not in the log")
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func TestOnErrorCloseClosesTheConnectionWith1011(t *testing.T) {
+	t.Parallel()
+	s := start(t, lab())
+	for _, command := range []string{"throw", "exit", "fatal", "fail"} {
+		c, facts := dialLab(t, s, "/strict", nil)
+		c.send(t, command)
+		c.wantClose(t, websocket.StatusInternalError)
+		// The PHP side is told of its own doing.
+		if got := s.closeEvent(facts.ID); !got.Clean {
+			t.Errorf("after %s: %+v", command, got)
+		}
+	}
+}
+
+func TestThePackageReportsWhatAHandlerThrows(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{
+		global: `
+	frankenphp {
+		worker {
+			name app
+			file $TESTDATA/app.php
+			num 2
+		}
+	}`,
+		body: `
+	websocket /app {
+		worker app
+	}
+	websocket /strict {
+		name strict
+		worker app
+		on_error close
+	}`,
+	})
+	c := dial(t, s, "/app?x=1", nil)
+	facts := c.receive(t)
+	for _, part := range []string{`"route":"app"`, `"path":"\/app"`, `"query":"x=1"`, `"ip":"127.0.0.1"`, `"subprotocol":""`, `"upgrade":"websocket"`} {
+		if !strings.Contains(strings.ToLower(facts), part) {
+			t.Errorf("%s is not in %s", part, facts)
+		}
+	}
+	c.send(t, "facts")
+	if later := c.receive(t); !strings.Contains(later, `"path":null`) || !strings.Contains(later, `"headers":null`) {
+		t.Errorf("facts of the handshake outside onOpen: %s", later)
+	}
+	c.send(t, "tags")
+	c.want(t, "app")
+	c.send(t, "untag")
+	c.send(t, "tags")
+	c.want(t, "")
+
+	_, _, before, _ := s.settled()
+	c.send(t, "throw")
+	c.want(t, "caught from onMessage")
+	c.send(t, "type error")
+	if got := c.receive(t); !strings.Contains(got, "caught strlen()") {
+		t.Error(got)
+	}
+	c.send(t, "throw twice")
+	c.want(t, "caught first")
+	c.send(t, "still here")
+	c.want(t, "still here")
+	dial(t, s, "/app?throw", nil).want(t, "caught from onOpen")
+	if _, _, failed, _ := s.settled(); failed-before != 4 {
+		t.Errorf("%d failed, want 4", failed-before)
+	}
+	for _, cause := range []string{"DomainException: from onMessage", "TypeError: strlen()", "onError threw LogicException: second", "DomainException: from onOpen"} {
+		eventually(t, func() error {
+			if len(s.log.records(cause, "app.php:")) == 0 {
+				return fmt.Errorf("no record of the log has %q with its file and line", cause)
+			}
+			return nil
+		})
+	}
+
+	c.send(t, "close")
+	if reason := c.wantClose(t, 4002); reason != "as you wish" {
+		t.Errorf("reason %q", reason)
+	}
+	eventually(t, func() error {
+		if closed := s.lines("closed"); len(closed) != 1 || !strings.Contains(closed[0], " 4002 ") {
+			return fmt.Errorf("onClose was told %q", closed)
+		}
+		return nil
+	})
+
+	strict := dial(t, s, "/strict", nil)
+	strict.receive(t)
+	strict.send(t, "throw")
+	strict.want(t, "caught from onMessage") // onError comes before the policy
+	strict.wantClose(t, websocket.StatusInternalError)
+}

@@ -1,0 +1,259 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+)
+
+// An answer of testdata/call.php.
+type answer struct {
+	Value              any
+	Exception, Message string
+}
+
+// A door is a place from which PHP calls the functions.
+type door struct {
+	name string
+	call func(t *testing.T, request string) string
+}
+
+func doors(t *testing.T, s *server, path string) []door {
+	control := dial(t, s, path, nil)
+	return []door{
+		{"in a worker", func(t *testing.T, request string) string {
+			t.Helper()
+			control.send(t, "call "+request)
+			return control.receive(t)
+		}},
+		{"in an ordinary request", func(t *testing.T, request string) string {
+			t.Helper()
+			status, body := s.post("/call.php", "application/json", request)
+			if status != http.StatusOK {
+				t.Fatalf("%d %s", status, body)
+			}
+			return body
+		}},
+	}
+}
+
+// php calls a function by its name without the prefix.
+func (d door) php(t *testing.T, function string, args ...any) answer {
+	t.Helper()
+	if args == nil {
+		args = []any{}
+	}
+	request, err := json.Marshal(map[string]any{"call": "frankenphp_ws_" + function, "args": args})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a answer
+	if reply := d.call(t, string(request)); json.Unmarshal([]byte(reply), &a) != nil {
+		t.Fatalf("%s answered %.300q", function, reply)
+	}
+	return a
+}
+
+// value is php where no exception is expected.
+func (d door) value(t *testing.T, function string, args ...any) any {
+	t.Helper()
+	a := d.php(t, function, args...)
+	if a.Exception != "" {
+		t.Fatalf("%s%.200v threw %s: %s", function, args, a.Exception, a.Message)
+	}
+	return a.Value
+}
+
+func (d door) want(t *testing.T, want any, function string, args ...any) {
+	t.Helper()
+	got := d.value(t, function, args...)
+	if list, ok := got.([]any); ok {
+		// Lists of ids and tags have no order.
+		sort.Slice(list, func(i, j int) bool { return fmt.Sprint(list[i]) < fmt.Sprint(list[j]) })
+	}
+	if list, ok := want.([]any); ok {
+		sort.Slice(list, func(i, j int) bool { return fmt.Sprint(list[i]) < fmt.Sprint(list[j]) })
+	}
+	if number, ok := want.(int); ok {
+		want = float64(number)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s%.200v: %v, want %v", function, args, got, want)
+	}
+}
+
+func (d door) throws(t *testing.T, exception, function string, args ...any) {
+	t.Helper()
+	a := d.php(t, function, args...)
+	if a.Exception != `FrankenPHP\WebSocket\`+exception || a.Message == "" {
+		t.Errorf("%s%.200v: %+v, want a %s that says why", function, args, a, exception)
+	}
+}
+
+func binaryArgument(bytes string) string {
+	return "base64:" + base64.StdEncoding.EncodeToString([]byte(bytes))
+}
+
+func TestTheFunctionsWorkInAWorkerAndInAnOrdinaryRequest(t *testing.T) {
+	t.Parallel()
+	want := lab()
+	want.body = strings.Replace(want.body, "websocket /core", `
+	websocket /control {
+		name control
+		worker lab
+		max_message_size 4MB
+	}
+	websocket /core`, 1)
+	s := start(t, want)
+	for _, d := range doors(t, s, "/control") {
+		t.Run(d.name, func(t *testing.T) {
+			a, aFacts := dialLab(t, s, "/lab", nil)
+			b, bFacts := dialLab(t, s, "/lab", nil)
+			c, cFacts := dialLab(t, s, "/strict", nil)
+			idA, idB, idC := aFacts.ID, bFacts.ID, cFacts.ID
+
+			t.Run("getClients and getClientsCount", func(t *testing.T) {
+				d.want(t, []any{idA, idB}, "getClients", "lab")
+				d.want(t, []any{idC}, "getClients", "strict")
+				d.want(t, []any{}, "getClients", "no such route")
+				d.want(t, 2, "getClientsCount", "lab")
+				d.want(t, 0, "getClientsCount", "no such route")
+				d.want(t, 4, "getClientsCount") // with the control connection
+				if all := d.value(t, "getClients").([]any); len(all) != 4 {
+					t.Errorf("%d clients, want 4", len(all))
+				}
+			})
+			t.Run("send", func(t *testing.T) {
+				d.want(t, true, "send", idA, "hello")
+				a.want(t, "hello")
+				d.want(t, true, "send", idA, "")
+				a.want(t, "")
+				d.want(t, true, "send", idA, "NUL \x00 and 👋", "lab")
+				a.want(t, "NUL \x00 and 👋")
+				megabyte := strings.Repeat("0123456789abcdef", 1<<16)
+				d.want(t, true, "send", idA, megabyte)
+				a.want(t, megabyte)
+				d.want(t, true, "send", idA, binaryArgument("\x00\xff\xfe"), nil, true)
+				if kind, got, err := a.tryReceive(); err != nil || kind != websocket.MessageBinary || got != "\x00\xff\xfe" {
+					t.Errorf("%v %q (%v)", kind, got, err)
+				}
+				d.want(t, false, "send", idA, "on another route", "strict")
+				d.want(t, false, "send", "nobody", "hello")
+				d.throws(t, "InvalidArgumentException", "send", idA, binaryArgument("\xff"))
+				d.want(t, true, "send", idA, "after all that")
+				a.want(t, "after all that")
+			})
+			t.Run("sendAll", func(t *testing.T) {
+				d.want(t, 2, "sendAll", "to the lab", "lab")
+				a.want(t, "to the lab")
+				b.want(t, "to the lab")
+				d.want(t, 1, "sendAll", "but not you", "lab", false, idA)
+				b.want(t, "but not you")
+				d.want(t, 0, "sendAll", "nobody there", "no such route")
+				d.want(t, 1, "sendAll", binaryArgument("\xff\x00"), "strict", true)
+				if kind, got, err := c.tryReceive(); err != nil || kind != websocket.MessageBinary || got != "\xff\x00" {
+					t.Errorf("%v %q (%v)", kind, got, err)
+				}
+				d.throws(t, "InvalidArgumentException", "sendAll", binaryArgument("\xff"), "lab")
+			})
+			t.Run("tags", func(t *testing.T) {
+				d.want(t, []any{}, "getTags", idA)
+				d.want(t, nil, "tagClient", idA, "red")
+				d.want(t, nil, "tagClient", idA, "red")
+				d.want(t, nil, "tagClient", idA, "größer 👋")
+				d.want(t, nil, "tagClient", idB, "red")
+				d.want(t, nil, "tagClient", idC, "red")
+				d.want(t, []any{"red", "größer 👋"}, "getTags", idA)
+				d.want(t, []any{"red", "größer 👋"}, "getTags")
+				d.want(t, []any{idA, idB, idC}, "getClientsByTag", "red")
+				d.want(t, []any{}, "getClientsByTag", "blue")
+
+				d.want(t, 3, "sendToTag", "red", "to the red")
+				for _, client := range []*client{a, b, c} {
+					client.want(t, "to the red")
+				}
+				d.want(t, 1, "sendToTag", "red", "on a route, but not you", "lab", false, idA)
+				b.want(t, "on a route, but not you")
+				d.want(t, 0, "sendToTag", "blue", "nobody")
+				d.want(t, 1, "sendToTag", "größer 👋", binaryArgument("\x80"), nil, true)
+				if kind, got, err := a.tryReceive(); err != nil || kind != websocket.MessageBinary || got != "\x80" {
+					t.Errorf("%v %q (%v)", kind, got, err)
+				}
+
+				d.want(t, nil, "untagClient", idB, "red")
+				d.want(t, nil, "untagClient", idB, "red")
+				d.want(t, nil, "untagClient", idA, "größer 👋")
+				d.want(t, []any{"red"}, "getTags")
+				d.want(t, []any{idA, idC}, "getClientsByTag", "red")
+
+				for _, function := range []string{"tagClient", "untagClient"} {
+					d.throws(t, "UnknownClientException", function, "nobody", "red")
+					d.throws(t, "InvalidArgumentException", function, idA, "")
+					d.throws(t, "InvalidArgumentException", function, idA, strings.Repeat("x", 256))
+				}
+				d.throws(t, "UnknownClientException", "getTags", "nobody")
+				d.throws(t, "InvalidArgumentException", "tagClient", idA, binaryArgument("\xff"))
+				// Nothing of all that has made a state.
+				d.want(t, []any{"red"}, "getTags")
+			})
+			t.Run("close", func(t *testing.T) {
+				d.throws(t, "UnknownClientException", "close", "nobody")
+				for _, code := range []int{-1, 0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70000} {
+					d.throws(t, "InvalidArgumentException", "close", idA, code)
+				}
+				d.throws(t, "InvalidArgumentException", "close", idA, 1000, strings.Repeat("x", 124))
+				d.throws(t, "InvalidArgumentException", "close", idA, 1000, binaryArgument("\xff"))
+				d.want(t, nil, "close", idA, 4001, "time to go")
+				if reason := a.wantClose(t, 4001); reason != "time to go" {
+					t.Errorf("reason %q", reason)
+				}
+				d.want(t, nil, "close", idB)
+				if reason := b.wantClose(t, websocket.StatusNormalClosure); reason != "" {
+					t.Errorf("reason %q", reason)
+				}
+				// What belonged to them is gone with them.
+				expect(t, "clients of the route", 0, func() int { return int(d.value(t, "getClientsCount", "lab").(float64)) })
+				d.want(t, []any{idC}, "getClientsByTag", "red")
+				d.want(t, false, "send", idA, "too late")
+				d.throws(t, "UnknownClientException", "tagClient", idA, "red")
+				if err := c.Close(websocket.StatusNormalClosure, ""); err != nil {
+					t.Error(err)
+				}
+				expect(t, "tags in use", 0, func() int { return len(d.value(t, "getTags").([]any)) })
+			})
+		})
+	}
+}
+
+func TestTheFunctionsThrowWhereNoWebSocketRouteIsConfigured(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{global: "\tfrankenphp", body: "\troot $TESTDATA/public\n\tphp_server"})
+	_, body := s.post("/call.php", "application/json", `{"call":"frankenphp_ws_getClientsCount","args":[]}`)
+	if !strings.Contains(body, "NotRunningException") {
+		t.Errorf("getClientsCount: %s", body)
+	}
+}
+
+func TestTheStubsOfThePackageAreTheFunctionsThatExist(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{global: "\tfrankenphp", body: "\troot $TESTDATA/public\n\tphp_server"})
+	status, body := s.get("/signatures.php")
+	var differences struct {
+		Count     int
+		Extension []string `json:"only in the extension"`
+		Stubs     []string `json:"only in the stubs"`
+	}
+	if err := json.Unmarshal([]byte(body), &differences); status != http.StatusOK || err != nil {
+		t.Fatalf("%d %s", status, body)
+	}
+	if differences.Count == 0 || len(differences.Extension)+len(differences.Stubs) > 0 {
+		t.Errorf("%+v", differences)
+	}
+}

@@ -1,0 +1,165 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+func TestAClientThatSendsFasterThanPHPHandlesIsSlowedDownAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	want := lab()
+	want.body = strings.Replace(want.body, "worker lab\n", "worker lab\n\t\tmax_pending_events 10\n", 1)
+	s := start(t, want)
+	c, _ := dialLab(t, s, "/lab", nil)
+	const messages = 2000
+	padding := strings.Repeat("x", 4<<10)
+	go func() {
+		c.trySend(websocket.MessageText, "sleep 300")
+		for n := range messages {
+			if c.trySend(websocket.MessageText, fmt.Sprint(n, " ", padding)) != nil {
+				return // the reader fails
+			}
+		}
+	}()
+	c.want(t, "slept")
+	for n := range messages {
+		if got := c.receive(t); got != fmt.Sprint(n, " ", padding) {
+			t.Fatalf("message %d came back as %.20q", n, got)
+		}
+	}
+	if dropped := s.stat("events_dropped"); dropped != 0 {
+		t.Errorf("%d events were dropped", dropped)
+	}
+}
+
+func TestAClientThatDoesNotReadFillsItsOwnOutboxAndNobodyElses(t *testing.T) {
+	t.Parallel()
+	want := lab()
+	want.body = strings.Replace(want.body, "worker lab\n", "worker lab\n\t\tmax_outbox 256KB\n", 1)
+	s := start(t, want)
+	reads, readsFacts := dialLab(t, s, "/lab", nil)
+	deaf := dialRaw(t, s.addr, "/lab?facts", "")
+	if err := deaf.Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	var deafID string
+	request := doors(t, s, "/core")[1]
+	for _, id := range request.value(t, "getClients", "lab").([]any) {
+		if id != readsFacts.ID {
+			deafID = id.(string)
+		}
+	}
+	message := strings.Repeat("x", 64<<10)
+	refused := 0
+	eventually(t, func() error {
+		if request.value(t, "send", deafID, message) == true {
+			return fmt.Errorf("everything is still taken")
+		}
+		refused++
+		return nil
+	})
+	request.want(t, true, "send", readsFacts.ID, "not your fault")
+	reads.want(t, "not your fault")
+	if got := s.stat("messages_dropped"); got < refused {
+		t.Errorf("%d messages counted as dropped, want at least %d", got, refused)
+	}
+	// A group message reaches those who have room, and says how many.
+	request.want(t, 1, "sendAll", message, "lab")
+	reads.want(t, message)
+
+	// Once it reads again, it is served again.
+	go func() {
+		for {
+			if _, _, _, err := deaf.readFrame(); err != nil {
+				return
+			}
+		}
+	}()
+	eventually(t, func() error {
+		if request.value(t, "send", deafID, "again") != true {
+			return fmt.Errorf("still refused")
+		}
+		return nil
+	})
+}
+
+func TestAMessageThatDoesNotFitThePHPMemoryLimitFailsAlone(t *testing.T) {
+	t.Parallel()
+	want := lab()
+	want.global = strings.Replace(want.global, "frankenphp {", "frankenphp {\n\t\tphp_ini memory_limit 8M", 1)
+	want.body = strings.Replace(want.body, "worker lab\n", "worker lab\n\t\tmax_message_size 32MB\n", 1)
+	s := start(t, want)
+	c, facts := dialLab(t, s, "/lab", nil)
+	big := strings.Repeat("x", 16<<20)
+	for round := range 10 {
+		c.send(t, big)
+		c.send(t, fmt.Sprint("after ", round))
+		c.want(t, fmt.Sprint("after ", round))
+	}
+	if _, _, failed, dropped := s.settled(); failed != 10 || dropped != 0 {
+		t.Errorf("%d failed and %d dropped, want 10 and 0", failed, dropped)
+	}
+	eventually(t, func() error {
+		if len(s.log.records(facts.ID, "Allowed memory size")) == 0 {
+			return fmt.Errorf("the cause is not in the log")
+		}
+		return nil
+	})
+}
+
+func TestAWorkerThatNeverAsksForEventsIsLoggedWithTheLikelyCause(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{
+		global: "\tfrankenphp {\n\t\tworker {\n\t\t\tname mute\n\t\t\tfile $DIR/mute.php\n\t\t\tnum 1\n\t\t}\n\t}",
+		body:   "\twebsocket /ws {\n\t\tworker mute\n\t}",
+		files:  map[string]string{"mute.php": "<?php while (frankenphp_handle_request(function () { echo 'what is this?'; })) {}"},
+	})
+	began := time.Now()
+	dial(t, s, "/ws", nil)
+	eventually(t, func() error {
+		if s.stat("bells_unanswered") < 2 {
+			return fmt.Errorf("the worker was not asked again")
+		}
+		return nil
+	})
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the worker was asked again after %s", took)
+	}
+	eventually(t, func() error {
+		if len(s.log.records("mute", "frankenphp_ws_nextEvent")) == 0 {
+			return fmt.Errorf("the log does not say what the worker lacks")
+		}
+		return nil
+	})
+	// Nobody is asked in a hot loop.
+	if rung := s.stat("bells_rung"); rung > 100 {
+		t.Errorf("%d bells were rung in vain", rung)
+	}
+}
+
+func TestMaxRequestsOfFrankenPHPRestartsThreadsAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	want := lab()
+	want.global = strings.Replace(want.global, "frankenphp {", "frankenphp {\n\t\tmax_requests 5", 1)
+	s := start(t, want)
+	l := startLoad(t, s, 10)
+	// Pauses make bells, and bells are what FrankenPHP counts as requests.
+	c, _ := dialLab(t, s, "/lab", nil)
+	eventually(t, func() error {
+		c.send(t, "once more")
+		c.want(t, "once more")
+		if boots := len(s.lines("boots")); boots < 6 {
+			return fmt.Errorf("%d threads have started, want 6", boots)
+		}
+		return nil
+	})
+	l.stop()
+	if _, _, failed, dropped := s.settled(); failed != 0 || dropped != 0 {
+		t.Errorf("%d events failed and %d were dropped", failed, dropped)
+	}
+}

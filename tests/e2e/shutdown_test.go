@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// ended waits for the end of a server that was told to, and returns how long that took.
+func (s *server) ended(since time.Time) time.Duration {
+	s.t.Helper()
+	select {
+	case <-s.exited:
+	case <-time.After(2 * bound):
+		s.t.Fatalf("the server has not ended within %s", 2*bound)
+	}
+	if s.err != nil {
+		s.t.Errorf("the server ended with %v", s.err)
+	}
+	return time.Since(since)
+}
+
+func TestSIGTERMClosesWith1001AndDeliversTheCloseEvents(t *testing.T) {
+	t.Parallel()
+	s := start(t, lab())
+	ids := make([]string, 20)
+	var all sync.WaitGroup
+	for i := range ids {
+		c, facts := dialLab(t, s, "/lab", nil)
+		ids[i] = facts.ID
+		all.Go(func() {
+			_, message, err := c.tryReceive()
+			if websocket.CloseStatus(err) != websocket.StatusGoingAway {
+				t.Errorf("received %q, then %v; want close code 1001", message, err)
+			}
+		})
+	}
+	core := dial(t, s, "/core", nil)
+	began := time.Now()
+	s.signal(syscall.SIGTERM)
+	core.wantClose(t, websocket.StatusGoingAway)
+	all.Wait()
+	if took := s.ended(began); took > 10*time.Second {
+		t.Errorf("it took %s though every client answered", took)
+	}
+	for _, id := range ids {
+		if got := s.closeEvent(id); got.Code != 1001 {
+			t.Errorf("PHP was told %+v", got)
+		}
+	}
+}
+
+func TestSIGTERMIsNotHeldUpByClientsThatNeverRead(t *testing.T) {
+	t.Parallel()
+	s := start(t, lab())
+	for range 5 {
+		r := dialRaw(t, s.addr, "/lab", "")
+		if err := r.Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+			t.Fatal(err)
+		}
+		r.send(t, text("flood 16384")) // far more than the kernel takes
+	}
+	reads, facts := dialLab(t, s, "/lab", nil)
+	// Everything that PHP was told to send has been sent, into outboxes that nobody empties.
+	expect(t, "messages that PHP has handled", 6+5, func() int {
+		_, acknowledged, _, _ := s.settled()
+		return acknowledged
+	})
+	began := time.Now()
+	s.signal(syscall.SIGTERM)
+	reads.wantClose(t, websocket.StatusGoingAway)
+	if took := s.ended(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	s.closeEvent(facts.ID)
+}
+
+func TestSIGTERMIsHeldUpByAHandlerThatHangsNoLongerThanFrankenPHPLets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("FrankenPHP waits 30 seconds for a thread that hangs")
+	}
+	t.Parallel()
+	s := start(t, lab())
+	c, facts := dialLab(t, s, "/lab", nil)
+	c.send(t, "sleep 60000")
+	eventually(t, func() error {
+		if len(s.events(facts.ID)) < 2 {
+			return fmt.Errorf("PHP has not begun to sleep")
+		}
+		return nil
+	})
+	began := time.Now()
+	s.signal(syscall.SIGTERM)
+	c.wantClose(t, websocket.StatusGoingAway)
+	if took := s.ended(began); took > 45*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}

@@ -1,0 +1,5 @@
+<?php
+
+declare(strict_types=1);
+
+echo opcache_reset() ? 'reset' : 'not reset';
