@@ -21,7 +21,8 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 # What Go and cgo need to know; see tools/env.sh.
 ENV := . tools/env.sh &&
 
-.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-go test-e2e test-xcaddy lint bench fmt clean setup
+.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-php test-go test-e2e test-xcaddy \
+	lint bench fmt clean setup
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +50,7 @@ header: ## Write include/fws.h from crates/ffi
 	FWS_WRITE_HEADER=1 cargo test -q -p fws-ffi --test header
 
 generate: build ## Make the generated part of the PHP extension again
-	$(ENV) caddy-module/phpext/generate.sh
+	caddy-module/phpext/generate.sh
 
 install: $(LIB) ## Install library, header and pkg-config file below PREFIX (/usr/local)
 	install -d "$(DESTDIR)$(PREFIX)/lib/pkgconfig" "$(DESTDIR)$(PREFIX)/include"
@@ -60,17 +61,24 @@ install: $(LIB) ## Install library, header and pkg-config file below PREFIX (/us
 xcaddy: setup $(LIB) ## Build build/xcaddy-frankenphp the way the README tells users to
 	@tools/xcaddy.sh
 
-test: test-rust test-abi test-go test-e2e test-xcaddy ## Run every test
+test: test-rust test-abi test-generated test-php test-go test-e2e test-xcaddy ## Run every test
 
-test-rust: setup ## Unit and integration tests of the core
+test-rust: setup ## Unit and integration tests of the core, and of the benchmark's load generator
 	cargo test --workspace
+	CARGO_TARGET_DIR=$(BUILD)/bench/target cargo test --locked --manifest-path tests/bench/load/Cargo.toml
 
 test-abi: $(LIB) ## C programs against the header and the library
 	@tests/c-abi/run.sh
 
 test-go: build ## Tests of the Go bridge, the Caddy module and the PHP extension
 	$(ENV) cd go-bridge && go vet ./... && go test -race ./...
-	$(ENV) cd caddy-module && go vet ./... && go test -timeout 10m ./...
+	$(ENV) export CGO_CFLAGS="$$CGO_CFLAGS -Werror" && cd caddy-module && go vet ./... && go test -timeout 10m ./...
+
+test-generated: build ## What is generated and committed is what would be generated now
+	caddy-module/phpext/generate.sh --check
+
+test-php: build ## Syntax of all PHP files
+	@tools/php-lint.sh
 
 test-e2e: build ## The real binary with real PHP, real clients and a real browser
 	@tools/setup.sh e2e
@@ -81,15 +89,17 @@ test-xcaddy: xcaddy ## The binary that xcaddy built has the module
 
 lint: setup ## Formatters and static checks
 	cargo fmt --check
+	cargo fmt --check --manifest-path tests/bench/load/Cargo.toml
 	cargo clippy --workspace --all-targets -- -D warnings
+	CARGO_TARGET_DIR=$(BUILD)/bench/target cargo clippy --locked --manifest-path tests/bench/load/Cargo.toml --all-targets -- -D warnings
 	@unformatted=$$(gofmt -l go-bridge caddy-module tests); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 
 fmt: ## Format all sources
 	cargo fmt
+	cargo fmt --manifest-path tests/bench/load/Cargo.toml
 	gofmt -w go-bridge caddy-module tests
 
 bench: build ## Measure CPU per message and memory per connection beside a peer
-	@tools/setup.sh e2e
 	$(ENV) tests/bench/run.sh
 
 clean: ## Remove build/ and target/

@@ -150,6 +150,7 @@ func (a *App) Start() error {
 	if err := process.start(a); err != nil {
 		return err
 	}
+	a.warnOfPublicWorkers()
 	a.hold.take(0) // the core may not have run yet when the configuration was provisioned
 
 	generation := struct {

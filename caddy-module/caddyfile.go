@@ -84,6 +84,15 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return err
 }
 
+// wrap adds the line to an error, if there is one.
+func wrap(d *caddyfile.Dispenser, err error) error {
+	if err != nil {
+		err = d.WrapErr(err)
+	}
+
+	return err
+}
+
 // parse reads the directive and tells where the parts stand that may turn out wrong later.
 func (h *Handler) parse(d *caddyfile.Dispenser) (at struct{ directive, worker position }, err error) {
 	d.Next() // the name of the directive
@@ -113,7 +122,9 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at struct{ directive, worker po
 		case "origins":
 			h.Origins, err = words(d)
 		case "subprotocols":
-			h.Subprotocols, err = words(d)
+			if h.Subprotocols, err = words(d); err == nil {
+				err = wrap(d, h.checkSubprotocols())
+			}
 		case "max_message_size":
 			h.MaxMessageSize, err = size(d)
 		case "max_outbox":
@@ -123,7 +134,9 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at struct{ directive, worker po
 		case "max_connections":
 			h.MaxConnections, err = number(d)
 		case "on_error":
-			h.OnError, err = word(d)
+			if h.OnError, err = word(d); err == nil {
+				err = wrap(d, h.checkOnError())
+			}
 		default:
 			err = d.Errf("unknown option %q of websocket: it knows name, worker, echo, origins, subprotocols, max_message_size, max_outbox, max_pending_events, max_connections and on_error", option)
 		}

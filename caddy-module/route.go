@@ -50,25 +50,44 @@ func (r *Route) complete() error {
 		return fmt.Errorf(`nobody would handle the events: name a worker of the frankenphp app with "worker", or use "echo"`)
 	case r.Worker != "" && r.Echo:
 		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
-	case r.OnError != "" && r.OnError != "continue" && r.OnError != "close":
-		return fmt.Errorf(`on_error is "continue" or "close", not %q`, r.OnError)
+	}
+
+	if err := r.checkOnError(); err != nil {
+		return err
 	}
 
 	if i := slices.Index(r.Origins, ""); i >= 0 {
 		return fmt.Errorf(`origin pattern %d is empty: write a host as in "example.com" or "*.example.com"`, i+1)
 	}
 
-	for _, p := range r.Subprotocols {
-		// RFC 6455, 11.3.4: the names are tokens. An invalid one could never be offered by a client.
-		if !httpguts.ValidHeaderFieldName(p) {
-			return fmt.Errorf("subprotocol %q is not a name: letters, digits, and !#$%%&'*+-.^_`|~ are allowed", p)
-		}
+	if err := r.checkSubprotocols(); err != nil {
+		return err
 	}
 
 	if r.Name == "" {
 		r.Name = r.Worker
 		if r.Echo {
 			r.Name = echoName
+		}
+	}
+
+	return nil
+}
+
+func (r *Route) checkOnError() error {
+	switch r.OnError {
+	case "", "continue", "close":
+		return nil
+	default:
+		return fmt.Errorf(`on_error is "continue" or "close", not %q`, r.OnError)
+	}
+}
+
+func (r *Route) checkSubprotocols() error {
+	for _, p := range r.Subprotocols {
+		// RFC 6455, 11.3.4: the names are tokens. An invalid one could never be offered by a client.
+		if !httpguts.ValidHeaderFieldName(p) {
+			return fmt.Errorf("subprotocol %q is not a name: letters, digits, and !#$%%&'*+-.^_`|~ are allowed", p)
 		}
 	}
 

@@ -56,3 +56,33 @@ need() {
   fi
   die "missing tools, install them with your package manager (Debian names): ${missing[*]}"
 }
+
+# fetch_source PACKAGE FOLDER LOG: downloads the Debian or Ubuntu source package, verified by apt, into FOLDER.
+#
+# apt works with lists of its own there, so the machine's are left as they are. The mirror is the machine's; the suites are those
+# that have PHP 8.4 and PHP-Parser 5.
+fetch_source() {
+  local package=$1 folder=$2 log=$3 repos uri origin suite
+  command -v apt-get >/dev/null || return 1
+  mkdir -p "$folder/apt/state/lists/partial" "$folder/apt/cache/archives/partial"
+  # shellcheck disable=SC2016
+  local query=(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages')
+  repos=$("${query[@]}" | sort -u)
+  if [ -z "$repos" ]; then
+    as_root apt-get update >>"$log" 2>&1 || true
+    repos=$("${query[@]}" | sort -u)
+  fi
+  while read -r uri origin; do
+    case $uri/$origin in
+      *security*) ;;
+      */Debian) for suite in trixie trixie-updates; do
+        echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"; done ;;
+      */Ubuntu) for suite in questing questing-updates; do
+        echo "deb-src [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $uri $suite main universe"; done ;;
+    esac
+  done <<<"$repos" | sort -u >"$folder/apt/sources.list"
+  local options=(-o "Dir::Etc::SourceList=$folder/apt/sources.list" -o Dir::Etc::SourceParts=/nonexistent
+    -o "Dir::State=$folder/apt/state" -o "Dir::Cache=$folder/apt/cache")
+  [ "$(id -u)" != 0 ] || options+=(-o APT::Sandbox::User=root)
+  (cd "$folder" && apt-get "${options[@]}" update && apt-get "${options[@]}" source --download-only "$package") >>"$log" 2>&1
+}

@@ -45,29 +45,9 @@ if [ -x "$prefix/bin/php-config" ]; then echo "$prefix/bin/php-config"; exit; fi
 
 need make make gcc gcc xz xz-utils pkg-config pkg-config patch patch
 src=$cache/php-src log=$cache/php-build.log
-rm -rf "$src"; mkdir -p "$src/apt/state/lists/partial" "$src/apt/cache/archives/partial"; : >"$log"
-
-# apt fetches and verifies the source package with lists of its own, so the machine's are left as they are.
-# The mirror is the machine's; Debian stable has 8.4 since trixie, Ubuntu since 25.04.
-# shellcheck disable=SC2016
-repos=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(SIGNED_BY)' 'Created-By: Packages' | sort -u)
-[ -n "$repos" ] || { as_root apt-get update >>"$log" 2>&1 || true
-  repos=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(SIGNED_BY)' 'Created-By: Packages' | sort -u); }
-while read -r uri origin _; do
-  case $origin in
-    Debian) case $uri in *security*) continue;; esac
-      for suite in trixie trixie-updates; do
-        echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"; done;;
-    Ubuntu) case $uri in *security*) continue;; esac
-      for suite in plucky plucky-updates questing questing-updates; do
-        echo "deb-src [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $uri $suite main"; done;;
-  esac
-done <<<"$repos" | sort -u >"$src/sources.list"
-apt_opts=(-o "Dir::Etc::SourceList=$src/sources.list" -o Dir::Etc::SourceParts=/nonexistent
-  -o "Dir::State=$src/apt/state" -o "Dir::Cache=$src/apt/cache")
-[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
+rm -rf "$src"; mkdir -p "$src"; : >"$log"
 say "fetching the source of PHP 8.4"
-(cd "$src" && apt-get "${apt_opts[@]}" update && apt-get "${apt_opts[@]}" source --download-only php8.4) >>"$log" 2>&1 ||
+fetch_source php8.4 "$src" "$log" ||
   { tail -n 20 "$log" >&2
     die "no source package of PHP 8.4 could be fetched; set PHP_CONFIG to the php-config of a PHP built with --enable-zts --enable-embed"; }
 mkdir "$src/tree"

@@ -4,11 +4,11 @@
  * thread of PHP is a thread of the operating system, and runs one request at a time. How it ends decides what becomes
  * of the event handed out last:
  *
- *   - the handler returns: SAPI's deactivate, no fatal error noted: acknowledged;
- *   - an exception that nobody caught: FrankenPHP reports it as a fatal error that ends nothing, and the worker goes on
- * to its next request: SAPI's deactivate, with the error noted: failed;
+ *   - The handler returns: SAPI's deactivate, no fatal error noted. Acknowledged.
+ *   - An exception that nobody caught: FrankenPHP reports it as a fatal error that ends nothing, and the worker goes
+ *     on to its next request: SAPI's deactivate, with the error noted. Failed.
  *   - exit(), a fatal error, a limit of memory or time, a thread that FrankenPHP kills: all unwind the whole script:
- * RSHUTDOWN with the bell open: failed. */
+ *     RSHUTDOWN, with the bell open. Failed. */
 #include "frankenphp_ws.h"
 
 #include <SAPI.h>
@@ -69,11 +69,11 @@ void phpext_bell_end(bool broken) {
 
 /* Exchanges the nonce of the running request. False when it has thrown. */
 static bool claim(void) {
-  const char *query = SG(request_info).query_string;
+  const char *query = SG(request_info).query_string != NULL ? SG(request_info).query_string : "";
   fws_bell *bell = NULL;
 
-  fws_result result = fws_bell_claim((const uint8_t *)query, query != NULL ? strlen(query) : 0, &bell);
-  if (result == FWS_ERR_NO_BELL || (result == FWS_ERR_NULL && query == NULL)) {
+  fws_result result = fws_bell_claim((const uint8_t *)query, strlen(query), &bell);
+  if (result == FWS_ERR_NO_BELL) {
     phpext_throw_text(FWS_ERR_NO_BELL,
                       "this request was not started by the server for events of connections. Call it in the handler "
                       "given to frankenphp_handle_request(), in a worker that a websocket directive names");

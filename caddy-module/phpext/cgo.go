@@ -9,3 +9,6 @@ package phpext
 // #cgo linux CFLAGS: -D_GNU_SOURCE
 // #cgo unix LDFLAGS: -lphp -lm
 import "C"
+
+// The bridge makes this package be linked, and tested, anew with each build of the library: see its cgo.go.
+import _ "github.com/frankenphp-ws/frankenphp-ws/go-bridge"

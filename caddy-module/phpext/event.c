@@ -54,7 +54,7 @@ static zend_always_inline void append_bytes(zend_array *array, zend_string *key,
 }
 
 static zend_always_inline void append_bool(zend_array *array, zend_string *key, bool value) {
-  zval boolean;
+  zval boolean = {.value = {.lval = 0}}; /* all of it is copied */
 
   ZVAL_BOOL(&boolean, value);
   append(array, key, &boolean);

@@ -22,27 +22,14 @@ parser() {
     [ -f "$PHP_PARSER/lib/PhpParser/Modifiers.php" ] || die "PHP_PARSER=$PHP_PARSER is not an unpacked PHP-Parser 5"
     echo "$PHP_PARSER"; return
   fi
-  local into=$cache/php-parser-5 apt
+  local into=$cache/php-parser-5 source=$tmp/php-parser
   [ ! -d "$into" ] || { echo "$into"; return; }
-  command -v apt-get >/dev/null || die "gen_stub.php needs PHP-Parser 5: set PHP_PARSER to an unpacked one"
   say "fetching the source of php-parser"
-  apt=$(mktemp -d -p "$tmp"); mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/tree"
-  # Lists of its own, from the machine's own mirror: bookworm and older have version 4 only.
-  # shellcheck disable=SC2016
-  apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' | sort -u | while read -r uri origin; do
-    case $uri/$origin in
-      *security*) ;;
-      */Debian) echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri trixie main" ;;
-      */Ubuntu) echo "deb-src [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $uri questing universe" ;;
-    esac
-  done >"$apt/sources.list"
-  local options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/nonexistent
-    -o "Dir::State=$apt/state" -o "Dir::Cache=$apt/cache")
-  [ "$(id -u)" != 0 ] || options+=(-o APT::Sandbox::User=root)
-  (cd "$apt" && apt-get "${options[@]}" update && apt-get "${options[@]}" source --download-only php-parser) >"$tmp/apt.log" 2>&1 ||
-    { tail -n 20 "$tmp/apt.log" >&2; die "no source package of php-parser could be fetched; set PHP_PARSER to an unpacked PHP-Parser 5"; }
-  tar -xf "$(ls "$apt"/php-parser_5*.orig.tar.*z)" -C "$apt/tree" --strip-components=1
-  mv "$apt/tree" "$into"
+  mkdir -p "$source/tree"
+  fetch_source php-parser "$source" "$tmp/apt.log" ||
+    { tail -n 20 "$tmp/apt.log" >&2; die "no source package of PHP-Parser could be fetched; set PHP_PARSER to an unpacked PHP-Parser 5"; }
+  tar -xf "$(ls "$source"/php-parser_5*.orig.tar.*z)" -C "$source/tree" --strip-components=1
+  mv "$source/tree" "$into"
   echo "$into"
 }
 

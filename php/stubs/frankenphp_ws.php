@@ -62,11 +62,12 @@ namespace {
     }
 
     /**
-     * Reports that the current event failed: it is counted, logged with the cause, and the route's `on_error` applies.
+     * Reports that the current event failed: it is counted, logged with the cause, and the route's `on_error` applies. Once is
+     * enough: a second time changes nothing.
      *
      * @param string $cause what went wrong and where, for the log
      *
-     * @throws \FrankenPHP\WebSocket\NoBellException when no event is current
+     * @throws \FrankenPHP\WebSocket\NoBellException when no event has been handed out in this request
      */
     function frankenphp_ws_failEvent(string $cause): void
     {

@@ -148,69 +148,38 @@ fn measurement(command: &str, mut parser: lexopt::Parser) -> Result<Command> {
             Long("url") => target = Some(parser.value()?.string()?.parse::<Target>()?),
             Long("pid") => {
                 for pid in parser.value()?.string()?.split(',') {
-                    pids.push(
-                        pid.parse()
-                            .with_context(|| format!("--pid: {pid:?} is not a process id"))?,
-                    );
+                    pids.push(pid.parse().with_context(|| format!("--pid: {pid:?} is not a process id"))?);
                 }
             }
             Long("timeout") => timeout = seconds(&mut parser)?,
             Long("label") if command != "ready" => label = parser.value()?.string()?,
             Long("round") if command != "ready" => round = parser.value()?.parse()?,
-            Long("connections") if command != "ready" => {
-                connections = Some(at_least_one(&mut parser)?)
-            }
+            Long("connections") if command != "ready" => connections = Some(at_least_one(&mut parser)?),
             Long("in-flight") if command == "echo" => in_flight = at_least_one(&mut parser)?,
             Long("size") if command == "echo" => size = parser.value()?.parse()?,
             Long("binary") if command == "echo" => binary = true,
             Long("seconds") if command == "echo" => measured = seconds(&mut parser)?,
             Long("warmup") if command == "echo" => warmup = seconds(&mut parser)?,
             Long("window") if command == "idle" => window = at_least_one(&mut parser)?,
-            Long("collect") if command == "idle" => {
-                collect.push(parser.value()?.string()?.parse::<HttpUrl>()?)
-            }
+            Long("collect") if command == "idle" => collect.push(parser.value()?.string()?.parse::<HttpUrl>()?),
             Long("settle") if command == "idle" => settle = seconds(&mut parser)?,
             other => return Err(other.unexpected().into()),
         }
     }
     let target = target.context("--url ws://HOST:PORT/PATH is missing")?;
     if command == "ready" {
-        return Ok(Command::Ready(Ready {
-            target,
-            pids,
-            timeout,
-        }));
+        return Ok(Command::Ready(Ready { target, pids, timeout }));
     }
     if pids.is_empty() {
         bail!("--pid is missing: without the server's processes there is nothing to measure");
     }
-    let subject = Subject {
-        target,
-        pids,
-        label,
-        round,
-        timeout,
-    };
+    let subject = Subject { target, pids, label, round, timeout };
     Ok(if command == "echo" {
         let connections = connections.unwrap_or(100);
-        Command::Echo(Echo {
-            subject,
-            connections,
-            in_flight,
-            size,
-            binary,
-            measured,
-            warmup,
-        })
+        Command::Echo(Echo { subject, connections, in_flight, size, binary, measured, warmup })
     } else {
         let connections = connections.unwrap_or(9000);
-        Command::Idle(Idle {
-            subject,
-            connections,
-            window,
-            collect,
-            settle,
-        })
+        Command::Idle(Idle { subject, connections, window, collect, settle })
     })
 }
 
@@ -223,19 +192,13 @@ fn report(mut parser: lexopt::Parser) -> Result<Command> {
             other => return Err(other.unexpected().into()),
         }
     }
-    Ok(Command::Report(Report {
-        file: file.context("the file of results is missing")?,
-        peer: peer.context("--peer LABEL is missing")?,
-    }))
+    Ok(Command::Report(Report { file: file.context("the file of results is missing")?, peer: peer.context("--peer LABEL is missing")? }))
 }
 
 fn seconds(parser: &mut lexopt::Parser) -> Result<Duration> {
     let text = parser.value()?.string()?;
-    let number: f64 = text
-        .parse()
-        .with_context(|| format!("{text:?} is not a number of seconds"))?;
-    Duration::try_from_secs_f64(number)
-        .with_context(|| format!("{text:?} is not a number of seconds"))
+    let number: f64 = text.parse().with_context(|| format!("{text:?} is not a number of seconds"))?;
+    Duration::try_from_secs_f64(number).with_context(|| format!("{text:?} is not a number of seconds"))
 }
 
 fn at_least_one(parser: &mut lexopt::Parser) -> Result<usize> {

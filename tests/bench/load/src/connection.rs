@@ -31,14 +31,7 @@ impl Work {
         let payload: Vec<u8> = (b'!'..=b'~').cycle().take(size).collect();
         let opcode = if binary { frame::BINARY } else { frame::TEXT };
         let frame = frame::client_frame(opcode, &payload);
-        Self {
-            burst: frame.repeat(in_flight),
-            frame_len: frame.len(),
-            in_flight,
-            payload,
-            opcode,
-            goes_on: true,
-        }
+        Self { burst: frame.repeat(in_flight), frame_len: frame.len(), in_flight, payload, opcode, goes_on: true }
     }
 
     /// From now on replies are only received.
@@ -47,13 +40,8 @@ impl Work {
     }
 
     fn check_piece(&self, at: u64, bytes: &[u8]) -> Result<()> {
-        let expected = usize::try_from(at)
-            .ok()
-            .and_then(|at| self.payload.get(at..)?.get(..bytes.len()));
-        ensure!(
-            expected == Some(bytes),
-            "the echo differs from what was sent, at byte {at} or behind"
-        );
+        let expected = usize::try_from(at).ok().and_then(|at| self.payload.get(at..)?.get(..bytes.len()));
+        ensure!(expected == Some(bytes), "the echo differs from what was sent, at byte {at} or behind");
         Ok(())
     }
 
@@ -81,11 +69,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing counted yet.
     pub fn new() -> Result<Self> {
-        Ok(Self {
-            messages: 0,
-            bytes: 0,
-            latency: Histogram::new(2)?,
-        })
+        Ok(Self { messages: 0, bytes: 0, latency: Histogram::new(2)? })
     }
 }
 
@@ -136,13 +120,7 @@ pub struct Connection {
 impl Connection {
     /// A connection whose socket has just begun to connect.
     pub fn new(socket: TcpStream) -> Self {
-        Self {
-            socket,
-            state: State::Connecting,
-            reader: Reader::default(),
-            unsent: Vec::new(),
-            sent: VecDeque::new(),
-        }
+        Self { socket, state: State::Connecting, reader: Reader::default(), unsent: Vec::new(), sent: VecDeque::new() }
     }
 
     /// The socket, for its registration.
@@ -201,11 +179,7 @@ impl Connection {
         } else if event.is_writable() && !self.unsent.is_empty() {
             self.flush()?;
         }
-        if event.is_readable() {
-            self.read(event.is_read_closed(), turn)
-        } else {
-            Ok(Change::Same)
-        }
+        if event.is_readable() { self.read(event.is_read_closed(), turn) } else { Ok(Change::Same) }
     }
 
     /// One read, unless it filled the scratch buffer or the end of the stream is known to be near: epoll is edge-triggered,
@@ -246,13 +220,7 @@ impl Connection {
         Ok(Change::Same)
     }
 
-    fn frames(
-        &mut self,
-        bytes: &[u8],
-        work: Option<&Work>,
-        tally: &mut Tally,
-        origin: Instant,
-    ) -> Result<()> {
+    fn frames(&mut self, bytes: &[u8], work: Option<&Work>, tally: &mut Tally, origin: Instant) -> Result<()> {
         tally.bytes += bytes.len() as u64;
         let mut input = bytes;
         let mut replies = 0;
@@ -279,10 +247,7 @@ impl Connection {
         };
         let now = origin.elapsed().as_nanos() as u64;
         for _ in 0..replies {
-            let sent = self
-                .sent
-                .pop_front()
-                .context("there are more replies than messages")?;
+            let sent = self.sent.pop_front().context("there are more replies than messages")?;
             tally.latency.record(now - sent)?;
         }
         tally.messages += replies as u64;
@@ -338,11 +303,6 @@ impl Connection {
 /// While closing, a cut is as good as an end.
 fn is_cut(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| {
-        matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionReset
-                | io::ErrorKind::BrokenPipe
-                | io::ErrorKind::NotConnected
-        )
+        matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected)
     })
 }

@@ -20,11 +20,7 @@ struct Cpu {
 impl Cpu {
     fn read(server: &[i32]) -> Result<Self> {
         let load = process::cpu(&[std::process::id() as i32])?;
-        Ok(Self {
-            server: process::cpu(server)?,
-            load,
-            machine: process::machine()?,
-        })
+        Ok(Self { server: process::cpu(server)?, load, machine: process::machine()? })
     }
 }
 
@@ -36,11 +32,7 @@ pub fn run(options: &Echo) -> Result<Outcome> {
     swarm.connect(options.connections, options.connections, subject.timeout)?;
 
     swarm.begin(&work)?;
-    swarm.turn_until(
-        Instant::now() + options.warmup,
-        Some(&work),
-        &mut Tally::new()?,
-    )?;
+    swarm.turn_until(Instant::now() + options.warmup, Some(&work), &mut Tally::new()?)?;
 
     let mut tally = Tally::new()?;
     let before = Cpu::read(&subject.pids)?;
@@ -51,18 +43,12 @@ pub fn run(options: &Echo) -> Result<Outcome> {
     swarm.finish(&mut work, subject.timeout)?;
     swarm.close(subject.timeout)?;
 
-    ensure!(
-        tally.messages > 0,
-        "no message was echoed within {elapsed:?}"
-    );
+    ensure!(tally.messages > 0, "no message was echoed within {elapsed:?}");
     let seconds = elapsed.as_secs_f64();
     let messages = tally.messages as f64;
-    let [server, load, machine] = [
-        after.server.saturating_sub(before.server),
-        after.load.saturating_sub(before.load),
-        after.machine.saturating_sub(before.machine),
-    ]
-    .map(|time| time.as_secs_f64());
+    let [server, load, machine] =
+        [after.server.saturating_sub(before.server), after.load.saturating_sub(before.load), after.machine.saturating_sub(before.machine)]
+            .map(|time| time.as_secs_f64());
     Ok(Outcome::Echo(EchoOutcome {
         label: subject.label.clone(),
         round: subject.round,

@@ -32,12 +32,7 @@ pub fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     frame.extend_from_slice(&MASK);
-    frame.extend(
-        payload
-            .iter()
-            .zip(MASK.iter().cycle())
-            .map(|(byte, key)| byte ^ key),
-    );
+    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key));
     frame
 }
 
@@ -112,8 +107,7 @@ impl Reader {
                 if input.is_empty() {
                     return Ok(None);
                 }
-                let taken = usize::try_from(remaining)
-                    .map_or(input.len(), |wanted| wanted.min(input.len()));
+                let taken = usize::try_from(remaining).map_or(input.len(), |wanted| wanted.min(input.len()));
                 let (bytes, rest) = input.split_at(taken);
                 *input = rest;
                 self.remaining = Some(remaining - taken as u64);
@@ -132,10 +126,7 @@ impl Reader {
                 PONG => {}
                 CLOSE => return Ok(Some(Item::Close(self.close_code()?))),
                 _ if self.fin => {
-                    let item = Item::Message {
-                        opcode: self.message,
-                        len: self.message_len,
-                    };
+                    let item = Item::Message { opcode: self.message, len: self.message_len };
                     (self.message, self.message_len) = (0, 0);
                     return Ok(Some(item));
                 }
@@ -176,17 +167,11 @@ impl Reader {
         self.fin = first & 0x80 != 0;
         self.opcode = first & 0x0f;
         self.remaining = Some(len);
-        ensure!(
-            first & 0x70 == 0,
-            "a frame has reserved bits set ({first:#04x}); no extension was asked for"
-        );
+        ensure!(first & 0x70 == 0, "a frame has reserved bits set ({first:#04x}); no extension was asked for");
         ensure!(second & 0x80 == 0, "a frame of the server is masked");
         match self.opcode {
             CLOSE | PING | PONG => {
-                ensure!(
-                    self.fin && len <= 125,
-                    "a control frame is fragmented or has {len} bytes"
-                );
+                ensure!(self.fin && len <= 125, "a control frame is fragmented or has {len} bytes");
                 self.control_len = 0;
             }
             CONTINUATION => ensure!(self.message != 0, "a continuation without a message"),

@@ -36,8 +36,7 @@ pub fn run(options: &Idle) -> Result<Outcome> {
     let (after, settled_after) = settle(&mut swarm, options)?;
     swarm.close(subject.timeout)?;
 
-    let per_connection =
-        |before: u64, after: u64| (after as f64 - before as f64) / options.connections as f64;
+    let per_connection = |before: u64, after: u64| (after as f64 - before as f64) / options.connections as f64;
     Ok(Outcome::Idle(IdleOutcome {
         label: subject.label.clone(),
         round: subject.round,
@@ -69,11 +68,7 @@ fn settle(swarm: &mut Swarm, options: &Idle) -> Result<(Memory, bool)> {
             recent.pop_front();
         }
         recent.push_back(memory.private);
-        let spread = recent
-            .iter()
-            .max()
-            .zip(recent.iter().min())
-            .map_or(0, |(most, least)| most - least);
+        let spread = recent.iter().max().zip(recent.iter().min()).map_or(0, |(most, least)| most - least);
         let settled = recent.len() == SAMPLES && spread <= TOLERANCE_KIB;
         if settled || Instant::now() >= deadline {
             return Ok((memory, settled));

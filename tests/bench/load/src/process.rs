@@ -25,11 +25,7 @@ pub fn cpu(pids: &[i32]) -> Result<Duration> {
 pub fn machine() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/stat")?;
     let line = stat.lines().next().unwrap_or_default();
-    let fields: Vec<u64> = line
-        .split_whitespace()
-        .skip(1)
-        .map(str::parse)
-        .collect::<Result<_, _>>()?;
+    let fields: Vec<u64> = line.split_whitespace().skip(1).map(str::parse).collect::<Result<_, _>>()?;
     // proc(5): user nice system idle iowait irq softirq steal; guest time is within user's.
     let [user, nice, system, _, _, irq, softirq, steal, ..] = fields[..] else {
         bail!("/proc/stat begins with {line:?}");
@@ -54,8 +50,7 @@ pub fn memory(pids: &[i32]) -> Result<Memory> {
         let rollup = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
         for line in rollup.lines() {
             let mut words = line.split_whitespace();
-            let (Some(name), Some(Ok(kib))) = (words.next(), words.next().map(str::parse::<u64>))
-            else {
+            let (Some(name), Some(Ok(kib))) = (words.next(), words.next().map(str::parse::<u64>)) else {
                 continue;
             };
             match name {
@@ -83,10 +78,7 @@ fn family(pids: &[i32]) -> Result<Vec<i32>> {
     let mut at = 0;
     while at < family.len() {
         let parent = family[at];
-        let children = all
-            .iter()
-            .filter(|(pid, its)| *its == parent && !family.contains(pid))
-            .map(|(pid, _)| *pid);
+        let children = all.iter().filter(|(pid, its)| *its == parent && !family.contains(pid)).map(|(pid, _)| *pid);
         let children: Vec<i32> = children.collect();
         family.extend(children);
         at += 1;
@@ -103,8 +95,7 @@ struct Stat {
 impl Stat {
     fn read(pid: i32) -> Result<Self> {
         let path = format!("/proc/{pid}/stat");
-        let stat =
-            fs::read_to_string(&path).with_context(|| format!("there is no process {pid}"))?;
+        let stat = fs::read_to_string(&path).with_context(|| format!("there is no process {pid}"))?;
         Self::parse(&stat).with_context(|| format!("{path} holds {stat:?}"))
     }
 
@@ -137,10 +128,7 @@ mod tests {
 
     #[test]
     fn a_child_belongs_to_the_family_of_its_parent() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .expect("sleep exists");
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep exists");
         let own = std::process::id() as i32;
         let pid = child.id() as i32;
         let family = family(&[own]).expect("/proc is there");

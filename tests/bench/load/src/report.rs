@@ -58,12 +58,7 @@ pub struct IdleOutcome {
 }
 
 /// Server CPU µs a message that we aim at, by label and messages in flight, at 100 connections and 20 bytes.
-const ECHO_AIMS: [(&str, usize, f64); 4] = [
-    ("php echo", 1, 10.0),
-    ("php echo", 16, 2.0),
-    ("core echo", 1, 6.0),
-    ("core echo", 16, 0.5),
-];
+const ECHO_AIMS: [(&str, usize, f64); 4] = [("php echo", 1, 10.0), ("php echo", 16, 2.0), ("core echo", 1, 6.0), ("core echo", 16, 0.5)];
 /// KiB an idle connection that we aim at.
 const IDLE_AIMS: [(&str, f64); 2] = [("core echo", 1.0), ("php echo", 1.0)];
 
@@ -84,23 +79,14 @@ impl Spread {
             even if even % 2 == 0 => (figures[middle - 1] + figures[middle]) / 2.0,
             _ => figures[middle],
         };
-        Some(Self {
-            median,
-            least: *figures.first()?,
-            most: *figures.last()?,
-        })
+        Some(Self { median, least: *figures.first()?, most: *figures.last()? })
     }
 
     fn show(&self) -> String {
         if self.least == self.most {
             return short(self.median);
         }
-        format!(
-            "{} ({}–{})",
-            short(self.median),
-            short(self.least),
-            short(self.most)
-        )
+        format!("{} ({}–{})", short(self.median), short(self.least), short(self.most))
     }
 }
 
@@ -115,8 +101,7 @@ fn short(figure: f64) -> String {
 
 /// The tables of a file of results.
 pub fn render(options: &Report) -> Result<String> {
-    let text = fs::read_to_string(&options.file)
-        .with_context(|| format!("cannot read {}", options.file.display()))?;
+    let text = fs::read_to_string(&options.file).with_context(|| format!("cannot read {}", options.file.display()))?;
     let (mut echoes, mut idles) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {
         let outcome = serde_json::from_str(line);
@@ -132,56 +117,32 @@ pub fn render(options: &Report) -> Result<String> {
 }
 
 fn echo_tables(out: &mut String, echoes: &[EchoOutcome], peer: &str) -> Result<()> {
-    let workloads = in_order(
-        echoes
-            .iter()
-            .map(|one| (one.connections, one.in_flight, one.size)),
-    );
+    let workloads = in_order(echoes.iter().map(|one| (one.connections, one.in_flight, one.size)));
     for (connections, in_flight, size) in workloads {
-        let some: Vec<&EchoOutcome> = echoes
-            .iter()
-            .filter(|one| {
-                (one.connections, one.in_flight, one.size) == (connections, in_flight, size)
-            })
-            .collect();
-        writeln!(
-            out,
-            "{connections} connections × {in_flight} in flight, {size} bytes"
-        )?;
+        let some: Vec<&EchoOutcome> =
+            echoes.iter().filter(|one| (one.connections, one.in_flight, one.size) == (connections, in_flight, size)).collect();
+        writeln!(out, "{connections} connections × {in_flight} in flight, {size} bytes")?;
         writeln!(
             out,
             "  {:<18}{:>21}{:>8}{:>28}{:>12}{:>12}{:>22}{:>8}",
-            "",
-            "server CPU µs/message",
-            "aim",
-            "messages/s",
-            "p50 µs",
-            "p99 µs",
-            "CPU ÷ peer's",
-            "others"
+            "", "server CPU µs/message", "aim", "messages/s", "p50 µs", "p99 µs", "CPU ÷ peer's", "others"
         )?;
         for label in in_order(some.iter().map(|one| one.label.as_str())) {
             let ours: Vec<&&EchoOutcome> = some.iter().filter(|one| one.label == label).collect();
             let show = |figure: fn(&EchoOutcome) -> f64| {
-                Spread::of(ours.iter().map(|one| figure(one)))
-                    .map_or_else(String::new, |spread| spread.show())
+                Spread::of(ours.iter().map(|one| figure(one))).map_or_else(String::new, |spread| spread.show())
             };
             let median = |figure: fn(&EchoOutcome) -> f64| {
-                Spread::of(ours.iter().map(|one| figure(one)))
-                    .map_or_else(String::new, |spread| short(spread.median))
+                Spread::of(ours.iter().map(|one| figure(one))).map_or_else(String::new, |spread| short(spread.median))
             };
             // Each round's own ratio, since the machine may change between rounds but hardly within one.
             let ratios = ours.iter().filter_map(|one| {
-                let its = some
-                    .iter()
-                    .find(|its| its.label == peer && its.round == one.round)?;
+                let its = some.iter().find(|its| its.label == peer && its.round == one.round)?;
                 Some(one.server_cpu_us_per_message / its.server_cpu_us_per_message)
             });
             let ratio = Spread::of(ratios).filter(|_| label != peer);
             let others = ours.iter().map(|one| one.other_cores).fold(0.0, f64::max);
-            let aim = ECHO_AIMS.iter().find(|(whose, at, _)| {
-                (*whose, *at, connections, size) == (label, in_flight, 100, 20)
-            });
+            let aim = ECHO_AIMS.iter().find(|(whose, at, _)| (*whose, *at, connections, size) == (label, in_flight, 100, 20));
             writeln!(
                 out,
                 "  {label:<18}{:>21}{:>8}{:>28}{:>12}{:>12}{:>22}{:>8}",
@@ -202,20 +163,13 @@ fn echo_tables(out: &mut String, echoes: &[EchoOutcome], peer: &str) -> Result<(
 fn idle_table(out: &mut String, idles: &[IdleOutcome], peer: &str) -> Result<()> {
     let counts = in_order(idles.iter().map(|one| one.connections));
     for connections in counts {
-        let some: Vec<&IdleOutcome> = idles
-            .iter()
-            .filter(|one| one.connections == connections)
-            .collect();
+        let some: Vec<&IdleOutcome> = idles.iter().filter(|one| one.connections == connections).collect();
         let private = |label: &str| {
             let its = some.iter().filter(|one| one.label == label);
             Spread::of(its.map(|one| one.private_kib_per_connection))
         };
         writeln!(out, "{connections} idle connections")?;
-        writeln!(
-            out,
-            "  {:<18}{:>21}{:>8}{:>28}{:>24}",
-            "", "private KiB each", "aim", "Pss KiB each", "private ÷ peer's"
-        )?;
+        writeln!(out, "  {:<18}{:>21}{:>8}{:>28}{:>24}", "", "private KiB each", "aim", "Pss KiB each", "private ÷ peer's")?;
         for label in in_order(some.iter().map(|one| one.label.as_str())) {
             let ours: Vec<&&IdleOutcome> = some.iter().filter(|one| one.label == label).collect();
             let pss = Spread::of(ours.iter().map(|one| one.pss_kib_per_connection));
@@ -227,15 +181,8 @@ fn idle_table(out: &mut String, idles: &[IdleOutcome], peer: &str) -> Result<()>
                 private(label).map_or_else(String::new, |spread| spread.show()),
                 aim.map_or_else(String::new, |(_, most)| format!("≤ {most}")),
                 pss.map_or_else(String::new, |spread| spread.show()),
-                ratio.map_or_else(String::new, |(ours, its)| format!(
-                    "{:.4}",
-                    ours.median / its.median
-                )),
-                if ours.iter().all(|one| one.settled) {
-                    ""
-                } else {
-                    "   memory had not come to rest"
-                },
+                ratio.map_or_else(String::new, |(ours, its)| format!("{:.4}", ours.median / its.median)),
+                if ours.iter().all(|one| one.settled) { "" } else { "   memory had not come to rest" },
             )?;
         }
         writeln!(out)?;
@@ -285,17 +232,9 @@ mod tests {
             p99_us: 1.0,
             max_us: 1.0,
         };
-        let all = [
-            outcome("core echo", 1, 5.0),
-            outcome("peer", 1, 10.0),
-            outcome("core echo", 2, 8.0),
-            outcome("peer", 2, 32.0),
-        ];
+        let all = [outcome("core echo", 1, 5.0), outcome("peer", 1, 10.0), outcome("core echo", 2, 8.0), outcome("peer", 2, 32.0)];
         let mut out = String::new();
         echo_tables(&mut out, &all, "peer").expect("writes to a string");
-        assert!(
-            out.contains("0.38 (0.25–0.50)") && out.contains("≤ 6"),
-            "{out}"
-        );
+        assert!(out.contains("0.38 (0.25–0.50)") && out.contains("≤ 6"), "{out}");
     }
 }

@@ -21,14 +21,10 @@ pub fn wait_until_ready(options: &Ready) -> Result<()> {
             return Ok(());
         };
         for pid in &options.pids {
-            ensure!(
-                process::is_alive(*pid),
-                "the server's process {pid} has ended; its log says why"
-            );
+            ensure!(process::is_alive(*pid), "the server's process {pid} has ended; its log says why");
         }
         if Instant::now() >= deadline {
-            return Err(error)
-                .with_context(|| format!("the server was not ready within {:?}", options.timeout));
+            return Err(error).with_context(|| format!("the server was not ready within {:?}", options.timeout));
         }
         thread::sleep(Duration::from_millis(50));
     }
@@ -42,10 +38,7 @@ fn handshake(target: &Target) -> Result<()> {
     let (mut received, mut piece) = (Vec::new(), [0; 4096]);
     while response_head(&received)?.is_none() {
         let count = stream.read(&mut piece)?;
-        ensure!(
-            count > 0,
-            "the server ended the connection within the handshake"
-        );
+        ensure!(count > 0, "the server ended the connection within the handshake");
         received.extend_from_slice(&piece[..count]);
     }
     stream.write_all(&crate::frame::close_frame())?;
@@ -56,16 +49,9 @@ fn handshake(target: &Target) -> Result<()> {
 /// those are made between asking and listening.
 pub fn free_ports(count: usize) -> Result<Vec<u16>> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
-    let end: u16 = range
-        .split_whitespace()
-        .next()
-        .context("empty ip_local_port_range")?
-        .parse()?;
+    let end: u16 = range.split_whitespace().next().context("empty ip_local_port_range")?.parse()?;
     let begin = 10_000.min(end / 2).max(1024);
-    ensure!(
-        begin < end,
-        "no ports are left below {end}, where outgoing connections begin"
-    );
+    ensure!(begin < end, "no ports are left below {end}, where outgoing connections begin");
     let width = u64::from(end - begin);
     let mut held = Vec::new();
     let mut ports = Vec::new();
@@ -79,11 +65,7 @@ pub fn free_ports(count: usize) -> Result<Vec<u16>> {
             ports.push(port);
         }
     }
-    ensure!(
-        ports.len() == count,
-        "only {} of {count} ports between {begin} and {end} are free",
-        ports.len()
-    );
+    ensure!(ports.len() == count, "only {} of {count} ports between {begin} and {end} are free", ports.len());
     Ok(ports)
 }
 
@@ -94,10 +76,7 @@ mod tests {
     #[test]
     fn free_ports_are_distinct_and_can_be_listened_on() {
         let ports = free_ports(5).expect("some are free");
-        let held: Vec<_> = ports
-            .iter()
-            .map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)))
-            .collect();
+        let held: Vec<_> = ports.iter().map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port))).collect();
         assert_eq!(held.iter().filter(|listener| listener.is_ok()).count(), 5);
     }
 }

@@ -58,17 +58,12 @@ impl Swarm {
                 let mut connection = Connection::new(socket);
                 let token = Token(self.connections.len());
                 let both = Interest::READABLE | Interest::WRITABLE;
-                self.poll
-                    .registry()
-                    .register(connection.socket(), token, both)?;
+                self.poll.registry().register(connection.socket(), token, both)?;
                 self.connections.push(connection);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                bail!(
-                    "{} of {goal} handshakes were done within {timeout:?}",
-                    self.opened
-                );
+                bail!("{} of {goal} handshakes were done within {timeout:?}", self.opened);
             }
             self.turn(left, None, &mut tally)?;
         }
@@ -77,9 +72,7 @@ impl Swarm {
 
     /// Puts the first messages under way on every connection.
     pub fn begin(&mut self, work: &Work) -> Result<()> {
-        self.connections
-            .iter_mut()
-            .try_for_each(|connection| connection.begin(work, self.origin))
+        self.connections.iter_mut().try_for_each(|connection| connection.begin(work, self.origin))
     }
 
     /// Waits for events, at most `wait`, and handles them.
@@ -90,18 +83,10 @@ impl Swarm {
         }
         for event in &self.events {
             let Token(index) = event.token();
-            let mut turn = Turn {
-                scratch: &mut self.scratch,
-                target: &self.target,
-                work,
-                tally,
-                origin: self.origin,
-            };
+            let mut turn = Turn { scratch: &mut self.scratch, target: &self.target, work, tally, origin: self.origin };
             let change = self.connections[index]
                 .handle(event, &mut turn)
-                .with_context(|| {
-                    format!("connection {} of {}", index + 1, self.connections.len())
-                })?;
+                .with_context(|| format!("connection {} of {}", index + 1, self.connections.len()))?;
             match change {
                 Change::Same => {}
                 Change::Opened => self.opened += 1,
@@ -112,12 +97,7 @@ impl Swarm {
     }
 
     /// Turns until `deadline`.
-    pub fn turn_until(
-        &mut self,
-        deadline: Instant,
-        work: Option<&Work>,
-        tally: &mut Tally,
-    ) -> Result<()> {
+    pub fn turn_until(&mut self, deadline: Instant, work: Option<&Work>, tally: &mut Tally) -> Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -138,10 +118,7 @@ impl Swarm {
             if awaited == 0 {
                 return Ok(());
             }
-            ensure!(
-                !left.is_zero(),
-                "{awaited} messages were never answered: the last one {timeout:?} ago or earlier"
-            );
+            ensure!(!left.is_zero(), "{awaited} messages were never answered: the last one {timeout:?} ago or earlier");
             self.turn(left, Some(work), &mut tally)?;
         }
     }
@@ -159,10 +136,7 @@ impl Swarm {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let open = self.connections.len() - self.gone;
-                bail!(
-                    "{open} of {} connections were not closed by the server within {timeout:?}",
-                    self.connections.len()
-                );
+                bail!("{open} of {} connections were not closed by the server within {timeout:?}", self.connections.len());
             }
             self.turn(left, None, &mut tally)?;
         }

@@ -30,10 +30,7 @@ impl FromStr for Target {
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
         );
-        Ok(Self {
-            address,
-            request: request.into_bytes(),
-        })
+        Ok(Self { address, request: request.into_bytes() })
     }
 }
 
@@ -50,10 +47,7 @@ impl FromStr for HttpUrl {
     fn from_str(url: &str) -> Result<Self> {
         let (address, host, path) = split(url, "http://")?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        Ok(Self {
-            address,
-            request: request.into_bytes(),
-        })
+        Ok(Self { address, request: request.into_bytes() })
     }
 }
 
@@ -66,11 +60,7 @@ impl HttpUrl {
         stream.write_all(&self.request)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
-        ensure!(
-            answer.starts_with(b"HTTP/1.1 200"),
-            "the answer begins with {:?}",
-            first_line(&answer)
-        );
+        ensure!(answer.starts_with(b"HTTP/1.1 200"), "the answer begins with {:?}", first_line(&answer));
         Ok(())
     }
 }
@@ -91,10 +81,7 @@ fn split<'a>(url: &'a str, scheme: &str) -> Result<(SocketAddr, &'a str, &'a str
 /// Looks at what has come of the response. `None`: the head is not whole yet; else the length of the head.
 pub fn response_head(received: &[u8]) -> Result<Option<usize>> {
     let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
-        ensure!(
-            received.len() <= 16 * 1024,
-            "the head of the response is longer than 16 KiB"
-        );
+        ensure!(received.len() <= 16 * 1024, "the head of the response is longer than 16 KiB");
         return Ok(None);
     };
     ensure!(
@@ -108,23 +95,13 @@ pub fn response_head(received: &[u8]) -> Result<Option<usize>> {
         .lines()
         .skip(1)
         .filter_map(|line| line.split_once(':'))
-        .find_map(|(name, value)| {
-            name.eq_ignore_ascii_case("sec-websocket-accept")
-                .then(|| value.trim())
-        });
-    ensure!(
-        accept == Some(ACCEPT),
-        "Sec-WebSocket-Accept is {accept:?} and should be {ACCEPT:?}"
-    );
+        .find_map(|(name, value)| name.eq_ignore_ascii_case("sec-websocket-accept").then(|| value.trim()));
+    ensure!(accept == Some(ACCEPT), "Sec-WebSocket-Accept is {accept:?} and should be {ACCEPT:?}");
     Ok(Some(end + 4))
 }
 
 fn first_line(answer: &[u8]) -> String {
-    String::from_utf8_lossy(answer)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    String::from_utf8_lossy(answer).lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -135,26 +112,15 @@ mod tests {
     fn an_address_without_a_path_asks_for_the_root() {
         let target: Target = "ws://127.0.0.1:81".parse().expect("valid");
         assert_eq!(target.address.port(), 81);
-        assert!(
-            target
-                .request
-                .starts_with(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:81\r\n")
-        );
+        assert!(target.request.starts_with(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:81\r\n"));
     }
 
     #[test]
     fn the_response_head_ends_where_the_first_frame_begins() {
-        let head =
-            format!("HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: {ACCEPT}\r\n\r\n");
+        let head = format!("HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: {ACCEPT}\r\n\r\n");
         let received = format!("{head}frame");
-        assert_eq!(
-            response_head(received.as_bytes()).expect("valid"),
-            Some(head.len())
-        );
-        assert_eq!(
-            response_head(&received.as_bytes()[..head.len() - 1]).expect("valid"),
-            None
-        );
+        assert_eq!(response_head(received.as_bytes()).expect("valid"), Some(head.len()));
+        assert_eq!(response_head(&received.as_bytes()[..head.len() - 1]).expect("valid"), None);
     }
 
     #[test]

@@ -63,15 +63,8 @@ fn every_reply_is_counted_with_its_bytes_and_its_latency() {
         // A reply may be cut by either end of the interval.
         let slack = frame * outcome.connections as u64;
         assert!(outcome.messages > 0);
-        assert!(
-            outcome.bytes.abs_diff(outcome.messages * frame) <= slack,
-            "{size} bytes"
-        );
-        assert!(
-            outcome.p50_us > 0.0
-                && outcome.p50_us <= outcome.p99_us
-                && outcome.p99_us <= outcome.max_us
-        );
+        assert!(outcome.bytes.abs_diff(outcome.messages * frame) <= slack, "{size} bytes");
+        assert!(outcome.p50_us > 0.0 && outcome.p50_us <= outcome.p99_us && outcome.p99_us <= outcome.max_us);
     }
 }
 
@@ -81,18 +74,11 @@ fn fragments_with_pings_between_them_are_one_reply() {
         let data = message.into_data();
         let (head, tail) = data.split_at(data.len() / 2);
         let part = |opcode, is_final, payload: &[u8]| {
-            let header = FrameHeader {
-                is_final,
-                opcode: OpCode::Data(opcode),
-                ..FrameHeader::default()
-            };
+            let header = FrameHeader { is_final, opcode: OpCode::Data(opcode), ..FrameHeader::default() };
             Message::Frame(Frame::from_payload(header, payload.to_vec().into()))
         };
-        for message in [
-            part(Data::Binary, false, head),
-            Message::Ping(b"are you there".to_vec().into()),
-            part(Data::Continue, true, tail),
-        ] {
+        for message in [part(Data::Binary, false, head), Message::Ping(b"are you there".to_vec().into()), part(Data::Continue, true, tail)]
+        {
             socket.send(message).expect("the client reads");
         }
     });
@@ -130,8 +116,5 @@ fn a_server_that_loses_messages_is_found_out() {
     let mut options = options(&url, 20);
     options.subject.timeout = Duration::from_secs(1);
     let error = run(&options).err().expect("a reply is missing").to_string();
-    assert!(
-        error.starts_with("1 messages were never answered"),
-        "{error}"
-    );
+    assert!(error.starts_with("1 messages were never answered"), "{error}");
 }

@@ -62,17 +62,10 @@ fn control_frames_between_fragments_do_not_disturb_the_message() {
     bytes.extend(server_frame(0x8a, b"unasked"));
     bytes.extend(server_frame(0x80, b"cd"));
     bytes.extend(server_frame(0x88, &[0x03, 0xe9, b'b', b'y', b'e']));
-    let expected = [
-        ("ping", &b"are you there"[..]),
-        ("message 1", b"abcd"),
-        ("close 1001", b""),
-    ];
+    let expected = [("ping", &b"are you there"[..]), ("message 1", b"abcd"), ("close 1001", b"")];
     for step in 1..bytes.len() {
         let seen = read_all(&bytes, step).expect("valid frames");
-        let seen: Vec<_> = seen
-            .iter()
-            .map(|(name, data)| (name.as_str(), data.as_slice()))
-            .collect();
+        let seen: Vec<_> = seen.iter().map(|(name, data)| (name.as_str(), data.as_slice())).collect();
         assert_eq!(seen, expected);
     }
 }
@@ -101,11 +94,7 @@ fn client_frames_are_masked_and_carry_their_length_in_the_shortest_form() {
         assert_eq!(frame.len(), header + 4 + len);
         assert_eq!(frame[1] & 0x80, 0x80);
         let body = frame.split_off(header + 4);
-        let unmasked: Vec<u8> = body
-            .iter()
-            .zip(MASK.iter().cycle())
-            .map(|(byte, key)| byte ^ key)
-            .collect();
+        let unmasked: Vec<u8> = body.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
         assert_eq!(unmasked, payload);
     }
 }
