@@ -118,14 +118,14 @@ func TestAMistakeInTheDirectiveIsAnErrorWithItsLine(t *testing.T) {
 		{"websocket /ws {\n\techo\n\tname\n}", "name takes one value, not 0", "14"},
 		{"websocket /ws {\n\techo\n\tname \"\"\n}", "name takes one value", "14"},
 		{"websocket /ws {\n\techo\n\torigins\n}", "origins takes one or more values", "14"},
-		{"websocket /ws {\n\techo\n\tsubprotocols \"a b\"\n}", `subprotocol "a b" is not a name`, "12"},
+		{"websocket /ws {\n\techo\n\tsubprotocols \"a b\"\n}", `subprotocol "a b" is not a name`, "14"},
 		{"websocket /ws {\n\techo\n\tmax_message_size lots\n}", `max_message_size is a size as in 65536, 64KiB or 1MB, not "lots"`, "14"},
 		{"websocket /ws {\n\techo\n\tmax_message_size 0\n}", `max_message_size is a size`, "14"},
 		{"websocket /ws {\n\techo\n\tmax_outbox -1\n}", `max_outbox is a size`, "14"},
 		{"websocket /ws {\n\techo\n\tmax_pending_events none\n}", `max_pending_events is a number from 1`, "14"},
 		{"websocket /ws {\n\techo\n\tmax_connections 0\n}", `max_connections is a number from 1`, "14"},
 		{"websocket /ws {\n\techo\n\tmax_connections 99999999999\n}", `max_connections is a number from 1`, "14"},
-		{"websocket /ws {\n\techo\n\ton_error ignore\n}", `on_error is "continue" or "close", not "ignore"`, "12"},
+		{"websocket /ws {\n\techo\n\ton_error ignore\n}", `on_error is "continue" or "close", not "ignore"`, "14"},
 	} {
 		t.Run(c.body, func(t *testing.T) {
 			_, err := adaptCaddyfile(inSite(c.body))

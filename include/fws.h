@@ -87,7 +87,7 @@ enum fws_result
   FWS_ERR_INVALID_CLOSE_CODE = 10,
   // A close reason longer than 123 bytes.
   FWS_ERR_REASON_TOO_LONG = 11,
-  // A message longer than may be sent.
+  // A message longer than the max_outbox of the client's route.
   FWS_ERR_TOO_LARGE = 12,
   // The query string carries no live nonce.
   FWS_ERR_NO_BELL = 13,
@@ -205,6 +205,8 @@ fws_result fws_reply_item(const fws_reply *reply, size_t index, fws_bytes *out);
 void fws_reply_free(fws_reply *reply);
 
 // Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
+//
+// FWS_ERR_TOO_LARGE: the message is longer than the max_outbox of the client's route. A group send leaves such clients out.
 fws_result fws_client_send(const uint8_t *id,
                            size_t id_len,
                            const uint8_t *data,
@@ -314,7 +316,7 @@ fws_result fws_handshake_new(const uint8_t *route,
                              uint32_t flags,
                              fws_handshake **out);
 
-// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 431, 503). 0 for NULL.
+// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 431, 503, 505). 0 for NULL.
 uint16_t fws_handshake_status(const fws_handshake *handshake);
 
 // How many headers the answer needs, whether it is 101 or a refusal.

@@ -130,7 +130,7 @@ void phpext_throw(fws_result result, const phpext_given *given) {
                       given->reason != NULL ? ZSTR_LEN(given->reason) : 0);
     break;
   case FWS_ERR_TOO_LARGE:
-    phpext_throw_text(result, "$data has %zu bytes, which is more than one message may have",
+    phpext_throw_text(result, "$data has %zu bytes, which is more than the max_outbox of the client's route",
                       given->data != NULL ? ZSTR_LEN(given->data) : 0);
     break;
   default:

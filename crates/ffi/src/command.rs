@@ -53,6 +53,7 @@ unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> fws_result 
                 Outcome::Queued => FWS_SENT_QUEUED,
                 Outcome::Dropped => FWS_SENT_DROPPED,
                 Outcome::Gone => FWS_SENT_GONE,
+                Outcome::TooLarge => return FWS_ERR_TOO_LARGE,
             });
         },
         // SAFETY: as above.
@@ -65,6 +66,8 @@ unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> fws_result 
 }
 
 /// Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
+///
+/// FWS_ERR_TOO_LARGE: the message is longer than the max_outbox of the client's route. A group send leaves such clients out.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_send(
     id: *const u8,

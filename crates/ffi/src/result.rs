@@ -35,7 +35,7 @@ pub enum fws_result {
     FWS_ERR_INVALID_CLOSE_CODE = 10,
     /// A close reason longer than 123 bytes.
     FWS_ERR_REASON_TOO_LONG = 11,
-    /// A message longer than may be sent.
+    /// A message longer than the max_outbox of the client's route.
     FWS_ERR_TOO_LARGE = 12,
     /// The query string carries no live nonce.
     FWS_ERR_NO_BELL = 13,
@@ -64,7 +64,7 @@ impl fws_result {
             FWS_ERR_INVALID_TAG => c"a tag has 1 to 255 bytes",
             FWS_ERR_INVALID_CLOSE_CODE => c"a close code is 1000 to 1003, 1007 to 1014, or 3000 to 4999",
             FWS_ERR_REASON_TOO_LONG => c"a close reason has at most 123 bytes",
-            FWS_ERR_TOO_LARGE => c"the message is longer than may be sent",
+            FWS_ERR_TOO_LARGE => c"the message is longer than the max_outbox of the client's route",
             FWS_ERR_NO_BELL => c"this request is not a bell of the WebSocket core: it carries no live nonce",
             FWS_ERR_IO => c"a system call failed",
             FWS_ERR_TOO_MANY_TAGS => c"a client has at most 256 tags",

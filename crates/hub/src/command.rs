@@ -82,6 +82,8 @@ pub enum Outcome {
     Dropped,
     /// There is no such client, or not on that route.
     Gone,
+    /// It is longer than the client's whole outbox, so that it can never be sent. Told as [`CommandError::TooLarge`].
+    TooLarge,
 }
 
 /// The answer to a [`Command`].
@@ -121,8 +123,8 @@ pub enum CommandError {
     /// A close reason that does not fit a control frame.
     #[error("a close reason has at most 123 bytes")]
     ReasonTooLong,
-    /// A message longer than may be sent.
-    #[error("a message is longer than may be sent")]
+    /// A message longer than the client's whole outbox.
+    #[error("the message is longer than the max_outbox of the client's route")]
     TooLarge,
 }
 

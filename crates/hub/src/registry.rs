@@ -175,7 +175,10 @@ impl<C> Hub<C> {
     pub fn ask(&self, command: &Command<'_>, outlet: &mut impl Outlet<C>) -> Result<Reply, CommandError> {
         Ok(match *command {
             Command::Send { to: Target::Client(id), route, .. } => Reply::Sent(match self.find_on(id, route) {
-                Some((key, client)) => outlet.send(key, &client.handle),
+                Some((key, client)) => match outlet.send(key, &client.handle) {
+                    Outcome::TooLarge => return Err(CommandError::TooLarge),
+                    outcome => outcome,
+                },
                 None => Outcome::Gone,
             }),
             Command::Send { to, route, except, .. } => {

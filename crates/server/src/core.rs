@@ -80,7 +80,13 @@ impl Core {
         });
         for shard in shards {
             let core = core.clone();
-            std::thread::Builder::new().name(format!("fws-shard-{}", shard.number)).spawn(move || shard.run(&core))?;
+            std::thread::Builder::new().name(format!("fws-shard-{}", shard.number)).spawn(move || {
+                // Without it its connections would hang for ever, unnoticed; the panic's message is on stderr.
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard.run(&core))).is_err() {
+                    eprintln!("frankenphp-ws: a thread that owns connections has panicked; ending the process");
+                    std::process::abort();
+                }
+            })?;
         }
         Ok(core)
     }
@@ -108,15 +114,18 @@ impl Core {
         let gone = route.is_none();
         let route = route.unwrap_or(ticket.route);
         let mut made = None;
-        let registered = self.hub.write().register(ticket.id.clone(), route.id, |key| {
+        // Kept locked until the shard has it: who finds the client in the hub posts behind its adoption, not before.
+        let mut hub = self.hub.write();
+        let registered = hub.register(ticket.id.clone(), route.id, |key| {
             let conn = Conn::new(key, ticket.id, route.id, route.name.clone(), route.settings.max_outbox);
             made.insert(Arc::new(conn)).clone()
         });
         let (Some(key), Some(conn)) = (registered, made) else { return Err(socket) };
-        drop(ticket.reservation);
-        add(&self.counters.connections_opened, 1);
         let adoption = Adoption { conn, route, socket, opened: ticket.opened, buffered: buffered.into() };
         self.post(key, Op::Adopt(Box::new(adoption)));
+        drop(hub);
+        drop(ticket.reservation);
+        add(&self.counters.connections_opened, 1);
         if gone || self.is_draining() {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
         }
@@ -335,21 +344,25 @@ impl Core {
     }
 
     /// A message did not fit a client's outbox.
-    pub(crate) fn outbox_full(&self, conn: &Conn, len: usize) {
-        self.log.burst(
-            Trouble::OutboxFull,
-            &conn.route_name,
-            "messages are dropped: a client does not read as fast as it is sent to",
-            || {
-                let mut fields = serde_json::Map::new();
-                fields.insert("route".into(), conn.route_name.as_ref().into());
-                fields.insert("connection".into(), conn.id.as_ref().into());
-                fields.insert("frame_bytes".into(), len.into());
-                fields.insert("max_outbox".into(), conn.max_outbox().into());
-                fields
-            },
-        );
+    fn outbox_full(&self, conn: &Conn, len: usize) {
+        let message = "messages are dropped: a client does not read as fast as it is sent to";
+        self.log.burst(Trouble::OutboxFull, &conn.route_name, message, || not_sent(conn, len));
     }
+
+    /// A message is longer than a client's whole outbox.
+    fn too_large(&self, conn: &Conn, len: usize) {
+        let message = "messages are dropped: they are longer than max_outbox, so that they can never be sent";
+        self.log.burst(Trouble::TooLarge, &conn.route_name, message, || not_sent(conn, len));
+    }
+}
+
+fn not_sent(conn: &Conn, len: usize) -> serde_json::Map<String, Value> {
+    let mut fields = serde_json::Map::new();
+    fields.insert("route".into(), conn.route_name.as_ref().into());
+    fields.insert("connection".into(), conn.id.as_ref().into());
+    fields.insert("frame_bytes".into(), len.into());
+    fields.insert("max_outbox".into(), conn.max_outbox().into());
+    fields
 }
 
 /// Posts what a command sends to the shards: encoded once, one operation for each shard.
@@ -391,6 +404,11 @@ impl Outlet<Arc<Conn>> for Post<'_> {
     fn send(&mut self, key: Key, to: &Arc<Conn>) -> Outcome {
         let Command::Send { binary, data, .. } = self.command else { unreachable!("bug: only Send sends") };
         let frame = self.frame.get_or_insert_with(|| Frame::message(*binary, data));
+        if frame.len() > to.max_outbox() {
+            self.dropped += 1;
+            self.core.too_large(to, frame.len());
+            return Outcome::TooLarge;
+        }
         if !to.reserve(frame.len()) {
             self.dropped += 1;
             self.core.outbox_full(to, frame.len());

@@ -27,6 +27,7 @@ pub enum Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trouble {
     OutboxFull,
+    TooLarge,
     EventsDropped,
     BellUnanswered,
     Violation,

@@ -5,7 +5,7 @@ use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fws_hub::{Command, Outcome, Reply, Target};
+use fws_hub::{Command, CommandError, Outcome, Reply, Target};
 use fws_server::{Bell, Config, Core, Ended, own_socket};
 use fws_session::Event;
 use tungstenite::protocol::{CloseFrame, Role};
@@ -271,6 +271,8 @@ fn a_client_that_does_not_read_is_bounded_and_the_sender_is_told() {
         }
     });
     assert!(counter(&core, "messages_dropped") >= 1);
+    let too_large = Command::Send { to: Target::Client(&id), route: None, except: None, binary: true, data: &[0; 100_000] };
+    assert_eq!(core.execute(&too_large), Err(CommandError::TooLarge));
     for _ in 0..queued {
         assert_eq!(client.read().expect("what was queued arrives").len(), 10_000);
     }

@@ -20,6 +20,8 @@ pub struct Policy {
 /// An upgrade request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
+    /// Whether the version is HTTP/1.1.
+    pub http_1_1: bool,
     /// The method, such as `GET`.
     pub method: String,
     /// The path of the request target, as sent (still percent-encoded).
@@ -42,7 +44,7 @@ pub struct Accepted {
 /// A request that may not, with the HTTP response it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// The status: 400, 403, 405 or 426.
+    /// The status: 400, 403, 405, 426, 431 or 505.
     pub status: u16,
     /// Headers the response needs.
     pub headers: Vec<(&'static str, &'static str)>,
@@ -80,6 +82,7 @@ impl Request {
         let target = parsed.path.unwrap_or("/");
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Ok(Request {
+            http_1_1: parsed.version == Some(1),
             method: parsed.method.unwrap_or_default().to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
@@ -108,6 +111,10 @@ impl Request {
 pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accepted, Refused> {
     if request.method != "GET" {
         return Err(Refused::new(405, format!("the method of a WebSocket handshake is GET, not {}", request.method)).with("Allow", "GET"));
+    }
+    // RFC 6455, 4.2.1: "An HTTP/1.1 or higher GET request".
+    if !request.http_1_1 {
+        return Err(Refused::new(505, "a WebSocket handshake needs HTTP/1.1"));
     }
     let Some(host) = request.header("host").filter(|host| !host.is_empty()) else {
         return Err(Refused::new(400, "the request has no Host header"));

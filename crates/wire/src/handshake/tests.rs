@@ -44,6 +44,7 @@ fn path_query_and_headers_are_as_sent() {
 fn what_is_missing_or_wrong_is_refused_with_the_right_status() {
     let cases: &[(&str, &str, u16)] = &[
         ("GET ", "POST ", 405),
+        ("HTTP/1.1", "HTTP/1.0", 505),
         ("Host: server.example.com", "X: y", 400),
         ("Upgrade: websocket", "Upgrade: h2c", 426),
         ("keep-alive, Upgrade", "keep-alive", 400),
