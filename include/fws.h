@@ -97,6 +97,16 @@ enum fws_result
   FWS_ERR_TOO_MANY_TAGS = 15,
   // A generation or handle that is no longer valid.
   FWS_ERR_STALE = 16,
+  // A tag expression that cannot be read; the error says where and what was expected.
+  FWS_ERR_SYNTAX = 17,
+  // A key that is empty or longer than 1024 bytes.
+  FWS_ERR_INVALID_KEY = 18,
+  // The key-value store has no room.
+  FWS_ERR_FULL = 19,
+  // A value that is not an integer of 64 bits, or would not be one after an increment.
+  FWS_ERR_NOT_AN_INTEGER = 20,
+  // A number that is out of its range.
+  FWS_ERR_OUT_OF_RANGE = 21,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -263,6 +273,30 @@ fws_result fws_clients_list(const uint8_t *route, size_t route_len, fws_reply **
 // How many clients there are, on a route (optional).
 fws_result fws_clients_count(const uint8_t *route, size_t route_len, uint64_t *count);
 
+// How many clients have a tag.
+fws_result fws_tag_count(const uint8_t *tag, size_t tag_len, uint64_t *count);
+
+// Takes all tags off a client.
+fws_result fws_client_clear_tags(const uint8_t *id, size_t id_len);
+
+// The ids of the clients whose tags fit an expression: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes
+// around a name of any characters. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the position.
+fws_result fws_expression_clients(const uint8_t *expression, size_t expression_len, fws_reply **out, fws_error **error);
+
+// Queues a message to all clients whose tags fit an expression, of a route (optional), but one (optional). `queued` receives to how
+// many. See fws_expression_clients.
+fws_result fws_expression_send(const uint8_t *expression,
+                               size_t expression_len,
+                               const uint8_t *data,
+                               size_t len,
+                               uint32_t flags,
+                               const uint8_t *route,
+                               size_t route_len,
+                               const uint8_t *except_id,
+                               size_t except_len,
+                               uint64_t *queued,
+                               fws_error **error);
+
 // The version of the ABI of the library that is linked: to be compared with FWS_ABI_VERSION of the header.
 uint32_t fws_abi_version(void);
 
@@ -361,6 +395,24 @@ fws_result fws_routes_commit(uint64_t generation);
 // A generation ends. One that is not committed is forgotten. In the place of the committed one the newest staged one is committed;
 // without one every connection is closed with 1001.
 fws_result fws_routes_withdraw(uint64_t generation);
+
+// Sets the value of a key of 1 to 1024 bytes; it is gone after `expire_seconds`, 0: never. Replaces an earlier value and its expiry.
+fws_result fws_value_set(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len, uint64_t expire_seconds);
+
+// Sets a value if the key has none; `added` receives whether it was set. What a lock needs.
+fws_result fws_value_add(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len, uint64_t expire_seconds, bool *added);
+
+// The value of a key: item 0 of the reply. FWS_END: it has none.
+fws_result fws_value_get(const uint8_t *key, size_t key_len, fws_reply **out);
+
+// Deletes a value; `deleted` receives whether there was one.
+fws_result fws_value_delete(const uint8_t *key, size_t key_len, bool *deleted);
+
+// Adds to a value that is a decimal integer, 0 if there is none; its expiry stays. `sum` receives the result.
+fws_result fws_value_increment(const uint8_t *key, size_t key_len, int64_t by, int64_t *sum);
+
+// How long a value lives on: `milliseconds` receives that, or -1 if it does not expire. FWS_END: the key has none.
+fws_result fws_value_expiry(const uint8_t *key, size_t key_len, int64_t *milliseconds);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -20,7 +20,7 @@ step() {
   while kill -0 "$pid" 2>/dev/null; do
     sleep 1
     if (( (SECONDS - start) % 15 == 0 && SECONDS > start )); then
-      printf '    … %ds, %s\n' "$((SECONDS - start))" "$(tail -n 1 "$log" | cut -c 1-100)" >&2
+      printf '    … %ds, %s\n' "$((SECONDS - start))" "$(tail -n 1 "$log" | awk '{ print $NF }' | tail -c 70)" >&2
     fi
   done
   trap - INT TERM

@@ -30,6 +30,10 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_REASON_TOO_LONG:
   case FWS_ERR_TOO_LARGE:
   case FWS_ERR_TOO_MANY_TAGS:
+  case FWS_ERR_SYNTAX:
+  case FWS_ERR_INVALID_KEY:
+  case FWS_ERR_NOT_AN_INTEGER:
+  case FWS_ERR_OUT_OF_RANGE:
     return classes.invalid_argument;
   case FWS_ERR_NOT_RUNNING:
     return classes.not_running;
@@ -83,7 +87,8 @@ static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
                {"$tag", given->tag},
                {"$reason", given->reason},
                {"$route", given->route},
-               {"$exceptId", given->except_id}};
+               {"$exceptId", given->except_id},
+               {"$expression", given->expression}};
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (!is_utf8(names[i].value)) {
@@ -133,7 +138,41 @@ void phpext_throw(fws_result result, const phpext_given *given) {
     phpext_throw_text(result, "$data has %zu bytes, which is more than the max_outbox of the client's route",
                       given->data != NULL ? ZSTR_LEN(given->data) : 0);
     break;
+  case FWS_ERR_INVALID_KEY:
+    phpext_throw_text(result, "$key must have 1 to 1024 bytes, %zu given", given->key != NULL ? ZSTR_LEN(given->key) : 0);
+    break;
+  case FWS_ERR_NOT_AN_INTEGER:
+    throw_about(result, "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
+                given->key);
+    break;
+  case FWS_ERR_FULL:
+    phpext_throw_text(result, "the key-value store is full: delete values, or let them expire");
+    break;
   default:
     phpext_throw_text(result, "%s", fws_result_text(result));
   }
+}
+
+bool phpext_explained(fws_result result, fws_error *error, const phpext_given *given) {
+  if (EXPECTED(result == FWS_OK)) {
+    return true;
+  }
+  /* Copied, so that the error is freed before anything allocates. */
+  char text[512];
+  fws_bytes explanation = {0};
+  fws_error_text(error, &explanation);
+  size_t len = MIN(explanation.len, sizeof(text) - 1);
+  if (len > 0) {
+    memcpy(text, explanation.ptr, len);
+  }
+  text[len] = '\0';
+  fws_error_free(error);
+
+  if (result == FWS_ERR_SYNTAX) {
+    phpext_throw_text(result, "$expression: %s", text);
+  } else {
+    phpext_throw(result, given);
+  }
+
+  return false;
 }

@@ -55,6 +55,9 @@ void phpext_budget_renew(void);
 /* Makes reply a list of strings and frees it; it is freed later when an allocation does not return. */
 void phpext_reply_list(fws_reply *reply, zval *return_value);
 
+/* Makes the first item of reply a string and frees it; it is freed later when an allocation does not return. */
+void phpext_reply_string(fws_reply *reply, zval *return_value);
+
 /* Frees a reply that phpext_reply_list() could not. */
 void phpext_reply_drop(void);
 
@@ -68,6 +71,8 @@ typedef struct phpext_given {
   zend_string *route;
   zend_string *except_id;
   zend_string *reason;
+  zend_string *expression;
+  zend_string *key;
   zend_long code;
   bool binary;
 } phpext_given;
@@ -85,6 +90,9 @@ static zend_always_inline bool phpext_ok(fws_result result, const phpext_given *
 
   return true;
 }
+
+/* The same for a call that explains its failure; error is freed. */
+bool phpext_explained(fws_result result, fws_error *error, const phpext_given *given);
 
 /* Throws the exception of result's class with a text of the caller's. */
 ZEND_COLD void phpext_throw_text(fws_result result, const char *format, ...) ZEND_ATTRIBUTE_FORMAT(printf, 2, 3);

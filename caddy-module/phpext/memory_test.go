@@ -51,7 +51,7 @@ func level(t *testing.T, round func()) {
 // exhausting makes a call until what it returned takes all of memory_limit: then the limit is reached inside the call.
 const exhausting = `ini_set('memory_limit', '4M'); for ($kept = [];;) { $kept[] = %s; }`
 
-func TestMemoryLimitInAFunctionThatReturnsAListLeavesNothingBehind(t *testing.T) {
+func TestMemoryLimitInAFunctionThatReturnsAListOrAStringLeavesNothingBehind(t *testing.T) {
 	// The core shares the names with its lists: what could be left behind is 16 bytes a name.
 	const count = 2000
 	for range count {
@@ -63,8 +63,11 @@ func TestMemoryLimitInAFunctionThatReturnsAListLeavesNothingBehind(t *testing.T)
 		foreach (frankenphp_ws_getClients('many') as $i => $id) { frankenphp_ws_tagClient($id, 'everyone'); $id === '%[1]s' || frankenphp_ws_tagClient($id, "client $i"); }
 		return [count(frankenphp_ws_getClientsByTag('everyone')), count(frankenphp_ws_getTags('%[1]s'))];`, id)
 
+	php(t, `return frankenphp_ws_global_set('large', str_repeat('x', 100000));`)
+
 	for _, call := range []string{
 		`frankenphp_ws_getClients()`, `frankenphp_ws_getClientsByTag('everyone')`, `frankenphp_ws_getTags()`, fmt.Sprintf(`frankenphp_ws_getTags('%s')`, id),
+		`frankenphp_ws_getClientsByTagExpression('every*')`, `frankenphp_ws_global_get('large')`,
 	} {
 		t.Run(call, func(t *testing.T) {
 			level(t, func() {

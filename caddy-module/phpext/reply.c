@@ -1,7 +1,7 @@
-/* Lists of strings that the core returns. */
+/* Strings, and lists of them, that the core returns. */
 #include "frankenphp_ws.h"
 
-/* The reply that is being read. Building the array may end in a longjmp (memory_limit): then the end of the request
+/* The reply that is being read. Building PHP's copy may end in a longjmp (memory_limit): then the end of the request
  * frees it. */
 static __thread fws_reply *held;
 
@@ -26,5 +26,18 @@ void phpext_reply_list(fws_reply *reply, zval *return_value) {
   }
   ZEND_HASH_FILL_END();
 
+  phpext_reply_drop();
+}
+
+void phpext_reply_string(fws_reply *reply, zval *return_value) {
+  fws_bytes item = {0};
+
+  phpext_reply_drop();
+  held = reply;
+  if (fws_reply_item(reply, 0, &item) == FWS_OK) {
+    RETVAL_STR(phpext_string(item));
+  } else {
+    RETVAL_EMPTY_STRING();
+  }
   phpext_reply_drop();
 }

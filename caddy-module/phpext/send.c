@@ -65,3 +65,27 @@ PHP_FUNCTION(frankenphp_ws_sendToTag) {
   }
   RETURN_LONG((zend_long)queued);
 }
+
+PHP_FUNCTION(frankenphp_ws_sendToTagExpression) {
+  phpext_given given = {0};
+  uint64_t queued;
+  fws_error *error = NULL;
+
+  ZEND_PARSE_PARAMETERS_START(2, 5)
+  Z_PARAM_STR(given.expression)
+  Z_PARAM_STR(given.data)
+  Z_PARAM_OPTIONAL
+  Z_PARAM_STR_OR_NULL(given.route)
+  Z_PARAM_BOOL(given.binary)
+  Z_PARAM_STR_OR_NULL(given.except_id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() ||
+      !phpext_explained(fws_expression_send(PHPEXT_BYTES(given.expression), PHPEXT_BYTES(given.data), flags(&given),
+                                            PHPEXT_OPTIONAL(given.route), PHPEXT_OPTIONAL(given.except_id), &queued,
+                                            &error),
+                        error, &given)) {
+    RETURN_THROWS();
+  }
+  RETURN_LONG((zend_long)queued);
+}

@@ -59,3 +59,45 @@ PHP_FUNCTION(frankenphp_ws_getClientsByTag) {
   }
   phpext_reply_list(reply, return_value);
 }
+
+PHP_FUNCTION(frankenphp_ws_clearTagClient) {
+  phpext_given given = {0};
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_client_clear_tags(PHPEXT_BYTES(given.id)), &given)) {
+    RETURN_THROWS();
+  }
+}
+
+PHP_FUNCTION(frankenphp_ws_getTagCount) {
+  phpext_given given = {0};
+  uint64_t count;
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.tag)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_tag_count(PHPEXT_BYTES(given.tag), &count), &given)) {
+    RETURN_THROWS();
+  }
+  RETURN_LONG((zend_long)count);
+}
+
+PHP_FUNCTION(frankenphp_ws_getClientsByTagExpression) {
+  phpext_given given = {0};
+  fws_reply *reply;
+  fws_error *error = NULL;
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.expression)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() ||
+      !phpext_explained(fws_expression_clients(PHPEXT_BYTES(given.expression), &reply, &error), error, &given)) {
+    RETURN_THROWS();
+  }
+  phpext_reply_list(reply, return_value);
+}

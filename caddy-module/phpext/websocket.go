@@ -2,7 +2,7 @@
 
 // The PHP functions of the extension, declared for FrankenPHP's generator: phpext/generate.sh makes websocket.stub.php,
 // websocket_arginfo.h, websocket.h, websocket.c and websocket_generated.go of this file. It is never compiled: the Go
-// functions have no body, since those of PHP are written in C (bell.c, send.c, clients.c, tags.c). What stands above a
+// functions have no body, since those of PHP are written in C (bell.c, send.c, clients.c, tags.c, values.c). What stands above a
 // declaration becomes its phpdoc in the stub.
 package phpext
 
@@ -156,3 +156,119 @@ func frankenphp_ws_getClientsByTag(tag *C.zend_string) unsafe.Pointer
 //
 // export_php:function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
 func frankenphp_ws_sendToTag(tag *C.zend_string, data *C.zend_string, route *C.zend_string, binary bool, exceptId *C.zend_string) int64
+
+// Takes all its tags from a client.
+//
+// @param string $id the client's id
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_clearTagClient(string $id): void
+func frankenphp_ws_clearTagClient(id *C.zend_string)
+
+// How many clients have a tag.
+//
+// @param string $tag 1 to 255 bytes of UTF-8
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getTagCount(string $tag): int
+func frankenphp_ws_getTagCount(tag *C.zend_string) int64
+
+// The ids of the clients whose tags fit an expression.
+//
+// `!` binds over `&` over `|`; parentheses group; `*` stands for any characters anywhere in a name; a name in quotes has any
+// characters, `\"` and `\\` escaped: `(premium|vip)&!banned&group_*`. `&&` and `||` are the same as `&` and `|`.
+//
+// @param string $expression at most 4096 bytes
+// @return list<string>
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the expression cannot be read, with the position and what was expected
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getClientsByTagExpression(string $expression): array
+func frankenphp_ws_getClientsByTagExpression(expression *C.zend_string) unsafe.Pointer
+
+// Sends a message to every client whose tags fit an expression: see frankenphp_ws_getClientsByTagExpression().
+//
+// @param string $expression at most 4096 bytes
+// @param string $data the message; valid UTF-8 unless $binary
+// @param string|null $route only to clients of the route with this name; null: of all routes
+// @param bool $binary send a binary message instead of a text message
+// @param string|null $exceptId leave this client out, typically the one whose message is passed on
+// @return int to how many clients the message was queued
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the expression cannot be read or a text message is not UTF-8
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_sendToTagExpression(string $expression, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+func frankenphp_ws_sendToTagExpression(expression *C.zend_string, data *C.zend_string, route *C.zend_string, binary bool, exceptId *C.zend_string) int64
+
+// Sets a value that all PHP threads of the server share. Replaces an earlier one and its expiry.
+//
+// @param string $key 1 to 1024 bytes
+// @param string $value any bytes
+// @param int $expireSeconds it is gone after so many seconds; 0: never
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the key or the expiry is not allowed
+// @throws \FrankenPHP\WebSocket\Exception when the store is full
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_global_set(string $key, string $value, int $expireSeconds = 0): void
+func frankenphp_ws_global_set(key *C.zend_string, value *C.zend_string, expireSeconds int64)
+
+// Sets a value if the key has none: of several threads that try, one succeeds. What a lock needs.
+//
+// @param string $key 1 to 1024 bytes
+// @param string $value any bytes
+// @param int $expireSeconds it is gone after so many seconds; 0: never
+// @return bool whether it was set
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the key or the expiry is not allowed
+// @throws \FrankenPHP\WebSocket\Exception when the store is full
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_global_add(string $key, string $value, int $expireSeconds = 0): bool
+func frankenphp_ws_global_add(key *C.zend_string, value *C.zend_string, expireSeconds int64) bool
+
+// A value; "" when the key has none, which frankenphp_ws_global_has() tells from an empty value.
+//
+// @param string $key the key
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_global_get(string $key): string
+func frankenphp_ws_global_get(key *C.zend_string) unsafe.Pointer
+
+// Whether a key has a value.
+//
+// @param string $key the key
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_global_has(string $key): bool
+func frankenphp_ws_global_has(key *C.zend_string) bool
+
+// Deletes a value.
+//
+// @param string $key the key
+// @return bool whether there was one
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_global_delete(string $key): bool
+func frankenphp_ws_global_delete(key *C.zend_string) bool
+
+// Adds to a value that is a decimal integer, 0 if the key has none, in one step for all threads. Its expiry stays.
+//
+// @param string $key 1 to 1024 bytes
+// @param int $by what to add, which may be negative
+// @return int the sum
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the value is not an integer of 64 bits, or would not be one afterwards
+// @throws \FrankenPHP\WebSocket\Exception when the store is full
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_global_increment(string $key, int $by = 1): int
+func frankenphp_ws_global_increment(key *C.zend_string, by int64) int64
+
+// How many seconds a value has left, rounded up.
+//
+// @param string $key the key
+// @return int|null -1 when it does not expire, null when the key has no value
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_global_ttl(string $key): ?int
+func frankenphp_ws_global_ttl(key *C.zend_string) int64

@@ -152,3 +152,119 @@ function frankenphp_ws_getClientsByTag(string $tag): array {}
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int {}
+
+/**
+ * Takes all its tags from a client.
+ *
+ * @param string $id the client's id
+ * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_clearTagClient(string $id): void {}
+
+/**
+ * How many clients have a tag.
+ *
+ * @param string $tag 1 to 255 bytes of UTF-8
+ * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_getTagCount(string $tag): int {}
+
+/**
+ * The ids of the clients whose tags fit an expression.
+ *
+ * `!` binds over `&` over `|`; parentheses group; `*` stands for any characters anywhere in a name; a name in quotes has any
+ * characters, `\"` and `\\` escaped: `(premium|vip)&!banned&group_*`. `&&` and `||` are the same as `&` and `|`.
+ *
+ * @param string $expression at most 4096 bytes
+ * @return list<string>
+ * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the expression cannot be read, with the position and what was expected
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_getClientsByTagExpression(string $expression): array {}
+
+/**
+ * Sends a message to every client whose tags fit an expression: see frankenphp_ws_getClientsByTagExpression().
+ *
+ * @param string $expression at most 4096 bytes
+ * @param string $data the message; valid UTF-8 unless $binary
+ * @param string|null $route only to clients of the route with this name; null: of all routes
+ * @param bool $binary send a binary message instead of a text message
+ * @param string|null $exceptId leave this client out, typically the one whose message is passed on
+ * @return int to how many clients the message was queued
+ * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the expression cannot be read or a text message is not UTF-8
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_sendToTagExpression(string $expression, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int {}
+
+/**
+ * Sets a value that all PHP threads of the server share. Replaces an earlier one and its expiry.
+ *
+ * @param string $key 1 to 1024 bytes
+ * @param string $value any bytes
+ * @param int $expireSeconds it is gone after so many seconds; 0: never
+ * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the key or the expiry is not allowed
+ * @throws \FrankenPHP\WebSocket\Exception when the store is full
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_global_set(string $key, string $value, int $expireSeconds = 0): void {}
+
+/**
+ * Sets a value if the key has none: of several threads that try, one succeeds. What a lock needs.
+ *
+ * @param string $key 1 to 1024 bytes
+ * @param string $value any bytes
+ * @param int $expireSeconds it is gone after so many seconds; 0: never
+ * @return bool whether it was set
+ * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the key or the expiry is not allowed
+ * @throws \FrankenPHP\WebSocket\Exception when the store is full
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_global_add(string $key, string $value, int $expireSeconds = 0): bool {}
+
+/**
+ * A value; "" when the key has none, which frankenphp_ws_global_has() tells from an empty value.
+ *
+ * @param string $key the key
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_global_get(string $key): string {}
+
+/**
+ * Whether a key has a value.
+ *
+ * @param string $key the key
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_global_has(string $key): bool {}
+
+/**
+ * Deletes a value.
+ *
+ * @param string $key the key
+ * @return bool whether there was one
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_global_delete(string $key): bool {}
+
+/**
+ * Adds to a value that is a decimal integer, 0 if the key has none, in one step for all threads. Its expiry stays.
+ *
+ * @param string $key 1 to 1024 bytes
+ * @param int $by what to add, which may be negative
+ * @return int the sum
+ * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the value is not an integer of 64 bits, or would not be one afterwards
+ * @throws \FrankenPHP\WebSocket\Exception when the store is full
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_global_increment(string $key, int $by = 1): int {}
+
+/**
+ * How many seconds a value has left, rounded up.
+ *
+ * @param string $key the key
+ * @return int|null -1 when it does not expire, null when the key has no value
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_global_ttl(string $key): ?int {}

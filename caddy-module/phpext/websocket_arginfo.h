@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 9bbf5241983fbba44f788fb6a221997e33f34b76 */
+ * Stub hash: 37bd01fc3f581a1a9d8e45b334008bcc9263c4e5 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_nextEvent, 0, 0, IS_ARRAY, 1)
 ZEND_END_ARG_INFO()
@@ -59,6 +59,57 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_sendToTag, 0, 2, I
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, exceptId, IS_STRING, 1, "null")
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_clearTagClient, 0, 1, IS_VOID, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_getTagCount, 0, 1, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, tag, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_getClientsByTagExpression, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, expression, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_sendToTagExpression, 0, 2, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, expression, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, data, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, binary, _IS_BOOL, 0, "false")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, exceptId, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_global_set, 0, 2, IS_VOID, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, value, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, expireSeconds, IS_LONG, 0, "0")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_global_add, 0, 2, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, value, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, expireSeconds, IS_LONG, 0, "0")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_global_get, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_global_has, 0, 1, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_frankenphp_ws_global_delete arginfo_frankenphp_ws_global_has
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_global_increment, 0, 1, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, by, IS_LONG, 0, "1")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_global_ttl, 0, 1, IS_LONG, 1)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
 ZEND_FUNCTION(frankenphp_ws_nextEvent);
 ZEND_FUNCTION(frankenphp_ws_failEvent);
 ZEND_FUNCTION(frankenphp_ws_getClients);
@@ -71,6 +122,17 @@ ZEND_FUNCTION(frankenphp_ws_untagClient);
 ZEND_FUNCTION(frankenphp_ws_getTags);
 ZEND_FUNCTION(frankenphp_ws_getClientsByTag);
 ZEND_FUNCTION(frankenphp_ws_sendToTag);
+ZEND_FUNCTION(frankenphp_ws_clearTagClient);
+ZEND_FUNCTION(frankenphp_ws_getTagCount);
+ZEND_FUNCTION(frankenphp_ws_getClientsByTagExpression);
+ZEND_FUNCTION(frankenphp_ws_sendToTagExpression);
+ZEND_FUNCTION(frankenphp_ws_global_set);
+ZEND_FUNCTION(frankenphp_ws_global_add);
+ZEND_FUNCTION(frankenphp_ws_global_get);
+ZEND_FUNCTION(frankenphp_ws_global_has);
+ZEND_FUNCTION(frankenphp_ws_global_delete);
+ZEND_FUNCTION(frankenphp_ws_global_increment);
+ZEND_FUNCTION(frankenphp_ws_global_ttl);
 
 static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_nextEvent, arginfo_frankenphp_ws_nextEvent)
@@ -85,5 +147,16 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_getTags, arginfo_frankenphp_ws_getTags)
 	ZEND_FE(frankenphp_ws_getClientsByTag, arginfo_frankenphp_ws_getClientsByTag)
 	ZEND_FE(frankenphp_ws_sendToTag, arginfo_frankenphp_ws_sendToTag)
+	ZEND_FE(frankenphp_ws_clearTagClient, arginfo_frankenphp_ws_clearTagClient)
+	ZEND_FE(frankenphp_ws_getTagCount, arginfo_frankenphp_ws_getTagCount)
+	ZEND_FE(frankenphp_ws_getClientsByTagExpression, arginfo_frankenphp_ws_getClientsByTagExpression)
+	ZEND_FE(frankenphp_ws_sendToTagExpression, arginfo_frankenphp_ws_sendToTagExpression)
+	ZEND_FE(frankenphp_ws_global_set, arginfo_frankenphp_ws_global_set)
+	ZEND_FE(frankenphp_ws_global_add, arginfo_frankenphp_ws_global_add)
+	ZEND_FE(frankenphp_ws_global_get, arginfo_frankenphp_ws_global_get)
+	ZEND_FE(frankenphp_ws_global_has, arginfo_frankenphp_ws_global_has)
+	ZEND_FE(frankenphp_ws_global_delete, arginfo_frankenphp_ws_global_delete)
+	ZEND_FE(frankenphp_ws_global_increment, arginfo_frankenphp_ws_global_increment)
+	ZEND_FE(frankenphp_ws_global_ttl, arginfo_frankenphp_ws_global_ttl)
 	ZEND_FE_END
 };

@@ -161,7 +161,18 @@ static void a_connection(void) {
   fws_reply_free(reply);
   CHECK(fws_tag_send(S("t"), S("x"), 0, NULL, 0, id, id_len, &count) == FWS_OK && count == 0);
   CHECK(fws_clients_send(S("x"), 0, S("r"), NULL, 0, &count) == FWS_OK && count == 1);
+  fws_error *error = NULL;
+  CHECK(fws_expression_clients(S("t*&!other"), &reply, &error) == FWS_OK && fws_reply_count(reply) == 1);
+  fws_reply_free(reply);
+  CHECK(fws_expression_clients(S("t&"), &reply, NULL) == FWS_ERR_SYNTAX);
+  CHECK(fws_expression_clients(S("t&"), &reply, &error) == FWS_ERR_SYNTAX);
+  fws_error_text(error, &value);
+  CHECK(value.len > 0);
+  fws_error_free(error);
+  CHECK(fws_expression_send(S("t"), S("x"), 0, S("nowhere"), NULL, 0, &count, NULL) == FWS_OK && count == 0);
+  CHECK(fws_tag_count(S("t"), &count) == FWS_OK && count == 1);
   CHECK(fws_client_untag(id, id_len, S("t")) == FWS_OK);
+  CHECK(fws_client_clear_tags(id, id_len) == FWS_OK && fws_client_clear_tags(S("ghost")) == FWS_ERR_UNKNOWN_CLIENT);
   CHECK(fws_client_tags(id, id_len, &reply) == FWS_OK && fws_reply_count(reply) == 0);
   fws_reply_free(reply);
   CHECK(fws_client_close(id, id_len, 1005, NULL, 0) == FWS_ERR_INVALID_CLOSE_CODE);
@@ -189,10 +200,32 @@ static void a_connection(void) {
   fws_reply_free(reply);
 }
 
+static void values(void) {
+  fws_reply *reply = NULL;
+  fws_bytes value;
+  bool flag = false;
+  int64_t number = 0;
+  CHECK(fws_value_get(S("k"), &reply) == FWS_END && fws_value_expiry(S("k"), &number) == FWS_END);
+  CHECK(fws_value_set(S("k"), S("v\0w"), 0) == FWS_OK);
+  CHECK(fws_value_get(S("k"), &reply) == FWS_OK && fws_reply_count(reply) == 1);
+  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && value.len == 3 && memcmp(value.ptr, "v\0w", 3) == 0);
+  fws_reply_free(reply);
+  CHECK(fws_value_expiry(S("k"), &number) == FWS_OK && number == -1);
+  CHECK(fws_value_add(S("k"), S("x"), 60, &flag) == FWS_OK && !flag);
+  CHECK(fws_value_increment(S("k"), 1, &number) == FWS_ERR_NOT_AN_INTEGER);
+  CHECK(fws_value_delete(S("k"), &flag) == FWS_OK && flag);
+  CHECK(fws_value_increment(S("k"), -3, &number) == FWS_OK && number == -3);
+  CHECK(fws_value_add(S("lock"), NULL, 0, 60, &flag) == FWS_OK && flag);
+  CHECK(fws_value_expiry(S("lock"), &number) == FWS_OK && number > 59000 && number <= 60000);
+  CHECK(fws_value_set(NULL, 0, S("v"), 0) == FWS_ERR_INVALID_KEY);
+  CHECK(fws_value_get(NULL, 1, &reply) == FWS_ERR_NULL && fws_value_delete(S("k"), NULL) == FWS_ERR_NULL);
+}
+
 int main(void) {
   before_the_start();
   start();
   handshakes();
+  values();
   a_connection();
   for (int code = -1; code < 40; code++) CHECK(strlen(fws_result_text(code)) > 0);
   puts("the C ABI does what its header says");

@@ -101,8 +101,8 @@ func binaryArgument(bytes string) string {
 	return "base64:" + base64.StdEncoding.EncodeToString([]byte(bytes))
 }
 
-func TestTheFunctionsWorkInAWorkerAndInAnOrdinaryRequest(t *testing.T) {
-	t.Parallel()
+// controlled is the lab with a route for the doors, whose messages may carry a megabyte and more.
+func controlled() site {
 	want := lab()
 	want.body = strings.Replace(want.body, "websocket /core", `
 	websocket /control {
@@ -111,7 +111,12 @@ func TestTheFunctionsWorkInAWorkerAndInAnOrdinaryRequest(t *testing.T) {
 		max_message_size 4MB
 	}
 	websocket /core`, 1)
-	s := start(t, want)
+	return want
+}
+
+func TestTheFunctionsWorkInAWorkerAndInAnOrdinaryRequest(t *testing.T) {
+	t.Parallel()
+	s := start(t, controlled())
 	for _, d := range doors(t, s, "/control") {
 		t.Run(d.name, func(t *testing.T) {
 			a, aFacts := dialLab(t, s, "/lab", nil)

@@ -62,7 +62,7 @@ pub struct fws_reply(Items);
 
 enum Items {
     Names(Vec<Arc<str>>),
-    Text(String),
+    One(Box<[u8]>),
 }
 
 impl fws_reply {
@@ -71,7 +71,11 @@ impl fws_reply {
     }
 
     pub(crate) fn text(text: String) -> *mut fws_reply {
-        Box::into_raw(Box::new(fws_reply(Items::Text(text))))
+        fws_reply::one(text.into_bytes().into_boxed_slice())
+    }
+
+    pub(crate) fn one(bytes: Box<[u8]>) -> *mut fws_reply {
+        Box::into_raw(Box::new(fws_reply(Items::One(bytes))))
     }
 }
 
@@ -82,7 +86,7 @@ pub unsafe extern "C" fn fws_reply_count(reply: *const fws_reply) -> usize {
     guard(0, || match unsafe { reply.as_ref() } {
         None => 0,
         Some(fws_reply(Items::Names(names))) => names.len(),
-        Some(fws_reply(Items::Text(_))) => 1,
+        Some(fws_reply(Items::One(_))) => 1,
     })
 }
 
@@ -94,7 +98,7 @@ pub unsafe extern "C" fn fws_reply_item(reply: *const fws_reply, index: usize, o
         let (Some(reply), Some(out)) = (unsafe { (reply.as_ref(), out.as_mut()) }) else { return FWS_ERR_NULL };
         let item = match &reply.0 {
             Items::Names(names) => names.get(index).map(|name| name.as_bytes()),
-            Items::Text(text) => (index == 0).then_some(text.as_bytes()),
+            Items::One(bytes) => (index == 0).then_some(&**bytes),
         };
         match item {
             Some(item) => {

@@ -1,11 +1,13 @@
 //! Commands: what anyone can ask of the hub. Each builds one `Command` and converts its `Reply`.
 
+use std::ptr;
+
 use fws_hub::{Command, Outcome, Reply, Target};
 
 use crate::bytes::{fws_reply, input, optional, text};
 use crate::core::core;
 use crate::result::fws_result::{self, *};
-use crate::result::guard;
+use crate::result::{fws_error, guard, refuse};
 
 /// Flag of the send functions: a binary message rather than a text.
 pub const FWS_BINARY: u32 = 1;
@@ -18,24 +20,38 @@ pub const FWS_SENT_DROPPED: i32 = 1;
 pub const FWS_SENT_GONE: i32 = 2;
 
 /// Where a reply goes.
-enum Out {
+pub(crate) enum Out {
     Nothing,
     Outcome(*mut i32),
     Number(*mut u64),
     Names(*mut *mut fws_reply),
+    Value(*mut *mut fws_reply),
+    Flag(*mut bool),
+    Integer(*mut i64),
 }
 
 /// Runs a command whose arguments were read, or says what was wrong with them.
 ///
 /// # Safety
 /// The place in `out` is NULL or valid for a write.
-unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> fws_result {
+pub(crate) unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> fws_result {
+    // SAFETY: promised by the caller; NULL is nowhere.
+    unsafe { run_explained(command, out, ptr::null_mut()) }
+}
+
+/// As [`run`], with the place for the text of an error.
+///
+/// # Safety
+/// As for [`run`]; `error` is NULL or valid for a write.
+unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out: Out, error: *mut *mut fws_error) -> fws_result {
     let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
     let null = match out {
         Out::Nothing => false,
         Out::Outcome(out) => out.is_null(),
         Out::Number(out) => out.is_null(),
-        Out::Names(out) => out.is_null(),
+        Out::Names(out) | Out::Value(out) => out.is_null(),
+        Out::Flag(out) => out.is_null(),
+        Out::Integer(out) => out.is_null(),
     };
     if null {
         return FWS_ERR_NULL;
@@ -45,7 +61,8 @@ unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> fws_result 
         Err(code) => return code,
     };
     match (reply, out) {
-        (Err(error), _) => return error.into(),
+        // SAFETY: promised by the caller.
+        (Err(why), _) => return unsafe { refuse(error, fws_result::from(why.clone()), why.to_string()) },
         (Ok(Reply::Done), Out::Nothing) => {}
         // SAFETY: not NULL, see above, and then promised by the caller.
         (Ok(Reply::Sent(outcome)), Out::Outcome(out)) => unsafe {
@@ -60,6 +77,20 @@ unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> fws_result 
         (Ok(Reply::Queued(number) | Reply::Count(number)), Out::Number(out)) => unsafe { out.write(number) },
         // SAFETY: as above.
         (Ok(Reply::Names(names)), Out::Names(out)) => unsafe { out.write(fws_reply::names(names)) },
+        (Ok(Reply::Value(value)), Out::Value(out)) => match value {
+            // SAFETY: as above.
+            Some(value) => unsafe { out.write(fws_reply::one(value)) },
+            None => return FWS_END,
+        },
+        // SAFETY: as above.
+        (Ok(Reply::Flag(flag)), Out::Flag(out)) => unsafe { out.write(flag) },
+        // SAFETY: as above.
+        (Ok(Reply::Integer(integer)), Out::Integer(out)) => unsafe { out.write(integer) },
+        (Ok(Reply::Expiry(expiry)), Out::Integer(out)) => match expiry {
+            // SAFETY: as above.
+            Some(left) => unsafe { out.write(left.map_or(-1, |left| i64::try_from(left).unwrap_or(i64::MAX))) },
+            None => return FWS_END,
+        },
         (Ok(reply), _) => unreachable!("bug: {reply:?} is not what this command answers"),
     }
     FWS_OK
@@ -215,7 +246,70 @@ pub unsafe extern "C" fn fws_clients_list(route: *const u8, route_len: usize, ou
 pub unsafe extern "C" fn fws_clients_count(route: *const u8, route_len: usize, count: *mut u64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Count { route: optional(route, route_len)? });
+        let command = || Ok(Command::Count { of: Target::All, route: optional(route, route_len)? });
         run(command(), Out::Number(count))
+    })
+}
+
+/// How many clients have a tag.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_tag_count(tag: *const u8, tag_len: usize, count: *mut u64) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::Count { of: Target::Tag(text(tag, tag_len)?), route: None });
+        run(command(), Out::Number(count))
+    })
+}
+
+/// Takes all tags off a client.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_client_clear_tags(id: *const u8, id_len: usize) -> fws_result {
+    // SAFETY: the caller passes valid bytes.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::ClearTags { id: text(id, id_len)? });
+        run(command(), Out::Nothing)
+    })
+}
+
+/// The ids of the clients whose tags fit an expression: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes
+/// around a name of any characters. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the position.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_expression_clients(
+    expression: *const u8,
+    expression_len: usize,
+    out: *mut *mut fws_reply,
+    error: *mut *mut fws_error,
+) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or valid places.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::List { of: Target::Expression(text(expression, expression_len)?), route: None });
+        run_explained(command(), Out::Names(out), error)
+    })
+}
+
+/// Queues a message to all clients whose tags fit an expression, of a route (optional), but one (optional). `queued` receives to how
+/// many. See fws_expression_clients.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_expression_send(
+    expression: *const u8,
+    expression_len: usize,
+    data: *const u8,
+    len: usize,
+    flags: u32,
+    route: *const u8,
+    route_len: usize,
+    except_id: *const u8,
+    except_len: usize,
+    queued: *mut u64,
+    error: *mut *mut fws_error,
+) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or valid places.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || {
+            let to = Target::Expression(text(expression, expression_len)?);
+            let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
+            Ok(Command::Send { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)? })
+        };
+        run_explained(command(), Out::Number(queued), error)
     })
 }

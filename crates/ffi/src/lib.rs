@@ -10,6 +10,7 @@ mod core;
 mod handshake;
 mod result;
 mod routes;
+mod value;
 
 pub use bell::*;
 pub use bytes::*;
@@ -18,3 +19,4 @@ pub use core::*;
 pub use handshake::*;
 pub use result::*;
 pub use routes::*;
+pub use value::*;

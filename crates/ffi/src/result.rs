@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fws_hub::CommandError;
+use fws_hub::{CommandError, KeyValueError};
 
 use crate::bytes::fws_bytes;
 
@@ -45,6 +45,16 @@ pub enum fws_result {
     FWS_ERR_TOO_MANY_TAGS = 15,
     /// A generation or handle that is no longer valid.
     FWS_ERR_STALE = 16,
+    /// A tag expression that cannot be read; the error says where and what was expected.
+    FWS_ERR_SYNTAX = 17,
+    /// A key that is empty or longer than 1024 bytes.
+    FWS_ERR_INVALID_KEY = 18,
+    /// The key-value store has no room.
+    FWS_ERR_FULL = 19,
+    /// A value that is not an integer of 64 bits, or would not be one after an increment.
+    FWS_ERR_NOT_AN_INTEGER = 20,
+    /// A number that is out of its range.
+    FWS_ERR_OUT_OF_RANGE = 21,
 }
 
 use fws_result::*;
@@ -69,11 +79,16 @@ impl fws_result {
             FWS_ERR_IO => c"a system call failed",
             FWS_ERR_TOO_MANY_TAGS => c"a client has at most 256 tags",
             FWS_ERR_STALE => c"the generation or handle is no longer valid",
+            FWS_ERR_SYNTAX => c"the tag expression cannot be read",
+            FWS_ERR_INVALID_KEY => c"a key has 1 to 1024 bytes",
+            FWS_ERR_FULL => c"the key-value store is full",
+            FWS_ERR_NOT_AN_INTEGER => c"the value is not an integer of 64 bits, or would not be one after the increment",
+            FWS_ERR_OUT_OF_RANGE => c"a number is out of its range",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 17] = [
+    const ALL: [fws_result; 22] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -91,6 +106,11 @@ impl fws_result {
         FWS_ERR_IO,
         FWS_ERR_TOO_MANY_TAGS,
         FWS_ERR_STALE,
+        FWS_ERR_SYNTAX,
+        FWS_ERR_INVALID_KEY,
+        FWS_ERR_FULL,
+        FWS_ERR_NOT_AN_INTEGER,
+        FWS_ERR_OUT_OF_RANGE,
     ];
 }
 
@@ -104,6 +124,10 @@ impl From<CommandError> for fws_result {
             CommandError::InvalidCloseCode => FWS_ERR_INVALID_CLOSE_CODE,
             CommandError::ReasonTooLong => FWS_ERR_REASON_TOO_LONG,
             CommandError::TooLarge => FWS_ERR_TOO_LARGE,
+            CommandError::Syntax(_) => FWS_ERR_SYNTAX,
+            CommandError::KeyValue(KeyValueError::InvalidKey) => FWS_ERR_INVALID_KEY,
+            CommandError::KeyValue(KeyValueError::Full) => FWS_ERR_FULL,
+            CommandError::KeyValue(KeyValueError::NotAnInteger | KeyValueError::Overflow) => FWS_ERR_NOT_AN_INTEGER,
             _ => FWS_ERR_PANIC,
         }
     }

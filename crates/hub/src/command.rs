@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::expression::SyntaxError;
+use crate::keyvalue::KeyValueError;
 use crate::registry::Key;
 
 /// Everything anyone can ask. Borrowed from the caller: nothing is copied to ask.
@@ -29,6 +31,8 @@ pub enum Command<'a> {
     },
     /// How many clients: [`Reply::Count`].
     Count {
+        /// Which.
+        of: Target<'a>,
         /// Only those of this route.
         route: Option<&'a str>,
     },
@@ -55,10 +59,55 @@ pub enum Command<'a> {
         /// 1 to 255 bytes.
         tag: &'a str,
     },
+    /// Takes all tags off a client: [`Reply::Done`].
+    ClearTags {
+        /// The client.
+        id: &'a str,
+    },
     /// The tags of a client, or all that are in use, sorted: [`Reply::Names`].
     Tags {
         /// The client.
         id: Option<&'a str>,
+    },
+    /// Sets a global value: [`Reply::Done`].
+    Set {
+        /// 1 to 1024 bytes.
+        key: &'a [u8],
+        /// The value.
+        value: &'a [u8],
+        /// After so many seconds it is gone; `None`: never.
+        expire: Option<u64>,
+    },
+    /// Sets a global value if the key has none: [`Reply::Flag`], whether it was set.
+    Add {
+        /// 1 to 1024 bytes.
+        key: &'a [u8],
+        /// The value.
+        value: &'a [u8],
+        /// After so many seconds it is gone; `None`: never.
+        expire: Option<u64>,
+    },
+    /// A global value: [`Reply::Value`].
+    Get {
+        /// The key.
+        key: &'a [u8],
+    },
+    /// Deletes a global value: [`Reply::Flag`], whether there was one.
+    Delete {
+        /// The key.
+        key: &'a [u8],
+    },
+    /// Adds to a global value that is a decimal integer: [`Reply::Integer`], the sum.
+    Increment {
+        /// 1 to 1024 bytes.
+        key: &'a [u8],
+        /// What to add.
+        by: i64,
+    },
+    /// When a global value expires: [`Reply::Expiry`].
+    Expiry {
+        /// The key.
+        key: &'a [u8],
     },
 }
 
@@ -69,6 +118,8 @@ pub enum Target<'a> {
     Client(&'a str),
     /// All with a tag.
     Tag(&'a str),
+    /// All whose tags fit an [expression](crate::Expression).
+    Expression(&'a str),
     /// All.
     All,
 }
@@ -99,6 +150,14 @@ pub enum Reply {
     Count(u64),
     /// Ids or tags.
     Names(Vec<Arc<str>>),
+    /// A global value, if there is one.
+    Value(Option<Box<[u8]>>),
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Integer(i64),
+    /// `None`: no such key; `Some(None)`: it does not expire; else the milliseconds that are left.
+    Expiry(Option<Option<u64>>),
 }
 
 /// Why a command was refused. Nothing was changed or sent.
@@ -126,6 +185,12 @@ pub enum CommandError {
     /// A message longer than the client's whole outbox.
     #[error("the message is longer than the max_outbox of the client's route")]
     TooLarge,
+    /// A tag expression that cannot be read.
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    /// A global value that could not be changed.
+    #[error(transparent)]
+    KeyValue(#[from] KeyValueError),
 }
 
 /// Where the hub's sends and closes go.

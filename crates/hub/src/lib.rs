@@ -2,15 +2,23 @@
 //!
 //! * [`Hub`] is the registry. It holds an opaque handle per client and never sends anything itself;
 //! * [`Command`] and [`Reply`] are what every door (C ABI, and later command line, admin API and other nodes) carries;
+//! * [`Expression`] selects clients by their tags: `(premium|vip)&!banned`;
+//! * [`KeyValue`] holds the values that all of PHP shares;
 //! * [`Outlet`] is how a send reaches the connections.
 //!
 //! Nothing here creates state for a client that does not exist, and all that belongs to a client goes with it.
 #![forbid(unsafe_code)]
 
 mod command;
+mod expression;
+mod information;
+mod keyvalue;
 mod registry;
 
 pub use command::{Command, CommandError, Outcome, Outlet, Reply, Target};
+pub use expression::{Expected, Expression, SyntaxError, TagIndex};
+pub use information::{Information, InformationError, Matcher, Operator};
+pub use keyvalue::{Bounds, KeyValue, KeyValueError};
 pub use registry::{Hub, Key, RouteId};
 
 /// The longest id or tag, bytes.

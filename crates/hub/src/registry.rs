@@ -1,11 +1,13 @@
 //! The registry of clients.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
 use crate::command::{Command, CommandError, Outcome, Outlet, Reply, Target};
+use crate::expression::{Expression, TagIndex};
 use crate::{MAX_NAME, MAX_TAGS};
 
 /// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
@@ -55,6 +57,8 @@ pub struct Hub<C> {
 struct Route {
     name: Arc<str>,
     live: RoaringBitmap,
+    /// Clients that are not forgotten yet.
+    known: u64,
 }
 
 impl<C> Default for Hub<C> {
@@ -79,7 +83,7 @@ impl<C> Hub<C> {
         }
         let id = RouteId(self.routes.len() as u32);
         let name: Arc<str> = name.into();
-        self.routes.push(Route { name: name.clone(), live: RoaringBitmap::new() });
+        self.routes.push(Route { name: name.clone(), live: RoaringBitmap::new(), known: 0 });
         self.route_ids.insert(name, id);
         id
     }
@@ -92,6 +96,11 @@ impl<C> Hub<C> {
     /// How many live clients a route has.
     pub fn route_len(&self, route: RouteId) -> u64 {
         self.routes[route.0 as usize].live.len()
+    }
+
+    /// How many clients of a route are known, closed ones whose close event is still to be handled included.
+    pub fn route_known(&self, route: RouteId) -> u64 {
+        self.routes[route.0 as usize].known
     }
 
     /// Enters a client; `make` builds its handle from its key. `None` if the id is taken.
@@ -109,6 +118,7 @@ impl<C> Hub<C> {
         self.by_id.insert(id, index);
         self.live.insert(index);
         self.routes[route.0 as usize].live.insert(index);
+        self.routes[route.0 as usize].known += 1;
         Some(key)
     }
 
@@ -129,6 +139,7 @@ impl<C> Hub<C> {
         let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
         let Some(client) = slot.client.take() else { return };
         slot.generation = slot.generation.wrapping_add(1);
+        self.routes[client.route.0 as usize].known -= 1;
         self.by_id.remove(&client.id);
         self.free.push(key.index);
     }
@@ -162,11 +173,12 @@ impl<C> Hub<C> {
         })
     }
 
-    /// Carries out a command that changes the registry: [`Command::Tag`] and [`Command::Untag`].
+    /// Carries out a command that changes the registry: [`Command::Tag`], [`Command::Untag`] and [`Command::ClearTags`].
     pub fn change(&mut self, command: &Command<'_>) -> Result<Reply, CommandError> {
         match *command {
             Command::Tag { id, tag } => self.tag(id, tag),
             Command::Untag { id, tag } => self.untag(id, tag),
+            Command::ClearTags { id } => self.clear_tags(id),
             _ => unreachable!("bug: {command:?} changes nothing"),
         }
     }
@@ -196,10 +208,7 @@ impl<C> Hub<C> {
                 self.each(of, route, |_, client| names.push(client.id.clone()))?;
                 Reply::Names(names)
             }
-            Command::Count { route } => Reply::Count(match route {
-                None => self.live.len(),
-                Some(name) => self.route_ids.get(name).map_or(0, |&route| self.route_len(route)),
-            }),
+            Command::Count { of, route } => Reply::Count(self.select(of, route)?.len()),
             Command::Close { id, .. } => {
                 let (key, client) = self.find(id).filter(|(key, _)| self.live.contains(key.index)).ok_or(CommandError::UnknownClient)?;
                 outlet.close(key, &client.handle);
@@ -210,7 +219,7 @@ impl<C> Hub<C> {
                 Reply::Names(sorted(client.tags.clone()))
             }
             Command::Tags { id: None } => Reply::Names(sorted(self.tags.keys().cloned().collect())),
-            Command::Tag { .. } | Command::Untag { .. } => unreachable!("bug: {command:?} changes the registry"),
+            _ => unreachable!("bug: {command:?} is not asked of the registry"),
         })
     }
 
@@ -226,40 +235,40 @@ impl<C> Hub<C> {
         (on_route && self.live.contains(key.index)).then_some((key, client))
     }
 
+    /// The live clients of a target, on a route.
+    fn select(&self, of: Target<'_>, route: Option<&str>) -> Result<Cow<'_, RoaringBitmap>, CommandError> {
+        let none = || Cow::Owned(RoaringBitmap::new());
+        // What is wrong with the target is said whatever the route.
+        let of = match of {
+            Target::All => Cow::Borrowed(&self.live),
+            Target::Tag(tag) => {
+                check_tag(tag)?;
+                self.tags.get(tag).map_or_else(none, Cow::Borrowed)
+            }
+            Target::Expression(text) => Cow::Owned(Expression::parse(text)?.evaluate(&self.live, &Tags(&self.tags))),
+            Target::Client(id) => match self.find_on(id, None) {
+                Some((key, _)) => Cow::Owned(RoaringBitmap::from_iter([key.index])),
+                None => none(),
+            },
+        };
+        let Some(name) = route else { return Ok(of) };
+        Ok(match self.route_ids.get(name) {
+            Some(route) => {
+                let on_route = &self.routes[route.0 as usize].live;
+                // All of a route is the commonest question.
+                if std::ptr::eq(&*of, &self.live) { Cow::Borrowed(on_route) } else { Cow::Owned(&*of & on_route) }
+            }
+            None => none(),
+        })
+    }
+
     /// Calls `each` with every live client of a target, on a route.
     fn each(&self, of: Target<'_>, route: Option<&str>, mut each: impl FnMut(Key, &Client<C>)) -> Result<(), CommandError> {
-        let mut visit = |index: u32| {
+        for index in self.select(of, route)?.iter() {
             let slot = &self.slots[index as usize];
             if let Some(client) = &slot.client {
                 each(Key { index, generation: slot.generation }, client);
             }
-        };
-        let on_route = match route {
-            None => None,
-            Some(name) => match self.route_ids.get(name) {
-                Some(id) => Some(&self.routes[id.0 as usize].live),
-                None => return Ok(()),
-            },
-        };
-        let of = match of {
-            Target::All => &self.live,
-            Target::Tag(tag) => {
-                check_tag(tag)?;
-                match self.tags.get(tag) {
-                    Some(tagged) => tagged,
-                    None => return Ok(()),
-                }
-            }
-            Target::Client(id) => {
-                if let Some((key, _)) = self.find_on(id, route) {
-                    visit(key.index);
-                }
-                return Ok(());
-            }
-        };
-        match on_route {
-            None => of.iter().for_each(visit),
-            Some(on_route) => (of & on_route).iter().for_each(visit),
         }
         Ok(())
     }
@@ -293,6 +302,28 @@ impl<C> Hub<C> {
             unindex(&mut self.tags, tag, index);
         }
         Ok(Reply::Done)
+    }
+
+    fn clear_tags(&mut self, id: &str) -> Result<Reply, CommandError> {
+        let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
+        let client = self.slots[index as usize].client.as_mut().ok_or(CommandError::UnknownClient)?;
+        for tag in std::mem::take(&mut client.tags) {
+            unindex(&mut self.tags, &tag, index);
+        }
+        Ok(Reply::Done)
+    }
+}
+
+/// The tags as an expression looks them up.
+struct Tags<'a>(&'a HashMap<Arc<str>, RoaringBitmap>);
+
+impl TagIndex for Tags<'_> {
+    fn get(&self, tag: &str) -> Option<&RoaringBitmap> {
+        self.0.get(tag)
+    }
+
+    fn each(&self, f: &mut dyn FnMut(&str, &RoaringBitmap)) {
+        self.0.iter().for_each(|(tag, clients)| f(tag, clients));
     }
 }
 

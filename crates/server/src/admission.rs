@@ -74,10 +74,13 @@ impl Core {
                 return Handshake { status: refused.status, headers, text: refused.text, ticket: None };
             }
         };
+        if route.worker.is_some() && self.dispatch.is_overloaded() {
+            return Handshake::refused(503, "too many events wait for PHP");
+        }
         let reservation = Reservation::new(&route.reserved);
         if let Some(most) = route.max_connections {
-            // The reservation just made counts itself.
-            let taken = self.hub.read().route_len(route.id) + route.reserved.load(std::sync::atomic::Ordering::Acquire);
+            // The reservation just made counts itself; a closed connection counts until its events are handled, since they take memory.
+            let taken = self.hub.read().route_known(route.id) + route.reserved.load(std::sync::atomic::Ordering::Acquire);
             if taken > most {
                 return Handshake::refused(503, "this route has as many connections as it may");
             }

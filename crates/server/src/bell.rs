@@ -69,6 +69,10 @@ struct State {
     /// The last connection an event of which was handed out, for the log.
     last: Option<Arc<Conn>>,
     failed: bool,
+    /// The host is through with the request while PHP goes on: `frankenphp_finish_request()` does that.
+    detached: bool,
+    /// An event that was settled over PHP's head: PHP may still read it.
+    retired: Option<Event>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -139,8 +143,9 @@ impl Core {
         }
         state.phase = Phase::Claimed;
         state.started = Some(Instant::now());
-        drop(state);
+        // Under the lock, so that a release cannot come before it.
         self.dispatch.claimed(bell.pool);
+        drop(state);
         Some(bell)
     }
 
@@ -151,12 +156,19 @@ impl Core {
         let claimed = state.phase != Phase::Rung;
         let last = state.last.clone();
         let mut failed = state.failed || ended == Ended::Failed;
-        if state.phase == Phase::Rung {
-            state.phase = Phase::Released;
-        } else {
-            // Released long ago, unless the thread died on the way.
-            failed |= state.phase == Phase::Claimed && state.current.is_some();
-            self.release(&bell, &mut state, true, "the request ended without settling its event");
+        let mut over = true;
+        match state.phase {
+            Phase::Rung => state.phase = Phase::Released,
+            Phase::Released => {}
+            Phase::Claimed if ended == Ended::Served => {
+                // PHP has answered the request but goes on with its event: the rest is up to its release.
+                state.detached = true;
+                over = false;
+            }
+            Phase::Claimed => {
+                failed |= state.current.is_some();
+                self.release(&bell, &mut state, true, "the request ended without settling its event");
+            }
         }
         drop(state);
         if !claimed {
@@ -189,7 +201,9 @@ impl Core {
                 }),
             );
         }
-        self.dispatch.bell_over();
+        if over {
+            self.dispatch.bell_over();
+        }
     }
 
     /// Acknowledges the bell's current event and waits, a little, for the next one. `None`: the request is to end.
@@ -254,6 +268,9 @@ impl Core {
         self.settle(state, failed.then_some(cause));
         self.give_back(state);
         self.dispatch.released(bell.pool);
+        if state.detached {
+            self.dispatch.bell_over();
+        }
     }
 
     fn settle(&self, state: &mut State, failed: Option<&str>) {
@@ -286,6 +303,9 @@ impl Core {
         }
         if matches!(event, Event::Close(_)) {
             self.through(&conn, Through::Events);
+        }
+        if state.phase == Phase::Released {
+            state.retired = Some(event);
         }
     }
 

@@ -24,6 +24,7 @@ use crate::log::{Log, Trouble};
 use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
 use crate::shard::{Adoption, Op, Shard, ShardHandle};
 use crate::stats::{Counters, add};
+use crate::values::Values;
 
 /// What the core is started with.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -42,6 +43,7 @@ pub struct Core {
     /// in the old generation and told to go, or in the new one.
     /// Where both are locked, this is locked before `hub`.
     pub(crate) routes: RwLock<Routes>,
+    pub(crate) values: Values,
     pub(crate) dispatch: Dispatch,
     pub(crate) bells: Bells,
     pub(crate) log: Log,
@@ -68,6 +70,7 @@ impl Core {
         let core = Arc::new(Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
+            values: Values::default(),
             dispatch: Dispatch::new(flag.clone()),
             bells: Bells::default(),
             log: Log::new(flag.clone()),
@@ -135,7 +138,13 @@ impl Core {
     /// Carries out a command. See [`Command`] for what each answers.
     pub fn execute(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
         match command {
-            Command::Tag { .. } | Command::Untag { .. } => return self.hub.write().change(command),
+            Command::Tag { .. } | Command::Untag { .. } | Command::ClearTags { .. } => return self.hub.write().change(command),
+            Command::Set { .. }
+            | Command::Add { .. }
+            | Command::Get { .. }
+            | Command::Delete { .. }
+            | Command::Increment { .. }
+            | Command::Expiry { .. } => return self.values.execute(command, || self.shards[0].wake()),
             Command::Send { binary: false, data, .. } if std::str::from_utf8(data).is_err() => return Err(CommandError::InvalidUtf8),
             Command::Close { code, .. } if !close::is_sendable(*code) => return Err(CommandError::InvalidCloseCode),
             Command::Close { reason, .. } if reason.len() > close::MAX_REASON => return Err(CommandError::ReasonTooLong),
@@ -209,6 +218,8 @@ impl Core {
         drop(hub);
         let removed: Vec<RouteId> = routes.current.values().filter(|old| !current.contains_key(&old.name)).map(|old| old.id).collect();
         routes.current = current;
+        // Before the shards know: what they queue from then on must have somewhere to go.
+        let orphans = self.dispatch.configure(&worker_of_route, &workers);
         for shard in &self.shards {
             for route in routes.current.values() {
                 shard.post(Op::Configure(route.clone()));
@@ -218,7 +229,6 @@ impl Core {
             }
             shard.wake();
         }
-        let orphans = self.dispatch.configure(&worker_of_route, &workers);
         self.orphaned(orphans);
     }
 
@@ -273,6 +283,8 @@ impl Core {
             "connections": hub.len(),
             "connections_known": hub.known(),
             "tags": hub.tag_count(),
+            "values": self.values.len(),
+            "values_bytes": self.values.bytes(),
             "events_pending": pending_events,
             "connections_with_events": pending_connections,
             "shards": self.shards.len(),
@@ -430,7 +442,7 @@ impl Outlet<Arc<Conn>> for Post<'_> {
 impl Core {
     /// How many connections are live.
     pub fn connections(&self) -> u64 {
-        match self.execute(&Command::Count { route: None }) {
+        match self.execute(&Command::Count { of: Target::All, route: None }) {
             Ok(Reply::Count(count)) => count,
             _ => 0,
         }

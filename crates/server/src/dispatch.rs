@@ -25,6 +25,8 @@ pub const LINGER: Duration = Duration::from_millis(2);
 const OVERDUE: Duration = Duration::from_millis(2);
 /// The most events in one lease.
 const LEASE: usize = 256;
+/// While events of this weight wait no new connection is accepted for PHP: each may add to them.
+const OVERLOAD: usize = 512 << 20;
 /// After bells that brought nothing, the next one waits; doubling between these.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
@@ -36,6 +38,8 @@ pub struct Dispatch {
     inner: Mutex<Inner>,
     /// Connections with events, waiting or leased: while there are any, the shard that brought them looks in with [`Dispatch::care`].
     pending: AtomicUsize,
+    /// The weight of all events, waiting or leased.
+    weight: AtomicUsize,
     /// How often the gate is closed.
     gate: AtomicUsize,
     /// Signalled when a bell ends.
@@ -150,8 +154,8 @@ impl Settled {
 }
 
 impl Queue {
-    /// Drops what waits.
-    fn orphan(mut self, key: Key, orphans: &mut Orphans) {
+    /// Drops what waits; returns its weight.
+    fn orphan(mut self, key: Key, orphans: &mut Orphans) -> usize {
         let mut events = VecDeque::new();
         self.fifo.lease(usize::MAX, &mut events);
         orphans.events += events.len() as u64;
@@ -161,17 +165,26 @@ impl Queue {
         if self.full {
             orphans.resume.push(key);
         }
+        events.iter().map(Event::weight).sum()
     }
 }
 
 impl Dispatch {
     pub fn new(flag: Arc<Flag>) -> Dispatch {
-        Dispatch { inner: Mutex::default(), pending: AtomicUsize::new(0), gate: AtomicUsize::new(0), ended: Condvar::new(), flag }
+        Dispatch {
+            inner: Mutex::default(),
+            pending: AtomicUsize::new(0),
+            weight: AtomicUsize::new(0),
+            gate: AtomicUsize::new(0),
+            ended: Condvar::new(),
+            flag,
+        }
     }
 
     /// Queues a batch of events and sees to it that a thread comes for them.
     pub fn push(&self, batch: &mut Vec<Arrival>) -> Pushed {
         let mut pushed = Pushed::default();
+        let mut weight = 0;
         let now = Instant::now();
         let mut inner = self.inner.lock();
         for Arrival { conn, event, limits } in batch.drain(..) {
@@ -183,6 +196,7 @@ impl Dispatch {
                 continue;
             };
             pushed.queued += 1;
+            weight += event.weight();
             let key = conn.key;
             let Inner { queues, pools, .. } = &mut *inner;
             let queue =
@@ -200,6 +214,7 @@ impl Dispatch {
             }
         }
         self.pending.store(inner.queues.len(), Ordering::Release);
+        self.weight.fetch_add(weight, Ordering::Relaxed);
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);
         }
@@ -241,12 +256,18 @@ impl Dispatch {
         self.pending.load(Ordering::Acquire) > 0
     }
 
+    /// Whether so much waits that no new connection should be accepted for PHP.
+    pub fn is_overloaded(&self) -> bool {
+        self.weight.load(Ordering::Relaxed) >= OVERLOAD
+    }
+
     /// The next bell to ring.
     pub fn take_wanted(&self) -> Option<(PoolId, Arc<str>)> {
+        let mut inner = self.inner.lock();
+        // Looked at under the lock: who closes the gate either is seen here, or sees the bell that is counted here.
         if self.gate.load(Ordering::Acquire) > 0 {
             return None;
         }
-        let mut inner = self.inner.lock();
         let id = inner.wanted.pop_front()?;
         inner.bells += 1;
         Some((id, inner.pools[id.0].name.clone()))
@@ -341,6 +362,7 @@ impl Dispatch {
         let queue = queues.get_mut(&key).expect("bug: a leased connection has a queue");
         queue.leased = false;
         queue.fifo.settle(lease.settled.0, lease.settled.1, &mut lease.events);
+        self.weight.fetch_sub(lease.settled.1, Ordering::Relaxed);
         if queue.full && queue.fifo.is_half_empty(queue.limits.0, queue.limits.1) {
             queue.full = false;
             settled.resume = Some(key);
@@ -352,7 +374,7 @@ impl Dispatch {
             queue.since = Instant::now();
             pools[pool.0].line.push_back(key);
         } else if let Some(queue) = queues.remove(&key) {
-            queue.orphan(key, &mut settled.orphans);
+            self.weight.fetch_sub(queue.orphan(key, &mut settled.orphans), Ordering::Relaxed);
         }
         self.pending.store(queues.len(), Ordering::Release);
         lease.events.clear();
@@ -404,7 +426,7 @@ impl Dispatch {
             }
             false
         }) {
-            queue.orphan(key, &mut orphans);
+            self.weight.fetch_sub(queue.orphan(key, &mut orphans), Ordering::Relaxed);
         }
         self.pending.store(queues.len(), Ordering::Release);
         let now = Instant::now();

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use fws_hub::{Key, RouteId};
-use fws_session::{Event, Frame, Millis, Opened, Session, Spares};
+use fws_session::{Event, Frame, Millis, Opened, Session, Settings, Spares};
 use fws_wire::close;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -131,10 +131,9 @@ impl ShardHandle {
 
     pub fn wake(&self) {
         // Pairs with the shard's look at `ops` after it says that it sleeps.
-        if self.inbox.state.swap(AWAKE, Ordering::SeqCst) != AWAKE
-            && let Err(error) = self.inbox.waker.wake()
-        {
-            panic!("bug: a shard's eventfd cannot be written: {error}");
+        if self.inbox.state.swap(AWAKE, Ordering::SeqCst) != AWAKE {
+            // Writing to an eventfd can only fail when its counter is full: then the shard wakes anyway.
+            let _ = self.inbox.waker.wake();
         }
     }
 
@@ -179,6 +178,8 @@ struct Tally {
     bytes_received: u64,
     messages_sent: u64,
     bytes_sent: u64,
+    /// Sent to connections that are closing.
+    messages_dropped: u64,
 }
 
 pub struct Shard {
@@ -235,6 +236,7 @@ impl Shard {
         let mut scratch = vec![0u8; SCRATCH];
         let mut ops = Vec::new();
         let mut tick = TICK.0;
+        let mut cared = 0;
         loop {
             let timeout = self.prepare_to_sleep(core, tick);
             if let Err(error) = self.poll.poll(&mut events, timeout)
@@ -261,7 +263,8 @@ impl Shard {
             self.hand_over(core);
             self.count_up(core);
             tick = if idle { (tick * 2).min(TICK.1) } else { TICK.0 };
-            if idle && core.dispatch.has_pending() {
+            if core.dispatch.has_pending() && (idle || self.now >= cared + TICK.1.as_millis() as Millis) {
+                cared = self.now;
                 core.dispatch.care();
             }
         }
@@ -277,7 +280,10 @@ impl Shard {
             return Some(Duration::ZERO);
         }
         let now = self.started.elapsed().as_millis() as Millis;
+        // The first shard is also the clock of the values that expire.
+        let sweep = if self.number == 0 { core.values.sweep() } else { None };
         let timer = self.timers.peek().map(|Reverse((at, _))| Duration::from_millis(at.saturating_sub(now)));
+        let timer = [timer, sweep].into_iter().flatten().min();
         if core.dispatch.has_pending() {
             // Lines may become overdue, and somebody may post without waking us.
             self.inbox.state.store(DOZING, Ordering::SeqCst);
@@ -404,16 +410,26 @@ impl Shard {
                 }
             }
             Op::Configure(route) => {
-                for entry in self.entries.iter_mut().flatten().filter(|entry| entry.route.id == route.id) {
+                for at in 0..self.entries.len() {
+                    let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route.id) else { continue };
                     entry.conn.set_max_outbox(route.settings.max_outbox);
                     entry.session.configure(route.settings.clone());
-                    entry.route = route.clone();
-                    entry.leave_at = None;
+                    if entry.route.worker.is_some() == route.worker.is_some() {
+                        entry.route = route.clone();
+                        entry.leave_at = None;
+                    } else {
+                        // To PHP it would be a connection without its first event, or without its last: it ends as what it was.
+                        entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
+                        self.touch(at);
+                    }
                 }
             }
             Op::CloseRoute { route: None } => {
+                // The host waits for it, but not long.
+                let hurried = Arc::new(Settings { close_timeout: 3_000, linger: 1_000, ..Settings::default() });
                 for at in 0..self.entries.len() {
                     if let Some(entry) = self.entries[at].as_mut() {
+                        entry.session.configure(hurried.clone());
                         entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
                         self.touch(at);
                     }
@@ -486,6 +502,8 @@ impl Shard {
         entry.conn.taken(len);
         if entry.session.send(frame, &mut self.spares) {
             self.touch(at);
+        } else {
+            self.tally.messages_dropped += 1;
         }
     }
 
@@ -536,7 +554,7 @@ impl Shard {
             match entry.socket.sendmsg(&MsgHdr::new().with_buffers(&slices[..filled]), nosignal()) {
                 Ok(count) => {
                     self.tally.bytes_sent += count as u64;
-                    entry.session.wrote(count, &mut self.spares);
+                    entry.session.wrote(count, self.now, &mut self.spares);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -550,7 +568,7 @@ impl Shard {
         }
         if let Some(closed) = entry.session.take_closed() {
             core.hub.write().close(entry.conn.key);
-            if !closed.clean && matches!(closed.code, close::PROTOCOL_ERROR | close::INVALID_PAYLOAD | close::TOO_BIG) {
+            if closed.violation {
                 add(&core.counters.violations, 1);
                 core.log.burst(Trouble::Violation, &entry.conn.route_name, "a client broke the protocol or a limit", || {
                     let mut fields = serde_json::Map::new();
@@ -615,6 +633,7 @@ impl Shard {
             (&core.counters.bytes_received, tally.bytes_received),
             (&core.counters.messages_sent, tally.messages_sent),
             (&core.counters.bytes_sent, tally.bytes_sent),
+            (&core.counters.messages_dropped, tally.messages_dropped),
         ] {
             if count > 0 {
                 add(counter, count);

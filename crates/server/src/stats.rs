@@ -34,7 +34,7 @@ counters! {
     messages_sent,
     /// Bytes that sockets took.
     bytes_sent,
-    /// Messages dropped because the client's outbox was full.
+    /// Messages dropped because the client's outbox was full, or the client was closing.
     messages_dropped,
     /// Connections failed because the client broke the protocol or a limit.
     violations,

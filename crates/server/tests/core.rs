@@ -373,3 +373,102 @@ fn a_thousand_connections_opened_and_cut_leave_nothing() {
         assert_eq!(counter(&core, "connections_opened"), (round + 1) * 250);
     }
 }
+
+#[test]
+fn values_expire_without_being_read() {
+    let core = started();
+    let set = Command::Set { key: b"k", value: b"v\0", expire: Some(1) };
+    assert_eq!(core.execute(&set), Ok(Reply::Done));
+    assert_eq!(core.execute(&Command::Get { key: b"k" }), Ok(Reply::Value(Some((*b"v\0").into()))));
+    assert!(matches!(core.execute(&Command::Expiry { key: b"k" }), Ok(Reply::Expiry(Some(Some(1..=1000))))));
+    let since = Instant::now();
+    wait_until("its memory is free", || counter(&core, "values") == 0);
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    assert_eq!(core.execute(&Command::Get { key: b"k" }), Ok(Reply::Value(None)));
+}
+
+#[test]
+fn of_many_threads_that_add_one_succeeds_and_increments_are_never_lost() {
+    let core = started();
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let core = core.clone();
+            std::thread::spawn(move || {
+                for _ in 0..1000 {
+                    core.execute(&Command::Increment { key: b"n", by: 1 }).expect("an integer");
+                }
+                core.execute(&Command::Add { key: b"lock", value: b"", expire: None }) == Ok(Reply::Flag(true))
+            })
+        })
+        .collect();
+    let winners = threads.into_iter().map(|thread| thread.join().expect("no panic")).filter(|won| *won).count();
+    assert_eq!(winners, 1);
+    assert_eq!(core.execute(&Command::Increment { key: b"n", by: 0 }), Ok(Reply::Integer(8000)));
+}
+
+#[test]
+fn a_request_that_was_answered_early_goes_on_with_its_events_and_is_waited_for_by_the_gate() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    client.send(Message::text("a")).expect("sent");
+    wait_until("both have arrived", || counter(&core, "events_queued") == 2);
+    let early = bell(&core);
+    assert_eq!(next(&core, &early.1).as_deref(), Some("open /p?q=1"));
+    core.end_bell(&early.0, Ended::Served, b"", "");
+    assert!(matches!(early.1.current().expect("PHP still has it").event(), Event::Open(_)));
+    assert_eq!(core.close_gate(Duration::ZERO), 1, "it still runs");
+    core.open_gate();
+    assert_eq!(next(&core, &early.1).as_deref(), Some("a"));
+    assert_eq!(counter(&core, "events_failed"), 0);
+    core.release_bell(&early.1, false, "");
+    assert_eq!(core.close_gate(Duration::from_secs(10)), 0);
+}
+
+#[test]
+fn an_event_that_is_settled_over_phps_head_can_still_be_read() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    client.send(Message::text("payload")).expect("sent");
+    let bell = bell(&core);
+    assert!(next(&core, &bell.1).is_some());
+    let mut event = None;
+    wait_until("the message is there", || {
+        event = event.or_else(|| {
+            core.next_event(&bell.1).map(|current| match current.event() {
+                Event::Message { data, .. } => (data.as_ptr() as usize, data.len()),
+                event => panic!("{event:?}"),
+            })
+        });
+        event.is_some()
+    });
+    core.end_bell(&bell.0, Ended::Abandoned, b"", "");
+    let others: Vec<Box<[u8]>> = (0..1000).map(|_| b"payload"[..].into()).collect();
+    let (address, len) = event.expect("just seen");
+    assert!(others.iter().all(|other| other.as_ptr() as usize != address), "its memory was given to others");
+    assert_eq!(len, 7);
+}
+
+#[test]
+fn closed_connections_count_until_their_events_are_handled() {
+    let core = started();
+    drop(connect(&core, "strict"));
+    wait_until("it is closed", || core.connections() == 0);
+    assert_eq!(core.handshake("strict", HEAD, "", false).status(), 503);
+    assert_eq!(handle(&core, 2), ["open /p?q=1", "close 1006 false"]);
+    wait_until("it is forgotten", || core.handshake("strict", HEAD, "", false).status() == 101);
+}
+
+#[test]
+fn connections_of_a_route_that_goes_from_php_to_the_echo_end_and_php_is_told() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    assert_eq!(handle(&core, 1), ["open /p?q=1"]);
+    core.stage(2, br#"{"routes":[{"name":"php","echo":true},{"name":"strict","worker":"w"}]}"#).expect("legal");
+    core.commit(2).expect("staged");
+    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1001));
+    let _ = client.read();
+    assert_eq!(handle(&core, 1), ["close 1001 true"]);
+    let mut client = connect(&core, "php");
+    client.send(Message::text("echo")).expect("sent");
+    assert_eq!(client.read().expect("an answer"), Message::text("echo"));
+}

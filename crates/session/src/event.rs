@@ -26,6 +26,8 @@ pub struct Closed {
     pub reason: String,
     /// Whether both sides sent a close frame.
     pub clean: bool,
+    /// Whether it ended because the client broke the protocol or a limit.
+    pub violation: bool,
 }
 
 /// One thing that happened on a connection.

@@ -21,11 +21,14 @@ pub struct Settings {
     pub ping_interval: Millis,
     /// A client that is silent for so long after a ping is cut.
     pub pong_timeout: Millis,
-    /// How long the client's close frame is waited for.
+    /// How long the client's close frame is waited for, from the last time that the client took something of what waits before ours.
     pub close_timeout: Millis,
     /// How long the client's end of the TCP connection is waited for after the last byte was sent.
     pub linger: Millis,
 }
+
+/// However slowly a client reads what waits: after this time from its beginning, the end of a connection is cut short.
+const LONGEST_END: Millis = 60_000;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -53,12 +56,14 @@ pub struct Message<'a> {
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// Our close frame is on its way; the client's is waited for.
+    /// Our close frame is on its way; the client's is waited for. `since`: the last progress.
     Closing {
+        begun: Millis,
         since: Millis,
     },
     /// No more frames either way: what waits is written, then our end is closed, then the client's is waited for.
     Ending {
+        begun: Millis,
         since: Millis,
         half_closed: bool,
     },
@@ -108,7 +113,8 @@ impl Session {
     ///
     /// Pings and close frames are answered and violations failed with the right code on the way.
     pub fn receive<'a>(&mut self, input: &mut &'a mut [u8], now: Millis, spares: &mut Spares) -> Option<Message<'a>> {
-        self.heard(now);
+        self.last_heard = now;
+        self.pinged = false;
         let limits = Limits { max_message_size: self.settings.max_message_size };
         while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
             match self.decoder.next(input, &limits) {
@@ -123,10 +129,13 @@ impl Session {
         None
     }
 
-    /// The client is known to be there.
+    /// The client is known to be there, or not listened to.
     pub fn heard(&mut self, now: Millis) {
         self.last_heard = now;
         self.pinged = false;
+        if let Phase::Closing { since, .. } = &mut self.phase {
+            *since = now;
+        }
     }
 
     /// The client closed its end, or the socket failed.
@@ -142,7 +151,7 @@ impl Session {
     pub fn cut(&mut self, reason: &str) {
         if matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
             let code = self.sent_close.as_deref().map_or(close::ABNORMAL, |frame| frame.code);
-            self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false }));
+            self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, violation: false }));
         }
         self.phase = Phase::Ended;
         self.outbox = None;
@@ -172,7 +181,7 @@ impl Session {
         if self.phase == Phase::Open {
             self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(code, reason));
             self.sent_close = Some(Box::new(CloseFrame { code, reason: reason.to_owned() }));
-            self.phase = Phase::Closing { since: now };
+            self.phase = Phase::Closing { begun: now, since: now };
         }
     }
 
@@ -202,8 +211,8 @@ impl Session {
             Phase::Open if settings.ping_interval == 0 => None,
             Phase::Open if self.pinged => Some(self.last_heard + settings.ping_interval + settings.pong_timeout),
             Phase::Open => Some(self.last_heard + settings.ping_interval),
-            Phase::Closing { since } => Some(since + settings.close_timeout),
-            Phase::Ending { since, .. } => Some(since + settings.linger),
+            Phase::Closing { begun, since } => Some((since + settings.close_timeout).min(begun + LONGEST_END)),
+            Phase::Ending { begun, since, .. } => Some((since + settings.linger).min(begun + LONGEST_END)),
             Phase::Ended => None,
         }
     }
@@ -250,7 +259,10 @@ impl Session {
     }
 
     /// The socket took `count` bytes.
-    pub fn wrote(&mut self, count: usize, spares: &mut Spares) {
+    pub fn wrote(&mut self, count: usize, now: Millis, spares: &mut Spares) {
+        if let Phase::Closing { since, .. } | Phase::Ending { since, .. } = &mut self.phase {
+            *since = now;
+        }
         let Some(outbox) = self.outbox.as_mut() else { return };
         outbox.consume(count);
         if outbox.len() <= self.settings.max_outbox
@@ -291,17 +303,22 @@ impl Session {
                 frame
             }
         };
-        self.closed = Some(Box::new(Closed { code: first.code, reason: first.reason, clean: true }));
-        self.phase = Phase::Ending { since: now, half_closed: false };
+        self.closed = Some(Box::new(Closed { code: first.code, reason: first.reason, clean: true, violation: false }));
+        self.phase = Phase::Ending { begun: now, since: now, half_closed: false };
     }
 
     /// RFC 6455, 7.1.7: "Fail the WebSocket Connection": our close frame, then no more is looked at.
     fn fail(&mut self, code: u16, reason: &str, now: Millis, spares: &mut Spares) {
-        if self.sent_close.is_none() {
-            self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(code, reason));
-        }
-        self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false }));
-        self.phase = Phase::Ending { since: now, half_closed: false };
+        // The first close frame is the one that counts: ours, if it is on its way already.
+        let code = match self.sent_close.take() {
+            Some(ours) => ours.code,
+            None => {
+                self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(code, reason));
+                code
+            }
+        };
+        self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, violation: true }));
+        self.phase = Phase::Ending { begun: now, since: now, half_closed: false };
         self.decoder = Decoder::default();
     }
 }

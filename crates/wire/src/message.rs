@@ -212,7 +212,7 @@ impl Decoder {
                 // Doubling, but never beyond what this message may still become.
                 let room = partial.data.capacity() - partial.data.len();
                 if room < here {
-                    let most = usize::try_from(limits.max_message_size).unwrap_or(usize::MAX) - partial.data.len();
+                    let most = usize::try_from(limits.max_message_size).unwrap_or(usize::MAX).saturating_sub(partial.data.len());
                     partial.data.reserve_exact(here.max(partial.data.len()).min(most).max(here));
                 }
                 partial.data.extend_from_slice(bytes);

@@ -91,7 +91,10 @@ fn a_closed_client_is_out_of_every_list_but_its_tags_can_be_read_until_it_is_for
     assert_eq!(tag(&mut hub, "a", "late"), Err(CommandError::UnknownClient));
     assert_eq!(hub.ask(&send(Target::Client("a"), None, None), &mut Recorder::default()), Ok(Reply::Sent(Outcome::Gone)));
     assert_eq!((hub.len(), hub.known()), (1, 2));
+    let route = hub.route("r");
+    assert_eq!((hub.route_len(route), hub.route_known(route)), (1, 2));
     hub.forget(keys[0]);
+    assert_eq!(hub.route_known(route), 1);
     assert_eq!(hub.ask(&Command::Tags { id: Some("a") }, &mut Recorder::default()), Err(CommandError::UnknownClient));
     hub.forget(keys[1]);
     assert!(hub.is_empty());
@@ -177,4 +180,39 @@ fn random_operations_keep_the_indexes_true() {
         hub.forget(*key);
     }
     assert!(hub.is_empty() && hub.tag_count() == 0 && hub.live.is_empty());
+}
+
+#[test]
+fn an_expression_selects_by_tags_and_what_is_wrong_with_it_is_said_whatever_the_route() {
+    let (mut hub, _) = hub(&[("ann", "r"), ("bob", "r"), ("cyd", "s")]);
+    for (id, names) in [("ann", &["premium", "lyon"][..]), ("bob", &["vip", "lyon", "banned"]), ("cyd", &["vip", "grenoble"])] {
+        for name in names {
+            tag(&mut hub, id, name).expect("known");
+        }
+    }
+    let find = |text, route| names(&hub, Command::List { of: Target::Expression(text), route });
+    assert_eq!(find("(premium|vip)&(grenoble|lyon)&!banned", None), ["ann", "cyd"]);
+    assert_eq!(find("!(banned)&(premium|vip)", Some("r")), ["ann"]);
+    assert_eq!(find("!nothing", Some("s")), ["cyd"]);
+    let count = |of, route| hub.ask(&Command::Count { of, route }, &mut Recorder::default());
+    assert_eq!(count(Target::Expression("*y*&!p*"), None), Ok(Reply::Count(1)));
+    assert_eq!(count(Target::Tag("lyon"), Some("r")), Ok(Reply::Count(2)));
+    assert_eq!(count(Target::Client("ann"), Some("s")), Ok(Reply::Count(0)));
+    assert_eq!(count(Target::All, Some("nowhere")), Ok(Reply::Count(0)));
+    for route in [None, Some("nowhere")] {
+        assert!(matches!(count(Target::Expression("a&"), route), Err(CommandError::Syntax(_))));
+        assert_eq!(count(Target::Tag(""), route), Err(CommandError::InvalidTag));
+    }
+}
+
+#[test]
+fn clearing_takes_all_tags_off_and_out_of_the_index() {
+    let (mut hub, _) = hub(&[("a", "r"), ("b", "r")]);
+    for (id, name) in [("a", "x"), ("a", "y"), ("b", "y")] {
+        tag(&mut hub, id, name).expect("known");
+    }
+    assert_eq!(hub.change(&Command::ClearTags { id: "a" }), Ok(Reply::Done));
+    assert_eq!(names(&hub, Command::Tags { id: None }), ["y"]);
+    assert_eq!(names(&hub, Command::Tags { id: Some("a") }), Vec::<String>::new());
+    assert_eq!(hub.change(&Command::ClearTags { id: "ghost" }), Err(CommandError::UnknownClient));
 }

@@ -34,7 +34,7 @@ impl Wire {
                 return all;
             }
             all.extend_from_slice(&now);
-            self.session.wrote(now.len(), &mut self.spares);
+            self.session.wrote(now.len(), self.now, &mut self.spares);
         }
     }
 
@@ -63,7 +63,7 @@ fn an_idle_connection_owns_no_buffer() {
     wire.session.send_message(false, b"ho", &mut wire.spares);
     assert_eq!(wire.written(), b"\x81\x02ho");
     assert!(wire.session.outbox.is_none() && wire.session.decoder.buffered() == 0);
-    assert!(size_of::<Session>() <= 104, "{} bytes", size_of::<Session>());
+    assert!(size_of::<Session>() <= 112, "{} bytes", size_of::<Session>());
 }
 
 #[test]
@@ -177,4 +177,35 @@ fn a_silent_client_is_pinged_and_one_that_stays_silent_is_cut() {
     assert_eq!(wire.session.deadline(), Some(250));
     assert!(wire.at(250).session.is_ended());
     assert_eq!(wire.closed().map(|c| c.0), Some(1006));
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_all_that_was_sent_before_the_close() {
+    let mut wire = Wire::new(Settings { max_outbox: 1 << 20, ..Settings::default() });
+    wire.session.send_message(true, &[7; 100_000], &mut wire.spares);
+    wire.session.close(1000, "", 0, &mut wire.spares);
+    for step in 1..=10 {
+        assert!(!wire.at(step * 4000).session.is_ended(), "it takes something every 4 s");
+        wire.session.wrote(10_000, step * 4000, &mut wire.spares);
+    }
+    assert!(wire.at(45_000).session.is_ended(), "5 s without progress");
+    let mut wire = Wire::new(Settings::default());
+    wire.session.send_message(true, &[7; 100_000], &mut wire.spares);
+    wire.session.close(1000, "", 0, &mut wire.spares);
+    for step in 1..=59 {
+        wire.session.wrote(1, step * 1000, &mut wire.spares);
+        assert!(!wire.at(step * 1000).session.is_ended());
+    }
+    wire.session.wrote(1, 59_900, &mut wire.spares);
+    assert!(wire.at(60_000).session.is_ended(), "but not for ever");
+}
+
+#[test]
+fn a_violation_after_our_close_frame_does_not_change_the_code() {
+    let mut wire = Wire::new(Settings::default());
+    wire.session.close(4000, "ours", 0, &mut wire.spares);
+    wire.receive(&client(0x83, b""));
+    let closed = wire.session.take_closed().expect("it has ended");
+    assert_eq!((closed.code, closed.clean, closed.violation), (4000, false, true));
+    assert_eq!(wire.written(), b"\x88\x06\x0f\xa0ours");
 }

@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestGlobalValuesAreSharedByWorkersAndRequests(t *testing.T) {
+	t.Parallel()
+	s := start(t, controlled())
+	both := doors(t, s, "/control")
+	both[0].want(t, nil, "global_set", "shared", "from a worker")
+	both[1].want(t, "from a worker", "global_get", "shared")
+
+	for _, d := range both {
+		t.Run(d.name, func(t *testing.T) {
+			d.want(t, "", "global_get", "missing")
+			d.want(t, false, "global_has", "missing")
+			d.want(t, nil, "global_ttl", "missing")
+			d.want(t, false, "global_delete", "missing")
+
+			d.want(t, nil, "global_set", "empty", "")
+			d.want(t, "", "global_get", "empty")
+			d.want(t, true, "global_has", "empty")
+			d.want(t, -1, "global_ttl", "empty")
+			megabyte := strings.Repeat("0123456789abcdef", 1<<16)
+			for _, value := range []string{"NUL \x00 and 👋", megabyte} {
+				d.want(t, nil, "global_set", "k\x00y 👋", value)
+				d.want(t, value, "global_get", "k\x00y 👋")
+			}
+			d.want(t, nil, "global_set", "bytes", binaryArgument("\xff\x00\xfe"))
+			d.want(t, binaryArgument("\xff\x00\xfe"), "global_get", "bytes")
+			d.want(t, true, "global_delete", "bytes")
+			d.want(t, false, "global_has", "bytes")
+
+			d.want(t, true, "global_add", "lock", "mine", 60)
+			d.want(t, false, "global_add", "lock", "yours", 60)
+			d.want(t, "mine", "global_get", "lock")
+			d.want(t, 60, "global_ttl", "lock")
+			d.want(t, true, "global_delete", "lock")
+
+			d.want(t, 1, "global_increment", "count")
+			d.want(t, -9, "global_increment", "count", -10)
+			d.want(t, "-9", "global_get", "count")
+			d.want(t, true, "global_delete", "count")
+
+			d.want(t, nil, "global_set", "soon gone", "x", 1)
+			since := time.Now()
+			expect(t, "values that should have expired", 0, func() int {
+				if d.value(t, "global_has", "soon gone") == true {
+					return 1
+				}
+				return 0
+			})
+			if took := time.Since(since); took < 800*time.Millisecond {
+				t.Errorf("a value of one second was gone after %v", took)
+			}
+
+			d.want(t, nil, "global_set", "text", "many")
+			d.throws(t, "InvalidArgumentException", "global_increment", "text")
+			d.throws(t, "InvalidArgumentException", "global_set", "", "no key")
+			d.throws(t, "InvalidArgumentException", "global_set", strings.Repeat("k", 1025), "a long key")
+			d.throws(t, "InvalidArgumentException", "global_set", "key", "value", -1)
+			d.throws(t, "InvalidArgumentException", "global_add", "key", "value", -1)
+			d.want(t, false, "global_has", "key")
+		})
+	}
+}
+
+func TestTagExpressionsSelectClients(t *testing.T) {
+	t.Parallel()
+	s := start(t, lab())
+	for _, d := range doors(t, s, "/strict") {
+		t.Run(d.name, func(t *testing.T) {
+			tagged := map[string][]string{
+				"ann": {"premium", "lyon", "group_1", "super admin"},
+				"bob": {"vip", "grenoble", "banned", "group_1"},
+				"cyd": {"vip", "grenoble", "group_22"},
+				"dan": {"a", "b", "c"},
+			}
+			clients, ids := map[string]*client{}, map[string]any{}
+			for name, tags := range tagged {
+				c, facts := dialLab(t, s, "/lab", nil)
+				clients[name], ids[name] = c, facts.ID
+				for _, tag := range tags {
+					d.want(t, nil, "tagClient", facts.ID, tag)
+				}
+			}
+			for expression, names := range map[string][]string{
+				"(premium|vip)&(grenoble|lyon)&!banned": {"ann", "cyd"},
+				"!(banned)&(premium)":                   {"ann"},
+				"(premium||vip) && group_* && !banned":  {"ann", "cyd"},
+				"*_1":                                   {"ann", "bob"},
+				"a&b&c":                                 {"dan"},
+				`"super admin"`:                         {"ann"},
+				"premium|vip&banned":                    {"ann", "bob"},
+				"nothing":                               {},
+				"nothing*|a":                            {"dan"},
+				"!banned&!premium&(vip|a)":              {"cyd", "dan"},
+				"!!vip":                                 {"bob", "cyd"},
+				strings.Repeat("(", 60) + "a" + strings.Repeat(")", 60): {"dan"},
+			} {
+				want := []any{}
+				for _, name := range names {
+					want = append(want, ids[name])
+				}
+				d.want(t, want, "getClientsByTagExpression", expression)
+			}
+			for _, wrong := range []string{"", " ", "a&", "&a", "a b", "(a", "a)", "a|&b", `"a`, "!", "()", strings.Repeat("(", 5000)} {
+				d.throws(t, "InvalidArgumentException", "getClientsByTagExpression", wrong)
+				d.throws(t, "InvalidArgumentException", "sendToTagExpression", wrong, "x")
+			}
+
+			d.want(t, 1, "sendToTagExpression", "vip&!banned", "to cyd", "lab")
+			clients["cyd"].want(t, "to cyd")
+			d.want(t, 1, "sendToTagExpression", "vip", "to bob", nil, false, ids["cyd"])
+			clients["bob"].want(t, "to bob")
+			d.want(t, 0, "sendToTagExpression", "vip", "nobody", "strict")
+
+			d.want(t, 2, "getTagCount", "vip")
+			d.want(t, 0, "getTagCount", "nothing")
+			d.throws(t, "InvalidArgumentException", "getTagCount", "")
+			d.want(t, nil, "clearTagClient", ids["bob"])
+			d.want(t, []any{}, "getTags", ids["bob"])
+			d.want(t, 1, "getTagCount", "vip")
+			d.throws(t, "UnknownClientException", "clearTagClient", "nobody")
+			for _, c := range clients {
+				if err := c.Close(1000, ""); err != nil {
+					t.Error(err)
+				}
+			}
+			expect(t, "tags in use", 0, func() int { return len(d.value(t, "getTags").([]any)) })
+		})
+	}
+}
