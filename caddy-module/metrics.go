@@ -37,6 +37,8 @@ var (
 		gauge("connections_known", "Connections, including those whose close event PHP has not handled yet."),
 		gauge("connections_with_events", "Connections that have events for PHP waiting."),
 		gauge("tags", "Tags in use."),
+		gauge("values", "Global values held."),
+		gauge("values_bytes", "Bytes of global values, with their keys and 128 for each."),
 		gauge("events_pending", "Events that wait for PHP or are being handled."),
 		gauge("shards", "Threads that serve connections."),
 		gauge("uptime_seconds", "Time since the core was started."),

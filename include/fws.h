@@ -97,11 +97,11 @@ enum fws_result
   FWS_ERR_TOO_MANY_TAGS = 15,
   // A generation or handle that is no longer valid.
   FWS_ERR_STALE = 16,
-  // A tag expression that cannot be read; the error says where and what was expected.
+  // A tag expression or regular expression that cannot be read; the error says where and what was expected.
   FWS_ERR_SYNTAX = 17,
-  // A key that is empty or longer than 1024 bytes.
+  // A key that is empty or too long: 1024 bytes for global values, 255 for stored information.
   FWS_ERR_INVALID_KEY = 18,
-  // The key-value store has no room.
+  // The key-value store, or the stored information of a client, has no room.
   FWS_ERR_FULL = 19,
   // A value that is not an integer of 64 bits, or would not be one after an increment.
   FWS_ERR_NOT_AN_INTEGER = 20,
@@ -370,6 +370,39 @@ void fws_handshake_free(fws_handshake *handshake);
 // `fd` is a connected stream socket. On FWS_OK it belongs to the core: do not use or close it afterwards; else it is still the
 // caller's. `buffered` are bytes that were read behind the request. FWS_ERR_STALE if the handshake was not accepted.
 fws_result fws_conn_adopt(fws_handshake *handshake, int32_t fd, const uint8_t *buffered, size_t buffered_len);
+
+// Stores a value about a client under a key of 1 to 255 bytes; it goes with the client. At most 256 keys and 4 MiB a client.
+fws_result fws_information_set(const uint8_t *id,
+                               size_t id_len,
+                               const uint8_t *key,
+                               size_t key_len,
+                               const uint8_t *value,
+                               size_t value_len);
+
+// What is stored about a client under a key: item 0 of the reply. FWS_END: nothing.
+fws_result fws_information_get(const uint8_t *id, size_t id_len, const uint8_t *key, size_t key_len, fws_reply **out);
+
+// Deletes what is stored about a client under a key; `deleted` receives whether there was something.
+fws_result fws_information_delete(const uint8_t *id, size_t id_len, const uint8_t *key, size_t key_len, bool *deleted);
+
+// Deletes all that is stored about a client.
+fws_result fws_information_clear(const uint8_t *id, size_t id_len);
+
+// All that is stored about a client, sorted by key: the items of the reply are key, value, key, value, ….
+fws_result fws_information_all(const uint8_t *id, size_t id_len, fws_reply **out);
+
+// The ids of the clients, of a route (optional), whose value under a key compares with `value` as the operator says: 0 equal, 1 not
+// equal, 2 prefix, 3 suffix, 4 contains, 5 to 8 equal, prefix, suffix, contains whatever the case, 9 regular expression (linear time).
+// A client without the key is not found. `error` (optional) receives the text of FWS_ERR_SYNTAX.
+fws_result fws_information_search(const uint8_t *key,
+                                  size_t key_len,
+                                  uint32_t operator_,
+                                  const uint8_t *value,
+                                  size_t value_len,
+                                  const uint8_t *route,
+                                  size_t route_len,
+                                  fws_reply **out,
+                                  fws_error **error);
 
 // What a code means: a static English sentence, NUL-terminated, never NULL, also for unknown codes.
 const char *fws_result_text(int32_t code);

@@ -24,7 +24,7 @@
 //   - bell.c: the worker request that was started for events: claim, next event, failure, end
 //   - event.c: an event as a PHP array
 //   - budget.c: max_execution_time for each event
-//   - clients.c, send.c, tags.c, values.c: the commands
+//   - clients.c, send.c, tags.c, information.c, values.c: the commands
 //   - reply.c: strings and lists that the core returns
 //   - errors.c: results of the core as exceptions
 package phpext

@@ -88,7 +88,8 @@ static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
                {"$reason", given->reason},
                {"$route", given->route},
                {"$exceptId", given->except_id},
-               {"$expression", given->expression}};
+               {"$expression", given->expression},
+               {"$key", given->key}};
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (!is_utf8(names[i].value)) {
@@ -139,14 +140,17 @@ void phpext_throw(fws_result result, const phpext_given *given) {
                       given->data != NULL ? ZSTR_LEN(given->data) : 0);
     break;
   case FWS_ERR_INVALID_KEY:
-    phpext_throw_text(result, "$key must have 1 to 1024 bytes, %zu given", given->key != NULL ? ZSTR_LEN(given->key) : 0);
+    phpext_throw_text(result, "$key must have 1 to %zu bytes, %zu given", given->key_max > 0 ? given->key_max : 1024,
+                      given->key != NULL ? ZSTR_LEN(given->key) : 0);
     break;
   case FWS_ERR_NOT_AN_INTEGER:
     throw_about(result, "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
                 given->key);
     break;
   case FWS_ERR_FULL:
-    phpext_throw_text(result, "the key-value store is full: delete values, or let them expire");
+    phpext_throw_text(result, given->id != NULL
+                                  ? "a client has at most 256 keys and 4 MiB of stored information"
+                                  : "the key-value store is full: delete values, or let them expire");
     break;
   default:
     phpext_throw_text(result, "%s", fws_result_text(result));
@@ -169,7 +173,7 @@ bool phpext_explained(fws_result result, fws_error *error, const phpext_given *g
   fws_error_free(error);
 
   if (result == FWS_ERR_SYNTAX) {
-    phpext_throw_text(result, "$expression: %s", text);
+    phpext_throw_text(result, "%s: %s", given->expression != NULL ? "$expression" : "$value", text);
   } else {
     phpext_throw(result, given);
   }

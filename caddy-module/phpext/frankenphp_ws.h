@@ -58,6 +58,12 @@ void phpext_reply_list(fws_reply *reply, zval *return_value);
 /* Makes the first item of reply a string and frees it; it is freed later when an allocation does not return. */
 void phpext_reply_string(fws_reply *reply, zval *return_value);
 
+/* Makes reply, whose items are key, value, key, value, ..., a list of its keys and frees it; likewise. */
+void phpext_reply_keys(fws_reply *reply, zval *return_value);
+
+/* Makes such a reply an array of its values by their keys and frees it; likewise. */
+void phpext_reply_map(fws_reply *reply, zval *return_value);
+
 /* Frees a reply that phpext_reply_list() could not. */
 void phpext_reply_drop(void);
 
@@ -73,6 +79,8 @@ typedef struct phpext_given {
   zend_string *reason;
   zend_string *expression;
   zend_string *key;
+  /* The most bytes that key may have; 0: those of a global value. */
+  size_t key_max;
   zend_long code;
   bool binary;
 } phpext_given;

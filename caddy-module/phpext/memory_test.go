@@ -64,10 +64,16 @@ func TestMemoryLimitInAFunctionThatReturnsAListOrAStringLeavesNothingBehind(t *t
 		return [count(frankenphp_ws_getClientsByTag('everyone')), count(frankenphp_ws_getTags('%[1]s'))];`, id)
 
 	php(t, `return frankenphp_ws_global_set('large', str_repeat('x', 100000));`)
+	php(t, `
+		foreach (frankenphp_ws_getClients('many') as $id) { frankenphp_ws_setStoredInformation($id, 'large', str_repeat('x', 100)); }
+		for ($i = 0; $i < 200; $i++) { frankenphp_ws_setStoredInformation('%[1]s', "key $i", str_repeat('x', 1000)); }
+		return frankenphp_ws_setStoredInformation('%[1]s', 'large', str_repeat('x', 100000));`, id)
 
 	for _, call := range []string{
 		`frankenphp_ws_getClients()`, `frankenphp_ws_getClientsByTag('everyone')`, `frankenphp_ws_getTags()`, fmt.Sprintf(`frankenphp_ws_getTags('%s')`, id),
 		`frankenphp_ws_getClientsByTagExpression('every*')`, `frankenphp_ws_global_get('large')`,
+		fmt.Sprintf(`frankenphp_ws_getStoredInformation('%s', 'large')`, id), fmt.Sprintf(`frankenphp_ws_getAllStoredInformation('%s')`, id),
+		fmt.Sprintf(`frankenphp_ws_listStoredInformationKeys('%s')`, id), `frankenphp_ws_searchStoredInformation('large', FRANKENPHP_WS_OP_PREFIX, 'x')`,
 	} {
 		t.Run(call, func(t *testing.T) {
 			level(t, func() {

@@ -12,6 +12,7 @@
 
 PHP_MINIT_FUNCTION(websocket) {
 
+    register_websocket_symbols(module_number);
     return SUCCESS;
 }
 

@@ -2,7 +2,7 @@
 
 // The PHP functions of the extension, declared for FrankenPHP's generator: phpext/generate.sh makes websocket.stub.php,
 // websocket_arginfo.h, websocket.h, websocket.c and websocket_generated.go of this file. It is never compiled: the Go
-// functions have no body, since those of PHP are written in C (bell.c, send.c, clients.c, tags.c, values.c). What stands above a
+// functions have no body, since those of PHP are written in C (bell.c, send.c, clients.c, tags.c, information.c, values.c). What stands above a
 // declaration becomes its phpdoc in the stub.
 package phpext
 
@@ -18,7 +18,7 @@ import "C"
 // It waits some milliseconds for more before it answers null; null also comes after a bounded number of events or time, so that
 // restarts and `max_requests` of the worker go on working. The call acknowledges the event handed out before, and so does a normal
 // return of the handler. An event is failed when the handler ends otherwise: exit, a fatal error, a limit of memory or time, an
-// exception that nobody caught, or frankenphp_finish_request() in the middle of it. No event is handed out twice. Events of one
+// exception that nobody caught. No event is handed out twice. Events of one
 // connection come one at a time and in order: open, messages, close. Each event has the whole of max_execution_time; the time spent
 // waiting does not count.
 //
@@ -272,3 +272,119 @@ func frankenphp_ws_global_increment(key *C.zend_string, by int64) int64
 //
 // export_php:function frankenphp_ws_global_ttl(string $key): ?int
 func frankenphp_ws_global_ttl(key *C.zend_string) int64
+
+// export_php:const
+const FRANKENPHP_WS_OP_EQ = 0
+
+// export_php:const
+const FRANKENPHP_WS_OP_NEQ = 1
+
+// export_php:const
+const FRANKENPHP_WS_OP_PREFIX = 2
+
+// export_php:const
+const FRANKENPHP_WS_OP_SUFFIX = 3
+
+// export_php:const
+const FRANKENPHP_WS_OP_CONTAINS = 4
+
+// export_php:const
+const FRANKENPHP_WS_OP_IEQ = 5
+
+// export_php:const
+const FRANKENPHP_WS_OP_IPREFIX = 6
+
+// export_php:const
+const FRANKENPHP_WS_OP_ISUFFIX = 7
+
+// export_php:const
+const FRANKENPHP_WS_OP_ICONTAINS = 8
+
+// export_php:const
+const FRANKENPHP_WS_OP_REGEX = 9
+
+// Stores a value about a client. It goes with the client, when its close event has been handled.
+//
+// @param string $id the client's id
+// @param string $key 1 to 255 bytes of UTF-8; at most 256 keys a client
+// @param string $value any bytes; at most 4 MiB a client, keys included
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the key is not allowed
+// @throws \FrankenPHP\WebSocket\Exception when the client has as much as it may
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): void
+func frankenphp_ws_setStoredInformation(id *C.zend_string, key *C.zend_string, value *C.zend_string)
+
+// What is stored about a client; "" when nothing is, which frankenphp_ws_hasStoredInformation() tells from an empty value.
+//
+// @param string $id the client's id
+// @param string $key the key
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getStoredInformation(string $id, string $key): string
+func frankenphp_ws_getStoredInformation(id *C.zend_string, key *C.zend_string) unsafe.Pointer
+
+// Whether something is stored about a client under a key.
+//
+// @param string $id the client's id
+// @param string $key the key
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_hasStoredInformation(string $id, string $key): bool
+func frankenphp_ws_hasStoredInformation(id *C.zend_string, key *C.zend_string) bool
+
+// Deletes what is stored about a client under a key.
+//
+// @param string $id the client's id
+// @param string $key the key
+// @return bool whether there was something
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
+func frankenphp_ws_deleteStoredInformation(id *C.zend_string, key *C.zend_string) bool
+
+// Deletes all that is stored about a client.
+//
+// @param string $id the client's id
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_clearStoredInformation(string $id): void
+func frankenphp_ws_clearStoredInformation(id *C.zend_string)
+
+// The keys under which something is stored about a client, sorted.
+//
+// @param string $id the client's id
+// @return list<string>
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_listStoredInformationKeys(string $id): array
+func frankenphp_ws_listStoredInformationKeys(id *C.zend_string) unsafe.Pointer
+
+// All that is stored about a client, by key. A key that is a decimal integer is an int, as in every PHP array.
+//
+// @param string $id the client's id
+// @return array<array-key, string>
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getAllStoredInformation(string $id): array
+func frankenphp_ws_getAllStoredInformation(id *C.zend_string) unsafe.Pointer
+
+// The ids of the clients about whom something fitting is stored. A client without the key is not found.
+//
+// @param string $key the key
+// @param int $operator one of FRANKENPHP_WS_OP_EQ, NEQ, PREFIX, SUFFIX, CONTAINS, their forms that ignore the case (IEQ, IPREFIX, ISUFFIX, ICONTAINS), and REGEX (without backreferences and look-around, in time linear in what is stored)
+// @param string $value what is stored is compared with this
+// @param string|null $route only clients of the route with this name; null: of all routes
+// @return list<string>
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the operator is unknown, or the regular expression cannot be used
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_searchStoredInformation(string $key, int $operator, string $value, ?string $route = null): array
+func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator int64, value *C.zend_string, route *C.zend_string) unsafe.Pointer

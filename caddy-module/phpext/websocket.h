@@ -8,4 +8,16 @@
 
 extern zend_module_entry websocket_module_entry;
 
+/* User defined constants */
+#define FRANKENPHP_WS_OP_EQ 0
+#define FRANKENPHP_WS_OP_NEQ 1
+#define FRANKENPHP_WS_OP_PREFIX 2
+#define FRANKENPHP_WS_OP_SUFFIX 3
+#define FRANKENPHP_WS_OP_CONTAINS 4
+#define FRANKENPHP_WS_OP_IEQ 5
+#define FRANKENPHP_WS_OP_IPREFIX 6
+#define FRANKENPHP_WS_OP_ISUFFIX 7
+#define FRANKENPHP_WS_OP_ICONTAINS 8
+#define FRANKENPHP_WS_OP_REGEX 9
+
 #endif

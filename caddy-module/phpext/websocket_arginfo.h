@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 37bd01fc3f581a1a9d8e45b334008bcc9263c4e5 */
+ * Stub hash: 1ef50c80f8f342942bb4f36da37798591852562d */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_nextEvent, 0, 0, IS_ARRAY, 1)
 ZEND_END_ARG_INFO()
@@ -110,6 +110,39 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_global_ttl, 0, 1, 
 	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_setStoredInformation, 0, 3, IS_VOID, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, value, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_getStoredInformation, 0, 2, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_hasStoredInformation, 0, 2, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_frankenphp_ws_deleteStoredInformation arginfo_frankenphp_ws_hasStoredInformation
+
+#define arginfo_frankenphp_ws_clearStoredInformation arginfo_frankenphp_ws_clearTagClient
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_listStoredInformationKeys, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_frankenphp_ws_getAllStoredInformation arginfo_frankenphp_ws_listStoredInformationKeys
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_searchStoredInformation, 0, 3, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, key, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, operator, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, value, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
 ZEND_FUNCTION(frankenphp_ws_nextEvent);
 ZEND_FUNCTION(frankenphp_ws_failEvent);
 ZEND_FUNCTION(frankenphp_ws_getClients);
@@ -133,6 +166,14 @@ ZEND_FUNCTION(frankenphp_ws_global_has);
 ZEND_FUNCTION(frankenphp_ws_global_delete);
 ZEND_FUNCTION(frankenphp_ws_global_increment);
 ZEND_FUNCTION(frankenphp_ws_global_ttl);
+ZEND_FUNCTION(frankenphp_ws_setStoredInformation);
+ZEND_FUNCTION(frankenphp_ws_getStoredInformation);
+ZEND_FUNCTION(frankenphp_ws_hasStoredInformation);
+ZEND_FUNCTION(frankenphp_ws_deleteStoredInformation);
+ZEND_FUNCTION(frankenphp_ws_clearStoredInformation);
+ZEND_FUNCTION(frankenphp_ws_listStoredInformationKeys);
+ZEND_FUNCTION(frankenphp_ws_getAllStoredInformation);
+ZEND_FUNCTION(frankenphp_ws_searchStoredInformation);
 
 static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_nextEvent, arginfo_frankenphp_ws_nextEvent)
@@ -158,5 +199,27 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_global_delete, arginfo_frankenphp_ws_global_delete)
 	ZEND_FE(frankenphp_ws_global_increment, arginfo_frankenphp_ws_global_increment)
 	ZEND_FE(frankenphp_ws_global_ttl, arginfo_frankenphp_ws_global_ttl)
+	ZEND_FE(frankenphp_ws_setStoredInformation, arginfo_frankenphp_ws_setStoredInformation)
+	ZEND_FE(frankenphp_ws_getStoredInformation, arginfo_frankenphp_ws_getStoredInformation)
+	ZEND_FE(frankenphp_ws_hasStoredInformation, arginfo_frankenphp_ws_hasStoredInformation)
+	ZEND_FE(frankenphp_ws_deleteStoredInformation, arginfo_frankenphp_ws_deleteStoredInformation)
+	ZEND_FE(frankenphp_ws_clearStoredInformation, arginfo_frankenphp_ws_clearStoredInformation)
+	ZEND_FE(frankenphp_ws_listStoredInformationKeys, arginfo_frankenphp_ws_listStoredInformationKeys)
+	ZEND_FE(frankenphp_ws_getAllStoredInformation, arginfo_frankenphp_ws_getAllStoredInformation)
+	ZEND_FE(frankenphp_ws_searchStoredInformation, arginfo_frankenphp_ws_searchStoredInformation)
 	ZEND_FE_END
 };
+
+static void register_websocket_symbols(int module_number)
+{
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_EQ", 0, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_NEQ", 1, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_PREFIX", 2, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_SUFFIX", 3, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_CONTAINS", 4, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_IEQ", 5, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_IPREFIX", 6, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_ISUFFIX", 7, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_ICONTAINS", 8, CONST_PERSISTENT);
+	REGISTER_LONG_CONSTANT("FRANKENPHP_WS_OP_REGEX", 9, CONST_PERSISTENT);
+}

@@ -351,4 +351,136 @@ namespace {
     function frankenphp_ws_global_ttl(string $key): ?int
     {
     }
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): equal. */
+    const FRANKENPHP_WS_OP_EQ = 0;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): not equal. */
+    const FRANKENPHP_WS_OP_NEQ = 1;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): begins with. */
+    const FRANKENPHP_WS_OP_PREFIX = 2;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): ends with. */
+    const FRANKENPHP_WS_OP_SUFFIX = 3;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): contains. */
+    const FRANKENPHP_WS_OP_CONTAINS = 4;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): equal, whatever the case. */
+    const FRANKENPHP_WS_OP_IEQ = 5;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): begins with, whatever the case. */
+    const FRANKENPHP_WS_OP_IPREFIX = 6;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): ends with, whatever the case. */
+    const FRANKENPHP_WS_OP_ISUFFIX = 7;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): contains, whatever the case. */
+    const FRANKENPHP_WS_OP_ICONTAINS = 8;
+
+    /** Operator of frankenphp_ws_searchStoredInformation(): fits a regular expression. */
+    const FRANKENPHP_WS_OP_REGEX = 9;
+
+    /**
+     * Stores a value about a client. It goes with the client, when its close event has been handled.
+     *
+     * @param string $id the client's id
+     * @param string $key 1 to 255 bytes of UTF-8; at most 256 keys a client
+     * @param string $value any bytes; at most 4 MiB a client, keys included
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the key is not allowed
+     * @throws \FrankenPHP\WebSocket\Exception when the client has as much as it may
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): void
+    {
+    }
+
+    /**
+     * What is stored about a client; "" when nothing is, which frankenphp_ws_hasStoredInformation() tells from an empty value.
+     *
+     * @param string $id the client's id
+     * @param string $key the key
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_getStoredInformation(string $id, string $key): string
+    {
+    }
+
+    /**
+     * Whether something is stored about a client under a key.
+     *
+     * @param string $id the client's id
+     * @param string $key the key
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_hasStoredInformation(string $id, string $key): bool
+    {
+    }
+
+    /**
+     * Deletes what is stored about a client under a key.
+     *
+     * @param string $id the client's id
+     * @param string $key the key
+     * @return bool whether there was something
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
+    {
+    }
+
+    /**
+     * Deletes all that is stored about a client.
+     *
+     * @param string $id the client's id
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_clearStoredInformation(string $id): void
+    {
+    }
+
+    /**
+     * The keys under which something is stored about a client, sorted.
+     *
+     * @param string $id the client's id
+     * @return list<string>
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_listStoredInformationKeys(string $id): array
+    {
+    }
+
+    /**
+     * All that is stored about a client, by key. A key that is a decimal integer is an int, as in every PHP array.
+     *
+     * @param string $id the client's id
+     * @return array<array-key, string>
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_getAllStoredInformation(string $id): array
+    {
+    }
+
+    /**
+     * The ids of the clients about whom something fitting is stored. A client without the key is not found.
+     *
+     * @param string $key the key
+     * @param int $operator one of FRANKENPHP_WS_OP_EQ, NEQ, PREFIX, SUFFIX, CONTAINS, their forms that ignore the case (IEQ, IPREFIX, ISUFFIX, ICONTAINS), and REGEX (without backreferences and look-around, in time linear in what is stored)
+     * @param string $value what is stored is compared with this
+     * @param string|null $route only clients of the route with this name; null: of all routes
+     * @return list<string>
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the operator is unknown, or the regular expression cannot be used
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_searchStoredInformation(string $key, int $operator, string $value, ?string $route = null): array
+    {
+    }
 }

@@ -179,6 +179,27 @@ static void a_connection(void) {
   uint8_t reason[124] = {0};
   CHECK(fws_client_close(id, id_len, 1000, reason, sizeof reason) == FWS_ERR_REASON_TOO_LONG);
 
+  bool flag = false;
+  CHECK(fws_information_set(id, id_len, S("city"), S("Lyon")) == FWS_OK);
+  CHECK(fws_information_set(id, id_len, NULL, 0, S("Lyon")) == FWS_ERR_INVALID_KEY);
+  CHECK(fws_information_set(S("ghost"), S("city"), S("Lyon")) == FWS_ERR_UNKNOWN_CLIENT);
+  CHECK(fws_information_get(id, id_len, S("city"), &reply) == FWS_OK);
+  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && is(value, "Lyon"));
+  fws_reply_free(reply);
+  CHECK(fws_information_get(id, id_len, S("street"), &reply) == FWS_END);
+  CHECK(fws_information_all(id, id_len, &reply) == FWS_OK && fws_reply_count(reply) == 2);
+  CHECK(fws_reply_item(reply, 0, &name) == FWS_OK && is(name, "city"));
+  CHECK(fws_reply_item(reply, 1, &value) == FWS_OK && is(value, "Lyon"));
+  CHECK(fws_reply_item(reply, 2, &value) == FWS_END);
+  fws_reply_free(reply);
+  CHECK(fws_information_search(S("city"), 5, S("LYON"), NULL, 0, &reply, NULL) == FWS_OK && fws_reply_count(reply) == 1);
+  fws_reply_free(reply);
+  CHECK(fws_information_search(S("city"), 9, S("("), NULL, 0, &reply, &error) == FWS_ERR_SYNTAX);
+  fws_error_free(error);
+  CHECK(fws_information_search(S("city"), 10, S(""), NULL, 0, &reply, NULL) == FWS_ERR_OUT_OF_RANGE);
+  CHECK(fws_information_delete(id, id_len, S("city"), &flag) == FWS_OK && flag);
+  CHECK(fws_information_clear(id, id_len) == FWS_OK);
+
   /* A failed event is logged, and the next one is handed out. */
   CHECK(fws_event_fail(bell, S("RuntimeException: no")) == FWS_OK);
   CHECK(fws_event_fail(bell, NULL, 0) == FWS_END);

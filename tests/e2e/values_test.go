@@ -134,3 +134,80 @@ func TestTagExpressionsSelectClients(t *testing.T) {
 		})
 	}
 }
+
+func TestStoredInformationBelongsToAClientAndIsFoundByItsValue(t *testing.T) {
+	t.Parallel()
+	s := start(t, controlled())
+	for _, d := range doors(t, s, "/control") {
+		t.Run(d.name, func(t *testing.T) {
+			a, aFacts := dialLab(t, s, "/lab", nil)
+			b, bFacts := dialLab(t, s, "/lab", nil)
+			idA, idB := aFacts.ID, bFacts.ID
+
+			d.want(t, "", "getStoredInformation", idA, "city")
+			d.want(t, false, "hasStoredInformation", idA, "city")
+			d.want(t, false, "deleteStoredInformation", idA, "city")
+			d.want(t, []any{}, "listStoredInformationKeys", idA)
+			d.want(t, nil, "setStoredInformation", idA, "empty", "")
+			d.want(t, true, "hasStoredInformation", idA, "empty")
+			d.want(t, nil, "setStoredInformation", idA, "city", "Lyon")
+			d.want(t, nil, "setStoredInformation", idB, "city", "lyon 3")
+			d.want(t, []any{"city", "empty"}, "listStoredInformationKeys", idA)
+			d.want(t, map[string]any{"city": "Lyon", "empty": ""}, "getAllStoredInformation", idA)
+			d.want(t, []any{}, "getTags") // it is no tag
+			megabyte := strings.Repeat("0123456789abcdef", 1<<16)
+			for _, value := range []string{"NUL \x00 and 👋", megabyte} {
+				d.want(t, nil, "setStoredInformation", idA, "größe\x00", value)
+				d.want(t, value, "getStoredInformation", idA, "größe\x00")
+			}
+			d.want(t, nil, "setStoredInformation", idA, "bytes", binaryArgument("\xff\x00"))
+			d.want(t, binaryArgument("\xff\x00"), "getStoredInformation", idA, "bytes")
+
+			// The constants FRANKENPHP_WS_OP_* by their numbers.
+			for operator, search := range []struct {
+				value string
+				want  []any
+			}{
+				{"Lyon", []any{idA}}, {"Lyon", []any{idB}}, {"Ly", []any{idA}}, {" 3", []any{idB}}, {"yon", []any{idA, idB}},
+				{"LYON", []any{idA}}, {"LYON", []any{idA, idB}}, {"YON", []any{idA}}, {"YO", []any{idA, idB}}, {"^[Ll]yon$", []any{idA}},
+			} {
+				d.want(t, search.want, "searchStoredInformation", "city", operator, search.value)
+			}
+			d.want(t, []any{idA, idB}, "searchStoredInformation", "city", 4, "", "lab")
+			d.want(t, []any{}, "searchStoredInformation", "city", 4, "", "strict")
+			d.want(t, []any{}, "searchStoredInformation", "nothing", 1, "x")
+
+			d.want(t, true, "deleteStoredInformation", idA, "city")
+			d.want(t, nil, "clearStoredInformation", idA)
+			d.want(t, []any{}, "listStoredInformationKeys", idA)
+
+			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, "", "no key")
+			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, strings.Repeat("k", 256), "a long key")
+			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, binaryArgument("\xff"), "a key that is not UTF-8")
+			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", 10, "x")
+			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", -1, "x")
+			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", 9, "(")
+			for n := range 4 {
+				a := d.php(t, "setStoredInformation", idA, string(rune('a'+n)), megabyte)
+				if full := a.Exception != ""; full != (n == 3) {
+					t.Errorf("the %d. megabyte: %+v", n+1, a)
+				}
+			}
+			for _, function := range []string{"clearStoredInformation", "listStoredInformationKeys", "getAllStoredInformation"} {
+				d.throws(t, "UnknownClientException", function, "nobody")
+			}
+			for _, function := range []string{"getStoredInformation", "hasStoredInformation", "deleteStoredInformation"} {
+				d.throws(t, "UnknownClientException", function, "nobody", "city")
+			}
+			d.throws(t, "UnknownClientException", "setStoredInformation", "nobody", "city", "x")
+			for _, c := range []*client{a, b} {
+				if err := c.Close(1000, ""); err != nil {
+					t.Error(err)
+				}
+			}
+			expect(t, "clients about whom something is stored", 0, func() int {
+				return len(d.value(t, "searchStoredInformation", "city", 4, "").([]any))
+			})
+		})
+	}
+}

@@ -26,6 +26,7 @@ pub(crate) enum Out {
     Number(*mut u64),
     Names(*mut *mut fws_reply),
     Value(*mut *mut fws_reply),
+    Pairs(*mut *mut fws_reply),
     Flag(*mut bool),
     Integer(*mut i64),
 }
@@ -43,13 +44,13 @@ pub(crate) unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> 
 ///
 /// # Safety
 /// As for [`run`]; `error` is NULL or valid for a write.
-unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out: Out, error: *mut *mut fws_error) -> fws_result {
+pub(crate) unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out: Out, error: *mut *mut fws_error) -> fws_result {
     let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
     let null = match out {
         Out::Nothing => false,
         Out::Outcome(out) => out.is_null(),
         Out::Number(out) => out.is_null(),
-        Out::Names(out) | Out::Value(out) => out.is_null(),
+        Out::Names(out) | Out::Value(out) | Out::Pairs(out) => out.is_null(),
         Out::Flag(out) => out.is_null(),
         Out::Integer(out) => out.is_null(),
     };
@@ -77,6 +78,8 @@ unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out: Out, erro
         (Ok(Reply::Queued(number) | Reply::Count(number)), Out::Number(out)) => unsafe { out.write(number) },
         // SAFETY: as above.
         (Ok(Reply::Names(names)), Out::Names(out)) => unsafe { out.write(fws_reply::names(names)) },
+        // SAFETY: as above.
+        (Ok(Reply::Pairs(pairs)), Out::Pairs(out)) => unsafe { out.write(fws_reply::pairs(pairs)) },
         (Ok(Reply::Value(value)), Out::Value(out)) => match value {
             // SAFETY: as above.
             Some(value) => unsafe { out.write(fws_reply::one(value)) },

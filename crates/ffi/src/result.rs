@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fws_hub::{CommandError, KeyValueError};
+use fws_hub::{CommandError, InformationError, KeyValueError};
 
 use crate::bytes::fws_bytes;
 
@@ -45,11 +45,11 @@ pub enum fws_result {
     FWS_ERR_TOO_MANY_TAGS = 15,
     /// A generation or handle that is no longer valid.
     FWS_ERR_STALE = 16,
-    /// A tag expression that cannot be read; the error says where and what was expected.
+    /// A tag expression or regular expression that cannot be read; the error says where and what was expected.
     FWS_ERR_SYNTAX = 17,
-    /// A key that is empty or longer than 1024 bytes.
+    /// A key that is empty or too long: 1024 bytes for global values, 255 for stored information.
     FWS_ERR_INVALID_KEY = 18,
-    /// The key-value store has no room.
+    /// The key-value store, or the stored information of a client, has no room.
     FWS_ERR_FULL = 19,
     /// A value that is not an integer of 64 bits, or would not be one after an increment.
     FWS_ERR_NOT_AN_INTEGER = 20,
@@ -79,9 +79,9 @@ impl fws_result {
             FWS_ERR_IO => c"a system call failed",
             FWS_ERR_TOO_MANY_TAGS => c"a client has at most 256 tags",
             FWS_ERR_STALE => c"the generation or handle is no longer valid",
-            FWS_ERR_SYNTAX => c"the tag expression cannot be read",
-            FWS_ERR_INVALID_KEY => c"a key has 1 to 1024 bytes",
-            FWS_ERR_FULL => c"the key-value store is full",
+            FWS_ERR_SYNTAX => c"the expression cannot be read",
+            FWS_ERR_INVALID_KEY => c"a key has 1 to 1024 bytes, 255 in stored information",
+            FWS_ERR_FULL => c"the key-value store, or the stored information of the client, is full",
             FWS_ERR_NOT_AN_INTEGER => c"the value is not an integer of 64 bits, or would not be one after the increment",
             FWS_ERR_OUT_OF_RANGE => c"a number is out of its range",
         }
@@ -125,6 +125,9 @@ impl From<CommandError> for fws_result {
             CommandError::ReasonTooLong => FWS_ERR_REASON_TOO_LONG,
             CommandError::TooLarge => FWS_ERR_TOO_LARGE,
             CommandError::Syntax(_) => FWS_ERR_SYNTAX,
+            CommandError::Information(InformationError::InvalidKey) => FWS_ERR_INVALID_KEY,
+            CommandError::Information(InformationError::Full) => FWS_ERR_FULL,
+            CommandError::Information(InformationError::Pattern(_)) => FWS_ERR_SYNTAX,
             CommandError::KeyValue(KeyValueError::InvalidKey) => FWS_ERR_INVALID_KEY,
             CommandError::KeyValue(KeyValueError::Full) => FWS_ERR_FULL,
             CommandError::KeyValue(KeyValueError::NotAnInteger | KeyValueError::Overflow) => FWS_ERR_NOT_AN_INTEGER,

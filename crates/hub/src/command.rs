@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::expression::SyntaxError;
+use crate::information::{InformationError, Operator};
 use crate::keyvalue::KeyValueError;
 use crate::registry::Key;
 
@@ -69,6 +70,50 @@ pub enum Command<'a> {
         /// The client.
         id: Option<&'a str>,
     },
+    /// Stores information about a client: [`Reply::Done`].
+    SetInformation {
+        /// The client.
+        id: &'a str,
+        /// 1 to 255 bytes.
+        key: &'a str,
+        /// The value.
+        value: &'a [u8],
+    },
+    /// What is stored for a client under a key: [`Reply::Value`].
+    GetInformation {
+        /// The client.
+        id: &'a str,
+        /// The key.
+        key: &'a str,
+    },
+    /// Deletes what is stored for a client under a key: [`Reply::Flag`], whether there was something.
+    DeleteInformation {
+        /// The client.
+        id: &'a str,
+        /// The key.
+        key: &'a str,
+    },
+    /// Deletes all that is stored for a client: [`Reply::Done`].
+    ClearInformation {
+        /// The client.
+        id: &'a str,
+    },
+    /// All that is stored for a client, sorted by key: [`Reply::Pairs`].
+    AllInformation {
+        /// The client.
+        id: &'a str,
+    },
+    /// The ids of the live clients for whom something fitting is stored: [`Reply::Names`].
+    SearchInformation {
+        /// The key.
+        key: &'a str,
+        /// How what is stored is compared with the value.
+        operator: Operator,
+        /// The value.
+        value: &'a [u8],
+        /// Only clients of this route.
+        route: Option<&'a str>,
+    },
     /// Sets a global value: [`Reply::Done`].
     Set {
         /// 1 to 1024 bytes.
@@ -109,6 +154,34 @@ pub enum Command<'a> {
         /// The key.
         key: &'a [u8],
     },
+}
+
+impl Command<'_> {
+    /// Whether it changes the registry: then it is for [`Hub::change`](crate::Hub::change).
+    pub fn is_change(&self) -> bool {
+        matches!(
+            self,
+            Command::Tag { .. }
+                | Command::Untag { .. }
+                | Command::ClearTags { .. }
+                | Command::SetInformation { .. }
+                | Command::DeleteInformation { .. }
+                | Command::ClearInformation { .. }
+        )
+    }
+
+    /// Whether it is about global values, of which the registry knows nothing.
+    pub fn is_about_values(&self) -> bool {
+        matches!(
+            self,
+            Command::Set { .. }
+                | Command::Add { .. }
+                | Command::Get { .. }
+                | Command::Delete { .. }
+                | Command::Increment { .. }
+                | Command::Expiry { .. }
+        )
+    }
 }
 
 /// Whom a command is about.
@@ -152,6 +225,8 @@ pub enum Reply {
     Names(Vec<Arc<str>>),
     /// A global value, if there is one.
     Value(Option<Box<[u8]>>),
+    /// Keys and values.
+    Pairs(Vec<(Box<str>, Box<[u8]>)>),
     /// Yes or no.
     Flag(bool),
     /// A number.
@@ -188,6 +263,9 @@ pub enum CommandError {
     /// A tag expression that cannot be read.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
+    /// Stored information that could not be changed or searched.
+    #[error(transparent)]
+    Information(#[from] InformationError),
     /// A global value that could not be changed.
     #[error(transparent)]
     KeyValue(#[from] KeyValueError),

@@ -8,6 +8,7 @@ use roaring::RoaringBitmap;
 
 use crate::command::{Command, CommandError, Outcome, Outlet, Reply, Target};
 use crate::expression::{Expression, TagIndex};
+use crate::information::{Information, Matcher};
 use crate::{MAX_NAME, MAX_TAGS};
 
 /// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
@@ -29,6 +30,7 @@ struct Client<C> {
     route: RouteId,
     handle: C,
     tags: Vec<Arc<str>>,
+    information: Information,
 }
 
 #[derive(Debug)]
@@ -114,7 +116,7 @@ impl<C> Hub<C> {
         });
         let slot = &mut self.slots[index as usize];
         let key = Key { index, generation: slot.generation };
-        slot.client = Some(Client { id: id.clone(), route, handle: make(key), tags: Vec::new() });
+        slot.client = Some(Client { id: id.clone(), route, handle: make(key), tags: Vec::new(), information: Information::default() });
         self.by_id.insert(id, index);
         self.live.insert(index);
         self.routes[route.0 as usize].live.insert(index);
@@ -173,12 +175,21 @@ impl<C> Hub<C> {
         })
     }
 
-    /// Carries out a command that changes the registry: [`Command::Tag`], [`Command::Untag`] and [`Command::ClearTags`].
+    /// Carries out a command that changes the registry, see [`Command::is_change`].
     pub fn change(&mut self, command: &Command<'_>) -> Result<Reply, CommandError> {
         match *command {
             Command::Tag { id, tag } => self.tag(id, tag),
             Command::Untag { id, tag } => self.untag(id, tag),
             Command::ClearTags { id } => self.clear_tags(id),
+            Command::SetInformation { id, key, value } => {
+                self.known_mut(id)?.information.set(key, value)?;
+                Ok(Reply::Done)
+            }
+            Command::DeleteInformation { id, key } => Ok(Reply::Flag(self.known_mut(id)?.information.delete(key))),
+            Command::ClearInformation { id } => {
+                self.known_mut(id)?.information.clear();
+                Ok(Reply::Done)
+            }
             _ => unreachable!("bug: {command:?} changes nothing"),
         }
     }
@@ -219,6 +230,24 @@ impl<C> Hub<C> {
                 Reply::Names(sorted(client.tags.clone()))
             }
             Command::Tags { id: None } => Reply::Names(sorted(self.tags.keys().cloned().collect())),
+            Command::GetInformation { id, key } => {
+                let (_, client) = self.find(id).ok_or(CommandError::UnknownClient)?;
+                Reply::Value(client.information.get(key).map(Box::from))
+            }
+            Command::AllInformation { id } => {
+                let (_, client) = self.find(id).ok_or(CommandError::UnknownClient)?;
+                Reply::Pairs(client.information.iter().map(|(key, value)| (key.into(), value.into())).collect())
+            }
+            Command::SearchInformation { key, operator, value, route } => {
+                let matcher = Matcher::new(operator, value)?;
+                let mut names = Vec::new();
+                self.each(Target::All, route, |_, client| {
+                    if client.information.get(key).is_some_and(|stored| matcher.fits(stored)) {
+                        names.push(client.id.clone());
+                    }
+                })?;
+                Reply::Names(names)
+            }
             _ => unreachable!("bug: {command:?} is not asked of the registry"),
         })
     }
@@ -296,7 +325,7 @@ impl<C> Hub<C> {
     fn untag(&mut self, id: &str, tag: &str) -> Result<Reply, CommandError> {
         check_tag(tag)?;
         let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
-        let client = self.slots[index as usize].client.as_mut().ok_or(CommandError::UnknownClient)?;
+        let client = self.known_mut(id)?;
         if let Some(at) = client.tags.iter().position(|has| &**has == tag) {
             client.tags.swap_remove(at);
             unindex(&mut self.tags, tag, index);
@@ -305,12 +334,18 @@ impl<C> Hub<C> {
     }
 
     fn clear_tags(&mut self, id: &str) -> Result<Reply, CommandError> {
-        let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
-        let client = self.slots[index as usize].client.as_mut().ok_or(CommandError::UnknownClient)?;
-        for tag in std::mem::take(&mut client.tags) {
+        let tags = std::mem::take(&mut self.known_mut(id)?.tags);
+        let index = self.by_id[id];
+        for tag in tags {
             unindex(&mut self.tags, &tag, index);
         }
         Ok(Reply::Done)
+    }
+
+    /// The client with an id, live or closed.
+    fn known_mut(&mut self, id: &str) -> Result<&mut Client<C>, CommandError> {
+        let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
+        self.slots[index as usize].client.as_mut().ok_or(CommandError::UnknownClient)
     }
 }
 

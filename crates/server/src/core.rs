@@ -138,13 +138,8 @@ impl Core {
     /// Carries out a command. See [`Command`] for what each answers.
     pub fn execute(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
         match command {
-            Command::Tag { .. } | Command::Untag { .. } | Command::ClearTags { .. } => return self.hub.write().change(command),
-            Command::Set { .. }
-            | Command::Add { .. }
-            | Command::Get { .. }
-            | Command::Delete { .. }
-            | Command::Increment { .. }
-            | Command::Expiry { .. } => return self.values.execute(command, || self.shards[0].wake()),
+            _ if command.is_change() => return self.hub.write().change(command),
+            _ if command.is_about_values() => return self.values.execute(command, || self.shards[0].wake()),
             Command::Send { binary: false, data, .. } if std::str::from_utf8(data).is_err() => return Err(CommandError::InvalidUtf8),
             Command::Close { code, .. } if !close::is_sendable(*code) => return Err(CommandError::InvalidCloseCode),
             Command::Close { reason, .. } if reason.len() > close::MAX_REASON => return Err(CommandError::ReasonTooLong),

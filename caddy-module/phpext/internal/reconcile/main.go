@@ -3,6 +3,7 @@
 //
 //   - the stub gets the doc comments of the declarations as phpdoc;
 //   - the bodies that call Go leave the C file and the Go file;
+//   - the constants are registered by what arginfo has for it;
 //   - the module entry gets the name, the hooks and the version that module.c defines;
 //   - every file gets a header that says where it comes from.
 //
@@ -167,6 +168,8 @@ func mendC(text string, _ []function) (string, error) {
 			return "", err
 		}
 	}
+	// arginfo of the same stub registers the constants too, and without a flag that PHP has deprecated.
+	text = constants.ReplaceAllString(text, "    register_websocket_symbols(module_number);\n")
 	text = regexp.MustCompile(`(?m)[ \t]+$`).ReplaceAllString(text, "")
 
 	return blankLines.ReplaceAllString(text, "\n\n"), nil
@@ -194,6 +197,9 @@ func mendGo(text string, _ []function) (string, error) {
 
 	return string(source), err
 }
+
+// constants are the generator's lines that register constants.
+var constants = regexp.MustCompile(`(?m)(?:^[ \t]*REGISTER_\w+_CONSTANT\(.*\n)+`)
 
 var blankLines = regexp.MustCompile(`\n{3,}`)
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Operator;
 
 /// Records whom a command reached; clients in `full` drop.
 #[derive(Default)]
@@ -215,4 +216,35 @@ fn clearing_takes_all_tags_off_and_out_of_the_index() {
     assert_eq!(names(&hub, Command::Tags { id: None }), ["y"]);
     assert_eq!(names(&hub, Command::Tags { id: Some("a") }), Vec::<String>::new());
     assert_eq!(hub.change(&Command::ClearTags { id: "ghost" }), Err(CommandError::UnknownClient));
+}
+
+#[test]
+fn stored_information_is_found_by_its_value_and_goes_with_the_client() {
+    let (mut hub, keys) = hub(&[("a", "r"), ("b", "r"), ("c", "s")]);
+    for (id, city) in [("a", "Lyon"), ("b", "lyon 3"), ("c", "Lyon")] {
+        assert_eq!(hub.change(&Command::SetInformation { id, key: "city", value: city.as_bytes() }), Ok(Reply::Done));
+    }
+    let find = |hub: &Hub<String>, operator, value: &str, route| {
+        names(hub, Command::SearchInformation { key: "city", operator, value: value.as_bytes(), route })
+    };
+    assert_eq!(find(&hub, Operator::Equal, "Lyon", None), ["a", "c"]);
+    assert_eq!(find(&hub, Operator::PrefixFold, "LYON", Some("r")), ["a", "b"]);
+    assert_eq!(find(&hub, Operator::Regex, "[0-9]$", None), ["b"]);
+    hub.close(keys[0]);
+    assert_eq!(find(&hub, Operator::Equal, "Lyon", None), ["c"]);
+    let get = |hub: &Hub<String>| hub.ask(&Command::GetInformation { id: "a", key: "city" }, &mut Recorder::default());
+    assert_eq!(get(&hub), Ok(Reply::Value(Some(b"Lyon"[..].into()))), "until its close event is handled");
+    hub.forget(keys[0]);
+    assert_eq!(get(&hub), Err(CommandError::UnknownClient));
+    for command in [
+        Command::SetInformation { id: "a", key: "k", value: b"" },
+        Command::DeleteInformation { id: "a", key: "k" },
+        Command::ClearInformation { id: "a" },
+    ] {
+        assert_eq!(hub.change(&command), Err(CommandError::UnknownClient));
+    }
+    assert_eq!(hub.change(&Command::DeleteInformation { id: "b", key: "city" }), Ok(Reply::Flag(true)));
+    let all = |id| hub.ask(&Command::AllInformation { id }, &mut Recorder::default());
+    assert_eq!(all("b"), Ok(Reply::Pairs(vec![])));
+    assert_eq!(all("c"), Ok(Reply::Pairs(vec![("city".into(), b"Lyon"[..].into())])));
 }
