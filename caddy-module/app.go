@@ -27,7 +27,7 @@ const drainTimeout = 5 * time.Second
 // App collects the routes of a configuration, a generation, and puts them in force in the core. It is there with its
 // defaults wherever the handler is used; configuring it is optional.
 type App struct {
-	// Shards is how many threads serve connections. Default: one per CPU. It is read when the server starts, and a reload
+	// Shards is how many threads serve connections. Default: one for every two CPUs. It is read when the server starts, and a reload
 	// does not change it.
 	Shards int `json:"shards,omitempty"`
 
@@ -57,7 +57,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // only validated gets this far.
 func (a *App) Provision(ctx caddy.Context) error {
 	if a.Shards < 0 {
-		return fmt.Errorf("shards is a number of threads, or 0 for one per CPU, not %d", a.Shards)
+		return fmt.Errorf("shards is a number of threads, or 0 for one for every two CPUs, not %d", a.Shards)
 	}
 
 	a.ctx = ctx

@@ -269,7 +269,7 @@ func TestAJSONConfigurationThatCannotWorkFailsToLoad(t *testing.T) {
 		{handlers(`{"handler":"websocket"}`), "nobody would handle the events"},
 		{handlers(`{"handler":"websocket","worker":"chat","orgins":["*"]}`), "orgins"},
 		{handlers(`{"handler":"websocket","worker":"chat"}`, `{"handler":"websocket","worker":"chat","max_outbox":5}`), `two websocket handlers are named "chat" but differ: max_outbox (default) and 5`},
-		{`{"apps":{"websocket":{"shards":-1}}}`, "shards is a number of threads, or 0 for one per CPU, not -1"},
+		{`{"apps":{"websocket":{"shards":-1}}}`, "shards is a number of threads, or 0 for one for every two CPUs, not -1"},
 	} {
 		var config *caddy.Config
 		if err := json.Unmarshal([]byte(c.config), &config); err != nil {

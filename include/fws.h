@@ -107,6 +107,8 @@ enum fws_result
   FWS_ERR_NOT_AN_INTEGER = 20,
   // A number that is out of its range.
   FWS_ERR_OUT_OF_RANGE = 21,
+  // An id that is empty or longer than 255 bytes.
+  FWS_ERR_INVALID_ID = 22,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -252,6 +254,16 @@ fws_result fws_tag_send(const uint8_t *tag,
 // sent before is written first.
 fws_result fws_client_close(const uint8_t *id, size_t id_len, uint16_t code, const uint8_t *reason, size_t reason_len);
 
+// Cuts a connection, without a closing handshake. Its close event has the code 1006.
+fws_result fws_client_kill(const uint8_t *id, size_t id_len);
+
+// Gives a client another id of 1 to 255 bytes; its tags, stored information, and what waits for it or of it stay. `renamed` receives
+// false where no client has the current id or the new one is taken.
+fws_result fws_client_rename(const uint8_t *id, size_t id_len, const uint8_t *new_, size_t new_len, bool *renamed);
+
+// The names of the routes in force, sorted.
+fws_result fws_routes_list(fws_reply **out);
+
 // Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client.
 fws_result fws_client_tag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len);
 
@@ -305,7 +317,7 @@ const char *fws_version(void);
 
 // Starts the core of this process; once it runs, further calls change nothing and are FWS_OK.
 //
-// `config` is JSON, optional: `{"shards": 2}`, threads that own sockets, 0 or absent: one for each processor. `error` (optional)
+// `config` is JSON, optional: `{"shards": 2}`, threads that own sockets, 0 or absent: one for every two processors. `error` (optional)
 // receives the reason of FWS_ERR_CONFIG or FWS_ERR_IO.
 fws_result fws_core_start(const uint8_t *config, size_t config_len, fws_error **error);
 

@@ -1,4 +1,4 @@
-/* Who is connected, and closing a connection. */
+/* Who is connected, under which id, and the end of a connection. */
 #include "frankenphp_ws.h"
 
 PHP_FUNCTION(frankenphp_ws_getClients) {
@@ -51,4 +51,43 @@ PHP_FUNCTION(frankenphp_ws_close) {
   if (!phpext_ok(result, &given)) {
     RETURN_THROWS();
   }
+}
+
+PHP_FUNCTION(frankenphp_ws_killConnection) {
+  phpext_given given = {0};
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_client_kill(PHPEXT_BYTES(given.id)), &given)) {
+    RETURN_THROWS();
+  }
+}
+
+PHP_FUNCTION(frankenphp_ws_renameConnection) {
+  phpext_given given = {0};
+  bool renamed;
+
+  ZEND_PARSE_PARAMETERS_START(2, 2)
+  Z_PARAM_STR(given.id)
+  Z_PARAM_STR(given.new_id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() ||
+      !phpext_ok(fws_client_rename(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.new_id), &renamed), &given)) {
+    RETURN_THROWS();
+  }
+  RETURN_BOOL(renamed);
+}
+
+PHP_FUNCTION(frankenphp_ws_listRoutes) {
+  fws_reply *reply;
+
+  ZEND_PARSE_PARAMETERS_NONE();
+
+  if (!phpext_enter() || !phpext_ok(fws_routes_list(&reply), NULL)) {
+    RETURN_THROWS();
+  }
+  phpext_reply_list(reply, return_value);
 }

@@ -34,6 +34,7 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_INVALID_KEY:
   case FWS_ERR_NOT_AN_INTEGER:
   case FWS_ERR_OUT_OF_RANGE:
+  case FWS_ERR_INVALID_ID:
     return classes.invalid_argument;
   case FWS_ERR_NOT_RUNNING:
     return classes.not_running;
@@ -84,6 +85,7 @@ static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
     const char *name;
     const zend_string *value;
   } names[] = {{"$id", given->id},
+               {"$newId", given->new_id},
                {"$tag", given->tag},
                {"$reason", given->reason},
                {"$route", given->route},
@@ -118,6 +120,10 @@ void phpext_throw(fws_result result, const phpext_given *given) {
     break;
   case FWS_ERR_INVALID_UTF8:
     throw_invalid_utf8(given);
+    break;
+  case FWS_ERR_INVALID_ID:
+    phpext_throw_text(result, "$newId must have 1 to 255 bytes, %zu given",
+                      given->new_id != NULL ? ZSTR_LEN(given->new_id) : 0);
     break;
   case FWS_ERR_INVALID_TAG:
     phpext_throw_text(result, "$tag must have 1 to 255 bytes, %zu given",

@@ -72,6 +72,7 @@ void phpext_reply_drop(void);
 /* What a PHP function was given, as far as it has it: for the text of its exception. */
 typedef struct phpext_given {
   zend_string *id;
+  zend_string *new_id;
   zend_string *tag;
   zend_string *data;
   zend_string *route;

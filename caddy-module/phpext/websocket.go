@@ -388,3 +388,31 @@ func frankenphp_ws_getAllStoredInformation(id *C.zend_string) unsafe.Pointer
 //
 // export_php:function frankenphp_ws_searchStoredInformation(string $key, int $operator, string $value, ?string $route = null): array
 func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator int64, value *C.zend_string, route *C.zend_string) unsafe.Pointer
+
+// Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
+//
+// @param string $id the client's id
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_killConnection(string $id): void
+func frankenphp_ws_killConnection(id *C.zend_string)
+
+// Gives a client another id. Its tags, stored information, route and the order of its events stay, and so does what is queued for it.
+//
+// @param string $id the client's id
+// @param string $newId 1 to 255 bytes of UTF-8
+// @return bool false when no client has the current id, or the new one is taken
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the new id is not allowed
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_renameConnection(string $id, string $newId): bool
+func frankenphp_ws_renameConnection(id *C.zend_string, newId *C.zend_string) bool
+
+// The names of the routes, sorted.
+//
+// @return list<string>
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_listRoutes(): array
+func frankenphp_ws_listRoutes() unsafe.Pointer

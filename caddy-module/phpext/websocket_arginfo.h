@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 1ef50c80f8f342942bb4f36da37798591852562d */
+ * Stub hash: b2673a3c9a76a16f6e00052eb4efbdd8e8d9e855 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_nextEvent, 0, 0, IS_ARRAY, 1)
 ZEND_END_ARG_INFO()
@@ -143,6 +143,16 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_searchStoredInform
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
 ZEND_END_ARG_INFO()
 
+#define arginfo_frankenphp_ws_killConnection arginfo_frankenphp_ws_clearTagClient
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_renameConnection, 0, 2, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, newId, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_listRoutes, 0, 0, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+
 ZEND_FUNCTION(frankenphp_ws_nextEvent);
 ZEND_FUNCTION(frankenphp_ws_failEvent);
 ZEND_FUNCTION(frankenphp_ws_getClients);
@@ -174,6 +184,9 @@ ZEND_FUNCTION(frankenphp_ws_clearStoredInformation);
 ZEND_FUNCTION(frankenphp_ws_listStoredInformationKeys);
 ZEND_FUNCTION(frankenphp_ws_getAllStoredInformation);
 ZEND_FUNCTION(frankenphp_ws_searchStoredInformation);
+ZEND_FUNCTION(frankenphp_ws_killConnection);
+ZEND_FUNCTION(frankenphp_ws_renameConnection);
+ZEND_FUNCTION(frankenphp_ws_listRoutes);
 
 static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_nextEvent, arginfo_frankenphp_ws_nextEvent)
@@ -207,6 +220,9 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_listStoredInformationKeys, arginfo_frankenphp_ws_listStoredInformationKeys)
 	ZEND_FE(frankenphp_ws_getAllStoredInformation, arginfo_frankenphp_ws_getAllStoredInformation)
 	ZEND_FE(frankenphp_ws_searchStoredInformation, arginfo_frankenphp_ws_searchStoredInformation)
+	ZEND_FE(frankenphp_ws_killConnection, arginfo_frankenphp_ws_killConnection)
+	ZEND_FE(frankenphp_ws_renameConnection, arginfo_frankenphp_ws_renameConnection)
+	ZEND_FE(frankenphp_ws_listRoutes, arginfo_frankenphp_ws_listRoutes)
 	ZEND_FE_END
 };
 

@@ -483,4 +483,38 @@ namespace {
     function frankenphp_ws_searchStoredInformation(string $key, int $operator, string $value, ?string $route = null): array
     {
     }
+
+    /**
+     * Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
+     *
+     * @param string $id the client's id
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_killConnection(string $id): void
+    {
+    }
+
+    /**
+     * Gives a client another id. Its tags, stored information, route and the order of its events stay, and so does what is queued for it.
+     *
+     * @param string $id the client's id
+     * @param string $newId 1 to 255 bytes of UTF-8
+     * @return bool false when no client has the current id, or the new one is taken
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the new id is not allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_renameConnection(string $id, string $newId): bool
+    {
+    }
+
+    /**
+     * The names of the routes, sorted.
+     *
+     * @return list<string>
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_listRoutes(): array
+    {
+    }
 }

@@ -180,6 +180,13 @@ static void a_connection(void) {
   CHECK(fws_client_close(id, id_len, 1000, reason, sizeof reason) == FWS_ERR_REASON_TOO_LONG);
 
   bool flag = false;
+  CHECK(fws_client_rename(id, id_len, S("ann"), &flag) == FWS_OK && flag);
+  CHECK(fws_client_rename(S("ghost"), S("bob"), &flag) == FWS_OK && !flag);
+  CHECK(fws_client_rename(S("ann"), NULL, 0, &flag) == FWS_ERR_INVALID_ID);
+  CHECK(fws_client_rename(S("ann"), id, id_len, &flag) == FWS_OK && flag);
+  CHECK(fws_client_kill(S("ghost")) == FWS_ERR_UNKNOWN_CLIENT);
+  CHECK(fws_routes_list(&reply) == FWS_OK && fws_reply_count(reply) == 1);
+  fws_reply_free(reply);
   CHECK(fws_information_set(id, id_len, S("city"), S("Lyon")) == FWS_OK);
   CHECK(fws_information_set(id, id_len, NULL, 0, S("Lyon")) == FWS_ERR_INVALID_KEY);
   CHECK(fws_information_set(S("ghost"), S("city"), S("Lyon")) == FWS_ERR_UNKNOWN_CLIENT);

@@ -208,6 +208,37 @@ func TestTheFunctionsWorkInAWorkerAndInAnOrdinaryRequest(t *testing.T) {
 				// Nothing of all that has made a state.
 				d.want(t, []any{"red"}, "getTags")
 			})
+			t.Run("rename", func(t *testing.T) {
+				tagged := d.value(t, "getTags", idA)
+				d.want(t, true, "renameConnection", idA, "größe 👋")
+				d.want(t, false, "renameConnection", idA, "again")
+				d.want(t, false, "renameConnection", "größe 👋", idB)
+				d.want(t, false, "renameConnection", "nobody", "x")
+				d.want(t, tagged, "getTags", "größe 👋")
+				d.want(t, false, "send", idA, "to nobody")
+				d.want(t, true, "send", "größe 👋", "to a")
+				a.want(t, "to a")
+				d.want(t, []any{"größe 👋", idB}, "getClients", "lab")
+				d.throws(t, "InvalidArgumentException", "renameConnection", "größe 👋", "")
+				d.throws(t, "InvalidArgumentException", "renameConnection", "größe 👋", strings.Repeat("x", 256))
+				d.throws(t, "InvalidArgumentException", "renameConnection", "größe 👋", binaryArgument("\xff"))
+				d.want(t, true, "renameConnection", "größe 👋", idA)
+			})
+			t.Run("listRoutes", func(t *testing.T) {
+				routes := d.value(t, "listRoutes").([]any)
+				if got := fmt.Sprint(routes); !strings.Contains(got, "control") || !strings.Contains(got, "lab") || !strings.Contains(got, "strict") {
+					t.Errorf("%v", routes)
+				}
+			})
+			t.Run("killConnection", func(t *testing.T) {
+				k, facts := dialLab(t, s, "/lab", nil)
+				d.want(t, nil, "killConnection", facts.ID)
+				if _, _, err := k.tryReceive(); err == nil || websocket.CloseStatus(err) != -1 {
+					t.Errorf("not cut: %v", err)
+				}
+				expect(t, "clients of the route", 2, func() int { return int(d.value(t, "getClientsCount", "lab").(float64)) })
+				d.throws(t, "UnknownClientException", "killConnection", facts.ID)
+			})
 			t.Run("close", func(t *testing.T) {
 				d.throws(t, "UnknownClientException", "close", "nobody")
 				for _, code := range []int{-1, 0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70000} {

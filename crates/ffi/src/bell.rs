@@ -172,7 +172,7 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
             binary: false,
             clean: false,
             code: 0,
-            id: fws_bytes::of(conn.id.as_bytes()),
+            id: fws_bytes::of(current.id().as_bytes()),
             route: fws_bytes::of(conn.route_name.as_bytes()),
             data: fws_bytes::NONE,
             path: fws_bytes::NONE,

@@ -187,6 +187,34 @@ pub unsafe extern "C" fn fws_client_close(id: *const u8, id_len: usize, code: u1
     })
 }
 
+/// Cuts a connection, without a closing handshake. Its close event has the code 1006.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_client_kill(id: *const u8, id_len: usize) -> fws_result {
+    // SAFETY: the caller passes valid bytes.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::Kill { id: text(id, id_len)? });
+        run(command(), Out::Nothing)
+    })
+}
+
+/// Gives a client another id of 1 to 255 bytes; its tags, stored information, and what waits for it or of it stay. `renamed` receives
+/// false where no client has the current id or the new one is taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_client_rename(id: *const u8, id_len: usize, new: *const u8, new_len: usize, renamed: *mut bool) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe {
+        let command = || Ok(Command::Rename { id: text(id, id_len)?, new: text(new, new_len)? });
+        run(command(), Out::Flag(renamed))
+    })
+}
+
+/// The names of the routes in force, sorted.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_routes_list(out: *mut *mut fws_reply) -> fws_result {
+    // SAFETY: the caller passes NULL or a valid place.
+    guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::Routes), Out::Names(out)) })
+}
+
 /// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_tag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize) -> fws_result {

@@ -37,7 +37,7 @@ pub extern "C" fn fws_version() -> *const c_char {
 
 /// Starts the core of this process; once it runs, further calls change nothing and are FWS_OK.
 ///
-/// `config` is JSON, optional: `{"shards": 2}`, threads that own sockets, 0 or absent: one for each processor. `error` (optional)
+/// `config` is JSON, optional: `{"shards": 2}`, threads that own sockets, 0 or absent: one for every two processors. `error` (optional)
 /// receives the reason of FWS_ERR_CONFIG or FWS_ERR_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_core_start(config: *const u8, config_len: usize, error: *mut *mut fws_error) -> fws_result {

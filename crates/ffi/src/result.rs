@@ -55,6 +55,8 @@ pub enum fws_result {
     FWS_ERR_NOT_AN_INTEGER = 20,
     /// A number that is out of its range.
     FWS_ERR_OUT_OF_RANGE = 21,
+    /// An id that is empty or longer than 255 bytes.
+    FWS_ERR_INVALID_ID = 22,
 }
 
 use fws_result::*;
@@ -84,11 +86,12 @@ impl fws_result {
             FWS_ERR_FULL => c"the key-value store, or the stored information of the client, is full",
             FWS_ERR_NOT_AN_INTEGER => c"the value is not an integer of 64 bits, or would not be one after the increment",
             FWS_ERR_OUT_OF_RANGE => c"a number is out of its range",
+            FWS_ERR_INVALID_ID => c"an id has 1 to 255 bytes",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 22] = [
+    const ALL: [fws_result; 23] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -111,6 +114,7 @@ impl fws_result {
         FWS_ERR_FULL,
         FWS_ERR_NOT_AN_INTEGER,
         FWS_ERR_OUT_OF_RANGE,
+        FWS_ERR_INVALID_ID,
     ];
 }
 
@@ -119,6 +123,7 @@ impl From<CommandError> for fws_result {
         match error {
             CommandError::UnknownClient => FWS_ERR_UNKNOWN_CLIENT,
             CommandError::InvalidUtf8 => FWS_ERR_INVALID_UTF8,
+            CommandError::InvalidId => FWS_ERR_INVALID_ID,
             CommandError::InvalidTag => FWS_ERR_INVALID_TAG,
             CommandError::TooManyTags => FWS_ERR_TOO_MANY_TAGS,
             CommandError::InvalidCloseCode => FWS_ERR_INVALID_CLOSE_CODE,

@@ -46,6 +46,21 @@ pub enum Command<'a> {
         /// At most 123 bytes.
         reason: &'a str,
     },
+    /// Cuts a connection, without a closing handshake: [`Reply::Done`].
+    Kill {
+        /// The client.
+        id: &'a str,
+    },
+    /// Gives a client another id; tags, stored information and what waits stay: [`Reply::Flag`], `false` where no live client has the
+    /// current id or the new one is taken.
+    Rename {
+        /// The client.
+        id: &'a str,
+        /// 1 to 255 bytes.
+        new: &'a str,
+    },
+    /// The names of the routes in force, sorted: [`Reply::Names`].
+    Routes,
     /// Puts a tag on a client; a tag it has already is fine: [`Reply::Done`].
     Tag {
         /// The client.
@@ -245,6 +260,9 @@ pub enum CommandError {
     /// A text message that is not UTF-8.
     #[error("a text message must be UTF-8; send it as binary")]
     InvalidUtf8,
+    /// A new id that is empty or too long.
+    #[error("an id has 1 to 255 bytes")]
+    InvalidId,
     /// A tag that is empty or too long.
     #[error("a tag has 1 to 255 bytes")]
     InvalidTag,
@@ -275,6 +293,6 @@ pub enum CommandError {
 pub trait Outlet<C> {
     /// Queues the command's message to one client.
     fn send(&mut self, key: Key, to: &C) -> Outcome;
-    /// Starts the closing handshake with one client.
+    /// Starts the closing handshake with one client, or cuts it, as the command says.
     fn close(&mut self, key: Key, to: &C);
 }

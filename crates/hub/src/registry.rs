@@ -146,6 +146,23 @@ impl<C> Hub<C> {
         self.free.push(key.index);
     }
 
+    /// Gives a live client another id and returns its handle. `None`: no live client has the id, or the new one is taken.
+    pub fn rename(&mut self, id: &str, new: Arc<str>) -> Result<Option<&C>, CommandError> {
+        if new.is_empty() || new.len() > MAX_NAME {
+            return Err(CommandError::InvalidId);
+        }
+        let Some(&index) = self.by_id.get(id).filter(|index| self.live.contains(**index)) else { return Ok(None) };
+        if self.by_id.contains_key(&new) {
+            return Ok(None);
+        }
+        self.by_id.remove(id);
+        self.by_id.insert(new.clone(), index);
+        Ok(self.slots[index as usize].client.as_mut().map(|client| {
+            client.id = new;
+            &client.handle
+        }))
+    }
+
     /// How many clients are live.
     pub fn len(&self) -> u64 {
         self.live.len()
@@ -220,7 +237,7 @@ impl<C> Hub<C> {
                 Reply::Names(names)
             }
             Command::Count { of, route } => Reply::Count(self.select(of, route)?.len()),
-            Command::Close { id, .. } => {
+            Command::Close { id, .. } | Command::Kill { id } => {
                 let (key, client) = self.find(id).filter(|(key, _)| self.live.contains(key.index)).ok_or(CommandError::UnknownClient)?;
                 outlet.close(key, &client.handle);
                 Reply::Done

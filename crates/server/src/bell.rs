@@ -64,6 +64,8 @@ struct State {
     phase: Phase,
     lease: Option<Lease>,
     current: Option<Event>,
+    /// The id with which the current event was handed out: it is not moved or changed before the next one.
+    id: Option<Arc<str>>,
     started: Option<Instant>,
     handed: u32,
     /// The last connection an event of which was handed out, for the log.
@@ -92,6 +94,11 @@ impl Current<'_> {
     /// The connection.
     pub fn conn(&self) -> &Arc<Conn> {
         &self.state.lease.as_ref().expect("bug: an event without a lease").conn
+    }
+
+    /// The connection's id when the event was handed out.
+    pub fn id(&self) -> &str {
+        self.state.id.as_deref().unwrap_or_default()
     }
 
     /// The event.
@@ -195,7 +202,7 @@ impl Core {
                 json!({
                     "worker": bell.worker,
                     "route": last.as_ref().map(|conn| conn.route_name.clone()),
-                    "connection": last.as_ref().map(|conn| conn.id.clone()),
+                    "connection": last.as_ref().map(|conn| conn.id()),
                     "output": String::from_utf8_lossy(output),
                     "error": error,
                 }),
@@ -239,6 +246,7 @@ impl Core {
         // What this event's handler sends may wait for what the next one's sends, but only if that comes at once.
         shard::defer(if lease.more || !lease.events.is_empty() { DEFERRED } else { 0 });
         let conn = lease.conn.clone();
+        state.id = Some(conn.id());
         state.last = Some(conn);
         state.handed += 1;
         state.current = Some(event);
@@ -291,7 +299,7 @@ impl Core {
                     json!({
                         "event": match event { Event::Open(_) => "open", Event::Message { .. } => "message", Event::Close(_) => "close" },
                         "route": conn.route_name,
-                        "connection": conn.id,
+                        "connection": conn.id(),
                         "cause": cause,
                         "on_error": if on_error == Some(OnError::Close) { "close" } else { "continue" },
                     }),

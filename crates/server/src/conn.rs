@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use fws_hub::{Key, RouteId};
+use parking_lot::RwLock;
 
 /// The handle of a connection: the hub keeps one per client. The socket and the session belong to its shard alone.
 #[derive(Debug)]
 pub struct Conn {
     /// Its place in the hub, which also tells its shard.
     pub key: Key,
-    /// Its id.
-    pub id: Arc<str>,
+    /// Its id, which can be changed. Written under the hub's lock only, so that both always agree.
+    id: RwLock<Arc<str>>,
     /// Its route.
     pub route: RouteId,
     /// Its route's name.
@@ -39,7 +40,7 @@ impl Conn {
     pub(crate) fn new(key: Key, id: Arc<str>, route: RouteId, route_name: Arc<str>, max_outbox: usize) -> Conn {
         Conn {
             key,
-            id,
+            id: RwLock::new(id),
             route,
             route_name,
             max_outbox: AtomicUsize::new(max_outbox),
@@ -47,6 +48,15 @@ impl Conn {
             waiting: AtomicUsize::new(0),
             over: AtomicU8::new(0),
         }
+    }
+
+    /// Its id at the moment.
+    pub fn id(&self) -> Arc<str> {
+        self.id.read().clone()
+    }
+
+    pub(crate) fn set_id(&self, id: Arc<str>) {
+        *self.id.write() = id;
     }
 
     /// Reserves room for a frame that is about to be posted. `false`: it does not fit.

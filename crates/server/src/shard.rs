@@ -58,6 +58,10 @@ pub enum Op {
         code: u16,
         reason: Box<str>,
     },
+    /// The connection is cut.
+    Kill {
+        key: Key,
+    },
     /// The connection may be read again: its events are being handled.
     Resume {
         key: Key,
@@ -403,6 +407,12 @@ impl Shard {
             Op::Close { key, code, reason } => {
                 self.close(key, code, &reason);
             }
+            Op::Kill { key } => {
+                if let Some((at, entry)) = self.find(key) {
+                    entry.session.cut("the server cut the connection");
+                    self.touch(at);
+                }
+            }
             Op::Resume { key } => {
                 if let Some((at, entry)) = self.find(key) {
                     entry.paused = false;
@@ -550,8 +560,12 @@ impl Shard {
         while entry.writable && entry.session.outbox_len() > 0 {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = entry.session.slices(&mut slices);
-            // Not writev: it would raise SIGPIPE, whose handler is the host's.
-            match entry.socket.sendmsg(&MsgHdr::new().with_buffers(&slices[..filled]), nosignal()) {
+            // Not write or writev: they would raise SIGPIPE, whose handler is the host's. One buffer goes the shorter way.
+            let written = match &slices[..filled] {
+                [one] => entry.socket.send_with_flags(one, NOSIGNAL),
+                several => entry.socket.sendmsg(&MsgHdr::new().with_buffers(several), NOSIGNAL),
+            };
+            match written {
                 Ok(count) => {
                     self.tally.bytes_sent += count as u64;
                     entry.session.wrote(count, self.now, &mut self.spares);
@@ -573,7 +587,7 @@ impl Shard {
                 core.log.burst(Trouble::Violation, &entry.conn.route_name, "a client broke the protocol or a limit", || {
                     let mut fields = serde_json::Map::new();
                     fields.insert("route".into(), entry.conn.route_name.as_ref().into());
-                    fields.insert("connection".into(), entry.conn.id.as_ref().into());
+                    fields.insert("connection".into(), entry.conn.id().as_ref().into());
                     fields.insert("code".into(), closed.code.into());
                     fields.insert("reason".into(), closed.reason.as_str().into());
                     fields
@@ -642,7 +656,5 @@ impl Shard {
     }
 }
 
-/// MSG_NOSIGNAL: a write to a closed socket is an error, not a signal.
-fn nosignal() -> i32 {
-    nix::sys::socket::MsgFlags::MSG_NOSIGNAL.bits()
-}
+/// A write to a closed socket is an error, not a signal.
+const NOSIGNAL: i32 = nix::sys::socket::MsgFlags::MSG_NOSIGNAL.bits();

@@ -472,3 +472,33 @@ fn connections_of_a_route_that_goes_from_php_to_the_echo_end_and_php_is_told() {
     client.send(Message::text("echo")).expect("sent");
     assert_eq!(client.read().expect("an answer"), Message::text("echo"));
 }
+
+#[test]
+fn a_renamed_connection_keeps_its_events_in_order_and_what_was_sent_to_it() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    let id = core.ids()[0].clone();
+    for n in 0..3 {
+        client.send(Message::text(n.to_string())).expect("sent");
+    }
+    wait_until("all have arrived", || counter(&core, "events_queued") == 4);
+    let bell = bell(&core);
+    assert_eq!(core.next_event(&bell.1).expect("open").id(), &*id);
+    send(&core, Target::Client(&id), b"before");
+    assert_eq!(core.execute(&Command::Rename { id: &id, new: "ann" }), Ok(Reply::Flag(true)));
+    assert_eq!(core.execute(&Command::Rename { id: &id, new: "bob" }), Ok(Reply::Flag(false)));
+    assert_eq!(send(&core, Target::Client("ann"), b"after"), Reply::Sent(Outcome::Queued));
+    for n in ["0", "1", "2"] {
+        let current = core.next_event(&bell.1).expect("a message");
+        assert_eq!(current.id(), "ann");
+        assert!(matches!(current.event(), Event::Message { data, .. } if **data == *n.as_bytes()));
+    }
+    assert_eq!(client.read().expect("sent"), Message::binary(&b"before"[..]));
+    assert_eq!(client.read().expect("sent"), Message::binary(&b"after"[..]));
+    assert_eq!(core.execute(&Command::Kill { id: "ann" }), Ok(Reply::Done));
+    assert!(client.read().is_err());
+    wait_until("the close event comes", || next(&core, &bell.1).as_deref() == Some("close 1006 false"));
+    end(&core, &bell);
+    assert_eq!(core.execute(&Command::Kill { id: "ann" }), Err(CommandError::UnknownClient));
+    assert!(matches!(core.execute(&Command::Routes), Ok(Reply::Names(names)) if names.len() == 3));
+}

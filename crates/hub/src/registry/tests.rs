@@ -248,3 +248,23 @@ fn stored_information_is_found_by_its_value_and_goes_with_the_client() {
     assert_eq!(all("b"), Ok(Reply::Pairs(vec![])));
     assert_eq!(all("c"), Ok(Reply::Pairs(vec![("city".into(), b"Lyon"[..].into())])));
 }
+
+#[test]
+fn a_renamed_client_keeps_all_it_has_and_its_old_id_is_free() {
+    let (mut hub, keys) = hub(&[("a", "r"), ("b", "r")]);
+    tag(&mut hub, "a", "t").expect("known");
+    assert_eq!(hub.rename("a", "b".into()), Ok(None), "taken");
+    assert_eq!(hub.rename("a", "a".into()), Ok(None), "taken by itself");
+    assert_eq!(hub.rename("ghost", "x".into()), Ok(None));
+    assert_eq!(hub.rename("a", "".into()), Err(CommandError::InvalidId));
+    assert_eq!(hub.rename("a", "x".repeat(256).into()), Err(CommandError::InvalidId));
+    assert_eq!(hub.rename("a", "ann".into()), Ok(Some(&"a".to_string())));
+    assert_eq!(names(&hub, Command::List { of: Target::Tag("t"), route: Some("r") }), ["ann"]);
+    assert_eq!(tag(&mut hub, "a", "t"), Err(CommandError::UnknownClient));
+    let route = hub.route("r");
+    assert!(hub.register("a".into(), route, |_| "new".into()).is_some());
+    hub.close(keys[0]);
+    assert_eq!(hub.rename("ann", "x".into()), Ok(None), "it is closed");
+    hub.forget(keys[0]);
+    assert_eq!((hub.known(), hub.tag_count()), (2, 0));
+}
