@@ -20,6 +20,8 @@ const (
 	opText   = 1
 	opBinary = 2
 	opClose  = 8
+	opPing   = 9
+	opPong   = 10
 )
 
 // client is the other end of a connection that the core has adopted.
@@ -102,6 +104,23 @@ func (c *client) send(opcode byte, payload string) {
 	if _, err := c.conn.Write(append(frame, payload...)); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// stay answers the server's pings, which have no payload, until the connection ends: without it a client that a test leaves
+// alone for long is cut. The client must not be read otherwise.
+func (c *client) stay() {
+	go func() {
+		pong := []byte{0x80 | opPong, 0x80, 0, 0, 0, 0}
+		for {
+			var head [2]byte
+			if _, err := io.ReadFull(c.in, head[:]); err != nil || head != [2]byte{0x80 | opPing, 0} {
+				return
+			}
+			if _, err := c.conn.Write(pong); err != nil {
+				return
+			}
+		}
+	}()
 }
 
 // receive returns the next frame.

@@ -55,7 +55,7 @@ func TestMemoryLimitInAFunctionThatReturnsAListOrAStringLeavesNothingBehind(t *t
 	// The core shares the names with its lists: what could be left behind is 16 bytes a name.
 	const count = 2000
 	for range count {
-		connect(t, "many", "/")
+		connect(t, "many", "/").stay()
 	}
 	id := strings.Trim(string(php(t, `return frankenphp_ws_getClients('many')[0];`).Returned), `"`)
 	returned(t, []int{count, 256}, `

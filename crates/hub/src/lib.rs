@@ -3,7 +3,7 @@
 //! * [`Hub`] is the registry. It holds an opaque handle per client and never sends anything itself;
 //! * [`Command`] and [`Reply`] are what every door (C ABI, and later command line, admin API and other nodes) carries;
 //! * [`Expression`] selects clients by their tags: `(premium|vip)&!banned`;
-//! * [`KeyValue`] holds the values that all of PHP shares;
+//! * [`Information`] is what PHP stores about one client, [`KeyValue`] what it shares among all its threads;
 //! * [`Outlet`] is how a send reaches the connections.
 //!
 //! Nothing here creates state for a client that does not exist, and all that belongs to a client goes with it.
