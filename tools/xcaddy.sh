@@ -16,10 +16,10 @@ if [ "${1:-}" = check ]; then
   say "xcaddy's binary has the module and accepts the chat's Caddyfile"
   exit
 fi
-xcaddy=$top/build/xcaddy
-(cd caddy-module && go build -o "$xcaddy" github.com/caddyserver/xcaddy/cmd/xcaddy)
+(cd caddy-module && go build -o "$top/build/xcaddy" github.com/caddyserver/xcaddy/cmd/xcaddy)
 say "building with xcaddy (about 2.5 minutes the first time on 2 cores)"
-XCADDY_SETCAP=0 XCADDY_GO_BUILD_FLAGS="-tags=$FWS_GO_TAGS" "$xcaddy" build v2.11.4 --output "$binary" \
-  --with github.com/dunglas/frankenphp/caddy@v1.12.6 \
-  --with github.com/frankenphp-ws/frankenphp-ws/go-bridge@v0.0.0=./go-bridge \
-  --with github.com/frankenphp-ws/frankenphp-ws/caddy-module@v0.0.0=./caddy-module
+# The README's own words, with the tags of this machine and a place for the binary.
+command=$(sed -n '/^XCADDY_GO_BUILD_FLAGS=/,/^```$/p' README.md | sed '$d')
+[ -n "$command" ] || die "README.md has no xcaddy command"
+command=${command/nobadger,nomysql,nopgx,nobrotli/$FWS_GO_TAGS}
+PATH=$top/build:$PATH XCADDY_SETCAP=0 bash -euc "$command --output '$binary'"
