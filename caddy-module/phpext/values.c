@@ -70,25 +70,31 @@ PHP_FUNCTION(frankenphp_ws_global_get) {
   phpext_reply_string(reply, return_value);
 }
 
-PHP_FUNCTION(frankenphp_ws_global_has) {
+/* The milliseconds that the value of a key has left in *left, -1 when it does not expire; FWS_END in *result when there is
+ * none. False when it has thrown. */
+static bool expiry(INTERNAL_FUNCTION_PARAMETERS, fws_result *result, int64_t *left) {
   phpext_given given = {0};
-  int64_t left;
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
   Z_PARAM_STR(given.key)
-  ZEND_PARSE_PARAMETERS_END();
+  ZEND_PARSE_PARAMETERS_END_EX(return false);
 
   if (!phpext_enter()) {
+    return false;
+  }
+  *result = fws_value_expiry(PHPEXT_BYTES(given.key), left);
+
+  return *result == FWS_END || phpext_ok(*result, &given);
+}
+
+PHP_FUNCTION(frankenphp_ws_global_has) {
+  fws_result result;
+  int64_t left;
+
+  if (!expiry(INTERNAL_FUNCTION_PARAM_PASSTHRU, &result, &left)) {
     RETURN_THROWS();
   }
-  fws_result result = fws_value_expiry(PHPEXT_BYTES(given.key), &left);
-  if (result == FWS_END) {
-    RETURN_FALSE;
-  }
-  if (!phpext_ok(result, &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_TRUE;
+  RETURN_BOOL(result == FWS_OK);
 }
 
 PHP_FUNCTION(frankenphp_ws_global_delete) {
@@ -123,22 +129,14 @@ PHP_FUNCTION(frankenphp_ws_global_increment) {
 }
 
 PHP_FUNCTION(frankenphp_ws_global_ttl) {
-  phpext_given given = {0};
+  fws_result result;
   int64_t left;
 
-  ZEND_PARSE_PARAMETERS_START(1, 1)
-  Z_PARAM_STR(given.key)
-  ZEND_PARSE_PARAMETERS_END();
-
-  if (!phpext_enter()) {
+  if (!expiry(INTERNAL_FUNCTION_PARAM_PASSTHRU, &result, &left)) {
     RETURN_THROWS();
   }
-  fws_result result = fws_value_expiry(PHPEXT_BYTES(given.key), &left);
   if (result == FWS_END) {
     RETURN_NULL();
-  }
-  if (!phpext_ok(result, &given)) {
-    RETURN_THROWS();
   }
   /* Rounded up: what still lives has a second left. */
   RETURN_LONG(left < 0 ? -1 : (zend_long)((left + 999) / 1000));

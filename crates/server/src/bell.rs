@@ -234,7 +234,7 @@ impl Core {
             state.lease = loop {
                 let mut after = Settled::default();
                 let next = self.dispatch.exchange(bell.pool, lease.take(), until, &mut after);
-                let again = next.is_none() && (after.resume.is_some() || after.orphans.events > 0);
+                let again = next.is_none() && !after.is_nothing();
                 self.after_lease(after);
                 if !again {
                     break next;

@@ -148,7 +148,7 @@ pub struct Settled {
 }
 
 impl Settled {
-    fn is_nothing(&self) -> bool {
+    pub fn is_nothing(&self) -> bool {
         self.resume.is_none() && self.orphans.events == 0
     }
 }

@@ -134,9 +134,9 @@ pub struct Route {
     pub worker: Option<Arc<str>>,
     pub policy: Policy,
     pub settings: Arc<Settings>,
-    pub max_pending_events: usize,
+    max_pending_events: usize,
     /// Bytes of events of one connection that may wait, see `max_pending_events`.
-    pub max_pending_weight: usize,
+    max_pending_weight: usize,
     pub max_connections: Option<u64>,
     pub on_error: OnError,
     /// Handshakes that were accepted and not adopted yet; survives generations.
@@ -159,6 +159,11 @@ impl Route {
             on_error: config.on_error,
             reserved,
         }
+    }
+
+    /// The most events of one connection that may wait for PHP, and the most bytes of them.
+    pub fn event_limits(&self) -> (usize, usize) {
+        (self.max_pending_events, self.max_pending_weight)
     }
 }
 

@@ -371,7 +371,7 @@ impl Shard {
                 self.arrivals.push(Arrival {
                     conn: entry.conn.clone(),
                     event: Event::Message { binary: message.binary, data: message.payload.into_boxed() },
-                    limits: (entry.route.max_pending_events, entry.route.max_pending_weight),
+                    limits: entry.route.event_limits(),
                 });
             }
         }
@@ -389,12 +389,6 @@ impl Shard {
         }
     }
 
-    fn find(&mut self, key: Key) -> Option<(usize, &mut Entry)> {
-        let at = key.index as usize / self.count;
-        let entry = self.entries.get_mut(at)?.as_deref_mut()?;
-        (entry.conn.key == key).then_some((at, entry))
-    }
-
     fn carry_out(&mut self, core: &Core, op: Op, scratch: &mut [u8]) {
         match op {
             Op::Adopt(adoption) => self.adopt(core, *adoption, scratch),
@@ -404,17 +398,15 @@ impl Shard {
                     self.send(key, frame.clone());
                 }
             }
-            Op::Close { key, code, reason } => {
-                self.close(key, code, &reason);
-            }
+            Op::Close { key, code, reason } => self.close(key, code, &reason),
             Op::Kill { key } => {
-                if let Some((at, entry)) = self.find(key) {
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
                     entry.session.cut("the server cut the connection");
                     self.touch(at);
                 }
             }
             Op::Resume { key } => {
-                if let Some((at, entry)) = self.find(key) {
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
                     entry.paused = false;
                     self.read_again(at);
                 }
@@ -480,7 +472,7 @@ impl Shard {
         }
         let session = Session::new(route.settings.clone(), self.now);
         if route.worker.is_some() {
-            let limits = (route.max_pending_events, route.max_pending_weight);
+            let limits = route.event_limits();
             self.arrivals.push(Arrival { conn: conn.clone(), event: Event::Open(opened), limits });
         }
         self.entries[at] = Some(Box::new(Entry {
@@ -506,10 +498,8 @@ impl Shard {
     }
 
     fn send(&mut self, key: Key, frame: Frame) {
-        let len = frame.len();
-        let at = key.index as usize / self.count;
-        let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut).filter(|entry| entry.conn.key == key) else { return };
-        entry.conn.taken(len);
+        let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
+        entry.conn.taken(frame.len());
         if entry.session.send(frame, &mut self.spares) {
             self.touch(at);
         } else {
@@ -518,8 +508,7 @@ impl Shard {
     }
 
     fn close(&mut self, key: Key, code: u16, reason: &str) {
-        let at = key.index as usize / self.count;
-        if let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut).filter(|entry| entry.conn.key == key) {
+        if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
             entry.session.close(code, reason, self.now, &mut self.spares);
             self.touch(at);
         }
@@ -594,7 +583,7 @@ impl Shard {
                 });
             }
             if entry.route.worker.is_some() {
-                let limits = (entry.route.max_pending_events, entry.route.max_pending_weight);
+                let limits = entry.route.event_limits();
                 self.arrivals.push(Arrival { conn: entry.conn.clone(), event: Event::Close(closed), limits });
             } else {
                 core.through(&entry.conn, Through::Events);
@@ -631,7 +620,7 @@ impl Shard {
         let pushed = core.dispatch.push(&mut self.arrivals);
         add(&core.counters.events_queued, pushed.queued);
         for key in pushed.full {
-            if let Some((_, entry)) = self.find(key)
+            if let Some((_, entry)) = find(&mut self.entries, self.count, key)
                 && !entry.session.is_ending()
             {
                 entry.paused = true;
@@ -654,6 +643,13 @@ impl Shard {
             }
         }
     }
+}
+
+/// The connection of a key, with its place, if it is still the one there.
+fn find(entries: &mut [Option<Box<Entry>>], count: usize, key: Key) -> Option<(usize, &mut Entry)> {
+    let at = key.index as usize / count;
+    let entry = entries.get_mut(at)?.as_deref_mut()?;
+    (entry.conn.key == key).then_some((at, entry))
 }
 
 /// A write to a closed socket is an error, not a signal.
