@@ -39,6 +39,9 @@
 // The kind of fws_event: the connection is closed; always its last event.
 #define FWS_EVENT_CLOSE 3
 
+// The kind of fws_event: a timer is due. It is of no connection: `id` and `route` are empty.
+#define FWS_EVENT_TIMER 4
+
 // Flag of the send functions: a binary message rather than a text.
 #define FWS_BINARY 1
 
@@ -109,6 +112,8 @@ enum fws_result
   FWS_ERR_OUT_OF_RANGE = 21,
   // An id that is empty or longer than 255 bytes.
   FWS_ERR_INVALID_ID = 22,
+  // No worker that handles WebSocket events has this name.
+  FWS_ERR_UNKNOWN_WORKER = 23,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -146,9 +151,9 @@ typedef struct {
   fws_bytes worker;
 } fws_ring;
 
-// One event of a connection.
+// One event of a connection, or of a timer.
 typedef struct {
-  // FWS_EVENT_OPEN, FWS_EVENT_MESSAGE or FWS_EVENT_CLOSE.
+  // FWS_EVENT_OPEN, FWS_EVENT_MESSAGE, FWS_EVENT_CLOSE or FWS_EVENT_TIMER.
   uint32_t kind;
   // Message: binary rather than text.
   bool binary;
@@ -160,8 +165,10 @@ typedef struct {
   fws_bytes id;
   // The name of its route.
   fws_bytes route;
-  // Message: the payload. Close: the reason.
+  // Message, timer: the payload. Close: the reason.
   fws_bytes data;
+  // Timer: its number.
+  uint64_t timer;
   // Open: the path of the request, as sent.
   fws_bytes path;
   // Open: the query without `?`.
@@ -173,6 +180,28 @@ typedef struct {
   // Open: how many headers there are, see fws_event_header.
   size_t header_count;
 } fws_event;
+
+// What is known of a client, as far as it is numbers.
+typedef struct {
+  // It is connected; where not, its close event is still to be handled.
+  bool connected;
+  // When it connected, milliseconds since 1970.
+  uint64_t connected_at;
+  // When its last message came, milliseconds since 1970; 0 before the first.
+  uint64_t last_message_at;
+  // Messages received from it.
+  uint64_t messages_received;
+  // Bytes received from it, frame headers included.
+  uint64_t bytes_received;
+  // Messages put into its outbox.
+  uint64_t messages_sent;
+  // Bytes that its socket took.
+  uint64_t bytes_sent;
+  // Bytes that wait for it.
+  uint64_t queued_bytes;
+  // How long its last pong took, nanoseconds; 0 before the first.
+  uint64_t ping_time;
+} fws_client;
 
 #ifdef __cplusplus
 extern "C" {
@@ -216,6 +245,21 @@ fws_result fws_reply_item(const fws_reply *reply, size_t index, fws_bytes *out);
 // Frees a reply; NULL is allowed.
 void fws_reply_free(fws_reply *reply);
 
+// What is known of a client, until its close event has been handled. The items of `strings`: its id, the name of its route, the path of
+// its request, its address, its sub-protocol (empty where there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from
+// item 6 on its tags, sorted.
+fws_result fws_client_get(const uint8_t *id, size_t id_len, fws_client *facts, fws_reply **strings);
+
+// How long a client's last pong took, in nanoseconds; 0 before the first.
+fws_result fws_client_ping_time(const uint8_t *id, size_t id_len, int64_t *nanoseconds);
+
+// Pings a client every `interval_ms` milliseconds, 100 to 86,400,000, silent or not; 0: as its route says, after so long a silence.
+// `found` receives false where no client has the id.
+fws_result fws_client_ping_enable(const uint8_t *id, size_t id_len, uint32_t interval_ms, bool *found, fws_error **error);
+
+// Pings a client no more. `found` receives false where no client has the id.
+fws_result fws_client_ping_disable(const uint8_t *id, size_t id_len, bool *found);
+
 // Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
 //
 // FWS_ERR_TOO_LARGE: the message is longer than the max_outbox of the client's route. A group send leaves such clients out.
@@ -254,8 +298,8 @@ fws_result fws_tag_send(const uint8_t *tag,
 // sent before is written first.
 fws_result fws_client_close(const uint8_t *id, size_t id_len, uint16_t code, const uint8_t *reason, size_t reason_len);
 
-// Cuts a connection, without a closing handshake. Its close event has the code 1006.
-fws_result fws_client_kill(const uint8_t *id, size_t id_len);
+// Cuts a connection, without a closing handshake. Its close event has the code 1006. `cut` receives false where no client has the id.
+fws_result fws_client_kill(const uint8_t *id, size_t id_len, bool *cut);
 
 // Gives a client another id of 1 to 255 bytes; its tags, stored information, and what waits for it or of it stay. `renamed` receives
 // false where no client has the current id or the new one is taken.
@@ -440,6 +484,26 @@ fws_result fws_routes_commit(uint64_t generation);
 // A generation ends. One that is not committed is forgotten. In the place of the committed one the newest staged one is committed;
 // without one every connection is closed with 1001.
 fws_result fws_routes_withdraw(uint64_t generation);
+
+// Sets a timer: after `delay_ms` milliseconds, 1 to 366 days, and with `repeat` again and again after as many, `worker` gets an event
+// FWS_EVENT_TIMER with the payload, of at most 1 MiB. Without `worker` it is that of `bell`, a claimed bell; one of the two must be
+// given. `timer` receives its number, which is used once. `error` (optional) receives the text of FWS_ERR_OUT_OF_RANGE,
+// FWS_ERR_FULL or FWS_ERR_UNKNOWN_WORKER.
+//
+// Timers survive a reload; those of a worker that left with it are cleared, and counted. One that repeats does not make up for what it
+// missed.
+fws_result fws_timer_set(uint64_t delay_ms,
+                         const uint8_t *payload,
+                         size_t payload_len,
+                         bool repeat,
+                         const uint8_t *worker,
+                         size_t worker_len,
+                         const fws_bell *bell,
+                         int64_t *timer,
+                         fws_error **error);
+
+// Clears a timer; `cleared` receives whether it was set. One that is due already may still be told.
+fws_result fws_timer_clear(uint64_t timer, bool *cleared);
 
 // Sets the value of a key of 1 to 1024 bytes; it is gone after `expire_seconds`, 0: never. Replaces an earlier value and its expiry.
 fws_result fws_value_set(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len, uint64_t expire_seconds);

@@ -48,6 +48,8 @@ static void forget_error(void) {
 
 void phpext_bell_startup(void) { zend_observer_error_register(note_error); }
 
+const fws_bell *phpext_bell_current(void) { return current.bell; }
+
 void phpext_bell_end(bool broken) {
   static const char script_ended[] = "the script ended while it handled the event, without an error: exit() was called";
 

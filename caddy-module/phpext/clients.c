@@ -55,14 +55,16 @@ PHP_FUNCTION(frankenphp_ws_close) {
 
 PHP_FUNCTION(frankenphp_ws_killConnection) {
   phpext_given given = {0};
+  bool cut;
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
   Z_PARAM_STR(given.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_kill(PHPEXT_BYTES(given.id)), &given)) {
+  if (!phpext_enter() || !phpext_ok(fws_client_kill(PHPEXT_BYTES(given.id), &cut), &given)) {
     RETURN_THROWS();
   }
+  RETURN_BOOL(cut);
 }
 
 PHP_FUNCTION(frankenphp_ws_renameConnection) {

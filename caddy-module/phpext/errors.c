@@ -35,6 +35,7 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_NOT_AN_INTEGER:
   case FWS_ERR_OUT_OF_RANGE:
   case FWS_ERR_INVALID_ID:
+  case FWS_ERR_UNKNOWN_WORKER:
     return classes.invalid_argument;
   case FWS_ERR_NOT_RUNNING:
     return classes.not_running;
@@ -91,7 +92,8 @@ static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
                {"$route", given->route},
                {"$exceptId", given->except_id},
                {"$expression", given->expression},
-               {"$key", given->key}};
+               {"$key", given->key},
+               {"$worker", given->worker}};
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (!is_utf8(names[i].value)) {
@@ -180,6 +182,10 @@ bool phpext_explained(fws_result result, fws_error *error, const phpext_given *g
 
   if (result == FWS_ERR_SYNTAX) {
     phpext_throw_text(result, "%s: %s", given->expression != NULL ? "$expression" : "$value", text);
+  } else if (result == FWS_ERR_UNKNOWN_WORKER) {
+    throw_about(result, "no worker that handles WebSocket events is named \"%s\": a websocket directive names it", given->worker);
+  } else if (result == FWS_ERR_OUT_OF_RANGE || result == FWS_ERR_FULL) {
+    phpext_throw_text(result, "%s", text);
   } else {
     phpext_throw(result, given);
   }

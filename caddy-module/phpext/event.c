@@ -23,7 +23,9 @@
   _(clean)                                                                                                             \
   _(open)                                                                                                              \
   _(message)                                                                                                           \
-  _(close)
+  _(close)                                                                                                             \
+  _(timer)                                                                                                             \
+  _(payload)
 
 static struct {
 #define DECLARE(name) zend_string *name;
@@ -145,7 +147,14 @@ void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *retu
   append_string(array, strings.type,
                 event->kind == FWS_EVENT_MESSAGE ? strings.message
                 : event->kind == FWS_EVENT_OPEN  ? strings.open
-                                                 : strings.close);
+                : event->kind == FWS_EVENT_CLOSE ? strings.close
+                                                 : strings.timer);
+  if (UNEXPECTED(event->kind == FWS_EVENT_TIMER)) {
+    ZVAL_LONG(&value, (zend_long)event->timer);
+    append(array, strings.timer, &value);
+    append_bytes(array, strings.payload, event->data);
+    return;
+  }
   append_bytes(array, strings.id, event->id);
   append_bytes(array, strings.route, event->route);
 

@@ -32,6 +32,9 @@ bool phpext_enter(void);
 
 void phpext_bell_startup(void);
 
+/* The bell of this thread, NULL where no event has been asked for. */
+const fws_bell *phpext_bell_current(void);
+
 /* Ends the bell of this thread, if there is one. broken: the script ended, rather than the handler returning. */
 void phpext_bell_end(bool broken);
 
@@ -64,7 +67,10 @@ void phpext_reply_keys(fws_reply *reply, zval *return_value);
 /* Makes such a reply an array of its values by their keys and frees it; likewise. */
 void phpext_reply_map(fws_reply *reply, zval *return_value);
 
-/* Frees a reply that phpext_reply_list() could not. */
+/* Keeps reply until phpext_reply_drop(), which comes at the end of the request at the latest. */
+void phpext_reply_hold(fws_reply *reply);
+
+/* Frees the reply that is kept. */
 void phpext_reply_drop(void);
 
 /* ---- errors.c ---- */
@@ -80,6 +86,7 @@ typedef struct phpext_given {
   zend_string *reason;
   zend_string *expression;
   zend_string *key;
+  zend_string *worker;
   /* The most bytes that key may have; 0: those of a global value. */
   size_t key_max;
   zend_long code;

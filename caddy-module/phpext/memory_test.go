@@ -71,7 +71,7 @@ func TestMemoryLimitInAFunctionThatReturnsAListOrAStringLeavesNothingBehind(t *t
 
 	for _, call := range []string{
 		`frankenphp_ws_getClients()`, `frankenphp_ws_getClientsByTag('everyone')`, `frankenphp_ws_getTags()`, fmt.Sprintf(`frankenphp_ws_getTags('%s')`, id),
-		`frankenphp_ws_getClientsByTagExpression('every*')`, `frankenphp_ws_global_get('large')`,
+		`frankenphp_ws_getClientsByTagExpression('every*')`, fmt.Sprintf(`frankenphp_ws_getClient('%s')`, id), `frankenphp_ws_global_get('large')`,
 		fmt.Sprintf(`frankenphp_ws_getStoredInformation('%s', 'large')`, id), fmt.Sprintf(`frankenphp_ws_getAllStoredInformation('%s')`, id),
 		fmt.Sprintf(`frankenphp_ws_listStoredInformationKeys('%s')`, id), `frankenphp_ws_searchStoredInformation('large', FRANKENPHP_WS_OP_PREFIX, 'x')`,
 	} {

@@ -10,10 +10,14 @@ void phpext_reply_drop(void) {
   held = NULL;
 }
 
-/* A list of every stride-th item. */
-static void list(fws_reply *reply, size_t stride, zval *return_value) {
+void phpext_reply_hold(fws_reply *reply) {
   phpext_reply_drop();
   held = reply;
+}
+
+/* A list of every stride-th item. */
+static void list(fws_reply *reply, size_t stride, zval *return_value) {
+  phpext_reply_hold(reply);
 
   size_t count = fws_reply_count(reply);
   array_init_size(return_value, (uint32_t)MIN(count / stride, HT_MAX_SIZE));
@@ -37,8 +41,7 @@ void phpext_reply_keys(fws_reply *reply, zval *return_value) { list(reply, 2, re
 void phpext_reply_map(fws_reply *reply, zval *return_value) {
   fws_bytes key, value;
 
-  phpext_reply_drop();
-  held = reply;
+  phpext_reply_hold(reply);
   array_init_size(return_value, (uint32_t)MIN(fws_reply_count(reply) / 2, HT_MAX_SIZE));
   for (size_t i = 0; fws_reply_item(reply, i, &key) == FWS_OK && fws_reply_item(reply, i + 1, &value) == FWS_OK; i += 2) {
     zval string;
@@ -51,8 +54,7 @@ void phpext_reply_map(fws_reply *reply, zval *return_value) {
 void phpext_reply_string(fws_reply *reply, zval *return_value) {
   fws_bytes item = {0};
 
-  phpext_reply_drop();
-  held = reply;
+  phpext_reply_hold(reply);
   if (fws_reply_item(reply, 0, &item) == FWS_OK) {
     RETVAL_STR(phpext_string(item));
   } else {

@@ -2,7 +2,7 @@
 
 // The PHP functions of the extension, declared for FrankenPHP's generator: phpext/generate.sh makes websocket.stub.php,
 // websocket_arginfo.h, websocket.h, websocket.c and websocket_generated.go of this file. It is never compiled: the Go
-// functions have no body, since those of PHP are written in C (bell.c, send.c, clients.c, tags.c, information.c, values.c). What stands above a
+// functions have no body, since those of PHP are written in C (bell.c, send.c, clients.c, client.c, tags.c, information.c, values.c, timers.c). What stands above a
 // declaration becomes its phpdoc in the stub.
 package phpext
 
@@ -22,12 +22,13 @@ import "C"
 // connection come one at a time and in order: open, messages, close. Each event has the whole of max_execution_time; the time spent
 // waiting does not count.
 //
-// Every event has: `type` ("open", "message" or "close"), `id` (of the connection), `route` (its name).
+// Every event has a `type`: "open", "message", "close" or "timer". All but the last have `id` (of the connection) and `route` (its name).
 //   - open: `path`; `query` (without "?", "" when there is none); `headers` (lowercase name => value, repeated ones joined with ", ");
 //     `cookies` (name => value, decoded as in $_COOKIE, names unchanged); `ip`; `subprotocol` ("" when none was agreed)
 //   - message: `data` (any bytes; valid UTF-8 unless binary); `binary` (bool)
 //   - close: `code` (RFC 6455, 7.1.5; 1005: the peer gave none, 1006: the connection was cut); `reason`; `clean` (bool: the closing
 //     handshake was completed)
+//   - timer: `timer` (its number, as setTimer() returned it), `payload`
 //
 // @return array<string, mixed>|null
 // @throws \FrankenPHP\WebSocket\NoBellException when the request was not started by the server for events of connections
@@ -392,11 +393,82 @@ func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator int64, v
 // Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
 //
 // @param string $id the client's id
+// @return bool false when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_killConnection(string $id): bool
+func frankenphp_ws_killConnection(id *C.zend_string) bool
+
+// All that is known of a client, until its close event has been handled.
+//
+// `id`, `route` (its name), `path` (of its request), `ip`, `subprotocol` ("" when none was agreed), `transport` ("tcp", "tls", "http2" or
+// "http3"), `connected` (bool), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
+// before the first message), `messages_received`, `bytes_received` (frame headers included), `messages_sent`, `bytes_sent`,
+// `queued_bytes` (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
+//
+// @param string $id the client's id
+// @return array<string, mixed>
 // @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_killConnection(string $id): void
-func frankenphp_ws_killConnection(id *C.zend_string)
+// export_php:function frankenphp_ws_getClient(string $id): array
+func frankenphp_ws_getClient(id *C.zend_string) unsafe.Pointer
+
+// How long the answer to the last ping of a client took.
+//
+// @param string $id the client's id
+// @return int nanoseconds; 0 before the first answer
+// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_getClientPingTime(string $id): int
+func frankenphp_ws_getClientPingTime(id *C.zend_string) int64
+
+// Pings a client at an interval of its own, whether it is silent or not, which keeps getClientPingTime() up to date. A client that answers
+// nothing is cut.
+//
+// @param string $id the client's id
+// @param int $intervalMs milliseconds, 100 to 86400000 (a day); 0: as its route says, after so long a silence
+// @return bool false when no client has this id
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the interval is not allowed
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_enablePing(string $id, int $intervalMs = 0): bool
+func frankenphp_ws_enablePing(id *C.zend_string, intervalMs int64) bool
+
+// Pings a client no more.
+//
+// @param string $id the client's id
+// @return bool false when no client has this id
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_disablePing(string $id): bool
+func frankenphp_ws_disablePing(id *C.zend_string) bool
+
+// Sets a timer: when it is due, a worker gets an event of type "timer". Timers survive a reload of the server; those of a worker that
+// leaves with one are cleared. A repeating one never overtakes itself, and does not make up for what it missed. At most 100,000 are set at
+// a time, with payloads of 64 MiB in all.
+//
+// @param int $ms milliseconds from now, 1 to 31622400000 (366 days)
+// @param string $payload any bytes, at most 1 MiB: the `payload` of the event
+// @param bool $repeat again and again, each time after $ms
+// @param string|null $worker name of a worker that handles WebSocket events; null: the one whose event is being handled
+// @return int the number of the timer, for clearTimer()
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, or there is no such worker, or none is named outside of an event
+// @throws \FrankenPHP\WebSocket\Exception when there are as many timers as there may be
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null): int
+func frankenphp_ws_setTimer(ms int64, payload *C.zend_string, repeat bool, worker *C.zend_string) int64
+
+// Clears a timer. One that is due already may still arrive.
+//
+// @param int $timer the number of the timer
+// @return bool false when it is not set (any more)
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// export_php:function frankenphp_ws_clearTimer(int $timer): bool
+func frankenphp_ws_clearTimer(timer int64) bool
 
 // Gives a client another id. Its tags, stored information, route and the order of its events stay, and so does what is queued for it.
 //

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: b2673a3c9a76a16f6e00052eb4efbdd8e8d9e855 */
+ * Stub hash: 75d7ac16ac4f4eca2b83e748e97d497e894c9a93 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_nextEvent, 0, 0, IS_ARRAY, 1)
 ZEND_END_ARG_INFO()
@@ -143,7 +143,33 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_searchStoredInform
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
 ZEND_END_ARG_INFO()
 
-#define arginfo_frankenphp_ws_killConnection arginfo_frankenphp_ws_clearTagClient
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_killConnection, 0, 1, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_frankenphp_ws_getClient arginfo_frankenphp_ws_listStoredInformationKeys
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_getClientPingTime, 0, 1, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_enablePing, 0, 1, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, intervalMs, IS_LONG, 0, "0")
+ZEND_END_ARG_INFO()
+
+#define arginfo_frankenphp_ws_disablePing arginfo_frankenphp_ws_killConnection
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_setTimer, 0, 2, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, ms, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, payload, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, repeat, _IS_BOOL, 0, "false")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, worker, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_clearTimer, 0, 1, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, timer, IS_LONG, 0)
+ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_renameConnection, 0, 2, _IS_BOOL, 0)
 	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
@@ -185,6 +211,12 @@ ZEND_FUNCTION(frankenphp_ws_listStoredInformationKeys);
 ZEND_FUNCTION(frankenphp_ws_getAllStoredInformation);
 ZEND_FUNCTION(frankenphp_ws_searchStoredInformation);
 ZEND_FUNCTION(frankenphp_ws_killConnection);
+ZEND_FUNCTION(frankenphp_ws_getClient);
+ZEND_FUNCTION(frankenphp_ws_getClientPingTime);
+ZEND_FUNCTION(frankenphp_ws_enablePing);
+ZEND_FUNCTION(frankenphp_ws_disablePing);
+ZEND_FUNCTION(frankenphp_ws_setTimer);
+ZEND_FUNCTION(frankenphp_ws_clearTimer);
 ZEND_FUNCTION(frankenphp_ws_renameConnection);
 ZEND_FUNCTION(frankenphp_ws_listRoutes);
 
@@ -221,6 +253,12 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_getAllStoredInformation, arginfo_frankenphp_ws_getAllStoredInformation)
 	ZEND_FE(frankenphp_ws_searchStoredInformation, arginfo_frankenphp_ws_searchStoredInformation)
 	ZEND_FE(frankenphp_ws_killConnection, arginfo_frankenphp_ws_killConnection)
+	ZEND_FE(frankenphp_ws_getClient, arginfo_frankenphp_ws_getClient)
+	ZEND_FE(frankenphp_ws_getClientPingTime, arginfo_frankenphp_ws_getClientPingTime)
+	ZEND_FE(frankenphp_ws_enablePing, arginfo_frankenphp_ws_enablePing)
+	ZEND_FE(frankenphp_ws_disablePing, arginfo_frankenphp_ws_disablePing)
+	ZEND_FE(frankenphp_ws_setTimer, arginfo_frankenphp_ws_setTimer)
+	ZEND_FE(frankenphp_ws_clearTimer, arginfo_frankenphp_ws_clearTimer)
 	ZEND_FE(frankenphp_ws_renameConnection, arginfo_frankenphp_ws_renameConnection)
 	ZEND_FE(frankenphp_ws_listRoutes, arginfo_frankenphp_ws_listRoutes)
 	ZEND_FE_END

@@ -50,7 +50,7 @@ namespace {
      *
      * An event counts as failed when the script dies of it or an exception leaves the handler; it is never handed out twice.
      *
-     * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|null
+     * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|null
      *         null: return from the handler now. Header names are lower case, repeated ones are joined with ", ".
      *         A close that is not clean was a cut connection (code 1006).
      *
@@ -488,10 +488,93 @@ namespace {
      * Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
      *
      * @param string $id the client's id
+     * @return bool false when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_killConnection(string $id): bool
+    {
+    }
+
+    /**
+     * All that is known of a client, until its close event has been handled.
+     *
+     * `id`, `route` (its name), `path` (of its request), `ip`, `subprotocol` ("" when none was agreed), `transport` ("tcp", "tls", "http2" or
+     * "http3"), `connected` (bool), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
+     * before the first message), `messages_received`, `bytes_received` (frame headers included), `messages_sent`, `bytes_sent`,
+     * `queued_bytes` (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
+     *
+     * @param string $id the client's id
+     * @return array<string, mixed>
      * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
-    function frankenphp_ws_killConnection(string $id): void
+    function frankenphp_ws_getClient(string $id): array
+    {
+    }
+
+    /**
+     * How long the answer to the last ping of a client took.
+     *
+     * @param string $id the client's id
+     * @return int nanoseconds; 0 before the first answer
+     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_getClientPingTime(string $id): int
+    {
+    }
+
+    /**
+     * Pings a client at an interval of its own, whether it is silent or not, which keeps getClientPingTime() up to date. A client that answers
+     * nothing is cut.
+     *
+     * @param string $id the client's id
+     * @param int $intervalMs milliseconds, 100 to 86400000 (a day); 0: as its route says, after so long a silence
+     * @return bool false when no client has this id
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the interval is not allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_enablePing(string $id, int $intervalMs = 0): bool
+    {
+    }
+
+    /**
+     * Pings a client no more.
+     *
+     * @param string $id the client's id
+     * @return bool false when no client has this id
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_disablePing(string $id): bool
+    {
+    }
+
+    /**
+     * Sets a timer: when it is due, a worker gets an event of type "timer". Timers survive a reload of the server; those of a worker that
+     * leaves with one are cleared. A repeating one never overtakes itself, and does not make up for what it missed. At most 100,000 are set at
+     * a time, with payloads of 64 MiB in all.
+     *
+     * @param int $ms milliseconds from now, 1 to 31622400000 (366 days)
+     * @param string $payload any bytes, at most 1 MiB: the `payload` of the event
+     * @param bool $repeat again and again, each time after $ms
+     * @param string|null $worker name of a worker that handles WebSocket events; null: the one whose event is being handled
+     * @return int the number of the timer, for clearTimer()
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, or there is no such worker, or none is named outside of an event
+     * @throws \FrankenPHP\WebSocket\Exception when there are as many timers as there may be
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null): int
+    {
+    }
+
+    /**
+     * Clears a timer. One that is due already may still arrive.
+     *
+     * @param int $timer the number of the timer
+     * @return bool false when it is not set (any more)
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_clearTimer(int $timer): bool
     {
     }
 

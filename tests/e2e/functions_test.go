@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -232,12 +233,104 @@ func TestTheFunctionsWorkInAWorkerAndInAnOrdinaryRequest(t *testing.T) {
 			})
 			t.Run("killConnection", func(t *testing.T) {
 				k, facts := dialLab(t, s, "/lab", nil)
-				d.want(t, nil, "killConnection", facts.ID)
+				d.want(t, true, "killConnection", facts.ID)
 				if _, _, err := k.tryReceive(); err == nil || websocket.CloseStatus(err) != -1 {
 					t.Errorf("not cut: %v", err)
 				}
 				expect(t, "clients of the route", 2, func() int { return int(d.value(t, "getClientsCount", "lab").(float64)) })
-				d.throws(t, "UnknownClientException", "killConnection", facts.ID)
+				eventually(t, func() error {
+					if a := d.php(t, "getClient", facts.ID); a.Exception == "" {
+						return fmt.Errorf("the client is still known: %v", a.Value)
+					}
+					return nil
+				})
+				d.want(t, false, "killConnection", facts.ID)
+			})
+			t.Run("getClient and pings", func(t *testing.T) {
+				g, facts := dialLab(t, s, "/lab", nil)
+				id := facts.ID
+				d.want(t, nil, "tagClient", id, "two")
+				d.want(t, nil, "tagClient", id, "one")
+				client := d.value(t, "getClient", id).(map[string]any)
+				for key, want := range map[string]any{"id": id, "route": "lab", "path": "/lab", "ip": "127.0.0.1", "subprotocol": "", "transport": "tcp",
+					"connected": true, "last_message_at": nil, "messages_received": 0.0, "messages_sent": 1.0, "queued_bytes": 0.0, "ping_time": 0.0,
+					"tags": []any{"one", "two"}} {
+					if !reflect.DeepEqual(client[key], want) {
+						t.Errorf("%s is %v, not %v", key, client[key], want)
+					}
+				}
+				if at := client["connected_at"].(float64); time.Since(time.UnixMilli(int64(at*1000))).Abs() > time.Minute {
+					t.Errorf("connected at %f", at)
+				}
+				g.send(t, "to and fro")
+				g.want(t, "to and fro")
+				client = d.value(t, "getClient", id).(map[string]any)
+				if client["messages_received"] != 1.0 || client["messages_sent"] != 2.0 || client["bytes_received"] != float64(len("to and fro")+6) || client["last_message_at"] == nil {
+					t.Errorf("%v", client)
+				}
+				d.throws(t, "UnknownClientException", "getClient", "nobody")
+				d.throws(t, "UnknownClientException", "getClientPingTime", "nobody")
+				d.want(t, 0.0, "getClientPingTime", id)
+				d.want(t, false, "enablePing", "nobody", 100)
+				d.want(t, false, "disablePing", "nobody")
+				for _, interval := range []int{-1, 1, 99, 86400001, 1 << 40} {
+					d.throws(t, "InvalidArgumentException", "enablePing", id, interval)
+				}
+				d.want(t, true, "enablePing", id, 100)
+				read := g.CloseRead(t.Context()) // answers pings
+				eventually(t, func() error {
+					if nanoseconds := d.value(t, "getClientPingTime", id).(float64); nanoseconds <= 0 {
+						return fmt.Errorf("the ping took %f ns", nanoseconds)
+					}
+					return nil
+				})
+				d.want(t, true, "disablePing", id)
+				d.want(t, true, "enablePing", id)
+				d.want(t, true, "killConnection", id)
+				<-read.Done()
+				expect(t, "clients of the route", 2, func() int { return int(d.value(t, "getClientsCount", "lab").(float64)) })
+			})
+			t.Run("timers", func(t *testing.T) {
+				payload := "to " + d.name + " \x00 👋"
+				timer := int(d.value(t, "setTimer", 50, payload, false, "lab").(float64))
+				cleared := int(d.value(t, "setTimer", 60, "never to be seen", false, "lab").(float64))
+				d.want(t, true, "clearTimer", cleared)
+				d.want(t, false, "clearTimer", cleared)
+				again := int(d.value(t, "setTimer", 20, "again "+d.name, true, "lab").(float64))
+				told := func(payload string) (times int) {
+					for _, e := range s.events("") {
+						if e.Type == "timer" && e.Payload == payload {
+							if e.Timer != timer && e.Timer != again {
+								t.Errorf("timer %d was told", e.Timer)
+							}
+							times++
+						}
+					}
+					return times
+				}
+				eventually(t, func() error {
+					if told(payload) != 1 || told("again "+d.name) < 3 {
+						return fmt.Errorf("told %d and %d times", told(payload), told("again "+d.name))
+					}
+					return nil
+				})
+				d.want(t, true, "clearTimer", again)
+				if told("never to be seen") != 0 {
+					t.Error("a cleared timer was told")
+				}
+				d.throws(t, "InvalidArgumentException", "setTimer", 0, "", false, "lab")
+				d.throws(t, "InvalidArgumentException", "setTimer", -1, "", false, "lab")
+				d.throws(t, "InvalidArgumentException", "setTimer", 31622400001, "", false, "lab")
+				d.throws(t, "InvalidArgumentException", "setTimer", 1, "", false, "nobody")
+				d.want(t, false, "clearTimer", -1)
+				// Only where an event is being handled there is a worker that can be meant.
+				if unnamed := d.php(t, "setTimer", 1, "unnamed"); d.name == "in a worker" {
+					if unnamed.Exception != "" {
+						t.Errorf("%+v", unnamed)
+					}
+				} else if !strings.Contains(unnamed.Message, "$worker must be named") {
+					t.Errorf("%+v", unnamed)
+				}
 			})
 			t.Run("close", func(t *testing.T) {
 				d.throws(t, "UnknownClientException", "close", "nobody")

@@ -45,6 +45,8 @@ type event struct {
 	Data, Reason                 string
 	Binary, Clean                bool
 	Code                         int
+	Timer                        int
+	Payload                      string
 }
 
 // events returns what PHP has been given, in the order of handling, for one connection or for all.

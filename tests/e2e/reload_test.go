@@ -256,6 +256,42 @@ func TestTheFunctionsExistAfterEveryKindOfRestart(t *testing.T) {
 	}
 }
 
+func TestTimersSurviveAReloadAndGoWithTheirWorker(t *testing.T) {
+	want := lab()
+	s := start(t, generation(want, 1))
+	set := func(ms int, payload string) {
+		t.Helper()
+		request := fmt.Sprintf(`{"call":"frankenphp_ws_setTimer","args":[%d,%q,true,"lab"]}`, ms, payload)
+		if status, body := s.post("/call.php", "application/json", request); status != http.StatusOK || !strings.Contains(body, `"value"`) {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	told := func() (times int) {
+		for _, e := range s.events("") {
+			if e.Type == "timer" && e.Payload == "beat" {
+				times++
+			}
+		}
+		return times
+	}
+	set(50, "beat")
+	set(3_600_000, "later")
+	s.writeConfig(generation(want, 2))
+	s.load(s.source())
+	s.serves(2)
+	before := told()
+	eventually(t, func() error {
+		if after := told(); after < before+3 {
+			return fmt.Errorf("told %d times after the reload", after-before)
+		}
+		return nil
+	})
+	expect(t, "timers", 2, func() int { return s.stat("timers") })
+	s.load(strings.ReplaceAll(s.source(), "worker lab", "echo"))
+	expect(t, "timers", 0, func() int { return s.stat("timers") })
+	expect(t, "timers dropped", 2, func() int { return s.stat("timers_dropped") })
+}
+
 func TestARouteThatAReloadRemovesClosesItsConnectionsWith1001AndNoOthers(t *testing.T) {
 	t.Parallel()
 	s := start(t, lab())

@@ -96,17 +96,25 @@ pub unsafe extern "C" fn fws_bell_end(
 /// A claimed bell. Freed by fws_bell_release.
 pub struct fws_bell(Arc<Bell>);
 
+impl fws_bell {
+    pub(crate) fn worker(&self) -> &str {
+        self.0.worker()
+    }
+}
+
 /// The kind of fws_event: the connection was opened; always its first event.
 pub const FWS_EVENT_OPEN: u32 = 1;
 /// The kind of fws_event: a message came.
 pub const FWS_EVENT_MESSAGE: u32 = 2;
 /// The kind of fws_event: the connection is closed; always its last event.
 pub const FWS_EVENT_CLOSE: u32 = 3;
+/// The kind of fws_event: a timer is due. It is of no connection: `id` and `route` are empty.
+pub const FWS_EVENT_TIMER: u32 = 4;
 
-/// One event of a connection.
+/// One event of a connection, or of a timer.
 #[repr(C)]
 pub struct fws_event {
-    /// FWS_EVENT_OPEN, FWS_EVENT_MESSAGE or FWS_EVENT_CLOSE.
+    /// FWS_EVENT_OPEN, FWS_EVENT_MESSAGE, FWS_EVENT_CLOSE or FWS_EVENT_TIMER.
     pub kind: u32,
     /// Message: binary rather than text.
     pub binary: bool,
@@ -118,8 +126,10 @@ pub struct fws_event {
     pub id: fws_bytes,
     /// The name of its route.
     pub route: fws_bytes,
-    /// Message: the payload. Close: the reason.
+    /// Message, timer: the payload. Close: the reason.
     pub data: fws_bytes,
+    /// Timer: its number.
+    pub timer: u64,
     /// Open: the path of the request, as sent.
     pub path: fws_bytes,
     /// Open: the query without `?`.
@@ -173,8 +183,9 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
             clean: false,
             code: 0,
             id: fws_bytes::of(current.id().as_bytes()),
-            route: fws_bytes::of(conn.route_name.as_bytes()),
+            route: conn.map_or(fws_bytes::NONE, |conn| fws_bytes::of(conn.route_name.as_bytes())),
             data: fws_bytes::NONE,
+            timer: 0,
             path: fws_bytes::NONE,
             query: fws_bytes::NONE,
             ip: fws_bytes::NONE,
@@ -199,6 +210,11 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
                 event.clean = closed.clean;
                 event.code = closed.code;
                 event.data = fws_bytes::of(closed.reason.as_bytes());
+            }
+            Event::Timer(timer) => {
+                event.kind = FWS_EVENT_TIMER;
+                event.timer = timer.id;
+                event.data = fws_bytes::of(&timer.payload);
             }
         }
         *out = event;

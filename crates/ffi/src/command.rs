@@ -5,6 +5,7 @@ use std::ptr;
 use fws_hub::{Command, Outcome, Reply, Target};
 
 use crate::bytes::{fws_reply, input, optional, text};
+use crate::client::fws_client;
 use crate::core::core;
 use crate::result::fws_result::{self, *};
 use crate::result::{fws_error, guard, refuse};
@@ -29,6 +30,7 @@ pub(crate) enum Out {
     Pairs(*mut *mut fws_reply),
     Flag(*mut bool),
     Integer(*mut i64),
+    Client(*mut fws_client, *mut *mut fws_reply),
 }
 
 /// Runs a command whose arguments were read, or says what was wrong with them.
@@ -53,6 +55,7 @@ pub(crate) unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out
         Out::Names(out) | Out::Value(out) | Out::Pairs(out) => out.is_null(),
         Out::Flag(out) => out.is_null(),
         Out::Integer(out) => out.is_null(),
+        Out::Client(facts, strings) => facts.is_null() || strings.is_null(),
     };
     if null {
         return FWS_ERR_NULL;
@@ -89,6 +92,11 @@ pub(crate) unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out
         (Ok(Reply::Flag(flag)), Out::Flag(out)) => unsafe { out.write(flag) },
         // SAFETY: as above.
         (Ok(Reply::Integer(integer)), Out::Integer(out)) => unsafe { out.write(integer) },
+        // SAFETY: as above.
+        (Ok(Reply::Client(client)), Out::Client(facts, strings)) => unsafe {
+            facts.write(fws_client::of(&client));
+            strings.write(fws_client::strings(*client));
+        },
         (Ok(Reply::Expiry(expiry)), Out::Integer(out)) => match expiry {
             // SAFETY: as above.
             Some(left) => unsafe { out.write(left.map_or(-1, |left| i64::try_from(left).unwrap_or(i64::MAX))) },
@@ -187,13 +195,13 @@ pub unsafe extern "C" fn fws_client_close(id: *const u8, id_len: usize, code: u1
     })
 }
 
-/// Cuts a connection, without a closing handshake. Its close event has the code 1006.
+/// Cuts a connection, without a closing handshake. Its close event has the code 1006. `cut` receives false where no client has the id.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_kill(id: *const u8, id_len: usize) -> fws_result {
-    // SAFETY: the caller passes valid bytes.
+pub unsafe extern "C" fn fws_client_kill(id: *const u8, id_len: usize, cut: *mut bool) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || Ok(Command::Kill { id: text(id, id_len)? });
-        run(command(), Out::Nothing)
+        run(command(), Out::Flag(cut))
     })
 }
 

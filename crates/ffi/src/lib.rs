@@ -5,20 +5,24 @@
 
 mod bell;
 mod bytes;
+mod client;
 mod command;
 mod core;
 mod handshake;
 mod information;
 mod result;
 mod routes;
+mod timer;
 mod value;
 
 pub use bell::*;
 pub use bytes::*;
+pub use client::*;
 pub use command::*;
 pub use core::*;
 pub use handshake::*;
 pub use information::*;
 pub use result::*;
 pub use routes::*;
+pub use timer::*;
 pub use value::*;

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fws_hub::{CommandError, InformationError, KeyValueError};
+use fws_hub::{CommandError, InformationError, KeyValueError, TimerError};
 
 use crate::bytes::fws_bytes;
 
@@ -57,6 +57,8 @@ pub enum fws_result {
     FWS_ERR_OUT_OF_RANGE = 21,
     /// An id that is empty or longer than 255 bytes.
     FWS_ERR_INVALID_ID = 22,
+    /// No worker that handles WebSocket events has this name.
+    FWS_ERR_UNKNOWN_WORKER = 23,
 }
 
 use fws_result::*;
@@ -87,11 +89,12 @@ impl fws_result {
             FWS_ERR_NOT_AN_INTEGER => c"the value is not an integer of 64 bits, or would not be one after the increment",
             FWS_ERR_OUT_OF_RANGE => c"a number is out of its range",
             FWS_ERR_INVALID_ID => c"an id has 1 to 255 bytes",
+            FWS_ERR_UNKNOWN_WORKER => c"no worker that handles WebSocket events has this name",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 23] = [
+    const ALL: [fws_result; 24] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -115,6 +118,7 @@ impl fws_result {
         FWS_ERR_NOT_AN_INTEGER,
         FWS_ERR_OUT_OF_RANGE,
         FWS_ERR_INVALID_ID,
+        FWS_ERR_UNKNOWN_WORKER,
     ];
 }
 
@@ -136,6 +140,9 @@ impl From<CommandError> for fws_result {
             CommandError::KeyValue(KeyValueError::InvalidKey) => FWS_ERR_INVALID_KEY,
             CommandError::KeyValue(KeyValueError::Full) => FWS_ERR_FULL,
             CommandError::KeyValue(KeyValueError::NotAnInteger | KeyValueError::Overflow) => FWS_ERR_NOT_AN_INTEGER,
+            CommandError::Timer(TimerError::Delay) | CommandError::PingInterval => FWS_ERR_OUT_OF_RANGE,
+            CommandError::Timer(TimerError::Full) => FWS_ERR_FULL,
+            CommandError::UnknownWorker => FWS_ERR_UNKNOWN_WORKER,
             _ => FWS_ERR_PANIC,
         }
     }

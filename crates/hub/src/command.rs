@@ -6,6 +6,7 @@ use crate::expression::SyntaxError;
 use crate::information::{InformationError, Operator};
 use crate::keyvalue::KeyValueError;
 use crate::registry::Key;
+use crate::timers::TimerError;
 
 /// Everything anyone can ask. Borrowed from the caller: nothing is copied to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,24 @@ pub enum Command<'a> {
         /// At most 123 bytes.
         reason: &'a str,
     },
-    /// Cuts a connection, without a closing handshake: [`Reply::Done`].
+    /// All that is known of a client: [`Reply::Client`].
+    Client {
+        /// The client.
+        id: &'a str,
+    },
+    /// How long a client's last pong took, in nanoseconds, 0 before the first: [`Reply::Integer`].
+    PingTime {
+        /// The client.
+        id: &'a str,
+    },
+    /// How often a client is pinged, instead of what its route says: [`Reply::Flag`], `false` where no live client has the id.
+    Ping {
+        /// The client.
+        id: &'a str,
+        /// [`Pinging`].
+        how: Pinging,
+    },
+    /// Cuts a connection, without a closing handshake: [`Reply::Flag`], `false` where no live client has the id.
     Kill {
         /// The client.
         id: &'a str,
@@ -169,6 +187,22 @@ pub enum Command<'a> {
         /// The key.
         key: &'a [u8],
     },
+    /// Sets a timer, of which a worker is told when it is due: [`Reply::Integer`], its number.
+    SetTimer {
+        /// Milliseconds from now, at least 1, at most 366 days.
+        delay: u64,
+        /// What the worker is told.
+        payload: &'a [u8],
+        /// Again and again, each time after the delay.
+        repeat: bool,
+        /// The worker.
+        worker: &'a str,
+    },
+    /// Clears a timer: [`Reply::Flag`], whether it was set.
+    ClearTimer {
+        /// Its number.
+        timer: u64,
+    },
 }
 
 impl Command<'_> {
@@ -199,6 +233,17 @@ impl Command<'_> {
     }
 }
 
+/// How often a client is pinged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinging {
+    /// As its route says: after so long a silence.
+    Route,
+    /// Every so many milliseconds, silent or not; [`PING_INTERVALS`](crate::PING_INTERVALS).
+    Every(u32),
+    /// Never.
+    Off,
+}
+
 /// Whom a command is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {
@@ -225,6 +270,43 @@ pub enum Outcome {
     TooLarge,
 }
 
+/// All that is known of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its route.
+    pub route: Arc<str>,
+    /// The path of its upgrade request, as sent.
+    pub path: Box<str>,
+    /// Its address as the web server sees it.
+    pub ip: Box<str>,
+    /// The sub-protocol agreed on; empty where there is none.
+    pub subprotocol: Box<str>,
+    /// What carries it: `tcp`, `tls`, `http2` or `http3`.
+    pub transport: Box<str>,
+    /// Whether it is connected; where not, its close event is still to be handled.
+    pub connected: bool,
+    /// When it connected, milliseconds since 1970.
+    pub connected_at: u64,
+    /// When its last message came, milliseconds since 1970; `None` before the first.
+    pub last_message_at: Option<u64>,
+    /// Messages received from it.
+    pub messages_received: u64,
+    /// Bytes received from it, frame headers included.
+    pub bytes_received: u64,
+    /// Messages put into its outbox.
+    pub messages_sent: u64,
+    /// Bytes that its socket took.
+    pub bytes_sent: u64,
+    /// Bytes that wait for it.
+    pub queued_bytes: u64,
+    /// How long its last pong took, nanoseconds; `None` before the first.
+    pub ping_time: Option<u64>,
+    /// Its tags, sorted.
+    pub tags: Vec<Arc<str>>,
+}
+
 /// The answer to a [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -240,6 +322,8 @@ pub enum Reply {
     Names(Vec<Arc<str>>),
     /// A global value, if there is one.
     Value(Option<Box<[u8]>>),
+    /// All that is known of a client.
+    Client(Box<Client>),
     /// Keys and values.
     Pairs(Vec<(Box<str>, Box<[u8]>)>),
     /// Yes or no.
@@ -287,12 +371,21 @@ pub enum CommandError {
     /// A global value that could not be changed.
     #[error(transparent)]
     KeyValue(#[from] KeyValueError),
+    /// A timer that could not be set.
+    #[error(transparent)]
+    Timer(#[from] TimerError),
+    /// No worker of the configuration in force has this name.
+    #[error("no worker that handles WebSocket events has this name")]
+    UnknownWorker,
+    /// A ping interval that is too short or too long.
+    #[error("a client is pinged every 100 milliseconds to 24 hours")]
+    PingInterval,
 }
 
 /// Where the hub's sends and closes go.
 pub trait Outlet<C> {
     /// Queues the command's message to one client.
     fn send(&mut self, key: Key, to: &C) -> Outcome;
-    /// Starts the closing handshake with one client, or cuts it, as the command says.
-    fn close(&mut self, key: Key, to: &C);
+    /// Does to one client what the command asks for: starts the closing handshake, cuts it, or pings it.
+    fn order(&mut self, key: Key, to: &C);
 }

@@ -4,6 +4,7 @@
 //! * [`Command`] and [`Reply`] are what every door (C ABI, and later command line, admin API and other nodes) carries;
 //! * [`Expression`] selects clients by their tags: `(premium|vip)&!banned`;
 //! * [`Information`] is what PHP stores about one client, [`KeyValue`] what it shares among all its threads;
+//! * [`Timers`] are what PHP wants to be told of later;
 //! * [`Outlet`] is how a send reaches the connections.
 //!
 //! Nothing here creates state for a client that does not exist, and all that belongs to a client goes with it.
@@ -14,14 +15,18 @@ mod expression;
 mod information;
 mod keyvalue;
 mod registry;
+mod timers;
 
-pub use command::{Command, CommandError, Outcome, Outlet, Reply, Target};
+pub use command::{Client, Command, CommandError, Outcome, Outlet, Pinging, Reply, Target};
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
 pub use information::{Information, InformationError, Matcher, Operator};
 pub use keyvalue::{Bounds, KeyValue, KeyValueError};
 pub use registry::{Hub, Key, RouteId};
+pub use timers::{Due, MAX_DELAY, TimerBounds, TimerError, Timers};
 
 /// The longest id or tag, bytes.
 pub const MAX_NAME: usize = 255;
+/// How often a client may be pinged, milliseconds.
+pub const PING_INTERVALS: std::ops::RangeInclusive<u32> = 100..=86_400_000;
 /// The most tags of one client.
 pub const MAX_TAGS: usize = 256;

@@ -163,6 +163,12 @@ impl<C> Hub<C> {
         }))
     }
 
+    /// A client by its id: its handle, its tags, and whether it is live.
+    pub fn client(&self, id: &str) -> Option<(&C, &[Arc<str>], bool)> {
+        let (key, client) = self.find(id)?;
+        Some((&client.handle, &client.tags, self.live.contains(key.index)))
+    }
+
     /// How many clients are live.
     pub fn len(&self) -> u64 {
         self.live.len()
@@ -237,10 +243,17 @@ impl<C> Hub<C> {
                 Reply::Names(names)
             }
             Command::Count { of, route } => Reply::Count(self.select(of, route)?.len()),
-            Command::Close { id, .. } | Command::Kill { id } => {
-                let (key, client) = self.find(id).filter(|(key, _)| self.live.contains(key.index)).ok_or(CommandError::UnknownClient)?;
-                outlet.close(key, &client.handle);
+            Command::Close { id, .. } => {
+                let (key, client) = self.find_on(id, None).ok_or(CommandError::UnknownClient)?;
+                outlet.order(key, &client.handle);
                 Reply::Done
+            }
+            Command::Kill { id } | Command::Ping { id, .. } => {
+                let client = self.find_on(id, None);
+                if let Some((key, client)) = client {
+                    outlet.order(key, &client.handle);
+                }
+                Reply::Flag(client.is_some())
             }
             Command::Tags { id: Some(id) } => {
                 let (_, client) = self.find(id).ok_or(CommandError::UnknownClient)?;

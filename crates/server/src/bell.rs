@@ -91,12 +91,12 @@ pub struct Current<'a> {
 }
 
 impl Current<'_> {
-    /// The connection.
-    pub fn conn(&self) -> &Arc<Conn> {
-        &self.state.lease.as_ref().expect("bug: an event without a lease").conn
+    /// The connection; `None` where the event is a timer's.
+    pub fn conn(&self) -> Option<&Arc<Conn>> {
+        self.state.lease.as_ref().expect("bug: an event without a lease").source.conn()
     }
 
-    /// The connection's id when the event was handed out.
+    /// The connection's id when the event was handed out; empty for a timer.
     pub fn id(&self) -> &str {
         self.state.id.as_deref().unwrap_or_default()
     }
@@ -108,6 +108,11 @@ impl Current<'_> {
 }
 
 impl Bell {
+    /// The worker that was rung for.
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
     /// The event that was handed out last and is not settled yet.
     pub fn current(&self) -> Option<Current<'_>> {
         let state = self.state.lock();
@@ -245,9 +250,8 @@ impl Core {
         let event = lease.events.pop_front()?;
         // What this event's handler sends may wait for what the next one's sends, but only if that comes at once.
         shard::defer(if lease.more || !lease.events.is_empty() { DEFERRED } else { 0 });
-        let conn = lease.conn.clone();
-        state.id = Some(conn.id());
-        state.last = Some(conn);
+        state.last = lease.source.conn().cloned();
+        state.id = state.last.as_ref().map(|conn| conn.id());
         state.handed += 1;
         state.current = Some(event);
         add(&self.counters.events_delivered, 1);
@@ -286,34 +290,42 @@ impl Core {
         let Some(lease) = state.lease.as_mut() else { return };
         lease.settled.0 += 1;
         lease.settled.1 += event.weight();
-        let conn = lease.conn.clone();
+        let conn = lease.source.conn().cloned();
         match failed {
             None => add(&self.counters.events_acknowledged, 1),
             Some(cause) => {
                 state.failed = true;
                 add(&self.counters.events_failed, 1);
-                let on_error = self.routes.read().current.get(&conn.route_name).map(|route| route.on_error);
-                self.log.write(
-                    Level::Error,
-                    "PHP failed on a WebSocket event",
-                    json!({
-                        "event": match event { Event::Open(_) => "open", Event::Message { .. } => "message", Event::Close(_) => "close" },
-                        "route": conn.route_name,
-                        "connection": conn.id(),
-                        "cause": cause,
-                        "on_error": if on_error == Some(OnError::Close) { "close" } else { "continue" },
-                    }),
-                );
-                if on_error == Some(OnError::Close) {
-                    self.post(conn.key, Op::Close { key: conn.key, code: close::INTERNAL_ERROR, reason: "".into() });
-                }
+                self.failed_on(&event, conn.as_deref(), cause);
             }
         }
-        if matches!(event, Event::Close(_)) {
-            self.through(&conn, Through::Events);
+        if let (Event::Close(_), Some(conn)) = (&event, &conn) {
+            self.through(conn, Through::Events);
         }
         if state.phase == Phase::Released {
             state.retired = Some(event);
+        }
+    }
+
+    /// Tells of a failed event and does what its route says.
+    fn failed_on(&self, event: &Event, conn: Option<&Conn>, cause: &str) {
+        let message = "PHP failed on a WebSocket event";
+        let kind = match event {
+            Event::Open(_) => "open",
+            Event::Message { .. } => "message",
+            Event::Close(_) => "close",
+            Event::Timer(timer) => {
+                return self.log.write(Level::Error, message, json!({ "event": "timer", "timer": timer.id, "cause": cause }));
+            }
+        };
+        let Some(conn) = conn else { return };
+        let on_error = self.routes.read().current.get(&conn.route_name).map(|route| route.on_error).unwrap_or_default();
+        let closes = on_error == OnError::Close;
+        let on_error = if closes { "close" } else { "continue" };
+        let fields = json!({ "event": kind, "route": conn.route_name, "connection": conn.id(), "cause": cause, "on_error": on_error });
+        self.log.write(Level::Error, message, fields);
+        if closes {
+            self.post(conn.key, Op::Close { key: conn.key, code: close::INTERNAL_ERROR, reason: "".into() });
         }
     }
 

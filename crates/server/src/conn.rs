@@ -1,9 +1,9 @@
 //! What other threads know of a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
-use fws_hub::{Key, RouteId};
+use fws_hub::{Client, Key, RouteId};
 use parking_lot::RwLock;
 
 /// The handle of a connection: the hub keeps one per client. The socket and the session belong to its shard alone.
@@ -24,6 +24,106 @@ pub struct Conn {
     /// Bytes in the outbox when the shard last looked.
     waiting: AtomicUsize,
     over: AtomicU8,
+    /// What its upgrade request said.
+    pub request: Request,
+    /// What carries it.
+    pub transport: Transport,
+    pub(crate) traffic: Traffic,
+}
+
+/// What is kept of an upgrade request as long as its connection lives.
+#[derive(Debug)]
+pub struct Request {
+    /// The path, as sent.
+    pub path: Box<str>,
+    /// The client's address as the web server sees it.
+    pub ip: Box<str>,
+    /// The sub-protocol agreed on; empty where there is none.
+    pub subprotocol: Box<str>,
+}
+
+/// What carries a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A plain socket.
+    Tcp,
+    /// TLS over HTTP/1.1.
+    Tls,
+    /// A stream of HTTP/2 (RFC 8441).
+    Http2,
+    /// A stream of HTTP/3 (RFC 9220).
+    Http3,
+}
+
+impl Transport {
+    /// Its name: `tcp`, `tls`, `http2` or `http3`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Http2 => "http2",
+            Transport::Http3 => "http3",
+        }
+    }
+}
+
+/// What a connection has carried. Written by its shard alone, read by everyone.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Milliseconds since 1970.
+    connected_at: AtomicU64,
+    /// Milliseconds since 1970; 0: no message yet.
+    last_message_at: AtomicU64,
+    messages_received: AtomicU64,
+    bytes_received: AtomicU64,
+    messages_sent: AtomicU64,
+    bytes_sent: AtomicU64,
+    /// When the last ping was sent, nanoseconds of the shard's clock.
+    ping_sent: AtomicU64,
+    /// How long its pong took, nanoseconds; 0: none came yet.
+    ping_time: AtomicU64,
+}
+
+/// Adds to a count that only this thread writes: no locked instruction.
+fn count(counter: &AtomicU64, more: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+}
+
+impl Traffic {
+    pub fn opened(&self, at: u64) {
+        self.connected_at.store(at, Ordering::Relaxed);
+    }
+
+    /// `bytes` came, with `messages` whole messages, at `at` milliseconds since 1970.
+    pub fn received(&self, bytes: u64, messages: u64, at: u64) {
+        count(&self.bytes_received, bytes);
+        if messages > 0 {
+            count(&self.messages_received, messages);
+            self.last_message_at.store(at, Ordering::Relaxed);
+        }
+    }
+
+    pub fn sent_messages(&self, messages: u64) {
+        count(&self.messages_sent, messages);
+    }
+
+    pub fn sent_bytes(&self, bytes: u64) {
+        count(&self.bytes_sent, bytes);
+    }
+
+    pub fn ping_sent(&self, now: u64) {
+        self.ping_sent.store(now, Ordering::Relaxed);
+    }
+
+    pub fn pong_received(&self, now: u64) {
+        // Never 0, which stands for none.
+        let took = now.saturating_sub(self.ping_sent.load(Ordering::Relaxed)).max(1);
+        self.ping_time.store(took, Ordering::Relaxed);
+    }
+
+    pub fn ping_time(&self) -> Option<u64> {
+        Some(self.ping_time.load(Ordering::Relaxed)).filter(|took| *took > 0)
+    }
 }
 
 /// Who is through with a closed connection: when both are, its slot in the hub is free.
@@ -37,7 +137,15 @@ pub enum Through {
 }
 
 impl Conn {
-    pub(crate) fn new(key: Key, id: Arc<str>, route: RouteId, route_name: Arc<str>, max_outbox: usize) -> Conn {
+    pub(crate) fn new(
+        key: Key,
+        id: Arc<str>,
+        route: RouteId,
+        route_name: Arc<str>,
+        max_outbox: usize,
+        request: Request,
+        transport: Transport,
+    ) -> Conn {
         Conn {
             key,
             id: RwLock::new(id),
@@ -47,12 +155,39 @@ impl Conn {
             posted: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             over: AtomicU8::new(0),
+            request,
+            transport,
+            traffic: Traffic::default(),
         }
     }
 
     /// Its id at the moment.
     pub fn id(&self) -> Arc<str> {
         self.id.read().clone()
+    }
+
+    /// All that is known of it, but its tags and whether it is connected: those the hub knows.
+    pub(crate) fn describe(&self) -> Client {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let traffic = &self.traffic;
+        Client {
+            id: self.id(),
+            route: self.route_name.clone(),
+            path: self.request.path.clone(),
+            ip: self.request.ip.clone(),
+            subprotocol: self.request.subprotocol.clone(),
+            transport: self.transport.as_str().into(),
+            connected: true,
+            connected_at: load(&traffic.connected_at),
+            last_message_at: Some(load(&traffic.last_message_at)).filter(|at| *at > 0),
+            messages_received: load(&traffic.messages_received),
+            bytes_received: load(&traffic.bytes_received),
+            messages_sent: load(&traffic.messages_sent),
+            bytes_sent: load(&traffic.bytes_sent),
+            queued_bytes: (self.posted.load(Ordering::Relaxed) + self.waiting.load(Ordering::Relaxed)) as u64,
+            ping_time: traffic.ping_time(),
+            tags: Vec::new(),
+        }
     }
 
     pub(crate) fn set_id(&self, id: Arc<str>) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_hub::{Command, CommandError, Hub, Key, Outcome, Outlet, Reply, RouteId, Target};
-use fws_session::Frame;
+use fws_hub::{Client, Command, CommandError, Due, Hub, Key, Outcome, Outlet, PING_INTERVALS, Pinging, Reply, RouteId, Target};
+use fws_session::{Event, Frame, Timer};
 use fws_wire::close;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -17,13 +17,14 @@ use socket2::Socket;
 
 use crate::admission::Handshake;
 use crate::bell::Bells;
-use crate::conn::{Conn, Through};
-use crate::dispatch::{Dispatch, Orphans};
+use crate::conn::{Conn, Request, Through, Transport};
+use crate::dispatch::{Arrival, Dispatch, Orphans, Source};
 use crate::flag::Flag;
-use crate::log::{Log, Trouble};
+use crate::log::{Level, Log, Trouble};
 use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
 use crate::shard::{Adoption, Op, Shard, ShardHandle};
 use crate::stats::{Counters, add};
+use crate::timers::Timers;
 use crate::values::Values;
 
 /// What the core is started with.
@@ -44,6 +45,7 @@ pub struct Core {
     /// Where both are locked, this is locked before `hub`.
     pub(crate) routes: RwLock<Routes>,
     pub(crate) values: Values,
+    pub(crate) timers: Timers,
     pub(crate) dispatch: Dispatch,
     pub(crate) bells: Bells,
     pub(crate) log: Log,
@@ -73,6 +75,7 @@ impl Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
             values: Values::default(),
+            timers: Timers::default(),
             dispatch: Dispatch::new(flag.clone()),
             bells: Bells::default(),
             log: Log::new(flag.clone()),
@@ -122,7 +125,10 @@ impl Core {
         // Kept locked until the shard has it: who finds the client in the hub posts behind its adoption, not before.
         let mut hub = self.hub.write();
         let registered = hub.register(ticket.id.clone(), route.id, |key| {
-            let conn = Conn::new(key, ticket.id, route.id, route.name.clone(), route.settings.max_outbox);
+            let opened = &ticket.opened;
+            let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
+            let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
+            let conn = Conn::new(key, ticket.id, route.id, route.name.clone(), route.settings.max_outbox, request, Transport::Tcp);
             made.insert(Arc::new(conn)).clone()
         });
         let (Some(key), Some(conn)) = (registered, made) else { return Err(socket) };
@@ -153,6 +159,24 @@ impl Core {
                 let mut names: Vec<Arc<str>> = self.routes.read().current.keys().cloned().collect();
                 names.sort_unstable();
                 return Ok(Reply::Names(names));
+            }
+            Command::Client { id } => {
+                let hub = self.hub.read();
+                let (conn, tags, connected) = hub.client(id).ok_or(CommandError::UnknownClient)?;
+                let mut tags = tags.to_vec();
+                tags.sort_unstable();
+                return Ok(Reply::Client(Box::new(Client { connected, tags, ..conn.describe() })));
+            }
+            Command::PingTime { id } => {
+                let hub = self.hub.read();
+                let (conn, ..) = hub.client(id).ok_or(CommandError::UnknownClient)?;
+                return Ok(Reply::Integer(conn.traffic.ping_time().map_or(0, |took| i64::try_from(took).unwrap_or(i64::MAX))));
+            }
+            Command::Ping { how: Pinging::Every(interval), .. } if !PING_INTERVALS.contains(interval) => {
+                return Err(CommandError::PingInterval);
+            }
+            Command::SetTimer { .. } | Command::ClearTimer { .. } => {
+                return self.timers.execute(command, |worker| self.dispatch.worker(worker).is_some(), || self.shards[0].wake());
             }
             _ if command.is_change() => return self.hub.write().change(command),
             _ if command.is_about_values() => return self.values.execute(command, || self.shards[0].wake()),
@@ -231,6 +255,7 @@ impl Core {
         routes.current = current;
         // Before the shards know: what they queue from then on must have somewhere to go.
         let orphans = self.dispatch.configure(&worker_of_route, &workers);
+        let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
         for shard in &self.shards {
             for route in routes.current.values() {
                 shard.post(Op::Configure(route.clone()));
@@ -241,6 +266,35 @@ impl Core {
             shard.wake();
         }
         self.orphaned(orphans);
+        if timers > 0 {
+            add(&self.counters.timers_dropped, timers as u64);
+            self.log.write(Level::Warn, "timers were cleared: their worker is gone", json!({ "timers": timers }));
+        }
+    }
+
+    /// Queues the timers that are due for their workers.
+    pub(crate) fn fire_timers(&self) {
+        let mut batch = Vec::new();
+        for Due { id, worker, payload } in self.timers.take_due() {
+            // A repeating timer never overtakes itself.
+            if self.dispatch.has_timer(id) {
+                add(&self.counters.timers_skipped, 1);
+                continue;
+            }
+            match self.dispatch.worker(&worker) {
+                Some(pool) => {
+                    let event = Event::Timer(Box::new(Timer { id, payload }));
+                    batch.push(Arrival { source: Source::Timer { id, pool }, event, limits: (usize::MAX, usize::MAX) });
+                }
+                None => add(&self.counters.timers_dropped, 1),
+            }
+        }
+        if !batch.is_empty() {
+            add(&self.counters.timers_fired, batch.len() as u64);
+            let pushed = self.dispatch.push(&mut batch);
+            add(&self.counters.events_queued, pushed.queued);
+            self.orphaned(pushed.orphans);
+        }
     }
 
     /// Closes all connections with 1001 and waits until they are gone and their close events handled. How many are left after `timeout`.
@@ -296,6 +350,7 @@ impl Core {
             "tags": hub.tag_count(),
             "values": self.values.len(),
             "values_bytes": self.values.bytes(),
+            "timers": self.timers.len(),
             "events_pending": pending_events,
             "connections_with_events": pending_connections,
             "shards": self.shards.len(),
@@ -444,13 +499,14 @@ impl Outlet<Arc<Conn>> for Post<'_> {
         Outcome::Queued
     }
 
-    fn close(&mut self, key: Key, _: &Arc<Conn>) {
+    fn order(&mut self, key: Key, _: &Arc<Conn>) {
         self.core.post(
             key,
             match *self.command {
                 Command::Close { code, reason, .. } => Op::Close { key, code, reason: reason.into() },
                 Command::Kill { .. } => Op::Kill { key },
-                _ => unreachable!("bug: {:?} closes nothing", self.command),
+                Command::Ping { how, .. } => Op::Ping { key, how },
+                _ => unreachable!("bug: {:?} orders nothing", self.command),
             },
         );
     }

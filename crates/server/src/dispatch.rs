@@ -1,6 +1,6 @@
 //! Where events wait for PHP.
 //!
-//! Events queue by connection. A connection that has some and is not out on lease stands in its worker's line; a bell takes it out of
+//! Events queue by connection, and those of a timer by timer. A connection that has some and is not out on lease stands in its worker's line; a bell takes it out of
 //! the line together with what waits on it, so the events of one connection are handled by one thread at a time, in order, and
 //! connections by as many threads as the worker has.
 //!
@@ -34,6 +34,40 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PoolId(pub usize);
 
+/// Where events come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Conn(Arc<Conn>),
+    /// A timer of a worker.
+    Timer {
+        id: u64,
+        pool: PoolId,
+    },
+}
+
+impl Source {
+    /// The connection, if it is one.
+    pub fn conn(&self) -> Option<&Arc<Conn>> {
+        match self {
+            Source::Conn(conn) => Some(conn),
+            Source::Timer { .. } => None,
+        }
+    }
+
+    fn key(&self) -> QueueKey {
+        match self {
+            Source::Conn(conn) => QueueKey::Conn(conn.key),
+            Source::Timer { id, .. } => QueueKey::Timer(*id),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum QueueKey {
+    Conn(Key),
+    Timer(u64),
+}
+
 pub struct Dispatch {
     inner: Mutex<Inner>,
     /// Connections with events, waiting or leased: while there are any, the shard that brought them looks in with [`Dispatch::care`].
@@ -51,7 +85,7 @@ pub struct Dispatch {
 struct Inner {
     pools: Vec<Pool>,
     pool_of_route: HashMap<RouteId, PoolId>,
-    queues: HashMap<Key, Queue>,
+    queues: HashMap<QueueKey, Queue>,
     /// Bells that are to be rung.
     wanted: VecDeque<PoolId>,
     /// Bells that were handed out, claimed or not, and have not ended.
@@ -60,7 +94,9 @@ struct Inner {
 
 struct Pool {
     name: Arc<str>,
-    line: VecDeque<Key>,
+    /// The configuration in force has this worker.
+    present: bool,
+    line: VecDeque<QueueKey>,
     /// Signalled when the line gets a connection, and when the gate closes.
     wake: Arc<Condvar>,
     /// Bells that wait for work.
@@ -79,6 +115,7 @@ impl Pool {
     fn new(name: Arc<str>) -> Pool {
         Pool {
             name,
+            present: false,
             line: VecDeque::new(),
             wake: Arc::default(),
             idle: 0,
@@ -92,7 +129,7 @@ impl Pool {
 }
 
 struct Queue {
-    conn: Arc<Conn>,
+    source: Source,
     fifo: Fifo,
     leased: bool,
     /// The shard does not read the socket because the queue was full.
@@ -101,20 +138,20 @@ struct Queue {
     since: Instant,
 }
 
-/// A connection handed to a bell with events that wait on it.
+/// A connection, or a timer, handed to a bell with events that wait on it.
 #[derive(Debug)]
 pub struct Lease {
-    pub conn: Arc<Conn>,
+    pub source: Source,
     pub events: VecDeque<Event>,
     /// Events handled, and their weight.
     pub settled: (usize, usize),
-    /// More connections stood in the line when this one was taken.
+    /// More stood in the line when this one was taken.
     pub more: bool,
 }
 
 /// One event on its way into the queues.
 pub struct Arrival {
-    pub conn: Arc<Conn>,
+    pub source: Source,
     pub event: Event,
     /// The most events, and the most bytes of events, before the connection is not read any more.
     pub limits: (usize, usize),
@@ -155,21 +192,44 @@ impl Settled {
 
 impl Queue {
     /// Drops what waits; returns its weight.
-    fn orphan(mut self, key: Key, orphans: &mut Orphans) -> usize {
+    fn orphan(mut self, orphans: &mut Orphans) -> usize {
         let mut events = VecDeque::new();
         self.fifo.lease(usize::MAX, &mut events);
         orphans.events += events.len() as u64;
-        if matches!(events.back(), Some(Event::Close(_))) {
-            orphans.over.push(self.conn);
-        }
-        if self.full {
-            orphans.resume.push(key);
+        if let Source::Conn(conn) = self.source {
+            if self.full {
+                orphans.resume.push(conn.key);
+            }
+            if matches!(events.back(), Some(Event::Close(_))) {
+                orphans.over.push(conn);
+            }
         }
         events.iter().map(Event::weight).sum()
     }
 }
 
+impl Inner {
+    /// The worker that handles the events of a source.
+    fn pool_of(&self, source: &Source) -> Option<PoolId> {
+        match source {
+            Source::Conn(conn) => self.pool_of_route.get(&conn.route).copied(),
+            Source::Timer { pool, .. } => self.pools[pool.0].present.then_some(*pool),
+        }
+    }
+}
+
 impl Dispatch {
+    /// A worker of the configuration in force, by name.
+    pub fn worker(&self, name: &str) -> Option<PoolId> {
+        let inner = self.inner.lock();
+        inner.pools.iter().position(|pool| pool.present && *pool.name == *name).map(PoolId)
+    }
+
+    /// Whether an event of this timer still waits or is being handled.
+    pub fn has_timer(&self, id: u64) -> bool {
+        self.inner.lock().queues.contains_key(&QueueKey::Timer(id))
+    }
+
     pub fn new(flag: Arc<Flag>) -> Dispatch {
         Dispatch {
             inner: Mutex::default(),
@@ -187,26 +247,32 @@ impl Dispatch {
         let mut weight = 0;
         let now = Instant::now();
         let mut inner = self.inner.lock();
-        for Arrival { conn, event, limits } in batch.drain(..) {
-            let Some(&pool) = inner.pool_of_route.get(&conn.route) else {
+        for Arrival { source, event, limits } in batch.drain(..) {
+            let Some(pool) = inner.pool_of(&source) else {
                 pushed.orphans.events += 1;
-                if matches!(event, Event::Close(_)) {
+                if let (Source::Conn(conn), Event::Close(_)) = (source, event) {
                     pushed.orphans.over.push(conn);
                 }
                 continue;
             };
             pushed.queued += 1;
             weight += event.weight();
-            let key = conn.key;
+            let key = source.key();
             let Inner { queues, pools, .. } = &mut *inner;
-            let queue =
-                queues.entry(key).or_insert_with(|| Queue { conn, fifo: Fifo::default(), leased: false, full: false, limits, since: now });
+            let queue = queues.entry(key).or_insert_with(|| Queue {
+                source,
+                fifo: Fifo::default(),
+                leased: false,
+                full: false,
+                limits,
+                since: now,
+            });
             let was_waiting = queue.fifo.has_waiting();
             queue.fifo.push(event);
             queue.limits = limits;
             if !queue.full && queue.fifo.is_full(limits.0, limits.1) {
                 queue.full = true;
-                pushed.full.push(key);
+                pushed.full.extend(queue.source.conn().map(|conn| conn.key));
             }
             if !was_waiting && !queue.leased {
                 queue.since = now;
@@ -347,7 +413,7 @@ impl Dispatch {
         queue.leased = true;
         let mut events = std::mem::take(spare);
         queue.fifo.lease(LEASE, &mut events);
-        let lease = Lease { conn: queue.conn.clone(), events, settled: (0, 0), more };
+        let lease = Lease { source: queue.source.clone(), events, settled: (0, 0), more };
         if more {
             self.call(inner, id, Instant::now());
         }
@@ -357,26 +423,29 @@ impl Dispatch {
     /// Ends a lease: what is to be done about its connection, and an empty queue for reuse.
     fn settle(&self, inner: &mut Inner, mut lease: Lease) -> (Settled, VecDeque<Event>) {
         let mut settled = Settled::default();
-        let key = lease.conn.key;
-        let Inner { pools, pool_of_route, queues, .. } = inner;
-        let queue = queues.get_mut(&key).expect("bug: a leased connection has a queue");
+        let key = lease.source.key();
+        let queue = inner.queues.get_mut(&key).expect("bug: a lease has a queue");
         queue.leased = false;
         queue.fifo.settle(lease.settled.0, lease.settled.1, &mut lease.events);
         self.weight.fetch_sub(lease.settled.1, Ordering::Relaxed);
         if queue.full && queue.fifo.is_half_empty(queue.limits.0, queue.limits.1) {
             queue.full = false;
-            settled.resume = Some(key);
+            settled.resume = lease.source.conn().map(|conn| conn.key);
         }
-        if !queue.fifo.has_waiting() {
-            queues.remove(&key);
-        } else if let Some(pool) = pool_of_route.get(&lease.conn.route) {
-            // Perhaps not the worker it came from: the route may have got another one.
+        if queue.fifo.has_waiting() {
+            // Perhaps not for the worker it came from: the route may have got another one.
             queue.since = Instant::now();
-            pools[pool.0].line.push_back(key);
-        } else if let Some(queue) = queues.remove(&key) {
-            self.weight.fetch_sub(queue.orphan(key, &mut settled.orphans), Ordering::Relaxed);
+            match inner.pool_of(&lease.source) {
+                Some(pool) => inner.pools[pool.0].line.push_back(key),
+                None => {
+                    let weight = inner.queues.remove(&key).map_or(0, |queue| queue.orphan(&mut settled.orphans));
+                    self.weight.fetch_sub(weight, Ordering::Relaxed);
+                }
+            }
+        } else {
+            inner.queues.remove(&key);
         }
-        self.pending.store(queues.len(), Ordering::Release);
+        self.pending.store(inner.queues.len(), Ordering::Release);
         lease.events.clear();
         (settled, lease.events)
     }
@@ -384,9 +453,9 @@ impl Dispatch {
     /// Ends the last lease of a bell.
     pub fn give_back(&self, lease: Lease) -> Settled {
         let mut inner = self.inner.lock();
-        let route = lease.conn.route;
+        let source = lease.source.clone();
         let (settled, _) = self.settle(&mut inner, lease);
-        if let Some(&pool) = inner.pool_of_route.get(&route) {
+        if let Some(pool) = inner.pool_of(&source) {
             self.call(&mut inner, pool, Instant::now());
         }
         settled
@@ -397,7 +466,7 @@ impl Dispatch {
     pub fn configure(&self, routes: &HashMap<RouteId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
-        let Inner { pools, pool_of_route, queues, wanted, .. } = &mut *inner;
+        let Inner { pools, pool_of_route, wanted, .. } = &mut *inner;
         // Routes that left keep their worker as long as it is there, so that their last events are handled.
         pool_of_route.retain(|route, pool| !routes.contains_key(route) && workers.contains(&pools[pool.0].name));
         for (&route, worker) in routes {
@@ -407,28 +476,39 @@ impl Dispatch {
             });
             pool_of_route.insert(route, PoolId(id));
         }
+        // A worker without a route can have timers.
+        for worker in workers {
+            if !pools.iter().any(|pool| pool.name == *worker) {
+                pools.push(Pool::new(worker.clone()));
+            }
+        }
         for pool in pools.iter_mut() {
+            pool.present = workers.contains(&pool.name);
             pool.line.clear();
             pool.retry = None;
         }
         wanted.retain(|id| {
-            let stays = workers.contains(&pools[id.0].name);
+            let stays = pools[id.0].present;
             pools[id.0].unclaimed -= usize::from(!stays);
             stays
         });
-        for (key, queue) in queues.extract_if(|key, queue| {
-            if queue.leased {
-                return false;
+        let gone: Vec<QueueKey> =
+            inner.queues.iter().filter(|(_, queue)| !queue.leased && inner.pool_of(&queue.source).is_none()).map(|(key, _)| *key).collect();
+        for key in gone {
+            if let Some(queue) = inner.queues.remove(&key) {
+                self.weight.fetch_sub(queue.orphan(&mut orphans), Ordering::Relaxed);
             }
-            match pool_of_route.get(&queue.conn.route) {
-                Some(pool) => pools[pool.0].line.push_back(*key),
-                None => return true,
-            }
-            false
-        }) {
-            self.weight.fetch_sub(queue.orphan(key, &mut orphans), Ordering::Relaxed);
         }
-        self.pending.store(queues.len(), Ordering::Release);
+        let lines: Vec<(PoolId, QueueKey)> = inner
+            .queues
+            .iter()
+            .filter(|(_, queue)| !queue.leased)
+            .filter_map(|(key, queue)| Some((inner.pool_of(&queue.source)?, *key)))
+            .collect();
+        for (pool, key) in lines {
+            inner.pools[pool.0].line.push_back(key);
+        }
+        self.pending.store(inner.queues.len(), Ordering::Release);
         let now = Instant::now();
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);

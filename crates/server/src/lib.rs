@@ -6,7 +6,7 @@
 //! * what it receives goes to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
 //! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
 //! * [`Core::execute`] carries out commands of any thread against the hub and posts what follows to the shards;
-//! * `values` is the global key-value store with its clock; `routes` holds what the configuration says, by generation; `log` and `stats` tell what happens.
+//! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration says, by generation; `log` and `stats` tell what happens.
 //!
 //! The core never calls its host. It raises one flag, a file descriptor ([`Core::flag`]), when bells or log records wait.
 
@@ -21,11 +21,12 @@ mod os;
 mod routes;
 mod shard;
 mod stats;
+mod timers;
 mod values;
 
 pub use admission::Handshake;
 pub use bell::{Bell, Current, Ended, Ring};
-pub use conn::Conn;
+pub use conn::{Conn, Transport};
 pub use core::{Config, Core};
 pub use os::own_socket;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale};

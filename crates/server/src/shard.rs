@@ -11,9 +11,9 @@ use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fws_hub::{Key, RouteId};
+use fws_hub::{Key, Pinging, RouteId};
 use fws_session::{Event, Frame, Millis, Opened, Session, Settings, Spares};
 use fws_wire::close;
 use mio::unix::SourceFd;
@@ -23,7 +23,7 @@ use socket2::{MsgHdr, Socket};
 
 use crate::conn::{Conn, Through};
 use crate::core::Core;
-use crate::dispatch::Arrival;
+use crate::dispatch::{Arrival, Source};
 use crate::log::{Level, Trouble};
 use crate::os;
 use crate::routes::Route;
@@ -61,6 +61,11 @@ pub enum Op {
     /// The connection is cut.
     Kill {
         key: Key,
+    },
+    /// The connection gets another ping interval.
+    Ping {
+        key: Key,
+        how: Pinging,
     },
     /// The connection may be read again: its events are being handled.
     Resume {
@@ -200,6 +205,8 @@ pub struct Shard {
     spares: Spares,
     tally: Tally,
     started: Instant,
+    /// The wall clock at the start, milliseconds since 1970.
+    epoch: u64,
     now: Millis,
 }
 
@@ -222,6 +229,7 @@ impl Shard {
             spares: Spares::default(),
             tally: Tally::default(),
             started: Instant::now(),
+            epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
             now: 0,
         };
         Ok((shard, handle))
@@ -263,6 +271,9 @@ impl Shard {
                 self.carry_out(core, op, &mut scratch);
             }
             self.tick();
+            if self.number == 0 {
+                core.fire_timers();
+            }
             self.finish_all(core);
             self.hand_over(core);
             self.count_up(core);
@@ -284,10 +295,10 @@ impl Shard {
             return Some(Duration::ZERO);
         }
         let now = self.started.elapsed().as_millis() as Millis;
-        // The first shard is also the clock of the values that expire.
-        let sweep = if self.number == 0 { core.values.sweep() } else { None };
+        // The first shard is also the clock of the values that expire, and of PHP's timers.
+        let [sweep, due] = if self.number == 0 { [core.values.sweep(), core.timers.next()] } else { [None, None] };
         let timer = self.timers.peek().map(|Reverse((at, _))| Duration::from_millis(at.saturating_sub(now)));
-        let timer = [timer, sweep].into_iter().flatten().min();
+        let timer = [timer, sweep, due].into_iter().flatten().min();
         if core.dispatch.has_pending() {
             // Lines may become overdue, and somebody may post without waking us.
             self.inbox.state.store(DOZING, Ordering::SeqCst);
@@ -357,23 +368,34 @@ impl Shard {
 
     fn receive(&mut self, at: usize, mut input: &mut [u8]) {
         let Some(entry) = self.entries[at].as_mut() else { return };
-        self.tally.bytes_received += input.len() as u64;
+        let bytes = input.len() as u64;
+        self.tally.bytes_received += bytes;
         if entry.session.is_ending() {
             return;
         }
         let echo = entry.route.worker.is_none();
+        let (mut received, mut echoed) = (0, 0);
         while let Some(message) = entry.session.receive(&mut input, self.now, &mut self.spares) {
-            self.tally.messages_received += 1;
+            received += 1;
             if echo {
                 let sent = entry.session.send_message(message.binary, message.payload.as_slice(), &mut self.spares);
-                self.tally.messages_sent += u64::from(sent);
+                echoed += u64::from(sent);
             } else {
                 self.arrivals.push(Arrival {
-                    conn: entry.conn.clone(),
+                    source: Source::Conn(entry.conn.clone()),
                     event: Event::Message { binary: message.binary, data: message.payload.into_boxed() },
                     limits: entry.route.event_limits(),
                 });
             }
+        }
+        self.tally.messages_received += received;
+        self.tally.messages_sent += echoed;
+        entry.conn.traffic.received(bytes, received, self.epoch + self.now);
+        if echoed > 0 {
+            entry.conn.traffic.sent_messages(echoed);
+        }
+        if entry.session.take_signs().pong_received {
+            entry.conn.traffic.pong_received(self.started.elapsed().as_nanos() as u64);
         }
         if entry.session.is_ending() || entry.session.outbox_len() > 0 {
             self.touch(at);
@@ -402,6 +424,17 @@ impl Shard {
             Op::Kill { key } => {
                 if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
                     entry.session.cut("the server cut the connection");
+                    self.touch(at);
+                }
+            }
+            Op::Ping { key, how } => {
+                let interval = match how {
+                    Pinging::Route => None,
+                    Pinging::Every(interval) => Some(interval),
+                    Pinging::Off => Some(0),
+                };
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
+                    entry.session.set_ping_interval(interval, self.now);
                     self.touch(at);
                 }
             }
@@ -471,9 +504,10 @@ impl Shard {
             self.entries.resize_with(at + 1, || None);
         }
         let session = Session::new(route.settings.clone(), self.now);
+        conn.traffic.opened(self.epoch + self.now);
         if route.worker.is_some() {
             let limits = route.event_limits();
-            self.arrivals.push(Arrival { conn: conn.clone(), event: Event::Open(opened), limits });
+            self.arrivals.push(Arrival { source: Source::Conn(conn.clone()), event: Event::Open(opened), limits });
         }
         self.entries[at] = Some(Box::new(Entry {
             conn,
@@ -501,6 +535,7 @@ impl Shard {
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
         entry.conn.taken(frame.len());
         if entry.session.send(frame, &mut self.spares) {
+            entry.conn.traffic.sent_messages(1);
             self.touch(at);
         } else {
             self.tally.messages_dropped += 1;
@@ -531,6 +566,9 @@ impl Shard {
                 entry.session.heard(self.now);
             }
             entry.session.tick(self.now, &mut self.spares);
+            if entry.session.take_signs().ping_sent {
+                entry.conn.traffic.ping_sent(self.started.elapsed().as_nanos() as u64);
+            }
             self.touch(at);
         }
     }
@@ -557,6 +595,7 @@ impl Shard {
             match written {
                 Ok(count) => {
                     self.tally.bytes_sent += count as u64;
+                    entry.conn.traffic.sent_bytes(count as u64);
                     entry.session.wrote(count, self.now, &mut self.spares);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.writable = false,
@@ -584,7 +623,7 @@ impl Shard {
             }
             if entry.route.worker.is_some() {
                 let limits = entry.route.event_limits();
-                self.arrivals.push(Arrival { conn: entry.conn.clone(), event: Event::Close(closed), limits });
+                self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Close(closed), limits });
             } else {
                 core.through(&entry.conn, Through::Events);
             }

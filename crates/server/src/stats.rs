@@ -48,6 +48,12 @@ counters! {
     events_failed,
     /// Events that nobody was there to handle: their worker left with a reload.
     events_dropped,
+    /// Timers that were due and queued for PHP.
+    timers_fired,
+    /// Timers that were due again before PHP had handled them the last time.
+    timers_skipped,
+    /// Timers cleared because their worker left with a reload.
+    timers_dropped,
     /// Bells handed out to be rung.
     bells_rung,
     /// Bells that were answered without asking for an event.

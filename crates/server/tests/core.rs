@@ -5,7 +5,7 @@ use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fws_hub::{Command, CommandError, Outcome, Reply, Target};
+use fws_hub::{Client, Command, CommandError, Outcome, Pinging, Reply, Target};
 use fws_server::{Bell, Config, Core, Ended, own_socket};
 use fws_session::Event;
 use tungstenite::protocol::{CloseFrame, Role};
@@ -76,6 +76,7 @@ fn next(core: &Core, bell: &Bell) -> Option<String> {
         Event::Open(opened) => format!("open {}?{}", opened.path, opened.query),
         Event::Message { data, .. } => String::from_utf8_lossy(data).into_owned(),
         Event::Close(closed) => format!("close {} {}", closed.code, closed.clean),
+        Event::Timer(timer) => format!("timer {} {}", timer.id, String::from_utf8_lossy(&timer.payload)),
     })
 }
 
@@ -374,6 +375,114 @@ fn a_thousand_connections_opened_and_cut_leave_nothing() {
     }
 }
 
+fn described(core: &Core, id: &str) -> Client {
+    match core.execute(&Command::Client { id }) {
+        Ok(Reply::Client(client)) => *client,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_a_client_has_carried_is_known_until_its_close_event_is_handled() {
+    let core = started();
+    let mut client = connect(&core, "php");
+    let id = core.ids()[0].clone();
+    core.execute(&Command::Tag { id: &id, tag: "b" }).expect("legal");
+    core.execute(&Command::Tag { id: &id, tag: "a" }).expect("legal");
+    let before = described(&core, &id);
+    assert_eq!((&*before.route, &*before.path, &*before.ip, &*before.transport), ("php", "/p", "192.0.2.1", "tcp"));
+    assert_eq!((before.last_message_at, before.ping_time, before.connected), (None, None, true));
+    assert_eq!(before.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(), ["a", "b"]);
+
+    client.send(Message::binary(vec![1; 100])).expect("sent");
+    wait_until("it has come", || described(&core, &id).messages_received == 1);
+    send(&core, Target::Client(&id), b"0123456789");
+    assert_eq!(client.read().expect("an answer").len(), 10);
+    wait_until("it is counted", || described(&core, &id).bytes_sent > 0);
+    let after = described(&core, &id);
+    assert_eq!((after.bytes_received, after.messages_sent, after.bytes_sent, after.queued_bytes), (106, 1, 12, 0));
+    assert!(after.last_message_at >= Some(after.connected_at) && after.connected_at > 1_600_000_000_000);
+
+    assert_eq!(core.execute(&Command::Ping { id: &id, how: Pinging::Every(99) }), Err(CommandError::PingInterval));
+    assert_eq!(core.execute(&Command::Ping { id: "nobody", how: Pinging::Every(100) }), Ok(Reply::Flag(false)));
+    assert_eq!(core.execute(&Command::PingTime { id: &id }), Ok(Reply::Integer(0)));
+    assert_eq!(core.execute(&Command::Ping { id: &id, how: Pinging::Every(100) }), Ok(Reply::Flag(true)));
+    assert!(matches!(client.read(), Ok(Message::Ping(_))));
+    client.flush().expect("the pong");
+    wait_until("the ping's time is known", || described(&core, &id).ping_time.is_some());
+    assert!(matches!(core.execute(&Command::PingTime { id: &id }), Ok(Reply::Integer(1..))));
+    assert_eq!(core.execute(&Command::Ping { id: &id, how: Pinging::Off }), Ok(Reply::Flag(true)));
+
+    drop(client);
+    wait_until("it is closed", || !described(&core, &id).connected);
+    handle(&core, 3);
+    assert_eq!(core.execute(&Command::Client { id: &id }), Err(CommandError::UnknownClient));
+    assert_eq!(core.execute(&Command::PingTime { id: &id }), Err(CommandError::UnknownClient));
+}
+
+fn set_timer(core: &Core, delay: u64, payload: &str, repeat: bool) -> i64 {
+    match core.execute(&Command::SetTimer { delay, payload: payload.as_bytes(), repeat, worker: "w" }) {
+        Ok(Reply::Integer(id)) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn timers_are_told_to_their_worker_in_time_and_in_order() {
+    let core = started();
+    let since = Instant::now();
+    let late = set_timer(&core, 120, "late", false);
+    let soon = set_timer(&core, 40, "soon", false);
+    let never = set_timer(&core, 60, "never", false);
+    assert_eq!(core.execute(&Command::ClearTimer { timer: never as u64 }), Ok(Reply::Flag(true)));
+    assert_eq!(core.execute(&Command::ClearTimer { timer: never as u64 }), Ok(Reply::Flag(false)));
+    assert_eq!(handle(&core, 1), [format!("timer {soon} soon")]);
+    assert!(since.elapsed() >= Duration::from_millis(40));
+    assert_eq!(handle(&core, 1), [format!("timer {late} late")]);
+    assert!(since.elapsed() >= Duration::from_millis(120));
+    assert_eq!((counter(&core, "timers"), counter(&core, "timers_fired")), (0, 2));
+    let unknown = Command::SetTimer { delay: 1, payload: b"", repeat: false, worker: "nobody" };
+    assert_eq!(core.execute(&unknown), Err(CommandError::UnknownWorker));
+}
+
+#[test]
+fn a_repeating_timer_never_overtakes_itself() {
+    let core = started();
+    let id = set_timer(&core, 5, "tick", true);
+    let bell = bell(&core);
+    assert_eq!(next(&core, &bell.1), Some(format!("timer {id} tick")));
+    wait_until("it is due again while it is handled", || counter(&core, "timers_skipped") >= 3);
+    assert_eq!(counter(&core, "timers_fired"), 1);
+    end(&core, &bell);
+    assert_eq!(handle(&core, 2), [format!("timer {id} tick"), format!("timer {id} tick")]);
+}
+
+#[test]
+fn timers_survive_a_reload_and_go_with_their_worker() {
+    let core = started();
+    set_timer(&core, 50, "stays", false);
+    set_timer(&core, 60_000, "goes", false);
+    core.stage(2, ROUTES.as_bytes()).expect("legal");
+    core.commit(2).expect("staged");
+    assert_eq!(handle(&core, 1).len(), 1);
+    core.stage(3, br#"{"routes":[{"name":"echo","echo":true}]}"#).expect("legal");
+    core.commit(3).expect("staged");
+    assert_eq!((counter(&core, "timers"), counter(&core, "timers_dropped")), (0, 1));
+}
+
+#[test]
+fn a_failed_timer_event_is_counted_and_the_next_one_comes() {
+    let core = started();
+    set_timer(&core, 1, "bad", false);
+    let bell = bell(&core);
+    assert!(next(&core, &bell.1).is_some());
+    assert!(core.fail_event(&bell.1, "on purpose"));
+    end(&core, &bell);
+    set_timer(&core, 1, "good", false);
+    assert_eq!(handle(&core, 1).len(), 1);
+    assert_eq!((counter(&core, "events_failed"), counter(&core, "events_acknowledged")), (1, 1));
+}
+
 #[test]
 fn values_expire_without_being_read() {
     let core = started();
@@ -495,10 +604,10 @@ fn a_renamed_connection_keeps_its_events_in_order_and_what_was_sent_to_it() {
     }
     assert_eq!(client.read().expect("sent"), Message::binary(&b"before"[..]));
     assert_eq!(client.read().expect("sent"), Message::binary(&b"after"[..]));
-    assert_eq!(core.execute(&Command::Kill { id: "ann" }), Ok(Reply::Done));
+    assert_eq!(core.execute(&Command::Kill { id: "ann" }), Ok(Reply::Flag(true)));
     assert!(client.read().is_err());
     wait_until("the close event comes", || next(&core, &bell.1).as_deref() == Some("close 1006 false"));
     end(&core, &bell);
-    assert_eq!(core.execute(&Command::Kill { id: "ann" }), Err(CommandError::UnknownClient));
+    assert_eq!(core.execute(&Command::Kill { id: "ann" }), Ok(Reply::Flag(false)));
     assert!(matches!(core.execute(&Command::Routes), Ok(Reply::Names(names)) if names.len() == 3));
 }

@@ -30,7 +30,16 @@ pub struct Closed {
     pub violation: bool,
 }
 
-/// One thing that happened on a connection.
+/// A timer that PHP has set is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timer {
+    /// Its number.
+    pub id: u64,
+    /// What was given when it was set.
+    pub payload: std::sync::Arc<[u8]>,
+}
+
+/// One thing that PHP is told: of a connection, or of a timer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// It was opened; always the first.
@@ -44,6 +53,8 @@ pub enum Event {
     },
     /// It is closed; always the last.
     Close(Box<Closed>),
+    /// A timer is due; of no connection.
+    Timer(Box<Timer>),
 }
 
 impl Event {
@@ -55,6 +66,7 @@ impl Event {
             }
             Event::Message { data, .. } => data.len(),
             Event::Close(closed) => closed.reason.len(),
+            Event::Timer(timer) => timer.payload.len(),
         }
     }
 }

@@ -13,10 +13,10 @@ mod frame;
 mod outbox;
 mod session;
 
-pub use event::{Closed, Event, Fifo, Opened};
+pub use event::{Closed, Event, Fifo, Opened, Timer};
 pub use frame::Frame;
 pub use outbox::{Outbox, Spares};
-pub use session::{Message, Session, Settings};
+pub use session::{Message, Session, Settings, Signs};
 
 /// Milliseconds since the caller's start.
 pub type Millis = u64;

@@ -85,7 +85,35 @@ pub struct Session {
     /// The last ping while the outbox is over its limit: of several, only the latest must be answered (RFC 6455, 5.5.3).
     late_pong: Option<Box<[u8]>>,
     last_heard: Millis,
+    /// When the last ping was sent, or when this connection got its own interval.
+    last_ping: Millis,
+    /// An interval of its own, at which it is pinged whether it is silent or not.
+    own_interval: OwnInterval,
+    /// How many pings were sent: each carries its number, so that its pong is told from others.
+    pings: u32,
+    /// Nothing was heard since the last ping.
     pinged: bool,
+    /// The pong to the last ping has not come.
+    pong_due: bool,
+    signs: Signs,
+}
+
+/// The ping interval of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnInterval {
+    /// None: that of its settings.
+    Absent,
+    Every(u32),
+    Off,
+}
+
+/// What [`Session::take_signs`] tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// A ping was put into the outbox.
+    pub ping_sent: bool,
+    /// The pong to the last ping came.
+    pub pong_received: bool,
 }
 
 impl Session {
@@ -100,7 +128,12 @@ impl Session {
             sent_close: None,
             late_pong: None,
             last_heard: now,
+            last_ping: now,
+            own_interval: OwnInterval::Absent,
+            pings: 0,
             pinged: false,
+            pong_due: false,
+            signs: Signs::default(),
         }
     }
 
@@ -121,12 +154,28 @@ impl Session {
                 Ok(None) => return None,
                 Ok(Some(Item::Message { binary, payload })) => return Some(Message { binary, payload }),
                 Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), spares),
-                Ok(Some(Item::Pong(_))) => {}
+                Ok(Some(Item::Pong(payload))) => self.received_pong(payload.as_slice()),
                 Ok(Some(Item::Close(frame))) => self.received_close(frame, now, spares),
                 Err(error) => self.fail(error.close_code(), &error.to_string(), now, spares),
             }
         }
         None
+    }
+
+    /// The connection is pinged every so many milliseconds from now on, silent or not; 0: never; `None`: as its settings say.
+    pub fn set_ping_interval(&mut self, interval: Option<u32>, now: Millis) {
+        self.own_interval = match interval {
+            None => OwnInterval::Absent,
+            Some(0) => OwnInterval::Off,
+            Some(every) => OwnInterval::Every(every),
+        };
+        self.last_ping = now;
+        self.pinged = false;
+    }
+
+    /// What has happened to pings since the last call, for who measures their time.
+    pub fn take_signs(&mut self) -> Signs {
+        std::mem::take(&mut self.signs)
     }
 
     /// The client is known to be there, or not listened to.
@@ -194,10 +243,7 @@ impl Session {
             Phase::Open if self.pinged => {
                 self.cut("the client answered no ping");
             }
-            Phase::Open => {
-                self.pinged = true;
-                self.outbox(spares).encode(OpCode::Control(Control::Ping), &[]);
-            }
+            Phase::Open => self.ping(now, spares),
             Phase::Closing { .. } => self.cut("the client did not answer the close frame"),
             Phase::Ending { .. } => self.phase = Phase::Ended,
             Phase::Ended => {}
@@ -208,9 +254,12 @@ impl Session {
     pub fn deadline(&self) -> Option<Millis> {
         let settings = &self.settings;
         match self.phase {
-            Phase::Open if settings.ping_interval == 0 => None,
-            Phase::Open if self.pinged => Some(self.last_heard + settings.ping_interval + settings.pong_timeout),
-            Phase::Open => Some(self.last_heard + settings.ping_interval),
+            Phase::Open if self.pinged => Some(self.last_ping + settings.pong_timeout),
+            Phase::Open => match self.own_interval {
+                OwnInterval::Every(every) => Some(self.last_ping + Millis::from(every)),
+                OwnInterval::Absent if settings.ping_interval > 0 => Some(self.last_heard + settings.ping_interval),
+                OwnInterval::Absent | OwnInterval::Off => None,
+            },
             Phase::Closing { begun, since } => Some((since + settings.close_timeout).min(begun + LONGEST_END)),
             Phase::Ending { begun, since, .. } => Some((since + settings.linger).min(begun + LONGEST_END)),
             Phase::Ended => None,
@@ -279,6 +328,24 @@ impl Session {
 
     fn outbox(&mut self, spares: &mut Spares) -> &mut Outbox {
         self.outbox.get_or_insert_with(|| spares.take())
+    }
+
+    fn ping(&mut self, now: Millis, spares: &mut Spares) {
+        self.pinged = true;
+        self.pong_due = true;
+        self.last_ping = now;
+        self.pings = self.pings.wrapping_add(1);
+        self.signs.ping_sent = true;
+        let number = self.pings.to_be_bytes();
+        self.outbox(spares).encode(OpCode::Control(Control::Ping), &number);
+    }
+
+    fn received_pong(&mut self, payload: &[u8]) {
+        // RFC 6455, 5.5.3: a pong to a ping "must have identical Application data"; others are a heartbeat of the client's own.
+        if self.pong_due && payload == self.pings.to_be_bytes() {
+            self.pong_due = false;
+            self.signs.pong_received = true;
+        }
     }
 
     fn pong(&mut self, payload: &[u8], spares: &mut Spares) {

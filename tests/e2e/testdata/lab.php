@@ -19,7 +19,8 @@ $record('boots', ['thread' => $thread]);
 $handler = static function () use ($record, $thread): void {
     while (($event = frankenphp_ws_nextEvent()) !== null) {
         $record('events', ['thread' => $thread] + $event);
-        ['type' => $type, 'id' => $id] = $event;
+        $type = $event['type'];
+        $id = $event['id'] ?? '';
         if ($type === 'open' && str_contains($event['query'], 'facts')) {
             frankenphp_ws_send($id, json_encode($event, JSON_THROW_ON_ERROR | JSON_FORCE_OBJECT));
         }

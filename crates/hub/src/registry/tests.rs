@@ -17,7 +17,7 @@ impl Outlet<String> for Recorder {
         self.sent.push(to.clone());
         Outcome::Queued
     }
-    fn close(&mut self, _: Key, to: &String) {
+    fn order(&mut self, _: Key, to: &String) {
         self.closed.push(to.clone());
     }
 }

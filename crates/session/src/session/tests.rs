@@ -170,13 +170,37 @@ fn a_cut_without_a_close_frame_is_1006() {
 fn a_silent_client_is_pinged_and_one_that_stays_silent_is_cut() {
     let mut wire = Wire::new(Settings { ping_interval: 100, pong_timeout: 50, ..Settings::default() });
     assert_eq!(wire.at(99).written(), b"");
-    assert_eq!(wire.at(100).written(), b"\x89\x00");
+    assert_eq!(wire.at(100).written(), b"\x89\x04\0\0\0\x01");
     wire.receive(&client(0x8a, b""));
     assert_eq!(wire.session.deadline(), Some(200));
-    assert_eq!(wire.at(200).written(), b"\x89\x00");
+    assert_eq!(wire.at(200).written(), b"\x89\x04\0\0\0\x02");
     assert_eq!(wire.session.deadline(), Some(250));
     assert!(wire.at(250).session.is_ended());
     assert_eq!(wire.closed().map(|c| c.0), Some(1006));
+}
+
+#[test]
+fn a_client_with_an_interval_of_its_own_is_pinged_though_it_talks() {
+    let mut wire = Wire::new(Settings { ping_interval: 1000, pong_timeout: 50, ..Settings::default() });
+    wire.session.set_ping_interval(Some(100), 0);
+    for round in 1..=3u8 {
+        assert_eq!(wire.at(u64::from(round) * 100).written(), [0x89, 4, 0, 0, 0, round]);
+        assert_eq!(wire.session.take_signs(), Signs { ping_sent: true, pong_received: false });
+        wire.receive(&client(0x81, b"busy"));
+        wire.receive(&client(0x8a, b"a heartbeat of its own"));
+        assert_eq!(wire.session.take_signs(), Signs::default(), "neither is the answer");
+        wire.receive(&client(0x8a, &[0, 0, 0, round]));
+        assert_eq!(wire.session.take_signs(), Signs { ping_sent: false, pong_received: true });
+        wire.receive(&client(0x8a, &[0, 0, 0, round]));
+        assert_eq!(wire.session.take_signs(), Signs::default(), "a ping is answered once");
+    }
+    wire.session.set_ping_interval(Some(0), 300);
+    assert_eq!(wire.session.deadline(), None, "never");
+    wire.session.set_ping_interval(None, 300);
+    assert_eq!(wire.session.deadline(), Some(1300), "as the settings say");
+    wire.session.set_ping_interval(Some(100), 350);
+    assert_eq!(wire.at(450).written(), [0x89, 4, 0, 0, 0, 4]);
+    assert!(wire.at(500).session.is_ended(), "nothing was heard");
 }
 
 #[test]

@@ -1,0 +1,112 @@
+/* What is known of one client, and how often it is pinged. */
+#include "frankenphp_ws.h"
+
+static zend_string *item(const fws_reply *reply, size_t index) {
+  fws_bytes bytes = {0};
+
+  fws_reply_item(reply, index, &bytes);
+
+  return phpext_string(bytes);
+}
+
+static void add_count(zval *array, const char *key, uint64_t count) { add_assoc_long(array, key, (zend_long)count); }
+
+/* Milliseconds as microtime(true) has them. */
+static double seconds(uint64_t milliseconds) { return (double)milliseconds / 1000.0; }
+
+PHP_FUNCTION(frankenphp_ws_getClient) {
+  static const char *const names[] = {"id", "route", "path", "ip", "subprotocol", "transport"};
+  phpext_given given = {0};
+  fws_client client;
+  fws_reply *reply;
+  zval tags;
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_client_get(PHPEXT_BYTES(given.id), &client, &reply), &given)) {
+    RETURN_THROWS();
+  }
+  phpext_reply_hold(reply);
+
+  array_init_size(return_value, 16);
+  size_t at = 0;
+  for (; at < sizeof(names) / sizeof(names[0]); at++) {
+    add_assoc_str(return_value, names[at], item(reply, at));
+  }
+  add_assoc_bool(return_value, "connected", client.connected);
+  add_assoc_double(return_value, "connected_at", seconds(client.connected_at));
+  if (client.last_message_at > 0) {
+    add_assoc_double(return_value, "last_message_at", seconds(client.last_message_at));
+  } else {
+    add_assoc_null(return_value, "last_message_at");
+  }
+  add_count(return_value, "messages_received", client.messages_received);
+  add_count(return_value, "bytes_received", client.bytes_received);
+  add_count(return_value, "messages_sent", client.messages_sent);
+  add_count(return_value, "bytes_sent", client.bytes_sent);
+  add_count(return_value, "queued_bytes", client.queued_bytes);
+  add_count(return_value, "ping_time", client.ping_time);
+  array_init(&tags);
+  add_assoc_zval(return_value, "tags", &tags);
+  for (; at < fws_reply_count(reply); at++) {
+    add_next_index_str(&tags, item(reply, at));
+  }
+
+  phpext_reply_drop();
+}
+
+PHP_FUNCTION(frankenphp_ws_getClientPingTime) {
+  phpext_given given = {0};
+  int64_t nanoseconds;
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_client_ping_time(PHPEXT_BYTES(given.id), &nanoseconds), &given)) {
+    RETURN_THROWS();
+  }
+  RETURN_LONG((zend_long)nanoseconds);
+}
+
+PHP_FUNCTION(frankenphp_ws_enablePing) {
+  phpext_given given = {0};
+  zend_long interval = 0;
+  bool found;
+  fws_error *error = NULL;
+
+  ZEND_PARSE_PARAMETERS_START(1, 2)
+  Z_PARAM_STR(given.id)
+  Z_PARAM_OPTIONAL
+  Z_PARAM_LONG(interval)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter()) {
+    RETURN_THROWS();
+  }
+  if (UNEXPECTED(interval < 0 || interval > UINT32_MAX)) {
+    phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$intervalMs must be 0, or 100 to 86400000, " ZEND_LONG_FMT " given", interval);
+    RETURN_THROWS();
+  }
+  if (!phpext_explained(fws_client_ping_enable(PHPEXT_BYTES(given.id), (uint32_t)interval, &found, &error), error,
+                        &given)) {
+    RETURN_THROWS();
+  }
+  RETURN_BOOL(found);
+}
+
+PHP_FUNCTION(frankenphp_ws_disablePing) {
+  phpext_given given = {0};
+  bool found;
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  if (!phpext_enter() || !phpext_ok(fws_client_ping_disable(PHPEXT_BYTES(given.id), &found), &given)) {
+    RETURN_THROWS();
+  }
+  RETURN_BOOL(found);
+}
