@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fws_hub::{Client, Command, CommandError, Outcome, Pinging, Reply, Target};
@@ -372,6 +373,88 @@ fn a_thousand_connections_opened_and_cut_leave_nothing() {
         drop(clients);
         wait_until("all are gone", || core.stats()["connections_known"] == 0);
         assert_eq!(counter(&core, "connections_opened"), (round + 1) * 250);
+    }
+}
+
+/// Renames, tags, stores, sends, closes and cuts whatever clients there are, until `stop`; returns how many commands did something.
+fn meddle(core: &Core, seed: u64, stop: &AtomicBool) -> u64 {
+    let (mut random, mut done, mut renamed) = (seed, 0, 0);
+    while !stop.load(Ordering::Relaxed) {
+        let ids = core.ids();
+        for id in &ids {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (tag, new) = (format!("tag {}", random >> 60), format!("{seed} {renamed}"));
+            let command = match random >> 33 & 15 {
+                0..=3 => Command::Rename { id, new: &new },
+                4..=7 => Command::Tag { id, tag: &tag },
+                8 => Command::Untag { id, tag: &tag },
+                9 => Command::SetInformation { id, key: &tag, value: b"v" },
+                10 => Command::Send { to: Target::Tag(&tag), route: None, except: Some(id), binary: true, data: b"m" },
+                11 => Command::Ping { id, how: Pinging::Every(100) },
+                12 => Command::Client { id },
+                13 => Command::Close { id, code: 1000, reason: "" },
+                14 => Command::Kill { id },
+                _ => Command::List { of: Target::Expression("tag*&!tag?1"), route: Some("php") },
+            };
+            match core.execute(&command) {
+                Ok(Reply::Flag(false)) | Err(CommandError::UnknownClient) => {}
+                Ok(_) => {
+                    done += 1;
+                    renamed += u64::from(matches!(command, Command::Rename { .. }));
+                }
+                Err(error) => panic!("{command:?}: {error}"),
+            }
+        }
+    }
+    done
+}
+
+#[test]
+fn concurrent_renames_tags_and_closes_leave_nothing_of_a_client_that_is_gone() {
+    let core = started();
+    let stop = Arc::new(AtomicBool::new(false));
+    let threads: Vec<_> = (1..=3)
+        .map(|seed| {
+            let (core, stop) = (core.clone(), stop.clone());
+            std::thread::spawn(move || meddle(&core, seed, &stop))
+        })
+        .collect();
+    // PHP handles their events meanwhile.
+    let php = std::thread::spawn({
+        let (core, stop) = (core.clone(), stop.clone());
+        move || {
+            let (mut opened, mut closed) = (0, 0);
+            while !stop.load(Ordering::Relaxed) || counter(&core, "connections_known") > 0 {
+                let Some(ring) = core.take_ring() else {
+                    std::thread::yield_now();
+                    continue;
+                };
+                let bell = core.claim_bell(format!("fws_bell={}", ring.nonce).as_bytes()).expect("a live nonce");
+                while let Some(event) = next(&core, &bell) {
+                    opened += u32::from(event.starts_with("open"));
+                    closed += u32::from(event.starts_with("close"));
+                }
+                end(&core, &(ring.nonce, bell));
+            }
+            (opened, closed)
+        }
+    });
+    for _ in 0..20 {
+        let clients: Vec<_> = (0..20).map(|n| connect(&core, if n % 2 == 0 { "php" } else { "echo" })).collect();
+        wait_until("some are closed", || core.connections() <= 10);
+        drop(clients);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let done: u64 = threads.into_iter().map(|thread| thread.join().expect("no panic")).sum();
+    assert_eq!(php.join().expect("no panic"), (200, 200), "each was opened and closed, once");
+    assert!(done > 1000, "{done} commands did something");
+    assert_eq!((counter(&core, "connections"), counter(&core, "connections_known"), counter(&core, "tags")), (0, 0, 0));
+    assert_eq!(core.execute(&Command::Tags { id: None }), Ok(Reply::Names(vec![])));
+    assert_eq!(core.execute(&Command::Count { of: Target::Expression("!nobody"), route: None }), Ok(Reply::Count(0)));
+    // Their ids are free again.
+    let _client = connect(&core, "echo");
+    for id in ["1 0", "2 0", "3 0"] {
+        assert_eq!(core.execute(&Command::Rename { id: &core.ids()[0], new: id }), Ok(Reply::Flag(true)));
     }
 }
 
