@@ -1,0 +1,151 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket;
+
+/**
+ * Anyone who is connected, by id: new Client($id) works in every PHP code of the server and costs nothing.
+ *
+ * It is a name for a client, not the connection, which lives in the core. Whether the client is still there shows when a
+ * method needs it: send() then returns false, what changes something about the client throws UnknownClientException.
+ */
+class Client
+{
+    /**
+     * @param string $id the client's public id
+     *
+     * @phpstan-readonly-allow-private-mutation
+     */
+    public function __construct(public string $id)
+    {
+    }
+
+    /**
+     * Sends a text message.
+     *
+     * @return bool false when it was not queued: the client's outbox is full, or the client is gone
+     *
+     * @throws InvalidArgumentException when $data is not UTF-8 or larger than allowed
+     */
+    public function send(string $data): bool
+    {
+        return \frankenphp_ws_send($this->id, $data);
+    }
+
+    /**
+     * Sends a binary message.
+     *
+     * @return bool false when it was not queued: the client's outbox is full, or the client is gone
+     *
+     * @throws InvalidArgumentException when $data is larger than allowed
+     */
+    public function sendBinary(string $data): bool
+    {
+        return \frankenphp_ws_send($this->id, $data, null, true);
+    }
+
+    /**
+     * Starts the closing handshake. onClose follows when it is over.
+     *
+     * @param int    $code   1000 to 1003, 1007 to 1014, or 3000 to 4999
+     * @param string $reason at most 123 bytes of UTF-8
+     *
+     * @throws UnknownClientException   when the connection is gone
+     * @throws InvalidArgumentException when the code or the reason cannot be sent
+     */
+    public function close(int $code = 1000, string $reason = ''): void
+    {
+        \frankenphp_ws_close($this->id, $code, $reason);
+    }
+
+    /**
+     * Cuts the connection without a closing handshake. onClose follows with the code 1006.
+     *
+     * @throws UnknownClientException when the connection is gone
+     */
+    public function cut(): void
+    {
+        \frankenphp_ws_killConnection($this->id);
+    }
+
+    /**
+     * Adds a tag, which any PHP code may then send to; it goes when the connection goes. A second time changes nothing.
+     *
+     * @param string $tag 1 to 255 bytes of UTF-8
+     *
+     * @throws UnknownClientException   when the connection is gone
+     * @throws InvalidArgumentException when the tag is empty, too long or not UTF-8, or the client has too many
+     */
+    public function tag(string $tag): void
+    {
+        \frankenphp_ws_tagClient($this->id, $tag);
+    }
+
+    /**
+     * Removes a tag; one that it does not have is no error.
+     *
+     * @param string $tag 1 to 255 bytes of UTF-8
+     *
+     * @throws UnknownClientException   when the connection is gone
+     * @throws InvalidArgumentException when the tag is empty, too long or not UTF-8
+     */
+    public function untag(string $tag): void
+    {
+        \frankenphp_ws_untagClient($this->id, $tag);
+    }
+
+    /**
+     * @return list<string> sorted
+     *
+     * @throws UnknownClientException when the connection is gone
+     */
+    public function tags(): array
+    {
+        return \frankenphp_ws_getTags($this->id);
+    }
+
+    /** @throws UnknownClientException when the connection is gone */
+    public function hasTag(string $tag): bool
+    {
+        return in_array($tag, \frankenphp_ws_getTags($this->id), true);
+    }
+
+    /** What is stored about the client; it goes with the client. */
+    public function information(): Information
+    {
+        return new Information($this);
+    }
+
+    /**
+     * Gives the client another id, which this object has from then on. Tags, stored information, queued messages and the order of
+     * events stay.
+     *
+     * @param string $id 1 to 255 bytes of UTF-8
+     *
+     * @return bool false when the id is taken, or the connection is gone
+     *
+     * @throws InvalidArgumentException when the id is not allowed
+     */
+    public function rename(string $id): bool
+    {
+        if (!\frankenphp_ws_renameConnection($this->id, $id)) {
+            return false;
+        }
+        $this->id = $id;
+
+        return true;
+    }
+
+    /**
+     * What the server knows about the connection: see frankenphp_ws_getClient().
+     *
+     * @return array<string, mixed>
+     *
+     * @throws UnknownClientException when the connection is gone
+     */
+    public function facts(): array
+    {
+        return \frankenphp_ws_getClient($this->id);
+    }
+}

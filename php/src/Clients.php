@@ -1,0 +1,127 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket;
+
+/**
+ * A choice of clients to send to, to count or to go through: all, those with a tag, or those whose tags fit an expression.
+ *
+ *     Clients::all()->send('for everybody');
+ *     Clients::tagged('lobby')->except($connection)->send($data);
+ *     Clients::matching('(premium|vip)&!banned')->on('chat')->count();
+ *
+ * It is a question, not a list: each method asks the server anew. Objects never change, so they may be kept and shared.
+ *
+ * @implements \IteratorAggregate<int, Client>
+ */
+final class Clients implements \Countable, \IteratorAggregate
+{
+    private function __construct(
+        private readonly ?string $tag = null,
+        private readonly ?string $expression = null,
+        private readonly ?string $route = null,
+        private readonly ?string $except = null,
+    ) {
+    }
+
+    /** Everyone who is connected. */
+    public static function all(): self
+    {
+        return new self();
+    }
+
+    /** @param string $tag 1 to 255 bytes of UTF-8 */
+    public static function tagged(string $tag): self
+    {
+        return new self(tag: $tag);
+    }
+
+    /** @param string $expression as in `(premium|vip)&!banned&group_*`: see frankenphp_ws_getClientsByTagExpression() */
+    public static function matching(string $expression): self
+    {
+        return new self(expression: $expression);
+    }
+
+    /** Of them, those on one route. */
+    public function on(string $route): self
+    {
+        return new self($this->tag, $this->expression, $route, $this->except);
+    }
+
+    /** Of them, all but one, typically the one whose message is passed on. A second time replaces the first. */
+    public function except(Client|string $client): self
+    {
+        return new self($this->tag, $this->expression, $this->route, $client instanceof Client ? $client->id : $client);
+    }
+
+    /**
+     * Sends a text message to each.
+     *
+     * @return int for how many it was queued
+     *
+     * @throws InvalidArgumentException when $data is not UTF-8, or the tag or expression is not allowed
+     */
+    public function send(string $data): int
+    {
+        return $this->queue($data, false);
+    }
+
+    /**
+     * Sends a binary message to each.
+     *
+     * @return int for how many it was queued
+     *
+     * @throws InvalidArgumentException when the tag or expression is not allowed
+     */
+    public function sendBinary(string $data): int
+    {
+        return $this->queue($data, true);
+    }
+
+    /**
+     * @return list<string>
+     *
+     * @throws InvalidArgumentException when the tag or expression is not allowed
+     */
+    public function ids(): array
+    {
+        $ids = match (true) {
+            $this->tag !== null => \frankenphp_ws_getClientsByTag($this->tag),
+            $this->expression !== null => \frankenphp_ws_getClientsByTagExpression($this->expression),
+            default => \frankenphp_ws_getClients($this->route),
+        };
+        if ($this->route !== null && ($this->tag ?? $this->expression) !== null) {
+            $ids = array_intersect($ids, \frankenphp_ws_getClients($this->route));
+        }
+
+        return array_values($this->except === null ? $ids : array_diff($ids, [$this->except]));
+    }
+
+    /** @throws InvalidArgumentException when the tag or expression is not allowed */
+    public function count(): int
+    {
+        return match (true) {
+            $this->except !== null => count($this->ids()),
+            $this->tag !== null && $this->route === null => \frankenphp_ws_getTagCount($this->tag),
+            ($this->tag ?? $this->expression) === null => \frankenphp_ws_getClientsCount($this->route),
+            default => count($this->ids()),
+        };
+    }
+
+    public function getIterator(): \Iterator
+    {
+        foreach ($this->ids() as $id) {
+            yield new Client($id);
+        }
+    }
+
+    private function queue(string $data, bool $binary): int
+    {
+        return match (true) {
+            $this->tag !== null => \frankenphp_ws_sendToTag($this->tag, $data, $this->route, $binary, $this->except),
+            $this->expression !== null => \frankenphp_ws_sendToTagExpression($this->expression, $data, $this->route, $binary, $this->except),
+            default => \frankenphp_ws_sendAll($data, $this->route, $binary, $this->except),
+        };
+    }
+}

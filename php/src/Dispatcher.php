@@ -1,0 +1,80 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket;
+
+/**
+ * Gives events to an application, and reports those on which it fails.
+ *
+ * @internal Server and the fake server use it
+ */
+final class Dispatcher
+{
+    public function __construct(private readonly Application $application, private readonly ?\Psr\Log\LoggerInterface $log = null)
+    {
+    }
+
+    /** @param array<string, mixed> $event as frankenphp_ws_nextEvent() returns it */
+    public function dispatch(array $event): void
+    {
+        if ($event['type'] === 'timer') {
+            $this->timer(new Timer($event['timer'], $event['payload']));
+
+            return;
+        }
+        $connection = $event['type'] === 'open' ? new Connection(
+            $event['id'],
+            $event['route'],
+            $event['path'],
+            $event['query'],
+            $event['headers'],
+            $event['cookies'],
+            $event['ip'],
+            $event['subprotocol'],
+            $this->log,
+        ) : new Connection($event['id'], $event['route'], log: $this->log);
+        try {
+            match ($event['type']) {
+                'message' => $this->application->onMessage($connection, $event['data'], $event['binary']),
+                'open' => $this->application->onOpen($connection),
+                'close' => $this->application->onClose($connection, $event['code'], $event['reason']),
+                // An event type that this version does not know is not the application's business.
+                default => null,
+            };
+        } catch (\Throwable $error) {
+            $this->fail($connection, $error);
+        }
+    }
+
+    private function timer(Timer $timer): void
+    {
+        if (!$this->application instanceof TimerApplication) {
+            \frankenphp_ws_failEvent('a timer went off, but ' . $this->application::class . ' does not implement ' . TimerApplication::class);
+
+            return;
+        }
+        try {
+            $this->application->onTimer($timer);
+        } catch (\Throwable $error) {
+            \frankenphp_ws_failEvent(self::describe($error));
+        }
+    }
+
+    private function fail(Connection $connection, \Throwable $error): void
+    {
+        $cause = self::describe($error);
+        try {
+            // Before the report: with `on_error close`, that is the last chance to tell the client anything.
+            $this->application->onError($connection, $error);
+        } catch (\Throwable $second) {
+            $cause .= '; then onError threw ' . self::describe($second);
+        }
+        \frankenphp_ws_failEvent($cause);
+    }
+
+    private static function describe(\Throwable $error): string
+    {
+        return sprintf('%s: %s in %s:%d', $error::class, $error->getMessage(), $error->getFile(), $error->getLine());
+    }
+}

@@ -1,0 +1,128 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket;
+
+/**
+ * Several applications in one worker, chosen by sub-protocol or by route.
+ *
+ *     Server::run(new Router(
+ *         subprotocols: ['chat.v2' => new Chat2(), 'chat.v1' => new Chat1()],
+ *         routes: ['admin' => new Admin()],
+ *         default: new Lobby(),
+ *     ));
+ *
+ * The sub-protocol that was negotiated counts first, then the name of the route, then the default. What fits none is closed with
+ * 1008. The sub-protocols must be in the route's `subprotocols` option too, or they are never negotiated.
+ *
+ * Only the open event tells the sub-protocol, so the router keeps it in a tag, `subprotocol:chat.v2`, by which the clients of one
+ * application can be sent to. A timer is told to every application that implements TimerApplication: tell yours by the payload.
+ */
+final class Router implements TimerApplication
+{
+    private const TAG = 'subprotocol:';
+
+    /**
+     * @param array<string, Application> $routes       by name of the route
+     * @param array<string, Application> $subprotocols by name of the sub-protocol
+     * @param Application|null           $default      for all others; null: they are refused
+     */
+    public function __construct(
+        private readonly array $routes = [],
+        private readonly array $subprotocols = [],
+        private readonly ?Application $default = null,
+    ) {
+        foreach ([...array_values($routes), ...array_values($subprotocols)] as $application) {
+            if (!$application instanceof Application) {
+                throw new \TypeError('a Router takes objects of ' . Application::class . ', ' . get_debug_type($application) . ' given');
+            }
+        }
+    }
+
+    public function onOpen(Connection $connection): void
+    {
+        if (isset($this->subprotocols[$connection->subprotocol])) {
+            $connection->tag(self::TAG . $connection->subprotocol);
+        }
+        $this->applicationOf($connection)?->onOpen($connection);
+    }
+
+    public function onMessage(Connection $connection, string $data, bool $binary): void
+    {
+        $this->applicationOf($connection)?->onMessage($connection, $data, $binary);
+    }
+
+    public function onClose(Connection $connection, int $code, string $reason): void
+    {
+        $this->find($connection)?->onClose($connection, $code, $reason);
+    }
+
+    public function onError(Connection $connection, \Throwable $error): void
+    {
+        $this->find($connection)?->onError($connection, $error);
+    }
+
+    public function onTimer(Timer $timer): void
+    {
+        $told = [];
+        $failure = null;
+        foreach ([...array_values($this->subprotocols), ...array_values($this->routes), $this->default] as $application) {
+            if (!$application instanceof TimerApplication || in_array($application, $told, true)) {
+                continue;
+            }
+            $told[] = $application;
+            try {
+                $application->onTimer($timer);
+            } catch (\Throwable $error) {
+                // The others hear of it all the same.
+                $failure ??= $error;
+            }
+        }
+        if ($failure !== null) {
+            throw $failure;
+        }
+    }
+
+    /** The connection's application; where there is none, the connection is closed. */
+    private function applicationOf(Connection $connection): ?Application
+    {
+        $application = $this->find($connection);
+        if ($application === null) {
+            try {
+                $connection->close(1008, 'no application for this route and sub-protocol');
+            } catch (UnknownClientException) {
+                // It has gone by itself.
+            }
+        }
+
+        return $application;
+    }
+
+    private function find(Connection $connection): ?Application
+    {
+        if ($this->subprotocols !== []) {
+            $subprotocol = $connection->subprotocol ?? self::remembered($connection);
+            if (isset($this->subprotocols[$subprotocol])) {
+                return $this->subprotocols[$subprotocol];
+            }
+        }
+
+        return $this->routes[$connection->route] ?? $this->default;
+    }
+
+    private static function remembered(Connection $connection): string
+    {
+        try {
+            foreach ($connection->tags() as $tag) {
+                if (str_starts_with($tag, self::TAG)) {
+                    return substr($tag, strlen(self::TAG));
+                }
+            }
+        } catch (UnknownClientException) {
+            // A handler has outlived everything of the connection.
+        }
+
+        return '';
+    }
+}

@@ -1,0 +1,83 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket\Testing;
+
+/** A client of the fake server: what it does, and what it has received. FakeServer::connect() makes it. */
+final class FakeClient
+{
+    /** Its id, which changes when the application renames it. */
+    public string $id;
+
+    /** @var list<FakeMessage> all that it was sent, in order */
+    public array $received = [];
+
+    /** The close code it has seen: the server's, or its own; 1006 after a cut; null while it is connected. */
+    public ?int $closeCode = null;
+
+    public string $closeReason = '';
+
+    /** While true, it does not read and its outbox is full: send() answers false, group sends leave it out. */
+    public bool $stalled = false;
+
+    /**
+     * @internal
+     *
+     * @var list<string>
+     */
+    public array $tags = [];
+
+    /** @internal */
+    public readonly StoredInformation $information;
+
+    /** @internal whether it is listed, counted and sent to */
+    public bool $live = true;
+
+    private int $taken = 0;
+
+    /** @internal */
+    public function __construct(string $id, public readonly string $route, private readonly FakeServer $server)
+    {
+        $this->id = $id;
+        $this->information = new StoredInformation();
+    }
+
+    /** Sends a text message to the application. */
+    public function send(string $data): void
+    {
+        $this->server->receive($this, $data);
+    }
+
+    /** Sends a binary message to the application. */
+    public function sendBinary(string $data): void
+    {
+        $this->server->receive($this, $data, true);
+    }
+
+    /** Closes the connection with a closing handshake. */
+    public function close(int $code = 1000, string $reason = ''): void
+    {
+        $this->server->disconnect($this, $code, $reason);
+    }
+
+    /** Is gone without a closing handshake, as when the network breaks. */
+    public function vanish(): void
+    {
+        $this->server->disconnect($this, 1006, 'the connection was cut without a close frame', false);
+    }
+
+    /** @return list<string> the data of the messages since the last call */
+    public function take(): array
+    {
+        $new = array_slice($this->received, $this->taken);
+        $this->taken = count($this->received);
+
+        return array_column($new, 'data');
+    }
+
+    public function isConnected(): bool
+    {
+        return $this->closeCode === null;
+    }
+}

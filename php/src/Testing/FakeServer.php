@@ -1,0 +1,267 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket\Testing;
+
+use FrankenPHP\WebSocket\Application;
+use FrankenPHP\WebSocket\Dispatcher;
+use FrankenPHP\WebSocket\NoBellException;
+use FrankenPHP\WebSocket\NotRunningException;
+
+/**
+ * A server in memory, to test an application with plain PHP.
+ *
+ *     $server = new FakeServer(new Chat());
+ *     $alice = $server->connect(query: 'name=alice');
+ *     $bob = $server->connect(query: 'name=bob');
+ *     $alice->send('Hello');
+ *     assert($bob->take() === ['Hello'] && $server->failures === []);
+ *
+ * It defines the frankenphp_ws functions, so applications that call them are tested too. Tags, expressions, stored information,
+ * global values and exceptions are as in the real server. An event has been handled when the method that caused it returns. Time
+ * stands still but for advance(). The last server made is the one that the functions talk to.
+ *
+ * What it leaves out: limits on what clients send, sockets, threads, and frankenphp_ws_nextEvent(), so raw loops.
+ */
+final class FakeServer
+{
+    /** The default max_outbox of a route: nothing longer can be sent to a client. */
+    private const MAX_OUTBOX = 4 << 20;
+
+    private static ?self $current = null;
+
+    /** @var list<string> causes of the events on which the application failed */
+    public array $failures = [];
+
+    /** @internal */
+    public readonly Registry $registry;
+
+    /** @internal */
+    public readonly Values $values;
+
+    /** @internal */
+    public readonly Timers $timers;
+
+    private readonly Dispatcher $dispatcher;
+
+    /** Milliseconds since the start. */
+    private int $now = 0;
+
+    /** @var list<array{FakeClient|null, array<string, mixed>}> */
+    private array $events = [];
+
+    /** @var list<array{FakeClient, int, string, bool}> connections that end after the current event */
+    private array $ending = [];
+    private bool $dispatching = false;
+    private bool $failed = false;
+
+    /**
+     * @param non-empty-list<string>        $routes       names of the routes; clients come on the first unless told otherwise
+     * @param bool                          $closeOnError as `on_error close` in the Caddyfile
+     * @param \Psr\Log\LoggerInterface|null $logger       as for Server::run()
+     */
+    public function __construct(
+        Application $application,
+        public readonly array $routes = ['app'],
+        private readonly bool $closeOnError = false,
+        ?\Psr\Log\LoggerInterface $logger = null,
+    ) {
+        self::defineFunctions();
+        $this->dispatcher = new Dispatcher($application, $logger);
+        $this->registry = new Registry();
+        $this->values = new Values();
+        $this->timers = new Timers();
+        self::$current = $this;
+    }
+
+    /**
+     * A client connects.
+     *
+     * @param string                $query       of the URL, without the question mark
+     * @param array<string, string> $headers     by name
+     * @param array<string, string> $cookies     by name
+     * @param string                $subprotocol the one that was negotiated
+     * @param string|null           $route       one of those given to the constructor; null: the first
+     */
+    public function connect(
+        string $query = '',
+        string $path = '/',
+        array $headers = [],
+        array $cookies = [],
+        string $ip = '127.0.0.1',
+        string $subprotocol = '',
+        ?string $route = null,
+    ): FakeClient {
+        $route ??= $this->routes[0];
+        if (!in_array($route, $this->routes, true)) {
+            throw new \LogicException("the fake server has no route \"$route\", only: " . implode(', ', $this->routes));
+        }
+        $client = new FakeClient(rtrim(strtr(base64_encode(random_bytes(16)), '+/', '-_'), '='), $route, $this);
+        $this->registry->enter($client);
+        $this->event($client, ['type' => 'open', 'path' => $path, 'query' => $query, 'headers' => array_change_key_case($headers),
+            'cookies' => $cookies, 'ip' => $ip, 'subprotocol' => $subprotocol]);
+
+        return $client;
+    }
+
+    /** A client's message arrives. */
+    public function receive(FakeClient $client, string $data, bool $binary = false): void
+    {
+        if (!$client->isConnected()) {
+            throw new \LogicException("the client $client->id is not connected any more, so it cannot send");
+        }
+        if (!$binary && preg_match('//u', $data) !== 1) {
+            throw new \LogicException('a text message must be UTF-8: the server closes such a connection with 1007');
+        }
+        $this->event($client, ['type' => 'message', 'data' => $data, 'binary' => $binary]);
+    }
+
+    /** A client goes. */
+    public function disconnect(FakeClient $client, int $code = 1000, string $reason = '', bool $clean = true): void
+    {
+        $this->end($client, $code, $reason, $clean);
+    }
+
+    /** Lets time pass: values expire, and timers go off when they are due. */
+    public function advance(int $milliseconds): void
+    {
+        $until = $this->now + $milliseconds;
+        while (($due = $this->timers->due()) !== null && $due <= $until) {
+            $this->now = $due;
+            $this->event(null, $this->timers->take($due));
+        }
+        $this->now = $until;
+    }
+
+    /** @internal milliseconds since the start */
+    public function now(): int
+    {
+        return $this->now;
+    }
+
+    /** @internal the server that the functions talk to */
+    public static function current(): self
+    {
+        return self::$current ?? throw new NotRunningException('no ' . self::class . ' has been made');
+    }
+
+    /** @internal whether it was queued */
+    public function deliver(FakeClient $client, string $data, bool $binary): bool
+    {
+        if ($client->stalled || self::isTooLarge($data)) {
+            return false;
+        }
+        // Queued behind the close frame, it reaches nobody.
+        if ($client->isConnected()) {
+            $client->received[] = new FakeMessage($data, $binary);
+        }
+
+        return true;
+    }
+
+    /**
+     * @internal
+     *
+     * @param list<FakeClient> $clients
+     *
+     * @return int for how many it was queued
+     */
+    public function deliverToAll(array $clients, string $data, ?string $route, bool $binary, ?string $exceptId): int
+    {
+        $queued = 0;
+        foreach ($clients as $client) {
+            $wanted = $client->id !== $exceptId && ($route === null || $client->route === $route);
+            $queued += $wanted && $this->deliver($client, $data, $binary) ? 1 : 0;
+        }
+
+        return $queued;
+    }
+
+    /** @internal */
+    public static function isTooLarge(string $data): bool
+    {
+        $length = strlen($data);
+
+        return $length + match (true) {
+            $length < 126 => 2,
+            $length < 65536 => 4,
+            default => 10,
+        } > self::MAX_OUTBOX;
+    }
+
+    /** @internal the connection ends when the current event has been handled */
+    public function end(FakeClient $client, int $code, string $reason, bool $clean): void
+    {
+        if (!$client->isConnected()) {
+            return;
+        }
+        [$client->closeCode, $client->closeReason] = [$code, $clean ? $reason : ''];
+        $this->ending[] = [$client, $code, $reason, $clean];
+        $this->settle();
+    }
+
+    /** @internal */
+    public function failEvent(string $cause): void
+    {
+        if (!$this->dispatching) {
+            throw new NoBellException('frankenphp_ws_failEvent(): no event is being handled');
+        }
+        if (!$this->failed) {
+            $this->failures[] = $cause;
+        }
+        $this->failed = true;
+    }
+
+    /** @param array<string, mixed> $event */
+    private function event(?FakeClient $client, array $event): void
+    {
+        $this->events[] = [$client, $event];
+        $this->settle();
+    }
+
+    /** Handles events until there are none. What an application does in one may lead to others. */
+    private function settle(): void
+    {
+        if ($this->dispatching) {
+            return;
+        }
+        $this->dispatching = true;
+        try {
+            $this->endConnections();
+            while (($next = array_shift($this->events)) !== null) {
+                [$client, $event] = $next;
+                $this->failed = false;
+                $this->dispatcher->dispatch($client === null ? $event : ['id' => $client->id, 'route' => $client->route] + $event);
+                if ($event['type'] === 'close') {
+                    $this->registry->forget($client);
+                } elseif ($this->failed && $this->closeOnError && $client !== null) {
+                    $this->end($client, 1011, '', true);
+                }
+                $this->endConnections();
+            }
+        } finally {
+            $this->dispatching = false;
+        }
+    }
+
+    private function endConnections(): void
+    {
+        foreach ($this->ending as [$client, $code, $reason, $clean]) {
+            $client->live = false;
+            $this->events[] = [$client, ['type' => 'close', 'code' => $code, 'reason' => $reason, 'clean' => $clean]];
+        }
+        $this->ending = [];
+    }
+
+    private static function defineFunctions(): void
+    {
+        if (\function_exists('frankenphp_ws_send') && (new \ReflectionFunction('frankenphp_ws_send'))->isInternal()) {
+            throw new \LogicException('this PHP is inside FrankenPHP and has the real functions: run tests that use ' . self::class . ' with the ordinary php command');
+        }
+        if (!class_exists(NotRunningException::class)) {
+            require __DIR__ . '/exceptions.php';
+        }
+        require_once __DIR__ . '/functions.php';
+    }
+}

@@ -1,0 +1,65 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket\Testing;
+
+use FrankenPHP\WebSocket\Exception;
+use FrankenPHP\WebSocket\InvalidArgumentException;
+use FrankenPHP\WebSocket\UnknownClientException;
+
+/**
+ * The checks and the exceptions of the fake functions, worded as the extension words its own.
+ *
+ * @internal
+ */
+final class Refusal
+{
+    public static function invalid(string $text): InvalidArgumentException
+    {
+        return new InvalidArgumentException(self::function() . "(): $text");
+    }
+
+    public static function full(string $text): Exception
+    {
+        return new Exception(self::function() . "(): $text");
+    }
+
+    public static function unknownClient(string $id): UnknownClientException
+    {
+        $shown = strlen($id) > 64 ? substr($id, 0, 64) . '...' : $id;
+
+        return new UnknownClientException(self::function() . "(): no client has the id \"$shown\": it never had, or its connection has closed");
+    }
+
+    /** @param array<string, string|null> $strings by the parameter's name */
+    public static function unlessUtf8(array $strings): void
+    {
+        foreach ($strings as $name => $string) {
+            if ($string !== null && preg_match('//u', $string) !== 1) {
+                throw self::invalid($name === 'data'
+                    ? '$data must be valid UTF-8 in a text message; pass binary: true to send other bytes'
+                    : "\$$name must be valid UTF-8");
+            }
+        }
+    }
+
+    public static function unlessLength(string $name, string $string, int $max): void
+    {
+        if ($string === '' || strlen($string) > $max) {
+            throw self::invalid("\$$name must have 1 to $max bytes, " . strlen($string) . ' given');
+        }
+    }
+
+    /** The frankenphp_ws function that was called. */
+    private static function function(): string
+    {
+        foreach (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {
+            if (str_starts_with($frame['function'], 'frankenphp_ws_')) {
+                return $frame['function'];
+            }
+        }
+
+        return 'frankenphp_ws';
+    }
+}

@@ -1,0 +1,140 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket\Testing;
+
+/**
+ * Who is connected to the fake server, with tags and stored information.
+ *
+ * As in the server, a client is live until its connection ends, and known, with tags and stored information, until its close event
+ * has been handled.
+ *
+ * @internal
+ */
+final class Registry
+{
+    private const MAX_NAME = 255;
+    private const MAX_TAGS = 256;
+
+    /** @var array<array-key, FakeClient> known ones, by id */
+    private array $clients = [];
+
+    public function enter(FakeClient $client): void
+    {
+        if (isset($this->clients[$client->id])) {
+            throw new \LogicException("the id $client->id is taken");
+        }
+        $this->clients[$client->id] = $client;
+    }
+
+    public function forget(FakeClient $client): void
+    {
+        unset($this->clients[$client->id]);
+    }
+
+    /** @return list<FakeClient> */
+    public function live(?string $route = null): array
+    {
+        return $this->select(static fn (FakeClient $client): bool => $route === null || $client->route === $route);
+    }
+
+    /** @return list<FakeClient> */
+    public function tagged(string $tag): array
+    {
+        $this->checkTag($tag);
+
+        return $this->select(static fn (FakeClient $client): bool => in_array($tag, $client->tags, true));
+    }
+
+    /** @return list<FakeClient> */
+    public function matching(string $expression): array
+    {
+        $read = new Expression($expression);
+
+        return $this->select(static fn (FakeClient $client): bool => $read->fits($client->tags));
+    }
+
+    public function find(string $id): ?FakeClient
+    {
+        return $this->clients[$id] ?? null;
+    }
+
+    public function known(string $id): FakeClient
+    {
+        Refusal::unlessUtf8(['id' => $id]);
+
+        return $this->find($id) ?? throw Refusal::unknownClient($id);
+    }
+
+    public function connected(string $id): FakeClient
+    {
+        $client = $this->known($id);
+
+        return $client->live ? $client : throw Refusal::unknownClient($id);
+    }
+
+    public function rename(string $id, string $newId): bool
+    {
+        Refusal::unlessUtf8(['id' => $id, 'newId' => $newId]);
+        Refusal::unlessLength('newId', $newId, self::MAX_NAME);
+        $client = $this->find($id);
+        if ($client === null || !$client->live || isset($this->clients[$newId])) {
+            return false;
+        }
+        unset($this->clients[$id]);
+        $client->id = $newId;
+        $this->clients[$newId] = $client;
+
+        return true;
+    }
+
+    public function tag(string $id, string $tag): void
+    {
+        Refusal::unlessUtf8(['id' => $id]);
+        $this->checkTag($tag);
+        $client = $this->connected($id);
+        if (in_array($tag, $client->tags, true)) {
+            return;
+        }
+        if (count($client->tags) >= self::MAX_TAGS) {
+            throw Refusal::invalid("the client \"$id\" has as many tags as a client may have");
+        }
+        $client->tags[] = $tag;
+        sort($client->tags, SORT_STRING);
+    }
+
+    public function untag(string $id, string $tag): void
+    {
+        Refusal::unlessUtf8(['id' => $id]);
+        $this->checkTag($tag);
+        $client = $this->known($id);
+        $client->tags = array_values(array_diff($client->tags, [$tag]));
+    }
+
+    /** @return list<string> in use by live clients */
+    public function tags(): array
+    {
+        $tags = array_keys(array_fill_keys(array_merge(...array_column($this->live(), 'tags')), true));
+        $tags = array_map(strval(...), $tags);
+        sort($tags, SORT_STRING);
+
+        return $tags;
+    }
+
+    /**
+     * @param \Closure(FakeClient): bool $fits
+     *
+     * @return list<FakeClient>
+     */
+    public function select(\Closure $fits): array
+    {
+        return array_values(array_filter($this->clients, static fn (FakeClient $client): bool => $client->live && $fits($client)));
+    }
+
+    private function checkTag(string $tag): void
+    {
+        Refusal::unlessUtf8(['tag' => $tag]);
+        Refusal::unlessLength('tag', $tag, self::MAX_NAME);
+    }
+}

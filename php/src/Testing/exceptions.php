@@ -1,0 +1,27 @@
+<?php
+
+declare(strict_types=1);
+
+/* The exceptions of the extension, for a PHP that does not have it. */
+
+namespace FrankenPHP\WebSocket;
+
+class Exception extends \RuntimeException
+{
+}
+
+class UnknownClientException extends Exception
+{
+}
+
+class InvalidArgumentException extends Exception
+{
+}
+
+class NotRunningException extends Exception
+{
+}
+
+class NoBellException extends Exception
+{
+}

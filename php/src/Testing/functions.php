@@ -1,0 +1,271 @@
+<?php
+
+declare(strict_types=1);
+
+/* The functions of the extension, talking to the fake server. ../../stubs documents them. */
+
+use FrankenPHP\WebSocket\NoBellException;
+use FrankenPHP\WebSocket\Testing\FakeClient;
+use FrankenPHP\WebSocket\Testing\FakeServer;
+use FrankenPHP\WebSocket\Testing\Refusal;
+use FrankenPHP\WebSocket\Testing\StoredInformation;
+
+const FRANKENPHP_WS_OP_EQ = 0;
+const FRANKENPHP_WS_OP_NEQ = 1;
+const FRANKENPHP_WS_OP_PREFIX = 2;
+const FRANKENPHP_WS_OP_SUFFIX = 3;
+const FRANKENPHP_WS_OP_CONTAINS = 4;
+const FRANKENPHP_WS_OP_IEQ = 5;
+const FRANKENPHP_WS_OP_IPREFIX = 6;
+const FRANKENPHP_WS_OP_ISUFFIX = 7;
+const FRANKENPHP_WS_OP_ICONTAINS = 8;
+const FRANKENPHP_WS_OP_REGEX = 9;
+
+function frankenphp_ws_nextEvent(): ?array
+{
+    throw new NoBellException('frankenphp_ws_nextEvent(): the fake server gives its events to an Application, not to a loop');
+}
+
+function frankenphp_ws_failEvent(string $cause): void
+{
+    FakeServer::current()->failEvent($cause);
+}
+
+function frankenphp_ws_getClients(?string $route = null): array
+{
+    Refusal::unlessUtf8(['route' => $route]);
+
+    return array_column(FakeServer::current()->registry->live($route), 'id');
+}
+
+function frankenphp_ws_getClientsCount(?string $route = null): int
+{
+    return count(frankenphp_ws_getClients($route));
+}
+
+function frankenphp_ws_listRoutes(): array
+{
+    $routes = FakeServer::current()->routes;
+    sort($routes, SORT_STRING);
+
+    return $routes;
+}
+
+function frankenphp_ws_send(string $id, string $data, ?string $route = null, bool $binary = false): bool
+{
+    Refusal::unlessUtf8(['id' => $id, 'route' => $route, 'data' => $binary ? null : $data]);
+    $server = FakeServer::current();
+    $client = $server->registry->find($id);
+    if ($client === null || !$client->live || ($route !== null && $client->route !== $route)) {
+        return false;
+    }
+    if (FakeServer::isTooLarge($data)) {
+        throw Refusal::invalid('$data has ' . strlen($data) . ' bytes, which is more than the max_outbox of the client\'s route');
+    }
+
+    return $server->deliver($client, $data, $binary);
+}
+
+function frankenphp_ws_sendAll(string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+{
+    Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
+    $server = FakeServer::current();
+
+    return $server->deliverToAll($server->registry->live(), $data, $route, $binary, $exceptId);
+}
+
+function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+{
+    Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
+    $server = FakeServer::current();
+
+    return $server->deliverToAll($server->registry->tagged($tag), $data, $route, $binary, $exceptId);
+}
+
+function frankenphp_ws_sendToTagExpression(string $expression, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+{
+    Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
+    $server = FakeServer::current();
+
+    return $server->deliverToAll($server->registry->matching($expression), $data, $route, $binary, $exceptId);
+}
+
+function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''): void
+{
+    Refusal::unlessUtf8(['id' => $id, 'reason' => $reason]);
+    if (($code < 1000 || $code > 1003) && ($code < 1007 || $code > 1014) && ($code < 3000 || $code > 4999)) {
+        throw Refusal::invalid("\$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), $code given");
+    }
+    if (strlen($reason) > 123) {
+        throw Refusal::invalid('$reason must have at most 123 bytes, ' . strlen($reason) . ' given');
+    }
+    $server = FakeServer::current();
+    $server->end($server->registry->connected($id), $code, $reason, true);
+}
+
+function frankenphp_ws_killConnection(string $id): void
+{
+    $server = FakeServer::current();
+    $server->end($server->registry->connected($id), 1006, 'the server cut the connection', false);
+}
+
+function frankenphp_ws_renameConnection(string $id, string $newId): bool
+{
+    return FakeServer::current()->registry->rename($id, $newId);
+}
+
+function frankenphp_ws_tagClient(string $id, string $tag): void
+{
+    FakeServer::current()->registry->tag($id, $tag);
+}
+
+function frankenphp_ws_untagClient(string $id, string $tag): void
+{
+    FakeServer::current()->registry->untag($id, $tag);
+}
+
+function frankenphp_ws_clearTagClient(string $id): void
+{
+    FakeServer::current()->registry->known($id)->tags = [];
+}
+
+function frankenphp_ws_getTags(?string $id = null): array
+{
+    $registry = FakeServer::current()->registry;
+
+    return $id === null ? $registry->tags() : $registry->known($id)->tags;
+}
+
+function frankenphp_ws_getClientsByTag(string $tag): array
+{
+    return array_column(FakeServer::current()->registry->tagged($tag), 'id');
+}
+
+function frankenphp_ws_getTagCount(string $tag): int
+{
+    return count(FakeServer::current()->registry->tagged($tag));
+}
+
+function frankenphp_ws_getClientsByTagExpression(string $expression): array
+{
+    return array_column(FakeServer::current()->registry->matching($expression), 'id');
+}
+
+function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): void
+{
+    Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
+    FakeServer::current()->registry->known($id)->information->set($key, $value);
+}
+
+function frankenphp_ws_getStoredInformation(string $id, string $key): string
+{
+    Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
+
+    return FakeServer::current()->registry->known($id)->information->get($key) ?? '';
+}
+
+function frankenphp_ws_hasStoredInformation(string $id, string $key): bool
+{
+    Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
+
+    return FakeServer::current()->registry->known($id)->information->get($key) !== null;
+}
+
+function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
+{
+    Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
+
+    return FakeServer::current()->registry->known($id)->information->delete($key);
+}
+
+function frankenphp_ws_clearStoredInformation(string $id): void
+{
+    FakeServer::current()->registry->known($id)->information->clear();
+}
+
+function frankenphp_ws_listStoredInformationKeys(string $id): array
+{
+    return array_map(strval(...), array_keys(FakeServer::current()->registry->known($id)->information->all()));
+}
+
+function frankenphp_ws_getAllStoredInformation(string $id): array
+{
+    return FakeServer::current()->registry->known($id)->information->all();
+}
+
+function frankenphp_ws_searchStoredInformation(string $key, int $operator, string $value, ?string $route = null): array
+{
+    Refusal::unlessUtf8(['route' => $route, 'key' => $key]);
+    $fits = StoredInformation::matcher($operator, $value);
+
+    return array_column(FakeServer::current()->registry->select(
+        static function (FakeClient $client) use ($key, $fits, $route): bool {
+            $stored = $client->information->get($key);
+
+            return $stored !== null && ($route === null || $client->route === $route) && $fits($stored);
+        },
+    ), 'id');
+}
+
+function frankenphp_ws_global_set(string $key, string $value, int $expireSeconds = 0): void
+{
+    $server = FakeServer::current();
+    $server->values->set($key, $value, $expireSeconds, $server->now());
+}
+
+function frankenphp_ws_global_add(string $key, string $value, int $expireSeconds = 0): bool
+{
+    $server = FakeServer::current();
+
+    return $server->values->add($key, $value, $expireSeconds, $server->now());
+}
+
+function frankenphp_ws_global_get(string $key): string
+{
+    $server = FakeServer::current();
+
+    return $server->values->get($key, $server->now()) ?? '';
+}
+
+function frankenphp_ws_global_has(string $key): bool
+{
+    $server = FakeServer::current();
+
+    return $server->values->get($key, $server->now()) !== null;
+}
+
+function frankenphp_ws_global_delete(string $key): bool
+{
+    $server = FakeServer::current();
+
+    return $server->values->delete($key, $server->now());
+}
+
+function frankenphp_ws_global_increment(string $key, int $by = 1): int
+{
+    $server = FakeServer::current();
+
+    return $server->values->increment($key, $by, $server->now());
+}
+
+function frankenphp_ws_global_ttl(string $key): ?int
+{
+    $server = FakeServer::current();
+
+    return $server->values->ttl($key, $server->now());
+}
+
+function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null): int
+{
+    if ($ms < 1) {
+        throw Refusal::invalid("\$ms must be 1 or more, $ms given");
+    }
+    $server = FakeServer::current();
+
+    return $server->timers->set($ms, $payload, $repeat, $server->now());
+}
+
+function frankenphp_ws_clearTimer(int $id): bool
+{
+    return FakeServer::current()->timers->clear($id);
+}

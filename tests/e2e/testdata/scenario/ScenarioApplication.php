@@ -1,0 +1,127 @@
+<?php
+
+declare(strict_types=1);
+
+use FrankenPHP\WebSocket\{Application, Client, Clients, Connection, Group};
+
+/**
+ * An application that does what its clients say, by functions and by objects of the package. It makes everything comparable:
+ * clients are called what they want to be called, and lists are sorted.
+ */
+final class ScenarioApplication implements Application
+{
+    public function onOpen(Connection $c): void
+    {
+        parse_str($c->query, $query);
+        $c->rename($query['name']) || $c->close(4009, 'taken');
+        $c->tag('all');
+        $c->information()->set('name', $query['name']);
+        $facts = [$c->id, $c->route, $c->path, $c->query, $c->headers['x-test'] ?? null, $c->cookies, $c->ip, $c->subprotocol];
+        $c->send(json_encode($facts, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES));
+        Clients::tagged('all')->except($c)->send("$c->id has come");
+    }
+
+    public function onMessage(Connection $c, string $data, bool $binary): void
+    {
+        if ($binary) {
+            $c->sendBinary(strrev($data));
+
+            return;
+        }
+        $message = json_decode($data, true, 8, JSON_THROW_ON_ERROR);
+        $answer = match ($message['do']) {
+            'call' => self::call($message['function'], $message['arguments']),
+            'throw' => throw new DomainException($message['text']),
+            'fail twice' => [frankenphp_ws_failEvent('first'), frankenphp_ws_failEvent('second')],
+            'join' => (new Group($message['group']))->add($c),
+            'leave' => (new Group($message['group']))->remove($c),
+            'is in' => (new Group($message['group']))->has($c),
+            'login' => Group::user($message['user'])->add($c),
+            'who' => [Group::names(), Group::users(), Group::of($c), Group::userOf($c)],
+            'to group' => (new Group($message['group']))->members()->except($c)->send($message['text']),
+            'to user' => Group::user($message['user'])->members()->send($message['text']),
+            'to all' => Clients::all()->send($message['text']),
+            'to route' => Clients::all()->on($message['route'])->except($message['except'])->sendBinary($message['text']),
+            'to matching' => Clients::matching($message['expression'])->on($message['route'])->send($message['text']),
+            'count' => self::count($message['expression'], $message['route'] ?? null, $message['except'] ?? null),
+            'tag each' => self::tagEach($message['expression'], $message['tag']),
+            'direct' => (new Client($message['to']))->send($message['text']),
+            'information' => self::information($c, $message['key'], $message['value']),
+            'rename' => [$c->rename($message['id']), $c->id, $c->send('under the new name')],
+            'close' => (new Client($message['client']))->close($message['code'], $message['reason']),
+            'cut' => (new Client($message['client']))->cut(),
+            'facts later' => [$c->route, $c->path, $c->query, $c->headers, $c->cookies, $c->ip, $c->subprotocol],
+        };
+        $c->send(json_encode(['answer' => $answer], JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE));
+    }
+
+    public function onClose(Connection $c, int $code, string $reason): void
+    {
+        $name = $c->information()->get('name');
+        Clients::tagged('all')->send("$name has gone, $code $reason, with " . implode(',', $c->tags()));
+    }
+
+    public function onError(Connection $c, Throwable $error): void
+    {
+        $c->send('caught ' . $error::class . ': ' . $error->getMessage());
+    }
+
+    private static function call(string $function, array $arguments): mixed
+    {
+        foreach ($arguments as &$argument) {
+            if (is_array($argument)) {
+                $argument = str_repeat(base64_decode($argument['bytes']), $argument['times']);
+            }
+        }
+        try {
+            $value = ('frankenphp_ws_' . $function)(...$arguments);
+        } catch (Throwable $error) {
+            // What cannot be read is explained in words of the engine.
+            return [$error::class, preg_replace('/(\$expression|\$value): .*/s', '$1', $error->getMessage())];
+        }
+        if (is_array($value) && array_is_list($value)) {
+            sort($value);
+        }
+        if (is_string($value) && strlen($value) > 100) {
+            $value = [strlen($value), md5($value)];
+        }
+
+        return is_string($value) && preg_match('//u', $value) !== 1 ? ['base64' => base64_encode($value)] : $value;
+    }
+
+    private static function count(?string $expression, ?string $route, ?string $except): array
+    {
+        $clients = $expression === null ? Clients::all() : Clients::matching($expression);
+        $clients = $route === null ? $clients : $clients->on($route);
+        $clients = $except === null ? $clients : $clients->except($except);
+        $ids = $clients->ids();
+        sort($ids);
+
+        return [count($clients), $ids];
+    }
+
+    private static function tagEach(string $expression, string $tag): int
+    {
+        $tagged = 0;
+        foreach (Clients::matching($expression) as $client) {
+            $client->tag($tag);
+            $tagged += $client->hasTag($tag) ? 1 : 0;
+        }
+
+        return $tagged;
+    }
+
+    private static function information(Connection $c, string $key, string $value): array
+    {
+        $information = $c->information();
+        $answers = [$information->get($key), $information->get($key, 'a default'), $information->has($key)];
+        $information->set($key, $value);
+        array_push($answers, $information->get($key), $information->get($key, 'a default'), $information->has($key), $information->all());
+        array_push($answers, $information->delete($key), $information->delete($key), $information->all());
+        $information->clear();
+        array_push($answers, $information->all());
+        $information->set('name', $c->id);
+
+        return $answers;
+    }
+}

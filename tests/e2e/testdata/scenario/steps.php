@@ -1,0 +1,208 @@
+<?php
+
+declare(strict_types=1);
+
+/* What clients do, one after the other. Each step makes at least one client receive something or be closed. */
+
+$connect = static fn (string $client, string $route = 'scenario', string $subprotocol = '', array $headers = []): array
+    => ['action' => 'connect', 'client' => $client, 'query' => 'name=' . rawurlencode($client), 'route' => $route, 'subprotocol' => $subprotocol,
+        'headers' => $headers];
+$say = static fn (string $client, string $data, bool $binary = false): array
+    => ['action' => 'send', 'client' => $client, 'data' => $binary ? base64_encode($data) : $data, 'binary' => $binary];
+$json = static fn (array $message): string => json_encode($message, JSON_THROW_ON_ERROR);
+$do = static fn (string $sender, string $what, mixed ...$arguments): array => $say($sender, $json(['do' => $what] + $arguments));
+$call = static fn (string $function, mixed ...$arguments): array
+    => $say('anna', $json(['do' => 'call', 'function' => $function, 'arguments' => $arguments]));
+$bytes = static fn (string $bytes, int $times = 1): array => ['bytes' => base64_encode($bytes), 'times' => $times];
+/** @return array after some time, which passes by itself on a real server */
+$later = static fn (int $milliseconds, array $step): array => ['action' => 'later', 'milliseconds' => $milliseconds] + $step;
+$leave = static fn (string $client, int $code = 1000, string $reason = ''): array
+    => ['action' => 'close', 'client' => $client, 'code' => $code, 'reason' => $reason];
+$vanish = static fn (string $client): array => ['action' => 'vanish', 'client' => $client];
+
+$steps = [
+    // Events and what they carry.
+    $connect('anna', headers: ['X-Test' => 'a header', 'Cookie' => 'flavour=plain%20one']),
+    $connect('bob'),
+    $connect('größe 👋'),
+    $do('bob', 'facts later'),
+    $say('bob', "\x00\xff binary", true),
+    $do('bob', 'throw', text: 'as told'),
+    $do('bob', 'fail twice'),
+    $say('bob', 'no JSON'),
+
+    // Users, groups, and choices of clients.
+    $do('anna', 'join', group: 'kitchen'),
+    $do('bob', 'join', group: 'kitchen'),
+    $do('bob', 'join', group: 'bar'),
+    $do('anna', 'login', user: '42'),
+    $do('größe 👋', 'login', user: '42'),
+    $do('bob', 'who'),
+    $do('anna', 'who'),
+    $do('bob', 'is in', group: 'bar'),
+    $do('anna', 'is in', group: 'bar'),
+    $do('anna', 'to group', group: 'kitchen', text: 'to the kitchen'),
+    $do('bob', 'to user', user: '42', text: 'to every window'),
+    $do('anna', 'to group', group: 'nobody is here', text: 'unheard'),
+    $do('anna', 'to all', text: 'to all'),
+    $do('anna', 'to route', route: 'scenario', except: 'bob', text: 'bytes'),
+    $do('anna', 'to route', route: 'nobody', except: 'bob', text: 'unheard'),
+    $do('bob', 'to matching', expression: 'user:*&!group:kitchen', route: 'scenario', text: 'to one window'),
+    $do('anna', 'direct', to: 'bob', text: 'to you alone'),
+    $do('anna', 'direct', to: 'nobody', text: 'to nobody'),
+    $do('anna', 'count', expression: null),
+    $do('anna', 'count', expression: null, route: 'scenario'),
+    $do('anna', 'count', expression: 'group:*', except: 'anna'),
+    $do('anna', 'count', expression: 'all', route: 'nobody'),
+    $do('anna', 'tag each', expression: '!group:bar', tag: 'not in the bar'),
+    $do('bob', 'leave', group: 'bar'),
+    $do('bob', 'who'),
+    $do('anna', 'information', key: 'k', value: ''),
+    $do('anna', 'information', key: '7', value: 'seven'),
+
+    // Clients and their ends.
+    $call('getClients'),
+    $call('getClients', 'scenario'),
+    $call('getClients', 'no such route'),
+    $call('getClientsCount'),
+    $call('getClientsCount', 'scenario'),
+    $call('listRoutes'),
+    $do('bob', 'rename', id: 'robert'),
+    $do('bob', 'rename', id: 'anna'),
+    $call('renameConnection', 'nobody', 'x'),
+    $call('renameConnection', 'robert', ''),
+    $call('renameConnection', 'robert', $bytes('x', 256)),
+    $call('renameConnection', 'robert', $bytes("\xff")),
+    $call('renameConnection', 'robert', 'bob'),
+    $call('close', 'nobody'),
+    $call('close', 'bob', 1005),
+    $call('close', 'bob', 70000),
+    $call('close', 'bob', 1000, $bytes('x', 124)),
+    $call('close', 'bob', 1000, $bytes("\xff")),
+    $call('killConnection', 'nobody'),
+    $connect('carl'),
+    $do('anna', 'close', client: 'carl', code: 4001, reason: 'time to go'),
+    $connect('carl'),
+    $do('anna', 'cut', client: 'carl'),
+    $connect('carl'),
+    $leave('carl', 3000, 'had enough'),
+    $connect('carl'),
+    $vanish('carl'),
+    $call('send', 'carl', 'too late'),
+    $call('getTags', 'carl'),
+
+    // Sending.
+    $call('send', 'bob', 'to bob'),
+    $call('send', 'bob', 'to bob', 'nobody'),
+    $call('send', 'bob', $bytes("\xff")),
+    $call('send', 'bob', $bytes("\xff\x00"), null, true),
+    $call('send', 'bob', $bytes('x', (4 << 20) - 9)),
+    $call('sendAll', 'but not you', null, false, 'bob'),
+    $call('sendAll', $bytes("\xff")),
+    $call('sendToTag', 'all', 'to all', 'scenario', false, 'anna'),
+    $call('sendToTag', '', 'x'),
+    $call('sendToTag', $bytes("\xff"), 'x'),
+    $call('sendToTagExpression', 'group:kitchen&user:42', 'to anna'),
+    $call('sendToTagExpression', 'all&', 'x'),
+
+    // Tags.
+    $call('tagClient', 'bob', ''),
+    $call('tagClient', 'bob', $bytes('x', 256)),
+    $call('tagClient', 'bob', $bytes("\xff")),
+    $call('tagClient', 'nobody', 'x'),
+    $call('tagClient', 'bob', '17'),
+    $call('tagClient', 'bob', '17'),
+    $call('getTags', 'bob'),
+    $call('getTags'),
+    $call('getTagCount', 'all'),
+    $call('getClientsByTag', '17'),
+    $call('getTagCount', '17'),
+    $call('getClientsByTagExpression', '1*'),
+    $call('getClientsByTagExpression', '"17"'),
+    $call('untagClient', 'bob', '17'),
+    $call('untagClient', 'bob', 'never had'),
+    $call('clearTagClient', 'größe 👋'),
+    $call('getTags', 'größe 👋'),
+    $call('tagClient', 'größe 👋', 'all'),
+    $call('clearTagClient', 'nobody'),
+
+    // Stored information.
+    $call('setStoredInformation', 'bob', 'city', 'Lyon'),
+    $call('setStoredInformation', 'anna', 'city', 'GRÜN'),
+    $call('setStoredInformation', 'größe 👋', 'city', ''),
+    $call('setStoredInformation', 'bob', '', 'x'),
+    $call('setStoredInformation', 'bob', $bytes('k', 256), 'x'),
+    $call('setStoredInformation', 'nobody', 'k', 'x'),
+    $call('setStoredInformation', 'bob', 'large', $bytes('x', 4 << 20)),
+    $call('setStoredInformation', 'bob', 'bytes', $bytes("\x00\xff", 500_000)),
+    $call('getStoredInformation', 'bob', 'bytes'),
+    $call('deleteStoredInformation', 'bob', 'bytes'),
+    $call('deleteStoredInformation', 'bob', 'bytes'),
+    $call('hasStoredInformation', 'größe 👋', 'city'),
+    $call('hasStoredInformation', 'größe 👋', 'country'),
+    $call('getStoredInformation', 'größe 👋', 'country'),
+    $call('getStoredInformation', 'nobody', 'country'),
+    $call('listStoredInformationKeys', 'bob'),
+    $call('getAllStoredInformation', 'bob'),
+    $call('searchStoredInformation', 'city', 10, 'x'),
+    $call('searchStoredInformation', 'city', FRANKENPHP_WS_OP_REGEX, '('),
+    $call('searchStoredInformation', 'city', FRANKENPHP_WS_OP_REGEX, 'a(?=b)'),
+    $call('searchStoredInformation', 'city', FRANKENPHP_WS_OP_EQ, 'Lyon', 'nobody'),
+    $call('clearStoredInformation', 'größe 👋'),
+    $call('setStoredInformation', 'größe 👋', 'name', 'größe 👋'),
+
+    // Global values.
+    $call('global_get', 'k'),
+    $call('global_has', 'k'),
+    $call('global_ttl', 'k'),
+    $call('global_set', 'k', ''),
+    $call('global_has', 'k'),
+    $call('global_ttl', 'k'),
+    $call('global_add', 'k', 'taken'),
+    $call('global_add', 'lock', 'mine', 1),
+    $call('global_ttl', 'lock'),
+    $call('global_set', 'k', $bytes("\x00\xff")),
+    $call('global_get', 'k'),
+    $call('global_delete', 'k'),
+    $call('global_delete', 'k'),
+    $call('global_set', '', 'x'),
+    $call('global_set', $bytes('k', 1025), 'x'),
+    $call('global_set', 'k', 'x', -1),
+    $call('global_increment', 'n'),
+    $call('global_increment', 'n', -41),
+    $call('global_set', 'n', '+007'),
+    $call('global_increment', 'n'),
+    $call('global_set', 'n', (string) PHP_INT_MAX),
+    $call('global_increment', 'n'),
+    $call('global_set', 'n', 'no number'),
+    $call('global_increment', 'n'),
+    $later(1000, $call('global_has', 'lock')),
+    $call('global_get', 'lock'),
+
+    // Several applications.
+    $connect('ulla', subprotocol: 'upper.v1'),
+    $say('ulla', 'hello'),
+    $say('ulla', 'throw'),
+    $do('anna', 'to all', text: 'to ulla as well'),
+    $leave('ulla'),
+    $connect('nemo', 'nobody'),
+    $do('anna', 'who'),
+];
+
+foreach (['lyon', 'Lyon', 'grün', 'l.on', '', '^[Ll]', 'on'] as $value) {
+    for ($operator = FRANKENPHP_WS_OP_EQ; $operator <= FRANKENPHP_WS_OP_REGEX; $operator++) {
+        $steps[] = $call('searchStoredInformation', 'city', $operator, $value);
+    }
+}
+foreach ([
+    'all', '!all', '!!all', 'all&group:kitchen', 'all && !user:42', 'user:42|group:bar', 'user:42||group:kitchen', '(user:42|group:kitchen)&!all',
+    '!(user:42)&(all)', '*kitchen', '*:*', '*', 'u*r:*2', 'a**l', "\"all\"\u{2003}& all", '"*"', '"not in the bar"', 'not\ in', '"a\"b\\\\c"',
+    '', ' ', '!', 'all|', '|all', 'all all', '(all', 'all)', '()', '"', '""', '"all', '"a\b"', 'all&&&all', '& all', 'größe&', str_repeat('(', 65) . 'all',
+    str_repeat('(', 64) . 'all' . str_repeat(')', 64), str_repeat('!', 4000) . 'all', str_repeat('x', 256), str_repeat('*', 300),
+    implode('|', array_fill(0, 64, '*a')), implode('|', array_fill(0, 65, '*a')), str_repeat('x', 4097), '"' . str_repeat('x', 256) . '"',
+] as $expression) {
+    $steps[] = $call('getClientsByTagExpression', $expression);
+}
+$steps[] = $call('getClientsByTagExpression', $bytes("\xff"));
+
+return $steps;
