@@ -74,9 +74,11 @@ namespace {
     }
 
     /**
+     * The ids of the connected clients, in no order.
+     *
      * @param string|null $route name of a route; null: all of them
      *
-     * @return list<string> the ids of the open connections
+     * @return list<string>
      *
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
@@ -85,9 +87,11 @@ namespace {
     }
 
     /**
+     * How many clients are connected.
+     *
      * @param string|null $route name of a route; null: all of them
      *
-     * @return int how many connections are open
+     * @return int 0 or more
      *
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
@@ -173,9 +177,11 @@ namespace {
     }
 
     /**
+     * The tags of a client, or all that are in use.
+     *
      * @param string|null $id a client's id; null: every tag that any client has
      *
-     * @return list<string> tags
+     * @return list<string> sorted
      *
      * @throws \FrankenPHP\WebSocket\UnknownClientException
      * @throws \FrankenPHP\WebSocket\NotRunningException
@@ -185,9 +191,11 @@ namespace {
     }
 
     /**
+     * The ids of the clients that have a tag, in no order.
+     *
      * @param string $tag 1 to 255 bytes of UTF-8
      *
-     * @return list<string> the ids of the clients that have the tag
+     * @return list<string>
      *
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is empty, too long or not UTF-8
      * @throws \FrankenPHP\WebSocket\NotRunningException
@@ -229,6 +237,7 @@ namespace {
      * How many clients have a tag.
      *
      * @param string $tag 1 to 255 bytes of UTF-8
+     * @return int 0 or more
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
@@ -300,6 +309,7 @@ namespace {
      * A value; "" when the key has none, which frankenphp_ws_global_has() tells from an empty value.
      *
      * @param string $key the key
+     * @return string any bytes
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_global_get(string $key): string
@@ -310,6 +320,7 @@ namespace {
      * Whether a key has a value.
      *
      * @param string $key the key
+     * @return bool
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_global_has(string $key): bool
@@ -402,6 +413,7 @@ namespace {
      *
      * @param string $id the client's id
      * @param string $key the key
+     * @return string any bytes
      * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
@@ -414,6 +426,7 @@ namespace {
      *
      * @param string $id the client's id
      * @param string $key the key
+     * @return bool
      * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */

@@ -1,0 +1,146 @@
+<?php
+
+declare(strict_types=1);
+
+use FrankenPHP\WebSocket\{Application, Client, Clients, Connection, Group, InvalidArgumentException, NoBellException, NotRunningException, Timer, UnknownClientException};
+use FrankenPHP\WebSocket\Testing\FakeServer;
+
+require_once __DIR__ . '/Recorder.php';
+
+test('without a fake server there are no functions, and with one that has none running they throw', static function (): void {
+    same(false, function_exists('frankenphp_ws_send'));
+    throws(NotRunningException::class, FakeServer::class, static function (): void {
+        require_once __DIR__ . '/../../php/src/Testing/exceptions.php';
+        require_once __DIR__ . '/../../php/src/Testing/functions.php';
+        frankenphp_ws_getClients();
+    });
+});
+
+test('events arrive in order, and those that a handler causes after it', static function (): void {
+    $recorder = new Recorder(['message' => static fn (Connection $c) => $c->close(4001, 'enough')]);
+    $server = new FakeServer($recorder);
+    $client = $server->connect();
+    $client->send('one');
+    same(['open', 'message one', 'close 4001 enough'], $recorder->told);
+    same([4001, 'enough', false], [$client->closeCode, $client->closeReason, $client->isConnected()]);
+    throws(LogicException::class, 'not connected any more', static fn () => $client->send('two'));
+});
+
+test('a client is known until its close event has been handled, and listed until its connection ends', static function (): void {
+    $seen = [];
+    $recorder = new Recorder([
+        'open' => static fn (Connection $c) => $c->tag('t'),
+        'message' => static function (Connection $c) use (&$seen): void {
+            $c->cut();
+            array_push($seen, count(Clients::all()), $c->send('reaches nobody'));
+        },
+        'close' => static function (Connection $c) use (&$seen): void {
+            array_push($seen, count(Clients::all()), $c->send('x'), $c->tags(), Clients::tagged('t')->ids());
+            throws(UnknownClientException::class, $c->id, static fn () => $c->tag('more'));
+        },
+    ]);
+    $server = new FakeServer($recorder);
+    $client = $server->connect();
+    $client->send('end');
+    same([1, true, 0, false, ['t'], []], $seen);
+    same([[], []], [$server->failures, $client->received]);
+    throws(UnknownClientException::class, $client->id, static fn () => frankenphp_ws_getTags($client->id));
+});
+
+test('a handler that throws fails its event once, and on_error closes or goes on', static function (): void {
+    $throw = ['message' => static fn () => throw new DomainException('no'), 'error' => static fn () => throw new LogicException('again')];
+    foreach ([true, false] as $close) {
+        $server = new FakeServer($recorder = new Recorder($throw), closeOnError: $close);
+        $client = $server->connect();
+        $client->send('x');
+        same(1, count($server->failures));
+        same(1, preg_match('/^DomainException: no in \S+:\d+; then onError threw LogicException: again in /', $server->failures[0]));
+        same($close ? 1011 : null, $client->closeCode);
+        same($close ? 'close 1011' : 'error no', end($recorder->told));
+    }
+    throws(NoBellException::class, 'failEvent', static fn () => frankenphp_ws_failEvent('outside'));
+});
+
+test('what a request outside the application does takes effect at once', static function (): void {
+    $server = new FakeServer($recorder = new Recorder());
+    $client = $server->connect();
+    same(1, Clients::all()->send('from a form'));
+    same(['from a form'], $client->take());
+    same([], $client->take());
+    frankenphp_ws_close($client->id, 1001);
+    same(['open', 'close 1001'], $recorder->told);
+});
+
+test('a client that does not read makes sends fail for itself alone', static function (): void {
+    $server = new FakeServer(new Recorder());
+    [$slow, $other] = [$server->connect(), $server->connect()];
+    $slow->stalled = true;
+    same([false, 1], [(new Client($slow->id))->send('x'), Clients::all()->send('y')]);
+    same([[], ['y']], [$slow->take(), $other->take()]);
+    throws(InvalidArgumentException::class, 'max_outbox', static fn () => (new Client($other->id))->send(str_repeat('x', 4 << 20)));
+    same(0, Clients::all()->sendBinary(str_repeat('x', 4 << 20)));
+});
+
+test('time stands still until it is advanced: values expire and timers go off in order', static function (): void {
+    $server = new FakeServer($recorder = new Recorder(['timer' => static fn (Timer $t) => $t->payload !== 'stop' || Timer::after(100, 'later')]));
+    frankenphp_ws_global_set('k', 'v', 2);
+    $every = Timer::every(400, 'tick');
+    Timer::after(500, 'stop');
+    $server->advance(399);
+    same([], $recorder->told);
+    $server->advance(1);
+    same(['timer tick'], $recorder->told);
+    $server->advance(1599);
+    same(['timer tick', 'timer stop', 'timer later', 'timer tick', 'timer tick', 'timer tick'], array_slice($recorder->told, 0, 6));
+    same(['v', 1], [frankenphp_ws_global_get('k'), frankenphp_ws_global_ttl('k')]);
+    same([true, false], [$every->cancel(), $every->cancel()]);
+    $server->advance(1);
+    same([false, null], [frankenphp_ws_global_has('k'), frankenphp_ws_global_ttl('k')]);
+    $told = count($recorder->told);
+    $server->advance(10_000);
+    same($told, count($recorder->told));
+});
+
+test('a timer of an application without onTimer is a failed event that says so', static function (): void {
+    $server = new FakeServer(new class () implements Application {
+        public function onOpen(Connection $connection): void
+        {
+            Timer::after(1);
+        }
+
+        public function onMessage(Connection $connection, string $data, bool $binary): void
+        {
+        }
+
+        public function onClose(Connection $connection, int $code, string $reason): void
+        {
+        }
+
+        public function onError(Connection $connection, Throwable $error): void
+        {
+        }
+    });
+    $server->connect();
+    $server->advance(1);
+    same(1, count($server->failures));
+    same(true, str_contains($server->failures[0], 'does not implement FrankenPHP\WebSocket\TimerApplication'));
+});
+
+test('mistakes of the test itself are said', static function (): void {
+    $server = new FakeServer(new Recorder(), ['a', 'b']);
+    throws(LogicException::class, 'a, b', static fn () => $server->connect(route: 'c'));
+    throws(LogicException::class, 'UTF-8', static fn () => $server->connect()->send("\xff"));
+    same(['a', 'b'], frankenphp_ws_listRoutes());
+});
+
+test('choices of clients are the same objects however often they are narrowed', static function (): void {
+    $server = new FakeServer(new Recorder(['open' => static fn (Connection $c) => (new Group('g'))->add($c)]), ['a', 'b']);
+    [$one, $two, $three] = [$server->connect(), $server->connect(route: 'b'), $server->connect(route: 'b')];
+    $members = (new Group('g'))->members();
+    same([$two->id, $three->id], $members->on('b')->ids());
+    same([$three->id], $members->on('b')->except($two->id)->ids());
+    same([$one->id, $two->id, $three->id], $members->ids());
+    same([3, 2, 2, 1], [count($members), count($members->on('b')), count($members->except(new Client($one->id))), count(Clients::all()->on('a'))]);
+    same(1, Clients::matching('group:*')->on('b')->except($two->id)->sendBinary("\xff"));
+    same([true, "\xff"], [$three->received[0]->binary, $three->received[0]->data]);
+});
