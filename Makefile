@@ -11,6 +11,8 @@ MAKEFLAGS += --no-print-directory
 BUILD := $(CURDIR)/build
 PREFIX ?= /usr/local
 PORT ?= 8080
+# A folder of examples/.
+EXAMPLE ?= chat
 # The root of a relocated install; the pkg-config file names PREFIX all the same.
 DESTDIR ?=
 LIB := $(BUILD)/lib/libfws.a
@@ -27,8 +29,8 @@ ENV := . tools/env.sh &&
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Set up what is missing, build, and start the chat on http://localhost:$PORT (8080)
-	@tools/run.sh chat
+run: build ## Set up what is missing, build, and start EXAMPLE (chat) on http://localhost:$PORT (8080)
+	@tools/run.sh $(EXAMPLE)
 
 echo: build ## The same with the echo example: /core without PHP, /php with it
 	@tools/run.sh echo
@@ -77,8 +79,9 @@ test-go: build ## Tests of the Go bridge, the Caddy module and the PHP extension
 test-generated: build ## What is generated and committed is what would be generated now
 	caddy-module/phpext/generate.sh --check
 
-test-php: build ## Syntax of all PHP files
+test-php: setup ## Syntax of all PHP files, unit tests of the Composer package, the snippets of the documentation
 	@tools/php-lint.sh
+	@tools/php-test.sh
 
 test-e2e: build ## The real binary with real PHP, real clients and a real browser
 	@tools/setup.sh e2e

@@ -7,7 +7,6 @@ namespace FrankenPHP\WebSocket\Testing;
 use FrankenPHP\WebSocket\Application;
 use FrankenPHP\WebSocket\Dispatcher;
 use FrankenPHP\WebSocket\NoBellException;
-use FrankenPHP\WebSocket\NotRunningException;
 
 /**
  * A server in memory, to test an application with plain PHP.
@@ -143,7 +142,7 @@ final class FakeServer
     /** @internal the server that the functions talk to */
     public static function current(): self
     {
-        return self::$current ?? throw new NotRunningException('no ' . self::class . ' has been made');
+        return self::$current ?? throw new \LogicException('bug: the functions are defined when the first server is made');
     }
 
     /** @internal whether it was queued */
@@ -259,7 +258,7 @@ final class FakeServer
         if (\function_exists('frankenphp_ws_send') && (new \ReflectionFunction('frankenphp_ws_send'))->isInternal()) {
             throw new \LogicException('this PHP is inside FrankenPHP and has the real functions: run tests that use ' . self::class . ' with the ordinary php command');
         }
-        if (!class_exists(NotRunningException::class)) {
+        if (!class_exists(NoBellException::class)) {
             require __DIR__ . '/exceptions.php';
         }
         require_once __DIR__ . '/functions.php';

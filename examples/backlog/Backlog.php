@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+use Example\Redis;
+use FrankenPHP\WebSocket\Application;
+use FrankenPHP\WebSocket\Clients;
+use FrankenPHP\WebSocket\Connection;
+use FrankenPHP\WebSocket\Group;
+
+/**
+ * A conversation whose last messages are kept, and direct messages, which are not. A message is a JSON object with one of
+ *
+ *     {"name": "anna"}  {"say": "…"}  {"say": "…", "to": "bob"}
+ *
+ * Redis numbers the messages. A client may get one twice, live and from the backlog, and knows it by its number.
+ */
+final class Backlog implements Application
+{
+    private const KEPT = 50;
+    private const KEY = 'backlog';
+
+    public function __construct(private readonly Redis $redis)
+    {
+    }
+
+    public function onOpen(Connection $c): void
+    {
+        // Listening before looking back: nothing is missed in between.
+        $c->tag('listening');
+        foreach ($this->redis->command('LRANGE', self::KEY, 0, -1) as $line) {
+            $c->send($line);
+        }
+    }
+
+    public function onMessage(Connection $c, string $data, bool $binary): void
+    {
+        $message = json_decode($data, true, 2);
+        $texts = is_array($message) ? array_filter($message, static fn (mixed $value): bool => is_string($value) && $value !== '') : [];
+        $name = Group::userOf($c);
+        match (true) {
+            isset($texts['name']) && $name === null => $this->name($c, $texts['name']),
+            $name === null => $c->send(self::encode(['error' => 'Say who you are first: {"name": "anna"}'])),
+            isset($texts['say'], $texts['to']) => $this->tell($c, $name, $texts['to'], $texts['say']),
+            isset($texts['say']) => $this->say($name, $texts['say']),
+            default => $c->send(self::encode(['error' => 'That is no message of this example.'])),
+        };
+    }
+
+    public function onClose(Connection $c, int $code, string $reason): void
+    {
+    }
+
+    public function onError(Connection $c, Throwable $error): void
+    {
+        $c->send(self::encode(['error' => 'Something went wrong here. It has been logged.']));
+    }
+
+    private function name(Connection $c, string $name): void
+    {
+        Group::user($name)->add($c);
+        $c->send(self::encode(['welcome' => $name]));
+    }
+
+    private function say(string $name, string $text): void
+    {
+        $line = self::encode(['number' => $this->redis->command('INCR', self::KEY . ':number'), 'from' => $name, 'said' => $text]);
+        $this->redis->command('RPUSH', self::KEY, $line);
+        $this->redis->command('LTRIM', self::KEY, -self::KEPT, -1);
+        Clients::tagged('listening')->send($line);
+    }
+
+    private function tell(Connection $c, string $name, string $to, string $text): void
+    {
+        $windows = Group::user($to)->members()->send(self::encode(['from' => $name, 'to' => $to, 'said' => $text]));
+        $c->send(self::encode($windows > 0 ? ['told' => $to] : ['error' => "$to is not here."]));
+    }
+
+    /** @param array<string, mixed> $message */
+    private static function encode(array $message): string
+    {
+        return json_encode($message, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
+    }
+}
