@@ -62,11 +62,11 @@ class Client
     /**
      * Cuts the connection without a closing handshake. onClose follows with the code 1006.
      *
-     * @throws UnknownClientException when the connection is gone
+     * @return bool false when it is gone already
      */
-    public function cut(): void
+    public function cut(): bool
     {
-        \frankenphp_ws_killConnection($this->id);
+        return \frankenphp_ws_killConnection($this->id);
     }
 
     /**
@@ -138,9 +138,10 @@ class Client
     }
 
     /**
-     * What the server knows about the connection: see frankenphp_ws_getClient().
+     * What the server knows about the connection: path, ip, transport, times, and what went both ways.
      *
-     * @return array<string, mixed>
+     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, queued_bytes: int, ping_time: int, tags: list<string>}
+     *         see frankenphp_ws_getClient()
      *
      * @throws UnknownClientException when the connection is gone
      */

@@ -21,11 +21,12 @@ final class Timer
     /**
      * Goes off once.
      *
-     * @param int         $milliseconds from now
-     * @param string      $payload      any bytes, for onTimer()
-     * @param string|null $worker       name of the worker; null: the current one, which only a worker's code has
+     * @param int         $milliseconds from now, 1 to 31622400000 (366 days)
+     * @param string      $payload      any bytes, at most 1 MiB, for onTimer()
+     * @param string|null $worker       name of the worker; null: the one whose event is being handled
      *
-     * @throws Exception when the time or the worker is not allowed
+     * @throws InvalidArgumentException when the time or the worker is not allowed, or no worker is named outside of an event
+     * @throws Exception                when there are as many timers as there may be
      */
     public static function after(int $milliseconds, string $payload = '', ?string $worker = null): self
     {
@@ -35,18 +36,19 @@ final class Timer
     /**
      * Goes off again and again.
      *
-     * @param int         $milliseconds between two times
-     * @param string      $payload      any bytes, for onTimer()
-     * @param string|null $worker       name of the worker; null: the current one, which only a worker's code has
+     * @param int         $milliseconds between two times, 1 to 31622400000 (366 days)
+     * @param string      $payload      any bytes, at most 1 MiB, for onTimer()
+     * @param string|null $worker       name of the worker; null: the one whose event is being handled
      *
-     * @throws Exception when the time or the worker is not allowed
+     * @throws InvalidArgumentException when the time or the worker is not allowed, or no worker is named outside of an event
+     * @throws Exception                when there are as many timers as there may be
      */
     public static function every(int $milliseconds, string $payload = '', ?string $worker = null): self
     {
         return new self(\frankenphp_ws_setTimer($milliseconds, $payload, true, $worker), $payload);
     }
 
-    /** @return bool false when there is no such timer any more */
+    /** @return bool false when it is not set any more; one that is due already may still arrive */
     public function cancel(): bool
     {
         return \frankenphp_ws_clearTimer($this->id);

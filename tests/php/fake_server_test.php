@@ -80,8 +80,8 @@ test('a client that does not read makes sends fail for itself alone', static fun
 test('time stands still until it is advanced: values expire and timers go off in order', static function (): void {
     $server = new FakeServer($recorder = new Recorder(['timer' => static fn (Timer $t) => $t->payload !== 'stop' || Timer::after(100, 'later')]));
     frankenphp_ws_global_set('k', 'v', 2);
-    $every = Timer::every(400, 'tick');
-    Timer::after(500, 'stop');
+    $every = Timer::every(400, 'tick', 'app');
+    Timer::after(500, 'stop', 'app');
     $server->advance(399);
     same([], $recorder->told);
     $server->advance(1);
@@ -120,6 +120,13 @@ test('a timer of an application without onTimer is a failed event that says so',
     $server->advance(1);
     same(1, count($server->failures));
     same(true, str_contains($server->failures[0], 'does not implement FrankenPHP\WebSocket\TimerApplication'));
+});
+
+test('a timer that is set outside of an event must name the worker', static function (): void {
+    new FakeServer(new Recorder(), worker: 'chat');
+    throws(InvalidArgumentException::class, '$worker must be named', static fn () => Timer::after(1));
+    throws(InvalidArgumentException::class, '"app"', static fn () => Timer::after(1, worker: 'app'));
+    same(true, Timer::after(1, worker: 'chat')->cancel());
 });
 
 test('mistakes of the test itself are said', static function (): void {

@@ -40,7 +40,7 @@ test('errors reach the application that made them', static function (): void {
 test('a timer reaches every application once, even behind one that fails', static function (): void {
     [$bad, $good] = [new Recorder(['timer' => static fn () => throw new DomainException('bad')]), new Recorder()];
     $server = new FakeServer(new Router(['a' => $bad, 'b' => $good, 'c' => $good]));
-    Timer::after(1, 'now');
+    Timer::after(1, 'now', 'app');
     $server->advance(1);
     same([['timer now'], ['timer now']], [$bad->told, $good->told]);
     same(true, str_starts_with($server->failures[0], 'DomainException: bad'));

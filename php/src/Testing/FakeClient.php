@@ -36,11 +36,23 @@ final class FakeClient
 
     private int $taken = 0;
 
+    private readonly float $connectedAt;
+    private ?float $lastMessageAt = null;
+    private int $messages = 0;
+    private int $bytes = 0;
+
     /** @internal */
-    public function __construct(string $id, public readonly string $route, private readonly FakeServer $server)
-    {
+    public function __construct(
+        string $id,
+        public readonly string $route,
+        private readonly string $path,
+        private readonly string $ip,
+        private readonly string $subprotocol,
+        private readonly FakeServer $server,
+    ) {
         $this->id = $id;
         $this->information = new StoredInformation();
+        $this->connectedAt = microtime(true);
     }
 
     /** Sends a text message to the application. */
@@ -74,6 +86,30 @@ final class FakeClient
         $this->taken = count($this->received);
 
         return array_column($new, 'data');
+    }
+
+    /** @internal */
+    public function arrived(string $data): void
+    {
+        $this->lastMessageAt = microtime(true);
+        $this->messages++;
+        $this->bytes += strlen($data);
+    }
+
+    /**
+     * @internal as frankenphp_ws_getClient() returns them; bytes are those of messages alone, and no ping is ever answered
+     *
+     * @return array<string, mixed>
+     */
+    public function facts(): array
+    {
+        return [
+            'id' => $this->id, 'route' => $this->route, 'path' => $this->path, 'ip' => $this->ip, 'subprotocol' => $this->subprotocol,
+            'transport' => 'tcp', 'connected' => $this->live, 'connected_at' => $this->connectedAt, 'last_message_at' => $this->lastMessageAt,
+            'messages_received' => $this->messages, 'bytes_received' => $this->bytes, 'messages_sent' => count($this->received),
+            'bytes_sent' => array_sum(array_map(static fn (FakeMessage $message): int => strlen($message->data), $this->received)),
+            'queued_bytes' => 0, 'ping_time' => 0, 'tags' => $this->tags,
+        ];
     }
 
     public function isConnected(): bool

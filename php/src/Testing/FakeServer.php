@@ -57,12 +57,14 @@ final class FakeServer
 
     /**
      * @param non-empty-list<string>        $routes       names of the routes; clients come on the first unless told otherwise
+     * @param string                        $worker       name of the worker, for timers set outside of events
      * @param bool                          $closeOnError as `on_error close` in the Caddyfile
      * @param \Psr\Log\LoggerInterface|null $logger       as for Server::run()
      */
     public function __construct(
         Application $application,
         public readonly array $routes = ['app'],
+        private readonly string $worker = 'app',
         private readonly bool $closeOnError = false,
         ?\Psr\Log\LoggerInterface $logger = null,
     ) {
@@ -96,7 +98,7 @@ final class FakeServer
         if (!in_array($route, $this->routes, true)) {
             throw new \LogicException("the fake server has no route \"$route\", only: " . implode(', ', $this->routes));
         }
-        $client = new FakeClient(rtrim(strtr(base64_encode(random_bytes(16)), '+/', '-_'), '='), $route, $this);
+        $client = new FakeClient(rtrim(strtr(base64_encode(random_bytes(16)), '+/', '-_'), '='), $route, $path, $ip, $subprotocol, $this);
         $this->registry->enter($client);
         $this->event($client, ['type' => 'open', 'path' => $path, 'query' => $query, 'headers' => array_change_key_case($headers),
             'cookies' => $cookies, 'ip' => $ip, 'subprotocol' => $subprotocol]);
@@ -113,6 +115,7 @@ final class FakeServer
         if (!$binary && preg_match('//u', $data) !== 1) {
             throw new \LogicException('a text message must be UTF-8: the server closes such a connection with 1007');
         }
+        $client->arrived($data);
         $this->event($client, ['type' => 'message', 'data' => $data, 'binary' => $binary]);
     }
 
@@ -143,6 +146,17 @@ final class FakeServer
     public static function current(): self
     {
         return self::$current ?? throw new \LogicException('bug: the functions are defined when the first server is made');
+    }
+
+    /** @internal */
+    public function checkWorker(?string $worker): void
+    {
+        if ($worker === null && !$this->dispatching) {
+            throw Refusal::invalid('$worker must be named where no event is being handled');
+        }
+        if ($worker !== null && $worker !== $this->worker) {
+            throw Refusal::invalid("no worker that handles WebSocket events is named \"$worker\": a websocket directive names it");
+        }
     }
 
     /** @internal whether it was queued */

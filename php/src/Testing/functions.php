@@ -103,10 +103,42 @@ function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''):
     $server->end($server->registry->connected($id), $code, $reason, true);
 }
 
-function frankenphp_ws_killConnection(string $id): void
+function frankenphp_ws_killConnection(string $id): bool
 {
+    Refusal::unlessUtf8(['id' => $id]);
     $server = FakeServer::current();
-    $server->end($server->registry->connected($id), 1006, 'the server cut the connection', false);
+    $client = $server->registry->find($id);
+    if ($client === null || !$client->live) {
+        return false;
+    }
+    $server->end($client, 1006, 'the server cut the connection', false);
+
+    return true;
+}
+
+function frankenphp_ws_getClient(string $id): array
+{
+    return FakeServer::current()->registry->known($id)->facts();
+}
+
+function frankenphp_ws_getClientPingTime(string $id): int
+{
+    return FakeServer::current()->registry->known($id)->facts()['ping_time'];
+}
+
+function frankenphp_ws_enablePing(string $id, int $intervalMs = 0): bool
+{
+    Refusal::unlessUtf8(['id' => $id]);
+    if ($intervalMs !== 0 && ($intervalMs < 100 || $intervalMs > 86_400_000)) {
+        throw Refusal::invalid("\$intervalMs must be 0, or 100 to 86400000, $intervalMs given");
+    }
+
+    return FakeServer::current()->registry->find($id)?->live === true;
+}
+
+function frankenphp_ws_disablePing(string $id): bool
+{
+    return frankenphp_ws_enablePing($id);
 }
 
 function frankenphp_ws_renameConnection(string $id, string $newId): bool
@@ -257,15 +289,16 @@ function frankenphp_ws_global_ttl(string $key): ?int
 
 function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null): int
 {
-    if ($ms < 1) {
-        throw Refusal::invalid("\$ms must be 1 or more, $ms given");
+    if ($ms < 1 || $ms > 31_622_400_000) {
+        throw Refusal::invalid("\$ms must be 1 to 31622400000 (366 days), $ms given");
     }
     $server = FakeServer::current();
+    $server->checkWorker($worker);
 
     return $server->timers->set($ms, $payload, $repeat, $server->now());
 }
 
-function frankenphp_ws_clearTimer(int $id): bool
+function frankenphp_ws_clearTimer(int $timer): bool
 {
-    return FakeServer::current()->timers->clear($id);
+    return FakeServer::current()->timers->clear($timer);
 }

@@ -2,13 +2,13 @@
 
 declare(strict_types=1);
 
-use FrankenPHP\WebSocket\{Application, Client, Clients, Connection, Group};
+use FrankenPHP\WebSocket\{Client, Clients, Connection, Group, Timer, TimerApplication};
 
 /**
  * An application that does what its clients say, by functions and by objects of the package. It makes everything comparable:
  * clients are called what they want to be called, and lists are sorted.
  */
-final class ScenarioApplication implements Application
+final class ScenarioApplication implements TimerApplication
 {
     public function onOpen(Connection $c): void
     {
@@ -50,9 +50,24 @@ final class ScenarioApplication implements Application
             'rename' => [$c->rename($message['id']), $c->id, $c->send('under the new name')],
             'close' => (new Client($message['client']))->close($message['code'], $message['reason']),
             'cut' => (new Client($message['client']))->cut(),
+            'timer' => Timer::after(1, $message['payload']),
+            'timers' => self::timers(),
+            'facts' => self::facts($c),
             'facts later' => [$c->route, $c->path, $c->query, $c->headers, $c->cookies, $c->ip, $c->subprotocol],
         };
+        if (str_starts_with($message['do'], 'timer')) {
+            // Another thread may have got the timer already: an answer could come before or behind what it sends.
+            return;
+        }
         $c->send(json_encode(['answer' => $answer], JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE));
+    }
+
+    public function onTimer(Timer $timer): void
+    {
+        Clients::tagged('all')->send("timer $timer->payload");
+        if (str_starts_with($timer->payload, 'every')) {
+            Clients::tagged('all')->send('cancelled ' . json_encode([$timer->cancel(), $timer->cancel()]));
+        }
     }
 
     public function onClose(Connection $c, int $code, string $reason): void
@@ -87,6 +102,20 @@ final class ScenarioApplication implements Application
         }
 
         return is_string($value) && preg_match('//u', $value) !== 1 ? ['base64' => base64_encode($value)] : $value;
+    }
+
+    private static function timers(): void
+    {
+        $cleared = Timer::every(60_000, 'never');
+        Timer::every(20, 'every ' . json_encode([$cleared->cancel(), $cleared->cancel()]));
+    }
+
+    private static function facts(Connection $c): array
+    {
+        $facts = $c->facts();
+        $same = ['id', 'route', 'path', 'ip', 'subprotocol', 'transport', 'connected', 'messages_received', 'queued_bytes', 'ping_time', 'tags'];
+
+        return [array_map(get_debug_type(...), $facts), array_intersect_key($facts, array_fill_keys($same, true))];
     }
 
     private static function count(?string $expression, ?string $route, ?string $except): array

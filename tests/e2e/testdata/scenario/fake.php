@@ -9,7 +9,7 @@ use FrankenPHP\WebSocket\Testing\FakeServer;
 
 require __DIR__ . '/../../../../php/autoload.php';
 
-$server = new FakeServer(require __DIR__ . '/application.php', ['scenario', 'nobody']);
+$server = new FakeServer(require __DIR__ . '/application.php', ['scenario', 'nobody'], worker: 'scenario');
 /** @var array<string, FakeClient> $clients */
 $clients = [];
 $played = [];
@@ -32,6 +32,7 @@ foreach (require __DIR__ . '/steps.php' as $step) {
             break;
         case 'send':
             $step['binary'] ? $client->sendBinary(base64_decode($step['data'])) : $client->send($step['data']);
+            $server->advance($step['milliseconds'] ?? 0);
             break;
         case 'later':
             $server->advance($step['milliseconds']);

@@ -16,6 +16,8 @@ $call = static fn (string $function, mixed ...$arguments): array
 $bytes = static fn (string $bytes, int $times = 1): array => ['bytes' => base64_encode($bytes), 'times' => $times];
 /** @return array after some time, which passes by itself on a real server */
 $later = static fn (int $milliseconds, array $step): array => ['action' => 'later', 'milliseconds' => $milliseconds] + $step;
+/** @return array whose consequences some time brings, which passes by itself on a real server */
+$pass = static fn (int $milliseconds, array $step): array => ['milliseconds' => $milliseconds] + $step;
 $leave = static fn (string $client, int $code = 1000, string $reason = ''): array
     => ['action' => 'close', 'client' => $client, 'code' => $code, 'reason' => $reason];
 $vanish = static fn (string $client): array => ['action' => 'vanish', 'client' => $client];
@@ -178,6 +180,22 @@ $steps = [
     $call('global_increment', 'n'),
     $later(1000, $call('global_has', 'lock')),
     $call('global_get', 'lock'),
+
+    // Facts, pings and timers.
+    $do('bob', 'facts'),
+    $call('getClient', 'nobody'),
+    $call('getClientPingTime', 'bob'),
+    $call('getClientPingTime', 'nobody'),
+    $call('enablePing', 'bob', 60_000),
+    $call('enablePing', 'bob', -1),
+    $call('enablePing', 'nobody'),
+    $call('disablePing', 'bob'),
+    $call('disablePing', 'nobody'),
+    $call('setTimer', 0, 'x'),
+    $call('setTimer', 1, 'x', false, 'no such worker'),
+    $call('clearTimer', 123_456),
+    $pass(1, $do('bob', 'timer', payload: 'once')),
+    $pass(20, $do('bob', 'timers')),
 
     // Several applications.
     $connect('ulla', subprotocol: 'upper.v1'),
