@@ -31,7 +31,7 @@ test('the fake server has every function of the stubs, with the same parameters'
         $function->getParameters(),
     )) . ': ' . $function->getReturnType();
     foreach (stubs() as $name => $stub) {
-        same("$name " . $signature($stub), function_exists($name) ? "$name " . $signature(new ReflectionFunction($name)) : "no $name in php/src/Testing/functions.php");
+        same("$name " . $signature($stub), function_exists($name) ? "$name " . $signature(new ReflectionFunction($name)) : "no $name in php/fake/functions.php");
     }
     foreach (get_defined_constants(true)['user'] as $name => $value) {
         if (str_starts_with($name, 'Stub\FRANKENPHP_WS_')) {

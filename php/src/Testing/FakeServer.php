@@ -273,8 +273,8 @@ final class FakeServer
             throw new \LogicException('this PHP is inside FrankenPHP and has the real functions: run tests that use ' . self::class . ' with the ordinary php command');
         }
         if (!class_exists(NoBellException::class)) {
-            require __DIR__ . '/exceptions.php';
+            require __DIR__ . '/../../fake/exceptions.php';
         }
-        require_once __DIR__ . '/functions.php';
+        require_once __DIR__ . '/../../fake/functions.php';
     }
 }

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-/* The functions of the extension, talking to the fake server. ../../stubs documents them. */
+/* The functions of the extension, talking to the fake server. ../stubs documents them. */
 
 use FrankenPHP\WebSocket\NoBellException;
 use FrankenPHP\WebSocket\Testing\FakeClient;
