@@ -23,7 +23,10 @@ final class Group
     /** The tag that its members have. */
     public readonly string $tag;
 
-    /** @param string $name 1 to 249 bytes of UTF-8 */
+    /**
+     * @param string $name 1 to 249 bytes of UTF-8
+     * @param string $kind what stands before the name in the tag, for an application that has other kinds of groups
+     */
     public function __construct(public readonly string $name, string $kind = self::GROUP)
     {
         $this->tag = $kind . $name;

@@ -122,6 +122,18 @@ test('a timer of an application without onTimer is a failed event that says so',
     same(true, str_contains($server->failures[0], 'does not implement FrankenPHP\WebSocket\TimerApplication'));
 });
 
+test('a client may come with an id, tags and stored information', static function (): void {
+    $seen = [];
+    $server = new FakeServer(new Recorder(['open' => static function (Connection $c) use (&$seen): void {
+        $seen = [$c->id, $c->tags(), $c->information()->all()];
+    }]));
+    $client = $server->connect(id: 'anna', tags: ['staff', 'admin'], information: ['name' => 'Anna']);
+    same(['anna', ['admin', 'staff'], ['name' => 'Anna']], $seen);
+    throws(LogicException::class, 'anna is taken', static fn () => $server->connect(id: 'anna'));
+    $client->close();
+    same('anna', $server->connect(id: 'anna')->id);
+});
+
 test('a timer that is set outside of an event must name the worker', static function (): void {
     new FakeServer(new Recorder(), worker: 'chat');
     throws(InvalidArgumentException::class, '$worker must be named', static fn () => Timer::after(1));

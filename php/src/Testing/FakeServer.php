@@ -84,6 +84,9 @@ final class FakeServer
      * @param array<string, string> $cookies     by name
      * @param string                $subprotocol the one that was negotiated
      * @param string|null           $route       one of those given to the constructor; null: the first
+     * @param string|null           $id          null: a random one
+     * @param list<string>          $tags        that it has before onOpen, as where the server has authorized it
+     * @param array<string, string> $information stored before onOpen, likewise
      */
     public function connect(
         string $query = '',
@@ -93,13 +96,23 @@ final class FakeServer
         string $ip = '127.0.0.1',
         string $subprotocol = '',
         ?string $route = null,
+        ?string $id = null,
+        array $tags = [],
+        array $information = [],
     ): FakeClient {
         $route ??= $this->routes[0];
         if (!in_array($route, $this->routes, true)) {
             throw new \LogicException("the fake server has no route \"$route\", only: " . implode(', ', $this->routes));
         }
-        $client = new FakeClient(rtrim(strtr(base64_encode(random_bytes(16)), '+/', '-_'), '='), $route, $path, $ip, $subprotocol, $this);
+        $id ??= rtrim(strtr(base64_encode(random_bytes(16)), '+/', '-_'), '=');
+        $client = new FakeClient($id, $route, $path, $ip, $subprotocol, $this);
         $this->registry->enter($client);
+        foreach ($tags as $tag) {
+            $this->registry->tag($id, $tag);
+        }
+        foreach ($information as $key => $value) {
+            $client->information->set((string) $key, $value);
+        }
         $this->event($client, ['type' => 'open', 'path' => $path, 'query' => $query, 'headers' => array_change_key_case($headers),
             'cookies' => $cookies, 'ip' => $ip, 'subprotocol' => $subprotocol]);
 
