@@ -190,3 +190,22 @@ func TestTheTimersExampleTellsTheTimeAndReminds(t *testing.T) {
 		t.Errorf("the time is %q", time)
 	}
 }
+
+func TestTheExamplesPagesShowWhatTheirServersSay(t *testing.T) {
+	t.Parallel()
+	chromium := browser(t)
+	for _, example := range []struct{ name, shown string }{
+		{"groups", `{"welcome":"anna","windows":1}`},
+		{"backlog", `{"welcome":"anna"}`},
+		{"timers", "\nTea!\n"},
+	} {
+		t.Run(example.name, func(t *testing.T) {
+			s := startExample(t, example.name, "REDIS="+redis(t))
+			page := open(t, chromium, "http://"+s.addr+"/")
+			page.shows("pre", "connected")
+			// The field holds a first message to try.
+			page.fill("input", "\r")
+			page.shows("pre", example.shown)
+		})
+	}
+}

@@ -17,8 +17,9 @@ final class ScenarioApplication implements TimerApplication
         $c->tag('all');
         $c->information()->set('name', $query['name']);
         $facts = [$c->id, $c->route, $c->path, $c->query, $c->headers['x-test'] ?? null, $c->cookies, $c->ip, $c->subprotocol];
-        $c->send(json_encode($facts, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES));
         Clients::tagged('all')->except($c)->send("$c->id has come");
+        // Last, since it lets the next step begin.
+        $c->send(json_encode($facts, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES));
     }
 
     public function onMessage(Connection $c, string $data, bool $binary): void
@@ -55,8 +56,8 @@ final class ScenarioApplication implements TimerApplication
             'facts' => self::facts($c),
             'facts later' => [$c->route, $c->path, $c->query, $c->headers, $c->cookies, $c->ip, $c->subprotocol],
         };
-        if (str_starts_with($message['do'], 'timer')) {
-            // Another thread may have got the timer already: an answer could come before or behind what it sends.
+        if (in_array($message['do'], ['timer', 'timers', 'close', 'cut'], true)) {
+            // Another thread may handle the event that follows already: an answer could come before or behind what it sends.
             return;
         }
         $c->send(json_encode(['answer' => $answer], JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE));
