@@ -165,10 +165,12 @@ void phpext_throw(fws_result result, const phpext_given *given) {
   }
 }
 
-bool phpext_explained(fws_result result, fws_error *error, const phpext_given *given) {
+bool phpext_explained(fws_result result, fws_error *const *place, const phpext_given *given) {
   if (EXPECTED(result == FWS_OK)) {
     return true;
   }
+  /* Read here: a caller's arguments are evaluated in any order, so also before the call that writes the error. */
+  fws_error *error = *place;
   /* Copied, so that the error is freed before anything allocates. */
   char text[512];
   fws_bytes explanation = {0};

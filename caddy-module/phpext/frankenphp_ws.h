@@ -107,8 +107,8 @@ static zend_always_inline bool phpext_ok(fws_result result, const phpext_given *
   return true;
 }
 
-/* The same for a call that explains its failure; error is freed. */
-bool phpext_explained(fws_result result, fws_error *error, const phpext_given *given);
+/* The same for a call that explains its failure in *place, which is freed. */
+bool phpext_explained(fws_result result, fws_error *const *place, const phpext_given *given);
 
 /* Throws the exception of result's class with a text of the caller's. */
 ZEND_COLD void phpext_throw_text(fws_result result, const char *format, ...) ZEND_ATTRIBUTE_FORMAT(printf, 2, 3);

@@ -139,7 +139,7 @@ PHP_FUNCTION(frankenphp_ws_searchStoredInformation) {
   }
   fws_result result = fws_information_search(PHPEXT_BYTES(given.key), (uint32_t)op, PHPEXT_BYTES(value),
                                              PHPEXT_OPTIONAL(given.route), &reply, &error);
-  if (!phpext_explained(result, error, &given)) {
+  if (!phpext_explained(result, &error, &given)) {
     RETURN_THROWS();
   }
   phpext_reply_list(reply, return_value);

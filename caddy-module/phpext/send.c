@@ -84,7 +84,7 @@ PHP_FUNCTION(frankenphp_ws_sendToTagExpression) {
       !phpext_explained(fws_expression_send(PHPEXT_BYTES(given.expression), PHPEXT_BYTES(given.data), flags(&given),
                                             PHPEXT_OPTIONAL(given.route), PHPEXT_OPTIONAL(given.except_id), &queued,
                                             &error),
-                        error, &given)) {
+                        &error, &given)) {
     RETURN_THROWS();
   }
   RETURN_LONG((zend_long)queued);

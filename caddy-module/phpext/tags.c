@@ -96,7 +96,7 @@ PHP_FUNCTION(frankenphp_ws_getClientsByTagExpression) {
   ZEND_PARSE_PARAMETERS_END();
 
   if (!phpext_enter() ||
-      !phpext_explained(fws_expression_clients(PHPEXT_BYTES(given.expression), &reply, &error), error, &given)) {
+      !phpext_explained(fws_expression_clients(PHPEXT_BYTES(given.expression), &reply, &error), &error, &given)) {
     RETURN_THROWS();
   }
   phpext_reply_list(reply, return_value);

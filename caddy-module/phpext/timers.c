@@ -31,7 +31,7 @@ PHP_FUNCTION(frankenphp_ws_setTimer) {
   }
   if (!phpext_explained(fws_timer_set((uint64_t)delay, PHPEXT_BYTES(payload), repeat, PHPEXT_OPTIONAL(given.worker), bell,
                                       &timer, &error),
-                        error, &given)) {
+                        &error, &given)) {
     RETURN_THROWS();
   }
   RETURN_LONG((zend_long)timer);

@@ -92,8 +92,8 @@ final class ScenarioApplication implements TimerApplication
         try {
             $value = ('frankenphp_ws_' . $function)(...$arguments);
         } catch (Throwable $error) {
-            // What cannot be read is explained in words of the engine.
-            return [$error::class, preg_replace('/(\$expression|\$value): .*/s', '$1', $error->getMessage())];
+            // The engines behind regular expressions have words of their own.
+            return [$error::class, preg_replace('/(\$value): .*/s', '$1', $error->getMessage())];
         }
         if (is_array($value) && array_is_list($value)) {
             sort($value);
