@@ -56,8 +56,7 @@ void phpext_throw_text(fws_result result, const char *format, ...) {
   zend_string_release(text);
 }
 
-/* Throws with %s for string, which may hold anything: cut short, with escapes for what is not printable. */
-static ZEND_COLD void throw_about(fws_result result, const char *format, const zend_string *string) {
+void phpext_throw_about(fws_result result, const char *format, const zend_string *string) {
   smart_str shown = {0};
 
   if (string != NULL) {
@@ -118,7 +117,7 @@ void phpext_throw(fws_result result, const phpext_given *given) {
                       "websocket directive; a script on the command line has none");
     break;
   case FWS_ERR_UNKNOWN_CLIENT:
-    throw_about(result, "no client has the id \"%s\": it never had, or its connection has closed", given->id);
+    phpext_throw_about(result, "no client has the id \"%s\": it never had, or its connection has closed", given->id);
     break;
   case FWS_ERR_INVALID_UTF8:
     throw_invalid_utf8(given);
@@ -132,7 +131,7 @@ void phpext_throw(fws_result result, const phpext_given *given) {
                       given->tag != NULL ? ZSTR_LEN(given->tag) : 0);
     break;
   case FWS_ERR_TOO_MANY_TAGS:
-    throw_about(result, "the client \"%s\" has as many tags as a client may have", given->id);
+    phpext_throw_about(result, "the client \"%s\" has as many tags as a client may have", given->id);
     break;
   case FWS_ERR_INVALID_CLOSE_CODE:
     phpext_throw_text(result,
@@ -152,7 +151,7 @@ void phpext_throw(fws_result result, const phpext_given *given) {
                       given->key != NULL ? ZSTR_LEN(given->key) : 0);
     break;
   case FWS_ERR_NOT_AN_INTEGER:
-    throw_about(result, "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
+    phpext_throw_about(result, "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
                 given->key);
     break;
   case FWS_ERR_FULL:
@@ -185,7 +184,7 @@ bool phpext_explained(fws_result result, fws_error *const *place, const phpext_g
   if (result == FWS_ERR_SYNTAX) {
     phpext_throw_text(result, "%s: %s", given->expression != NULL ? "$expression" : "$value", text);
   } else if (result == FWS_ERR_UNKNOWN_WORKER) {
-    throw_about(result, "no worker that handles WebSocket events is named \"%s\": a websocket directive names it", given->worker);
+    phpext_throw_about(result, "no worker that handles WebSocket events is named \"%s\": a websocket directive names it", given->worker);
   } else if (result == FWS_ERR_OUT_OF_RANGE || result == FWS_ERR_FULL) {
     phpext_throw_text(result, "%s", text);
   } else {

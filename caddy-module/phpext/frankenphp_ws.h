@@ -113,4 +113,7 @@ bool phpext_explained(fws_result result, fws_error *const *place, const phpext_g
 /* Throws the exception of result's class with a text of the caller's. */
 ZEND_COLD void phpext_throw_text(fws_result result, const char *format, ...) ZEND_ATTRIBUTE_FORMAT(printf, 2, 3);
 
+/* The same with %s for string, which may hold anything: cut short, with escapes for what is not printable. */
+ZEND_COLD void phpext_throw_about(fws_result result, const char *format, const zend_string *string);
+
 #endif

@@ -114,16 +114,30 @@ PHP_FUNCTION(frankenphp_ws_getAllStoredInformation) {
   phpext_reply_map(reply, return_value);
 }
 
+/* The number of the operator that a constant FRANKENPHP_WS_OP_* names; -1 when it has thrown. */
+static int operator_number(const zend_string *name) {
+  static const char *const names[] = {"eq",  "neq",      "prefix",  "suffix",    "contains",
+                                      "ieq", "iprefix", "isuffix", "icontains", "regex"};
+
+  for (int number = 0; number < (int)(sizeof(names) / sizeof(names[0])); number++) {
+    if (zend_string_equals_cstr(name, names[number], strlen(names[number]))) {
+      return number;
+    }
+  }
+  phpext_throw_about(FWS_ERR_OUT_OF_RANGE, "$operator must be one of the constants FRANKENPHP_WS_OP_*, \"%s\" given", name);
+
+  return -1;
+}
+
 PHP_FUNCTION(frankenphp_ws_searchStoredInformation) {
   phpext_given given = {.key_max = 255};
-  zend_string *value;
-  zend_long op;
+  zend_string *value, *name;
   fws_reply *reply;
   fws_error *error = NULL;
 
   ZEND_PARSE_PARAMETERS_START(3, 4)
   Z_PARAM_STR(given.key)
-  Z_PARAM_LONG(op)
+  Z_PARAM_STR(name)
   Z_PARAM_STR(value)
   Z_PARAM_OPTIONAL
   Z_PARAM_STR_OR_NULL(given.route)
@@ -132,9 +146,8 @@ PHP_FUNCTION(frankenphp_ws_searchStoredInformation) {
   if (!phpext_enter()) {
     RETURN_THROWS();
   }
-  if (op < 0 || op > 9) {
-    phpext_throw_text(FWS_ERR_OUT_OF_RANGE,
-                      "$operator must be one of the constants FRANKENPHP_WS_OP_*, " ZEND_LONG_FMT " given", op);
+  int op = operator_number(name);
+  if (op < 0) {
     RETURN_THROWS();
   }
   fws_result result = fws_information_search(PHPEXT_BYTES(given.key), (uint32_t)op, PHPEXT_BYTES(value),

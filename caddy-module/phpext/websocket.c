@@ -13,6 +13,7 @@
 PHP_MINIT_FUNCTION(websocket) {
 
     register_websocket_symbols(module_number);
+
     return SUCCESS;
 }
 

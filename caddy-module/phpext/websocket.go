@@ -275,34 +275,34 @@ func frankenphp_ws_global_increment(key *C.zend_string, by int64) int64
 func frankenphp_ws_global_ttl(key *C.zend_string) int64
 
 // export_php:const
-const FRANKENPHP_WS_OP_EQ = 0
+const FRANKENPHP_WS_OP_EQ = "eq"
 
 // export_php:const
-const FRANKENPHP_WS_OP_NEQ = 1
+const FRANKENPHP_WS_OP_NEQ = "neq"
 
 // export_php:const
-const FRANKENPHP_WS_OP_PREFIX = 2
+const FRANKENPHP_WS_OP_PREFIX = "prefix"
 
 // export_php:const
-const FRANKENPHP_WS_OP_SUFFIX = 3
+const FRANKENPHP_WS_OP_SUFFIX = "suffix"
 
 // export_php:const
-const FRANKENPHP_WS_OP_CONTAINS = 4
+const FRANKENPHP_WS_OP_CONTAINS = "contains"
 
 // export_php:const
-const FRANKENPHP_WS_OP_IEQ = 5
+const FRANKENPHP_WS_OP_IEQ = "ieq"
 
 // export_php:const
-const FRANKENPHP_WS_OP_IPREFIX = 6
+const FRANKENPHP_WS_OP_IPREFIX = "iprefix"
 
 // export_php:const
-const FRANKENPHP_WS_OP_ISUFFIX = 7
+const FRANKENPHP_WS_OP_ISUFFIX = "isuffix"
 
 // export_php:const
-const FRANKENPHP_WS_OP_ICONTAINS = 8
+const FRANKENPHP_WS_OP_ICONTAINS = "icontains"
 
 // export_php:const
-const FRANKENPHP_WS_OP_REGEX = 9
+const FRANKENPHP_WS_OP_REGEX = "regex"
 
 // Stores a value about a client. It goes with the client, when its close event has been handled.
 //
@@ -380,15 +380,15 @@ func frankenphp_ws_getAllStoredInformation(id *C.zend_string) unsafe.Pointer
 // The ids of the clients about whom something fitting is stored. A client without the key is not found.
 //
 // @param string $key the key
-// @param int $operator one of FRANKENPHP_WS_OP_EQ, NEQ, PREFIX, SUFFIX, CONTAINS, their forms that ignore the case (IEQ, IPREFIX, ISUFFIX, ICONTAINS), and REGEX (without backreferences and look-around, in time linear in what is stored)
+// @param string $operator one of FRANKENPHP_WS_OP_EQ, NEQ, PREFIX, SUFFIX, CONTAINS, their forms that ignore the case (IEQ, IPREFIX, ISUFFIX, ICONTAINS), and REGEX (without backreferences and look-around, in time linear in what is stored)
 // @param string $value what is stored is compared with this
 // @param string|null $route only clients of the route with this name; null: of all routes
 // @return list<string>
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the operator is unknown, or the regular expression cannot be used
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_searchStoredInformation(string $key, int $operator, string $value, ?string $route = null): array
-func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator int64, value *C.zend_string, route *C.zend_string) unsafe.Pointer
+// export_php:function frankenphp_ws_searchStoredInformation(string $key, string $operator, string $value, ?string $route = null): array
+func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator *C.zend_string, value *C.zend_string, route *C.zend_string) unsafe.Pointer
 
 // Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
 //

@@ -9,15 +9,15 @@
 extern zend_module_entry websocket_module_entry;
 
 /* User defined constants */
-#define FRANKENPHP_WS_OP_EQ 0
-#define FRANKENPHP_WS_OP_NEQ 1
-#define FRANKENPHP_WS_OP_PREFIX 2
-#define FRANKENPHP_WS_OP_SUFFIX 3
-#define FRANKENPHP_WS_OP_CONTAINS 4
-#define FRANKENPHP_WS_OP_IEQ 5
-#define FRANKENPHP_WS_OP_IPREFIX 6
-#define FRANKENPHP_WS_OP_ISUFFIX 7
-#define FRANKENPHP_WS_OP_ICONTAINS 8
-#define FRANKENPHP_WS_OP_REGEX 9
+#define FRANKENPHP_WS_OP_EQ "eq"
+#define FRANKENPHP_WS_OP_NEQ "neq"
+#define FRANKENPHP_WS_OP_PREFIX "prefix"
+#define FRANKENPHP_WS_OP_SUFFIX "suffix"
+#define FRANKENPHP_WS_OP_CONTAINS "contains"
+#define FRANKENPHP_WS_OP_IEQ "ieq"
+#define FRANKENPHP_WS_OP_IPREFIX "iprefix"
+#define FRANKENPHP_WS_OP_ISUFFIX "isuffix"
+#define FRANKENPHP_WS_OP_ICONTAINS "icontains"
+#define FRANKENPHP_WS_OP_REGEX "regex"
 
 #endif

@@ -10,16 +10,16 @@ use FrankenPHP\WebSocket\Testing\FakeServer;
 use FrankenPHP\WebSocket\Testing\Refusal;
 use FrankenPHP\WebSocket\Testing\StoredInformation;
 
-const FRANKENPHP_WS_OP_EQ = 0;
-const FRANKENPHP_WS_OP_NEQ = 1;
-const FRANKENPHP_WS_OP_PREFIX = 2;
-const FRANKENPHP_WS_OP_SUFFIX = 3;
-const FRANKENPHP_WS_OP_CONTAINS = 4;
-const FRANKENPHP_WS_OP_IEQ = 5;
-const FRANKENPHP_WS_OP_IPREFIX = 6;
-const FRANKENPHP_WS_OP_ISUFFIX = 7;
-const FRANKENPHP_WS_OP_ICONTAINS = 8;
-const FRANKENPHP_WS_OP_REGEX = 9;
+const FRANKENPHP_WS_OP_EQ = 'eq';
+const FRANKENPHP_WS_OP_NEQ = 'neq';
+const FRANKENPHP_WS_OP_PREFIX = 'prefix';
+const FRANKENPHP_WS_OP_SUFFIX = 'suffix';
+const FRANKENPHP_WS_OP_CONTAINS = 'contains';
+const FRANKENPHP_WS_OP_IEQ = 'ieq';
+const FRANKENPHP_WS_OP_IPREFIX = 'iprefix';
+const FRANKENPHP_WS_OP_ISUFFIX = 'isuffix';
+const FRANKENPHP_WS_OP_ICONTAINS = 'icontains';
+const FRANKENPHP_WS_OP_REGEX = 'regex';
 
 function frankenphp_ws_nextEvent(): ?array
 {
@@ -225,7 +225,7 @@ function frankenphp_ws_getAllStoredInformation(string $id): array
     return FakeServer::current()->registry->known($id)->information->all();
 }
 
-function frankenphp_ws_searchStoredInformation(string $key, int $operator, string $value, ?string $route = null): array
+function frankenphp_ws_searchStoredInformation(string $key, string $operator, string $value, ?string $route = null): array
 {
     Refusal::unlessUtf8(['route' => $route, 'key' => $key]);
     $fits = StoredInformation::matcher($operator, $value);

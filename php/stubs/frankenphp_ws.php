@@ -364,34 +364,34 @@ namespace {
     }
 
     /** Operator of frankenphp_ws_searchStoredInformation(): equal. */
-    const FRANKENPHP_WS_OP_EQ = 0;
+    const FRANKENPHP_WS_OP_EQ = 'eq';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): not equal. */
-    const FRANKENPHP_WS_OP_NEQ = 1;
+    const FRANKENPHP_WS_OP_NEQ = 'neq';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): begins with. */
-    const FRANKENPHP_WS_OP_PREFIX = 2;
+    const FRANKENPHP_WS_OP_PREFIX = 'prefix';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): ends with. */
-    const FRANKENPHP_WS_OP_SUFFIX = 3;
+    const FRANKENPHP_WS_OP_SUFFIX = 'suffix';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): contains. */
-    const FRANKENPHP_WS_OP_CONTAINS = 4;
+    const FRANKENPHP_WS_OP_CONTAINS = 'contains';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): equal, whatever the case. */
-    const FRANKENPHP_WS_OP_IEQ = 5;
+    const FRANKENPHP_WS_OP_IEQ = 'ieq';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): begins with, whatever the case. */
-    const FRANKENPHP_WS_OP_IPREFIX = 6;
+    const FRANKENPHP_WS_OP_IPREFIX = 'iprefix';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): ends with, whatever the case. */
-    const FRANKENPHP_WS_OP_ISUFFIX = 7;
+    const FRANKENPHP_WS_OP_ISUFFIX = 'isuffix';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): contains, whatever the case. */
-    const FRANKENPHP_WS_OP_ICONTAINS = 8;
+    const FRANKENPHP_WS_OP_ICONTAINS = 'icontains';
 
     /** Operator of frankenphp_ws_searchStoredInformation(): fits a regular expression. */
-    const FRANKENPHP_WS_OP_REGEX = 9;
+    const FRANKENPHP_WS_OP_REGEX = 'regex';
 
     /**
      * Stores a value about a client. It goes with the client, when its close event has been handled.
@@ -486,14 +486,14 @@ namespace {
      * The ids of the clients about whom something fitting is stored. A client without the key is not found.
      *
      * @param string $key the key
-     * @param int $operator one of FRANKENPHP_WS_OP_EQ, NEQ, PREFIX, SUFFIX, CONTAINS, their forms that ignore the case (IEQ, IPREFIX, ISUFFIX, ICONTAINS), and REGEX (without backreferences and look-around, in time linear in what is stored)
+     * @param string $operator one of FRANKENPHP_WS_OP_EQ, NEQ, PREFIX, SUFFIX, CONTAINS, their forms that ignore the case (IEQ, IPREFIX, ISUFFIX, ICONTAINS), and REGEX (without backreferences and look-around, in time linear in what is stored)
      * @param string $value what is stored is compared with this
      * @param string|null $route only clients of the route with this name; null: of all routes
      * @return list<string>
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the operator is unknown, or the regular expression cannot be used
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
-    function frankenphp_ws_searchStoredInformation(string $key, int $operator, string $value, ?string $route = null): array
+    function frankenphp_ws_searchStoredInformation(string $key, string $operator, string $value, ?string $route = null): array
     {
     }
 

@@ -163,19 +163,20 @@ func TestStoredInformationBelongsToAClientAndIsFoundByItsValue(t *testing.T) {
 			d.want(t, nil, "setStoredInformation", idA, "bytes", binaryArgument("\xff\x00"))
 			d.want(t, binaryArgument("\xff\x00"), "getStoredInformation", idA, "bytes")
 
-			// The constants FRANKENPHP_WS_OP_* by their numbers.
-			for operator, search := range []struct {
-				value string
-				want  []any
+			// The constants FRANKENPHP_WS_OP_* by their values.
+			for _, search := range []struct {
+				operator, value string
+				want            []any
 			}{
-				{"Lyon", []any{idA}}, {"Lyon", []any{idB}}, {"Ly", []any{idA}}, {" 3", []any{idB}}, {"yon", []any{idA, idB}},
-				{"LYON", []any{idA}}, {"LYON", []any{idA, idB}}, {"YON", []any{idA}}, {"YO", []any{idA, idB}}, {"^[Ll]yon$", []any{idA}},
+				{"eq", "Lyon", []any{idA}}, {"neq", "Lyon", []any{idB}}, {"prefix", "Ly", []any{idA}}, {"suffix", " 3", []any{idB}},
+				{"contains", "yon", []any{idA, idB}}, {"ieq", "LYON", []any{idA}}, {"iprefix", "LYON", []any{idA, idB}}, {"isuffix", "YON", []any{idA}},
+				{"icontains", "YO", []any{idA, idB}}, {"regex", "^[Ll]yon$", []any{idA}},
 			} {
-				d.want(t, search.want, "searchStoredInformation", "city", operator, search.value)
+				d.want(t, search.want, "searchStoredInformation", "city", search.operator, search.value)
 			}
-			d.want(t, []any{idA, idB}, "searchStoredInformation", "city", 4, "", "lab")
-			d.want(t, []any{}, "searchStoredInformation", "city", 4, "", "strict")
-			d.want(t, []any{}, "searchStoredInformation", "nothing", 1, "x")
+			d.want(t, []any{idA, idB}, "searchStoredInformation", "city", "contains", "", "lab")
+			d.want(t, []any{}, "searchStoredInformation", "city", "contains", "", "strict")
+			d.want(t, []any{}, "searchStoredInformation", "nothing", "neq", "x")
 
 			d.want(t, true, "deleteStoredInformation", idA, "city")
 			d.want(t, nil, "clearStoredInformation", idA)
@@ -184,9 +185,9 @@ func TestStoredInformationBelongsToAClientAndIsFoundByItsValue(t *testing.T) {
 			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, "", "no key")
 			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, strings.Repeat("k", 256), "a long key")
 			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, binaryArgument("\xff"), "a key that is not UTF-8")
-			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", 10, "x")
-			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", -1, "x")
-			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", 9, "(")
+			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "EQ", "x")
+			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "", "x")
+			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "regex", "(")
 			for n := range 4 {
 				a := d.php(t, "setStoredInformation", idA, string(rune('a'+n)), megabyte)
 				if full := a.Exception != ""; full != (n == 3) {
@@ -206,7 +207,7 @@ func TestStoredInformationBelongsToAClientAndIsFoundByItsValue(t *testing.T) {
 				}
 			}
 			expect(t, "clients about whom something is stored", 0, func() int {
-				return len(d.value(t, "searchStoredInformation", "city", 4, "").([]any))
+				return len(d.value(t, "searchStoredInformation", "city", "contains", "").([]any))
 			})
 		})
 	}

@@ -61,11 +61,8 @@ final class StoredInformation
      *
      * @return \Closure(string): bool
      */
-    public static function matcher(int $operator, string $value): \Closure
+    public static function matcher(string $operator, string $value): \Closure
     {
-        if ($operator < FRANKENPHP_WS_OP_EQ || $operator > FRANKENPHP_WS_OP_REGEX) {
-            throw Refusal::invalid("\$operator must be one of the constants FRANKENPHP_WS_OP_*, $operator given");
-        }
         $quoted = preg_quote($value, "\x01");
 
         return match ($operator) {
@@ -78,7 +75,8 @@ final class StoredInformation
             FRANKENPHP_WS_OP_IPREFIX => self::pattern("\\A$quoted", 'iu', $value),
             FRANKENPHP_WS_OP_ISUFFIX => self::pattern("$quoted\\z", 'iu', $value),
             FRANKENPHP_WS_OP_ICONTAINS => self::pattern($quoted, 'iu', $value),
-            default => self::pattern(str_replace("\x01", '\x01', $value), 'uD', $value),
+            FRANKENPHP_WS_OP_REGEX => self::pattern(str_replace("\x01", '\x01', $value), 'uD', $value),
+            default => throw Refusal::invalid("\$operator must be one of the constants FRANKENPHP_WS_OP_*, \"$operator\" given"),
         };
     }
 

@@ -169,7 +169,7 @@ func mendC(text string, _ []function) (string, error) {
 		}
 	}
 	// arginfo of the same stub registers the constants too, and without a flag that PHP has deprecated.
-	text = constants.ReplaceAllString(text, "    register_websocket_symbols(module_number);\n")
+	text = constants.ReplaceAllString(text, "    register_websocket_symbols(module_number);\n\n")
 	text = regexp.MustCompile(`(?m)[ \t]+$`).ReplaceAllString(text, "")
 
 	return blankLines.ReplaceAllString(text, "\n\n"), nil
@@ -199,7 +199,7 @@ func mendGo(text string, _ []function) (string, error) {
 }
 
 // constants are the generator's lines that register constants.
-var constants = regexp.MustCompile(`(?m)(?:^[ \t]*REGISTER_\w+_CONSTANT\(.*\n)+`)
+var constants = regexp.MustCompile(`(?m)(?:^[ \t]*REGISTER_\w+_CONSTANT\(.*\n(?:[ \t]*\n)*)+`)
 
 var blankLines = regexp.MustCompile(`\n{3,}`)
 

@@ -209,7 +209,7 @@ $steps = [
 ];
 
 foreach (['lyon', 'Lyon', 'grün', 'l.on', '', '^[Ll]', 'on'] as $value) {
-    for ($operator = FRANKENPHP_WS_OP_EQ; $operator <= FRANKENPHP_WS_OP_REGEX; $operator++) {
+    foreach (['eq', 'neq', 'prefix', 'suffix', 'contains', 'ieq', 'iprefix', 'isuffix', 'icontains', 'regex', 'EQ', ''] as $operator) {
         $steps[] = $call('searchStoredInformation', 'city', $operator, $value);
     }
 }
