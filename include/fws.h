@@ -114,6 +114,10 @@ enum fws_result
   FWS_ERR_INVALID_ID = 22,
   // No worker that handles WebSocket events has this name.
   FWS_ERR_UNKNOWN_WORKER = 23,
+  // Another client, or another handshake, has this id.
+  FWS_ERR_ID_TAKEN = 24,
+  // A sub-protocol that the client did not offer, or that no worker of the route handles.
+  FWS_ERR_SUBPROTOCOL = 25,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -418,6 +422,28 @@ fws_result fws_handshake_header(const fws_handshake *handshake, size_t index, fw
 // Why the request was refused, for the body of the answer; valid as long as the handshake.
 void fws_handshake_text(const fws_handshake *handshake, fws_bytes *out);
 
+// Gives the connection an id of the host's choice, 1 to 255 bytes of UTF-8; it is promised to this handshake until that ends.
+// FWS_ERR_ID_TAKEN if a client or another handshake has it, FWS_ERR_STALE if the handshake is refused.
+fws_result fws_handshake_set_id(fws_handshake *handshake, const uint8_t *id, size_t id_len);
+
+// Chooses a sub-protocol in place of the client's first that the route speaks. One that the route does not speak goes to its default
+// worker. FWS_ERR_SUBPROTOCOL if the client did not offer it or nobody would handle it.
+fws_result fws_handshake_set_subprotocol(fws_handshake *handshake, const uint8_t *name, size_t name_len);
+
+// Gives the connection a tag from its first moment, 1 to 255 bytes of UTF-8; at most 256 of them.
+fws_result fws_handshake_add_tag(fws_handshake *handshake, const uint8_t *tag, size_t tag_len);
+
+// Gives the connection stored information from its first moment: a key of 1 to 255 bytes of UTF-8, and any bytes.
+fws_result fws_handshake_set_information(fws_handshake *handshake,
+                                         const uint8_t *key,
+                                         size_t key_len,
+                                         const uint8_t *value,
+                                         size_t value_len);
+
+// The host itself refuses a request that was accepted: it counts as refused, and its place on the route and its id are free again.
+// The handshake is still to be freed.
+void fws_handshake_deny(fws_handshake *handshake);
+
 // Frees a handshake and gives back the place it held on its route; NULL is allowed.
 void fws_handshake_free(fws_handshake *handshake);
 
@@ -472,10 +498,14 @@ void fws_error_free(fws_error *error);
 // Reads and checks the routes of a generation and keeps them until they are committed or withdrawn. Generations are chosen by the
 // caller, increasing.
 //
-// `json`: `{"routes":[{"name":"chat","worker":"chat","echo":false,"origins":[],"subprotocols":[],"max_message_size":1048576,
+// `json`: `{"routes":[{"name":"chat","worker":"chat","echo":false,"origins":[],"subprotocols":[],"subprotocol_workers":
+// [{"subprotocol":"news.v1","worker":"news"}],"subprotocol_required":false,"max_message_size":1048576,
 // "max_outbox":4194304,"max_pending_events":1024,"max_connections":1000,"on_error":"continue"}],"workers":[{"name":"chat","threads":2}]}`.
-// Of a route only the name and one of worker and echo are required. `error` (optional) receives the reason of FWS_ERR_CONFIG.
-fws_result fws_routes_stage(uint64_t generation, const uint8_t *json, size_t len, fws_error **error);
+// Of a route only the name and one of worker, subprotocol_workers and echo are required. `error` (optional) receives the reason of FWS_ERR_CONFIG.
+fws_result fws_routes_stage(uint64_t generation,
+                            const uint8_t *json,
+                            size_t len,
+                            fws_error **error);
 
 // Puts a staged generation in force: connections keep their routes by name, those of removed routes are closed with 1001, spread
 // over time. FWS_ERR_STALE if it was not staged or a newer one is committed.

@@ -92,6 +92,79 @@ pub unsafe extern "C" fn fws_handshake_text(handshake: *const fws_handshake, out
     })
 }
 
+/// Gives the connection an id of the host's choice, 1 to 255 bytes of UTF-8; it is promised to this handshake until that ends.
+/// FWS_ERR_ID_TAKEN if a client or another handshake has it, FWS_ERR_STALE if the handshake is refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_set_id(handshake: *mut fws_handshake, id: *const u8, id_len: usize) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        // SAFETY: the caller passes NULL or a live handshake, and valid bytes.
+        match unsafe { (handshake.as_mut(), text(id, id_len)) } {
+            (None, _) => FWS_ERR_NULL,
+            (_, Err(code)) => code,
+            (Some(handshake), Ok(id)) => core.set_id(&mut handshake.0, id).into(),
+        }
+    })
+}
+
+/// Chooses a sub-protocol in place of the client's first that the route speaks. One that the route does not speak goes to its default
+/// worker. FWS_ERR_SUBPROTOCOL if the client did not offer it or nobody would handle it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_set_subprotocol(handshake: *mut fws_handshake, name: *const u8, name_len: usize) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes NULL or a live handshake, and valid bytes.
+        match unsafe { (handshake.as_mut(), text(name, name_len)) } {
+            (None, _) => FWS_ERR_NULL,
+            (_, Err(code)) => code,
+            (Some(handshake), Ok(name)) => handshake.0.set_subprotocol(name).into(),
+        }
+    })
+}
+
+/// Gives the connection a tag from its first moment, 1 to 255 bytes of UTF-8; at most 256 of them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_add_tag(handshake: *mut fws_handshake, tag: *const u8, tag_len: usize) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes NULL or a live handshake, and valid bytes.
+        match unsafe { (handshake.as_mut(), text(tag, tag_len)) } {
+            (None, _) => FWS_ERR_NULL,
+            (_, Err(code)) => code,
+            (Some(handshake), Ok(tag)) => handshake.0.add_tag(tag).into(),
+        }
+    })
+}
+
+/// Gives the connection stored information from its first moment: a key of 1 to 255 bytes of UTF-8, and any bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_set_information(
+    handshake: *mut fws_handshake,
+    key: *const u8,
+    key_len: usize,
+    value: *const u8,
+    value_len: usize,
+) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes NULL or a live handshake, and valid bytes.
+        match unsafe { (handshake.as_mut(), text(key, key_len), input(value, value_len)) } {
+            (None, ..) => FWS_ERR_NULL,
+            (_, Err(code), _) | (.., Err(code)) => code,
+            (Some(handshake), Ok(key), Ok(value)) => handshake.0.set_information(key, value).into(),
+        }
+    })
+}
+
+/// The host itself refuses a request that was accepted: it counts as refused, and its place on the route and its id are free again.
+/// The handshake is still to be freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_deny(handshake: *mut fws_handshake) {
+    guard((), || {
+        // SAFETY: the caller passes NULL or a live handshake.
+        if let (Some(core), Some(handshake)) = (core(), unsafe { handshake.as_mut() }) {
+            core.deny(&mut handshake.0);
+        }
+    })
+}
+
 /// Frees a handshake and gives back the place it held on its route; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_free(handshake: *mut fws_handshake) {

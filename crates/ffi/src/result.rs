@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fws_hub::{CommandError, InformationError, KeyValueError, TimerError};
+use fws_server::AdmissionError;
 
 use crate::bytes::fws_bytes;
 
@@ -59,6 +60,10 @@ pub enum fws_result {
     FWS_ERR_INVALID_ID = 22,
     /// No worker that handles WebSocket events has this name.
     FWS_ERR_UNKNOWN_WORKER = 23,
+    /// Another client, or another handshake, has this id.
+    FWS_ERR_ID_TAKEN = 24,
+    /// A sub-protocol that the client did not offer, or that no worker of the route handles.
+    FWS_ERR_SUBPROTOCOL = 25,
 }
 
 use fws_result::*;
@@ -90,11 +95,13 @@ impl fws_result {
             FWS_ERR_OUT_OF_RANGE => c"a number is out of its range",
             FWS_ERR_INVALID_ID => c"an id has 1 to 255 bytes",
             FWS_ERR_UNKNOWN_WORKER => c"no worker that handles WebSocket events has this name",
+            FWS_ERR_ID_TAKEN => c"another client has this id",
+            FWS_ERR_SUBPROTOCOL => c"the client did not offer this sub-protocol, or no worker of the route handles it",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 24] = [
+    const ALL: [fws_result; 26] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -119,6 +126,8 @@ impl fws_result {
         FWS_ERR_OUT_OF_RANGE,
         FWS_ERR_INVALID_ID,
         FWS_ERR_UNKNOWN_WORKER,
+        FWS_ERR_ID_TAKEN,
+        FWS_ERR_SUBPROTOCOL,
     ];
 }
 
@@ -144,6 +153,18 @@ impl From<CommandError> for fws_result {
             CommandError::Timer(TimerError::Full) => FWS_ERR_FULL,
             CommandError::UnknownWorker => FWS_ERR_UNKNOWN_WORKER,
             _ => FWS_ERR_PANIC,
+        }
+    }
+}
+
+impl From<Result<(), AdmissionError>> for fws_result {
+    fn from(result: Result<(), AdmissionError>) -> Self {
+        match result {
+            Ok(()) => FWS_OK,
+            Err(AdmissionError::Refused) => FWS_ERR_STALE,
+            Err(AdmissionError::IdTaken) => FWS_ERR_ID_TAKEN,
+            Err(AdmissionError::NotOffered | AdmissionError::Unserved) => FWS_ERR_SUBPROTOCOL,
+            Err(AdmissionError::Invalid(error)) => error.into(),
         }
     }
 }

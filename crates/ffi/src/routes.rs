@@ -8,9 +8,10 @@ use crate::result::{fws_error, guard, refuse};
 /// Reads and checks the routes of a generation and keeps them until they are committed or withdrawn. Generations are chosen by the
 /// caller, increasing.
 ///
-/// `json`: `{"routes":[{"name":"chat","worker":"chat","echo":false,"origins":[],"subprotocols":[],"max_message_size":1048576,
+/// `json`: `{"routes":[{"name":"chat","worker":"chat","echo":false,"origins":[],"subprotocols":[],"subprotocol_workers":
+/// [{"subprotocol":"news.v1","worker":"news"}],"subprotocol_required":false,"max_message_size":1048576,
 /// "max_outbox":4194304,"max_pending_events":1024,"max_connections":1000,"on_error":"continue"}],"workers":[{"name":"chat","threads":2}]}`.
-/// Of a route only the name and one of worker and echo are required. `error` (optional) receives the reason of FWS_ERR_CONFIG.
+/// Of a route only the name and one of worker, subprotocol_workers and echo are required. `error` (optional) receives the reason of FWS_ERR_CONFIG.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_routes_stage(generation: u64, json: *const u8, len: usize, error: *mut *mut fws_error) -> fws_result {
     guard(FWS_ERR_PANIC, || {

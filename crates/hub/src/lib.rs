@@ -5,6 +5,7 @@
 //! * [`Expression`] selects clients by their tags: `(premium|vip)&!banned`;
 //! * [`Information`] is what PHP stores about one client, [`KeyValue`] what it shares among all its threads;
 //! * [`Timers`] are what PHP wants to be told of later;
+//! * [`Outfit`] is what a client has from its first moment, where the host has authorised it with tags and information;
 //! * [`Outlet`] is how a send reaches the connections.
 //!
 //! Nothing here creates state for a client that does not exist, and all that belongs to a client goes with it.
@@ -14,6 +15,7 @@ mod command;
 mod expression;
 mod information;
 mod keyvalue;
+mod outfit;
 mod registry;
 mod timers;
 
@@ -21,6 +23,7 @@ pub use command::{Client, Command, CommandError, Outcome, Outlet, Pinging, Reply
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
 pub use information::{Information, InformationError, Matcher, Operator};
 pub use keyvalue::{Bounds, KeyValue, KeyValueError};
+pub use outfit::Outfit;
 pub use registry::{Hub, Key, RouteId};
 pub use timers::{Due, MAX_DELAY, TimerBounds, TimerError, Timers};
 

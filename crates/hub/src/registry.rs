@@ -9,6 +9,7 @@ use roaring::RoaringBitmap;
 use crate::command::{Command, CommandError, Outcome, Outlet, Reply, Target};
 use crate::expression::{Expression, TagIndex};
 use crate::information::{Information, Matcher};
+use crate::outfit::Outfit;
 use crate::{MAX_NAME, MAX_TAGS};
 
 /// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
@@ -122,6 +123,23 @@ impl<C> Hub<C> {
         self.routes[route.0 as usize].live.insert(index);
         self.routes[route.0 as usize].known += 1;
         Some(key)
+    }
+
+    /// Gives a client that has just been entered its tags and stored information.
+    pub fn furnish(&mut self, key: Key, outfit: Outfit) {
+        let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
+        let Some(client) = slot.client.as_mut() else { return };
+        client.information = outfit.information;
+        for tag in outfit.tags {
+            let name = self.tags.get_key_value(&tag).map_or(tag, |(name, _)| name.clone());
+            client.tags.push(name.clone());
+            self.tags.entry(name).or_default().insert(key.index);
+        }
+    }
+
+    /// Whether an id is taken, by a live client or by one whose close event is still to be handled.
+    pub fn knows(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
     }
 
     /// The client is no longer connected: it is not listed, counted or sent to any more.
@@ -401,7 +419,7 @@ fn unindex(tags: &mut HashMap<Arc<str>, RoaringBitmap>, tag: &str, index: u32) {
     }
 }
 
-fn check_tag(tag: &str) -> Result<(), CommandError> {
+pub(crate) fn check_tag(tag: &str) -> Result<(), CommandError> {
     if tag.is_empty() || tag.len() > MAX_NAME { Err(CommandError::InvalidTag) } else { Ok(()) }
 }
 

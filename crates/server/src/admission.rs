@@ -1,14 +1,20 @@
-//! The examination of upgrade requests.
+//! The examination of upgrade requests, and what the host's authorisation adds to them.
 
 use std::sync::Arc;
 
 use base64_id::random_id;
+use fws_hub::{CommandError, MAX_NAME, Outfit};
 use fws_session::Opened;
 use fws_wire::handshake::{self, Request};
 
+use crate::claims::Claim;
 use crate::core::Core;
+use crate::dispatch::LineId;
 use crate::routes::{Reservation, Route};
 use crate::stats::add;
+
+/// The header that tells the sub-protocol agreed on.
+const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
 
 /// An examined upgrade request: what to answer and, where it is accepted, the right to hand over its connection.
 #[derive(Debug)]
@@ -25,7 +31,33 @@ pub struct Ticket {
     pub route: Arc<Route>,
     pub id: Arc<str>,
     pub opened: Box<Opened>,
+    pub line: LineId,
+    /// What the client offered.
+    pub offered: Vec<String>,
+    pub outfit: Outfit,
+    /// Held where the id is not random.
+    pub claim: Option<Claim>,
     pub reservation: Reservation,
+}
+
+/// Why an authorisation cannot be followed. The handshake is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdmissionError {
+    /// The handshake is refused already.
+    #[error("the handshake was refused")]
+    Refused,
+    /// A client, or another handshake, has the id.
+    #[error("the id is taken")]
+    IdTaken,
+    /// RFC 6455, 4.2.2: the sub-protocol must be one of those the client offered.
+    #[error("the client did not offer the sub-protocol")]
+    NotOffered,
+    /// The route has neither a worker for the sub-protocol nor a default one.
+    #[error("no worker of the route handles the sub-protocol")]
+    Unserved,
+    /// An id, a tag or stored information that no client may have.
+    #[error(transparent)]
+    Invalid(#[from] CommandError),
 }
 
 impl Handshake {
@@ -74,7 +106,7 @@ impl Core {
                 return Handshake { status: refused.status, headers, text: refused.text, ticket: None };
             }
         };
-        if route.worker.is_some() && self.dispatch.is_overloaded() {
+        if !route.echo && self.dispatch.is_overloaded() {
             return Handshake::refused(503, "too many events wait for PHP");
         }
         let reservation = Reservation::new(&route.reserved);
@@ -92,17 +124,72 @@ impl Core {
         let mut headers =
             vec![("Upgrade", "websocket".to_owned()), ("Connection", "Upgrade".to_owned()), ("Sec-WebSocket-Accept", accepted.accept)];
         if let Some(subprotocol) = &accepted.subprotocol {
-            headers.push(("Sec-WebSocket-Protocol", subprotocol.clone()));
+            headers.push((SUBPROTOCOL, subprotocol.clone()));
         }
+        let subprotocol = accepted.subprotocol.unwrap_or_default();
+        let line = route.line(&subprotocol).expect("bug: a sub-protocol was agreed on that the route does not speak");
         let opened = Box::new(Opened {
             path: request.path,
             query: request.query,
             ip: ip.to_owned(),
-            subprotocol: accepted.subprotocol.unwrap_or_default(),
+            subprotocol,
             // The echo has nobody to tell them.
-            headers: if route.worker.is_some() { request.headers } else { Vec::new() },
+            headers: if route.echo { Vec::new() } else { request.headers },
         });
-        Handshake { status: 101, headers, text: String::new(), ticket: Some(Ticket { route, id, opened, reservation }) }
+        let ticket = Ticket { route, id, opened, line, offered: accepted.offered, outfit: Outfit::default(), claim: None, reservation };
+        Handshake { status: 101, headers, text: String::new(), ticket: Some(ticket) }
+    }
+
+    /// Gives the connection an id of the host's choice. It is promised to this handshake until that is over.
+    pub fn set_id(&self, handshake: &mut Handshake, id: &str) -> Result<(), AdmissionError> {
+        let ticket = handshake.ticket.as_mut().ok_or(AdmissionError::Refused)?;
+        if id.is_empty() || id.len() > MAX_NAME {
+            return Err(CommandError::InvalidId.into());
+        }
+        // Locked until it is promised: a client that is being renamed to it is seen, or sees the promise.
+        let hub = self.hub.read();
+        if hub.knows(id) {
+            return Err(AdmissionError::IdTaken);
+        }
+        let claim = self.claims.claim(id).ok_or(AdmissionError::IdTaken)?;
+        ticket.id = claim.id.clone();
+        ticket.claim = Some(claim);
+        Ok(())
+    }
+
+    /// The host refuses what was accepted here: counted as a refusal, and its place on the route is free again.
+    pub fn deny(&self, handshake: &mut Handshake) {
+        if handshake.ticket.take().is_some() {
+            handshake.status = 403;
+            handshake.headers.clear();
+            add(&self.counters.handshakes_refused, 1);
+        }
+    }
+}
+
+impl Handshake {
+    /// Chooses another sub-protocol than the client's preference. One that the route does not speak goes to its default worker.
+    pub fn set_subprotocol(&mut self, subprotocol: &str) -> Result<(), AdmissionError> {
+        let ticket = self.ticket.as_mut().ok_or(AdmissionError::Refused)?;
+        // RFC 6455, 4.2.2: the value "MUST be derived from the client's handshake".
+        if !ticket.offered.iter().any(|offered| offered == subprotocol) {
+            return Err(AdmissionError::NotOffered);
+        }
+        ticket.line = ticket.route.line(subprotocol).or(ticket.route.line("")).ok_or(AdmissionError::Unserved)?;
+        ticket.opened.subprotocol = subprotocol.to_owned();
+        self.headers.retain(|(name, _)| *name != SUBPROTOCOL);
+        self.headers.push((SUBPROTOCOL, subprotocol.to_owned()));
+        Ok(())
+    }
+
+    /// Gives the connection a tag from its first moment.
+    pub fn add_tag(&mut self, tag: &str) -> Result<(), AdmissionError> {
+        Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.outfit.tag(tag)?)
+    }
+
+    /// Gives the connection stored information from its first moment.
+    pub fn set_information(&mut self, key: &str, value: &[u8]) -> Result<(), AdmissionError> {
+        Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.outfit.set(key, value)?)
     }
 }
 

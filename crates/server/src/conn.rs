@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use fws_hub::{Client, Key, RouteId};
 use parking_lot::RwLock;
 
+use crate::dispatch::LineId;
+
 /// The handle of a connection: the hub keeps one per client. The socket and the session belong to its shard alone.
 #[derive(Debug)]
 pub struct Conn {
@@ -15,6 +17,8 @@ pub struct Conn {
     id: RwLock<Arc<str>>,
     /// Its route.
     pub route: RouteId,
+    /// Where its events go.
+    pub line: LineId,
     /// Its route's name.
     pub route_name: Arc<str>,
     /// The most bytes that may wait for it.
@@ -137,10 +141,12 @@ pub enum Through {
 }
 
 impl Conn {
+    #[expect(clippy::too_many_arguments, reason = "all that is fixed for its life")]
     pub(crate) fn new(
         key: Key,
         id: Arc<str>,
         route: RouteId,
+        line: LineId,
         route_name: Arc<str>,
         max_outbox: usize,
         request: Request,
@@ -150,6 +156,7 @@ impl Conn {
             key,
             id: RwLock::new(id),
             route,
+            line,
             route_name,
             max_outbox: AtomicUsize::new(max_outbox),
             posted: AtomicUsize::new(0),

@@ -17,6 +17,7 @@ use socket2::Socket;
 
 use crate::admission::Handshake;
 use crate::bell::Bells;
+use crate::claims::Claims;
 use crate::conn::{Conn, Request, Through, Transport};
 use crate::dispatch::{Arrival, Dispatch, Orphans, Source};
 use crate::flag::Flag;
@@ -44,6 +45,8 @@ pub struct Core {
     /// in the old generation and told to go, or in the new one.
     /// Where both are locked, this is locked before `hub`.
     pub(crate) routes: RwLock<Routes>,
+    /// Ids that are promised to clients the hub does not know yet.
+    pub(crate) claims: Claims,
     pub(crate) values: Values,
     pub(crate) timers: Timers,
     pub(crate) dispatch: Dispatch,
@@ -74,6 +77,7 @@ impl Core {
         let core = Arc::new(Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
+            claims: Claims::default(),
             values: Values::default(),
             timers: Timers::default(),
             dispatch: Dispatch::new(flag.clone()),
@@ -119,7 +123,7 @@ impl Core {
         let Some(ticket) = handshake.ticket else { return Err(socket) };
         let routes = self.routes.read();
         let route = routes.current.get(&ticket.route.name).cloned();
-        let gone = route.is_none();
+        let gone = route.as_ref().is_none_or(|route| !route.serves(ticket.line));
         let route = route.unwrap_or(ticket.route);
         let mut made = None;
         // Kept locked until the shard has it: who finds the client in the hub posts behind its adoption, not before.
@@ -128,13 +132,16 @@ impl Core {
             let opened = &ticket.opened;
             let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
             let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
-            let conn = Conn::new(key, ticket.id, route.id, route.name.clone(), route.settings.max_outbox, request, Transport::Tcp);
+            let (name, max_outbox) = (route.name.clone(), route.settings.max_outbox);
+            let conn = Conn::new(key, ticket.id, route.id, ticket.line, name, max_outbox, request, Transport::Tcp);
             made.insert(Arc::new(conn)).clone()
         });
         let (Some(key), Some(conn)) = (registered, made) else { return Err(socket) };
+        hub.furnish(key, ticket.outfit);
         let adoption = Adoption { conn, route, socket, opened: ticket.opened, buffered: buffered.into() };
         self.post(key, Op::Adopt(Box::new(adoption)));
         drop(hub);
+        drop(ticket.claim);
         drop(ticket.reservation);
         add(&self.counters.connections_opened, 1);
         if gone || self.is_draining() {
@@ -149,6 +156,9 @@ impl Core {
             Command::Rename { id, new } => {
                 let new: Arc<str> = (*new).into();
                 let mut hub = self.hub.write();
+                if self.claims.contains(&new) {
+                    return Ok(Reply::Flag(false));
+                }
                 let renamed = hub.rename(id, new.clone())?;
                 if let Some(conn) = renamed {
                     conn.set_id(new);
@@ -236,14 +246,14 @@ impl Core {
         let mut hub = self.hub.write();
         let mut current = std::collections::HashMap::new();
         let mut workers: Vec<Arc<str>> = config.workers.iter().map(|worker| worker.name.as_str().into()).collect();
-        let mut worker_of_route = HashMap::new();
+        let mut worker_of_line = HashMap::new();
         for route in &config.routes {
             let id = hub.route(&route.name);
             let name = hub.route_name(id).clone();
             let reserved = routes.reserved.entry(name.clone()).or_default().clone();
-            let route = Route::new(route, id, name.clone(), reserved);
-            if let Some(worker) = &route.worker {
-                worker_of_route.insert(id, worker.clone());
+            let route = Route::new(route, id, name.clone(), reserved, |subprotocol| routes.line(id, subprotocol));
+            for (line, worker) in route.lines.iter().filter_map(|line| Some((line.id, line.worker.as_ref()?))) {
+                worker_of_line.insert(line, worker.clone());
                 if !workers.contains(worker) {
                     workers.push(worker.clone());
                 }
@@ -254,7 +264,7 @@ impl Core {
         let removed: Vec<RouteId> = routes.current.values().filter(|old| !current.contains_key(&old.name)).map(|old| old.id).collect();
         routes.current = current;
         // Before the shards know: what they queue from then on must have somewhere to go.
-        let orphans = self.dispatch.configure(&worker_of_route, &workers);
+        let orphans = self.dispatch.configure(&worker_of_line, &workers);
         let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
         for shard in &self.shards {
             for route in routes.current.values() {
@@ -329,11 +339,8 @@ impl Core {
         let (pending_events, pending_connections) = self.dispatch.pending();
         let in_force = self.routes.read();
         let hub = self.hub.read();
-        let routes: serde_json::Map<String, Value> = in_force
-            .current
-            .values()
-            .map(|route| (route.name.to_string(), json!({ "connections": hub.route_len(route.id), "worker": route.worker })))
-            .collect();
+        let routes: serde_json::Map<String, Value> =
+            in_force.current.values().map(|route| (route.name.to_string(), route_stats(route, hub.route_len(route.id)))).collect();
         let workers: serde_json::Map<String, Value> = self
             .dispatch
             .workers()
@@ -432,6 +439,12 @@ impl Core {
         let message = "messages are dropped: they are longer than max_outbox, so that they can never be sent";
         self.log.burst(Trouble::TooLarge, &conn.route_name, message, || not_sent(conn, len));
     }
+}
+
+fn route_stats(route: &Route, connections: u64) -> Value {
+    let own = route.lines.iter().filter(|line| line.worker != route.worker);
+    let own: serde_json::Map<String, Value> = own.map(|line| (line.subprotocol.clone(), json!(line.worker))).collect();
+    json!({ "connections": connections, "worker": route.worker, "subprotocol_workers": own })
 }
 
 fn not_sent(conn: &Conn, len: usize) -> serde_json::Map<String, Value> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_hub::{Key, RouteId};
+use fws_hub::Key;
 use fws_session::{Event, Fifo};
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -68,6 +68,11 @@ enum QueueKey {
     Timer(u64),
 }
 
+/// The connections of a route that have one sub-protocol, or none, by number: they share a worker. A line keeps its number over
+/// generations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LineId(pub u32);
+
 pub struct Dispatch {
     inner: Mutex<Inner>,
     /// Connections with events, waiting or leased: while there are any, the shard that brought them looks in with [`Dispatch::care`].
@@ -84,7 +89,7 @@ pub struct Dispatch {
 #[derive(Default)]
 struct Inner {
     pools: Vec<Pool>,
-    pool_of_route: HashMap<RouteId, PoolId>,
+    pool_of_line: HashMap<LineId, PoolId>,
     queues: HashMap<QueueKey, Queue>,
     /// Bells that are to be rung.
     wanted: VecDeque<PoolId>,
@@ -212,7 +217,7 @@ impl Inner {
     /// The worker that handles the events of a source.
     fn pool_of(&self, source: &Source) -> Option<PoolId> {
         match source {
-            Source::Conn(conn) => self.pool_of_route.get(&conn.route).copied(),
+            Source::Conn(conn) => self.pool_of_line.get(&conn.line).copied(),
             Source::Timer { pool, .. } => self.pools[pool.0].present.then_some(*pool),
         }
     }
@@ -433,7 +438,7 @@ impl Dispatch {
             settled.resume = lease.source.conn().map(|conn| conn.key);
         }
         if queue.fifo.has_waiting() {
-            // Perhaps not for the worker it came from: the route may have got another one.
+            // Perhaps not for the worker it came from: the line may have got another one.
             queue.since = Instant::now();
             match inner.pool_of(&lease.source) {
                 Some(pool) => inner.pools[pool.0].line.push_back(key),
@@ -461,20 +466,20 @@ impl Dispatch {
         settled
     }
 
-    /// A new generation: which worker each route has, and which workers there are. What waits for a worker that is gone goes to its
-    /// route's new one, or is dropped and told.
-    pub fn configure(&self, routes: &HashMap<RouteId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
+    /// A new generation: which worker each line has, and which workers there are. What waits for a worker that is gone goes to its
+    /// line's new one, or is dropped and told.
+    pub fn configure(&self, lines: &HashMap<LineId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
-        let Inner { pools, pool_of_route, wanted, .. } = &mut *inner;
-        // Routes that left keep their worker as long as it is there, so that their last events are handled.
-        pool_of_route.retain(|route, pool| !routes.contains_key(route) && workers.contains(&pools[pool.0].name));
-        for (&route, worker) in routes {
+        let Inner { pools, pool_of_line, wanted, .. } = &mut *inner;
+        // Lines that left keep their worker as long as it is there, so that their last events are handled.
+        pool_of_line.retain(|line, pool| !lines.contains_key(line) && workers.contains(&pools[pool.0].name));
+        for (&line, worker) in lines {
             let id = pools.iter().position(|pool| pool.name == *worker).unwrap_or_else(|| {
                 pools.push(Pool::new(worker.clone()));
                 pools.len() - 1
             });
-            pool_of_route.insert(route, PoolId(id));
+            pool_of_line.insert(line, PoolId(id));
         }
         // A worker without a route can have timers.
         for worker in workers {

@@ -12,6 +12,7 @@
 
 mod admission;
 mod bell;
+mod claims;
 mod conn;
 mod core;
 mod dispatch;
@@ -24,9 +25,9 @@ mod stats;
 mod timers;
 mod values;
 
-pub use admission::Handshake;
+pub use admission::{AdmissionError, Handshake};
 pub use bell::{Bell, Current, Ended, Ring};
 pub use conn::{Conn, Transport};
 pub use core::{Config, Core};
 pub use os::own_socket;
-pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale};
+pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig};

@@ -12,6 +12,8 @@ use fws_session::Settings;
 use fws_wire::handshake::Policy;
 use serde::Deserialize;
 
+use crate::dispatch::LineId;
+
 /// All routes of one generation, as the host writes them in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +43,8 @@ pub struct WorkerConfig {
 pub struct RouteConfig {
     /// 1 to 255 bytes.
     pub name: String,
-    /// The worker that gets the events. Exactly one of `worker` and `echo` is given.
+    /// The worker that gets the events of connections whose sub-protocol has no worker of its own. Without one, such connections are
+    /// refused. Either workers or `echo` are given.
     #[serde(default)]
     pub worker: Option<String>,
     /// The core sends every message back.
@@ -50,9 +53,15 @@ pub struct RouteConfig {
     /// See [`fws_wire::handshake::origin_allowed`]; empty: the same host.
     #[serde(default)]
     pub origins: Vec<String>,
-    /// The sub-protocols spoken.
+    /// The sub-protocols that `worker`, or the echo, speaks.
     #[serde(default)]
     pub subprotocols: Vec<String>,
+    /// The sub-protocols that have a worker of their own.
+    #[serde(default)]
+    pub subprotocol_workers: Vec<SubprotocolConfig>,
+    /// Clients that offer no sub-protocol of the route are refused although there is a worker for them.
+    #[serde(default)]
+    pub subprotocol_required: bool,
     /// Bytes; default 1 MiB.
     #[serde(default)]
     pub max_message_size: Option<u64>,
@@ -68,6 +77,16 @@ pub struct RouteConfig {
     /// What becomes of a connection on one of whose events PHP failed.
     #[serde(default)]
     pub on_error: OnError,
+}
+
+/// A sub-protocol with a worker of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubprotocolConfig {
+    /// Its name.
+    pub subprotocol: String,
+    /// The worker that gets the events of its connections.
+    pub worker: String,
 }
 
 /// What becomes of a connection on one of whose events PHP failed.
@@ -111,11 +130,26 @@ impl RoutesConfig {
             if !names.insert(name) {
                 return wrong("the name is used twice");
             }
-            if route.worker.is_some() == route.echo {
-                return wrong("exactly one of worker and echo must be given");
+            let has_worker = route.worker.is_some() || !route.subprotocol_workers.is_empty();
+            if has_worker == route.echo {
+                return wrong("either a worker (of its own or of its sub-protocols) or echo must be given");
             }
-            if route.worker.as_deref() == Some("") {
+            let mut workers = route.worker.iter().chain(route.subprotocol_workers.iter().map(|own| &own.worker));
+            if workers.any(String::is_empty) {
                 return wrong("the worker's name is empty");
+            }
+            let mut spoken = std::collections::HashSet::new();
+            if let Some(twice) = route.spoken().find(|name| !spoken.insert(*name)) {
+                return wrong(&format!("the sub-protocol {twice:?} is given twice"));
+            }
+            if spoken.contains("") {
+                return wrong("the sub-protocol's name is empty");
+            }
+            if !route.subprotocols.is_empty() && route.worker.is_none() && !route.echo {
+                return wrong("subprotocols go to the route's worker, but it has none: name one, or one for each sub-protocol");
+            }
+            if route.subprotocol_required && spoken.is_empty() {
+                return wrong("subprotocol_required would refuse everyone: the route speaks no sub-protocol");
             }
             if route.max_message_size == Some(0) || route.max_outbox == Some(0) || route.max_pending_events == Some(0) {
                 return wrong("max_message_size, max_outbox and max_pending_events must be at least 1");
@@ -125,13 +159,24 @@ impl RoutesConfig {
     }
 }
 
+impl RouteConfig {
+    /// All sub-protocols.
+    fn spoken(&self) -> impl Iterator<Item = &str> {
+        self.subprotocols.iter().chain(self.subprotocol_workers.iter().map(|own| &own.subprotocol)).map(String::as_str)
+    }
+}
+
 /// A committed route.
 #[derive(Debug)]
 pub struct Route {
     pub id: RouteId,
     pub name: Arc<str>,
-    /// The worker's name; `None`: the core echoes.
+    /// The core echoes.
+    pub echo: bool,
+    /// The name of the worker for connections whose sub-protocol has none of its own.
     pub worker: Option<Arc<str>>,
+    /// The kinds of connections it takes.
+    pub lines: Vec<Line>,
     pub policy: Policy,
     pub settings: Arc<Settings>,
     max_pending_events: usize,
@@ -143,15 +188,43 @@ pub struct Route {
     pub reserved: Arc<AtomicU64>,
 }
 
+/// The connections of a route that have one sub-protocol, or none.
+#[derive(Debug)]
+pub struct Line {
+    pub id: LineId,
+    /// Empty: those without one.
+    pub subprotocol: String,
+    /// The worker's name; `None`: the core echoes.
+    pub worker: Option<Arc<str>>,
+}
+
 impl Route {
-    pub fn new(config: &RouteConfig, id: RouteId, name: Arc<str>, reserved: Arc<AtomicU64>) -> Route {
+    /// `line` numbers the route's lines by their sub-protocols.
+    pub fn new(config: &RouteConfig, id: RouteId, name: Arc<str>, reserved: Arc<AtomicU64>, mut line: impl FnMut(&str) -> LineId) -> Route {
+        let mut lines = Vec::new();
+        let mut add = |subprotocol: &str, worker: Option<&str>| {
+            lines.push(Line { id: line(subprotocol), subprotocol: subprotocol.to_owned(), worker: worker.map(Arc::from) });
+        };
+        let default = config.worker.as_deref();
+        if default.is_some() || config.echo {
+            add("", default);
+        }
+        config.subprotocols.iter().for_each(|subprotocol| add(subprotocol, default));
+        config.subprotocol_workers.iter().for_each(|own| add(&own.subprotocol, Some(&own.worker)));
+        let policy = Policy {
+            origins: config.origins.clone(),
+            subprotocols: config.spoken().map(str::to_owned).collect(),
+            subprotocol_required: config.subprotocol_required || (default.is_none() && !config.echo),
+        };
         let defaults = Settings::default();
         let max_message_size = config.max_message_size.unwrap_or(defaults.max_message_size);
         Route {
             id,
             name,
-            worker: config.worker.as_deref().map(Arc::from),
-            policy: Policy { origins: config.origins.clone(), subprotocols: config.subprotocols.clone() },
+            echo: config.echo,
+            worker: default.map(Arc::from),
+            lines,
+            policy,
             settings: Arc::new(Settings { max_message_size, max_outbox: config.max_outbox.unwrap_or(4 << 20), ..defaults }),
             max_pending_events: config.max_pending_events.unwrap_or(1024),
             max_pending_weight: usize::try_from(max_message_size).unwrap_or(usize::MAX).max(1 << 20),
@@ -159,6 +232,16 @@ impl Route {
             on_error: config.on_error,
             reserved,
         }
+    }
+
+    /// The line of connections with a sub-protocol; with an empty one, of those without. `None`: nobody is there for them.
+    pub fn line(&self, subprotocol: &str) -> Option<LineId> {
+        self.lines.iter().find(|line| line.subprotocol == subprotocol).map(|line| line.id)
+    }
+
+    /// Whether somebody is there for the connections of a line.
+    pub fn serves(&self, line: LineId) -> bool {
+        self.lines.iter().any(|served| served.id == line)
     }
 
     /// The most events of one connection that may wait for PHP, and the most bytes of them.
@@ -192,6 +275,16 @@ pub struct Routes {
     pub current: HashMap<Arc<str>, Arc<Route>>,
     /// By name, for routes that come back.
     pub reserved: HashMap<Arc<str>, Arc<AtomicU64>>,
+    /// By route and sub-protocol, for those that come back.
+    lines: HashMap<(RouteId, Box<str>), LineId>,
+}
+
+impl Routes {
+    /// The number of a line, given to it now if it has none yet.
+    pub fn line(&mut self, route: RouteId, subprotocol: &str) -> LineId {
+        let next = LineId(self.lines.len() as u32);
+        *self.lines.entry((route, subprotocol.into())).or_insert(next)
+    }
 }
 
 #[cfg(test)]
@@ -202,12 +295,21 @@ mod tests {
     fn what_is_wrong_is_said_with_the_routes_name() {
         let cases = [
             (r#"{"routes":[{"name":"","echo":true}]}"#, "1 to 255 bytes"),
-            (r#"{"routes":[{"name":"a"}]}"#, "exactly one of worker and echo"),
-            (r#"{"routes":[{"name":"a","echo":true,"worker":"w"}]}"#, "exactly one of worker and echo"),
+            (r#"{"routes":[{"name":"a"}]}"#, "either a worker"),
+            (r#"{"routes":[{"name":"a","echo":true,"worker":"w"}]}"#, "either a worker"),
             (r#"{"routes":[{"name":"a","echo":true},{"name":"a","echo":true}]}"#, "\"a\": the name is used twice"),
             (r#"{"routes":[{"name":"a","echo":true,"max_outbox":0}]}"#, "at least 1"),
             (r#"{"routes":[{"name":"a","echo":true,"max_outbx":1}]}"#, "unknown field `max_outbx`"),
             (r#"{"routes":[{"name":"a","worker":"w","on_error":"explode"}]}"#, "unknown variant `explode`"),
+            (r#"{"routes":[{"name":"a","echo":true,"subprotocol_workers":[{"subprotocol":"p","worker":"w"}]}]}"#, "either a worker"),
+            (r#"{"routes":[{"name":"a","subprotocol_workers":[{"subprotocol":"p","worker":""}]}]}"#, "the worker's name is empty"),
+            (r#"{"routes":[{"name":"a","subprotocol_workers":[{"subprotocol":"","worker":"w"}]}]}"#, "sub-protocol's name is empty"),
+            (
+                r#"{"routes":[{"name":"a","worker":"w","subprotocols":["p"],"subprotocol_workers":[{"subprotocol":"p","worker":"v"}]}]}"#,
+                "\"p\" is given twice",
+            ),
+            (r#"{"routes":[{"name":"a","subprotocols":["q"],"subprotocol_workers":[{"subprotocol":"p","worker":"w"}]}]}"#, "it has none"),
+            (r#"{"routes":[{"name":"a","echo":true,"subprotocol_required":true}]}"#, "would refuse everyone"),
             ("nonsense", "expected"),
         ];
         for (json, text) in cases {

@@ -373,7 +373,7 @@ impl Shard {
         if entry.session.is_ending() {
             return;
         }
-        let echo = entry.route.worker.is_none();
+        let echo = entry.route.echo;
         let (mut received, mut echoed) = (0, 0);
         while let Some(message) = entry.session.receive(&mut input, self.now, &mut self.spares) {
             received += 1;
@@ -445,13 +445,20 @@ impl Shard {
                 }
             }
             Op::Configure(route) => {
+                let mut order = 0;
                 for at in 0..self.entries.len() {
                     let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route.id) else { continue };
                     entry.conn.set_max_outbox(route.settings.max_outbox);
                     entry.session.configure(route.settings.clone());
-                    if entry.route.worker.is_some() == route.worker.is_some() {
+                    if entry.route.echo == route.echo {
                         entry.route = route.clone();
-                        entry.leave_at = None;
+                        // Of a sub-protocol that is gone it leaves as from a route that is gone.
+                        let leaves = !route.serves(entry.conn.line);
+                        entry.leave_at = leaves.then(|| entry.leave_at.unwrap_or_else(|| leave_at(self.now, order)));
+                        if leaves {
+                            order += 1;
+                            self.touch(at);
+                        }
                     } else {
                         // To PHP it would be a connection without its first event, or without its last: it ends as what it was.
                         entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
@@ -474,7 +481,7 @@ impl Shard {
                 let mut order = 0;
                 for at in 0..self.entries.len() {
                     if let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route) {
-                        entry.leave_at = Some(self.now + (order * 1000 / CLOSES_PER_SECOND).min(CLOSES_WITHIN));
+                        entry.leave_at = Some(leave_at(self.now, order));
                         order += 1;
                         self.touch(at);
                     }
@@ -505,7 +512,7 @@ impl Shard {
         }
         let session = Session::new(route.settings.clone(), self.now);
         conn.traffic.opened(self.epoch + self.now);
-        if route.worker.is_some() {
+        if !route.echo {
             let limits = route.event_limits();
             self.arrivals.push(Arrival { source: Source::Conn(conn.clone()), event: Event::Open(opened), limits });
         }
@@ -621,7 +628,7 @@ impl Shard {
                     fields
                 });
             }
-            if entry.route.worker.is_some() {
+            if !entry.route.echo {
                 let limits = entry.route.event_limits();
                 self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Close(closed), limits });
             } else {
@@ -682,6 +689,11 @@ impl Shard {
             }
         }
     }
+}
+
+/// When the connection of this order among those that leave is to be closed.
+fn leave_at(now: Millis, order: u64) -> Millis {
+    now + (order * 1000 / CLOSES_PER_SECOND).min(CLOSES_WITHIN)
 }
 
 /// The connection of a key, with its place, if it is still the one there.

@@ -15,6 +15,8 @@ pub struct Policy {
     pub origins: Vec<String>,
     /// The sub-protocols spoken, any order.
     pub subprotocols: Vec<String>,
+    /// Clients that offer none of them are refused.
+    pub subprotocol_required: bool,
 }
 
 /// An upgrade request as it came.
@@ -39,6 +41,8 @@ pub struct Accepted {
     pub accept: String,
     /// The sub-protocol agreed on.
     pub subprotocol: Option<String>,
+    /// All that the client offered, its preference first.
+    pub offered: Vec<String>,
 }
 
 /// A request that may not, with the HTTP response it gets.
@@ -152,11 +156,13 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
         }
     }
     // The client lists its preference first (RFC 6455, 4.1); the first that is spoken here is taken.
-    let subprotocol = request
-        .list("sec-websocket-protocol")
-        .find(|offered| policy.subprotocols.iter().any(|spoken| spoken == offered))
-        .map(str::to_owned);
-    Ok(Accepted { accept: accept_key(key), subprotocol })
+    let offered: Vec<String> = request.list("sec-websocket-protocol").map(str::to_owned).collect();
+    let subprotocol = offered.iter().find(|offered| policy.subprotocols.contains(offered)).cloned();
+    if subprotocol.is_none() && policy.subprotocol_required {
+        let spoken = policy.subprotocols.join(", ");
+        return Err(Refused::new(400, format!("Sec-WebSocket-Protocol must offer a sub-protocol that this route speaks: {spoken}")));
+    }
+    Ok(Accepted { accept: accept_key(key), subprotocol, offered })
 }
 
 /// `Sec-WebSocket-Accept` for a key (RFC 6455, 4.2.2).

@@ -30,7 +30,7 @@ fn replaced(from: &'static str, to: &'static str) -> impl Fn(&mut Vec<String>) {
 #[test]
 fn the_example_of_rfc_6455_1_3_gets_its_accept_key() {
     let accepted = try_with(&Policy::default(), |_| {}).expect("a right request");
-    assert_eq!(accepted, Accepted { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(), subprotocol: None });
+    assert_eq!(accepted, Accepted { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(), subprotocol: None, offered: Vec::new() });
 }
 
 #[test]
@@ -64,6 +64,19 @@ fn what_is_missing_or_wrong_is_refused_with_the_right_status() {
     }
     let refused = try_with(&Policy::default(), |lines| lines.push(lines[4].clone())).expect_err("two keys");
     assert_eq!(refused.status, 400);
+}
+
+#[test]
+fn where_a_subprotocol_is_required_a_client_without_one_is_told_which() {
+    let policy = Policy { subprotocols: vec!["chat.v1".into(), "chat.v2".into()], subprotocol_required: true, ..Policy::default() };
+    let offer = |line: &'static str| try_with(&policy, move |lines| lines.push(line.into()));
+    for line in ["X: y", "Sec-WebSocket-Protocol: soap", "Sec-WebSocket-Protocol: CHAT.V1"] {
+        let refused = offer(line).expect_err(line);
+        assert!(refused.status == 400 && refused.text.ends_with("chat.v1, chat.v2"), "{refused:?}");
+    }
+    let accepted = offer("Sec-WebSocket-Protocol: soap , chat.v2,chat.v1").expect("spoken");
+    assert_eq!(accepted.subprotocol.as_deref(), Some("chat.v2"));
+    assert_eq!(accepted.offered, ["soap", "chat.v2", "chat.v1"]);
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! What a client has from its first moment.
+
+use std::sync::Arc;
+
+use crate::MAX_TAGS;
+use crate::command::CommandError;
+use crate::information::Information;
+use crate::registry::check_tag;
+
+/// Tags and stored information for a client that is yet to be entered.
+///
+/// They are checked as they are collected, so that [`Hub::register`](crate::Hub::register) and [`Hub::furnish`](crate::Hub::furnish)
+/// cannot fail on them: by then the client has been told that it is accepted.
+#[derive(Debug, Default)]
+pub struct Outfit {
+    pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) information: Information,
+}
+
+impl Outfit {
+    /// Adds a tag; one that is there already is fine.
+    pub fn tag(&mut self, tag: &str) -> Result<(), CommandError> {
+        check_tag(tag)?;
+        if self.tags.iter().any(|has| &**has == tag) {
+            return Ok(());
+        }
+        if self.tags.len() >= MAX_TAGS {
+            return Err(CommandError::TooManyTags);
+        }
+        self.tags.push(tag.into());
+        Ok(())
+    }
+
+    /// Sets the value of a key of its stored information.
+    pub fn set(&mut self, key: &str, value: &[u8]) -> Result<(), CommandError> {
+        Ok(self.information.set(key, value)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hub, InformationError};
+
+    #[test]
+    fn what_a_client_could_not_have_is_refused_as_it_is_collected() {
+        let mut outfit = Outfit::default();
+        assert_eq!(outfit.tag(""), Err(CommandError::InvalidTag));
+        assert_eq!(outfit.tag(&"t".repeat(256)), Err(CommandError::InvalidTag));
+        for n in 0..MAX_TAGS {
+            outfit.tag(&n.to_string()).expect("room");
+        }
+        assert_eq!(outfit.tag("more"), Err(CommandError::TooManyTags));
+        assert_eq!(outfit.tag("0"), Ok(()), "it is there already");
+        assert_eq!(outfit.set("", b""), Err(CommandError::Information(InformationError::InvalidKey)));
+        assert_eq!(outfit.set("k", &vec![0; 5 << 20]), Err(CommandError::Information(InformationError::Full)));
+    }
+
+    #[test]
+    fn a_furnished_client_is_found_by_its_tags_and_leaves_nothing_behind() {
+        let mut hub: Hub<()> = Hub::default();
+        let route = hub.route("r");
+        let mut outfit = Outfit::default();
+        outfit.tag("a").expect("legal");
+        outfit.set("k", b"\0").expect("legal");
+        let key = hub.register("one".into(), route, |_| ()).expect("free");
+        hub.furnish(key, outfit);
+        assert_eq!(hub.tag_count(), 1);
+        hub.forget(key);
+        assert_eq!((hub.tag_count(), hub.knows("one")), (0, false));
+    }
+}
