@@ -95,13 +95,13 @@ func (a *App) addRoute(route *Route) error {
 		return conflict(first, route)
 	}
 
-	if route.Worker != "" {
+	for _, name := range route.workers() {
 		php, err := a.frankenphp()
 		if err != nil {
-			return fmt.Errorf("worker %q: %w", route.Worker, err)
+			return fmt.Errorf("worker %q: %w", name, err)
 		}
 
-		worker, err := findWorker(php, route.Worker)
+		worker, err := findWorker(php, name)
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (a *App) Start() error {
 		Workers []Worker `json:"workers,omitempty"`
 	}{}
 	for _, name := range slices.Sorted(maps.Keys(a.routes)) {
-		generation.Routes = append(generation.Routes, a.routes[name])
+		generation.Routes = append(generation.Routes, a.routes[name].forCore())
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.workers)) {
 		generation.Workers = append(generation.Workers, a.workers[name])

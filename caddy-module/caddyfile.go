@@ -3,8 +3,10 @@ package websocket
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -64,9 +66,9 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 		return nil, err
 	}
 
-	if handler.Worker != "" {
-		if err := declared(h, handler.Worker); err != nil {
-			return nil, at.worker.errorf("%w", err)
+	for i, name := range handler.workers() {
+		if err := declared(h, name); err != nil {
+			return nil, at.workers[i].errorf("%w", err)
 		}
 	}
 
@@ -93,8 +95,14 @@ func wrap(d *caddyfile.Dispenser, err error) error {
 	return err
 }
 
-// parse reads the directive and tells where the parts stand that may turn out wrong later.
-func (h *Handler) parse(d *caddyfile.Dispenser) (at struct{ directive, worker position }, err error) {
+// positions is where the parts of a directive stand that may turn out wrong later.
+type positions struct {
+	directive position
+	workers   []position // in the order of [Route.workers]
+}
+
+// parse reads the directive.
+func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 	d.Next() // the name of the directive
 	at.directive = here(d)
 	if d.NextArg() {
@@ -103,28 +111,33 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at struct{ directive, worker po
 
 	seen := make(map[string]int)
 	for d.NextBlock(0) {
-		if err := once(d, seen); err != nil {
-			return at, err
+		option := d.Val()
+		if option != "subprotocol" { // there is one for each
+			if err := once(d, seen); err != nil {
+				return at, err
+			}
 		}
 
-		option := d.Val()
 		switch option {
 		case "name":
 			h.Name, err = word(d)
 		case "worker":
-			at.worker = here(d)
+			at.workers = slices.Insert(at.workers, 0, here(d))
 			h.Worker, err = word(d)
 		case "echo":
-			h.Echo = true
-			if d.NextArg() {
-				err = d.Errf("echo takes no argument: %s", d.Val())
-			}
+			h.Echo, err = flag(d)
 		case "origins":
 			h.Origins, err = words(d)
 		case "subprotocols":
 			if h.Subprotocols, err = words(d); err == nil {
 				err = wrap(d, h.checkSubprotocols())
 			}
+		case "subprotocol":
+			err = h.parseSubprotocol(d, &at)
+		case "subprotocol_required":
+			h.SubprotocolRequired, err = flag(d)
+		case "authorize":
+			h.Authorize, err = parseAuthorize(d)
 		case "max_message_size":
 			h.MaxMessageSize, err = size(d)
 		case "max_outbox":
@@ -138,7 +151,7 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at struct{ directive, worker po
 				err = wrap(d, h.checkOnError())
 			}
 		default:
-			err = d.Errf("unknown option %q of websocket: it knows name, worker, echo, origins, subprotocols, max_message_size, max_outbox, max_pending_events, max_connections and on_error", option)
+			err = d.Errf("unknown option %q of websocket: it knows name, worker, echo, origins, subprotocols, subprotocol, subprotocol_required, authorize, max_message_size, max_outbox, max_pending_events, max_connections and on_error", option)
 		}
 		if err != nil {
 			return at, err
@@ -154,6 +167,97 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at struct{ directive, worker po
 	}
 
 	return at, nil
+}
+
+// parseSubprotocol reads a sub-protocol with its worker:
+//
+//	subprotocol <name> {
+//		worker <name>
+//	}
+func (h *Handler) parseSubprotocol(d *caddyfile.Dispenser, at *positions) error {
+	name, err := word(d)
+	if err == nil {
+		err = wrap(d, checkSubprotocol(name))
+	}
+	if err != nil {
+		return err
+	}
+	start := here(d)
+
+	own := SubprotocolWorker{Subprotocol: name}
+	seen := make(map[string]int)
+	for d.NextBlock(1) {
+		if err := once(d, seen); err != nil {
+			return err
+		}
+
+		switch d.Val() {
+		case "worker":
+			at.workers = append(at.workers, here(d))
+			if own.Worker, err = word(d); err != nil {
+				return err
+			}
+		default:
+			return d.Errf("unknown option %q of subprotocol: it knows worker", d.Val())
+		}
+
+		if d.NextBlock(2) {
+			return d.Errf("worker takes no block")
+		}
+	}
+	if own.Worker == "" {
+		return start.errorf("subprotocol takes a block that names its worker: subprotocol %s { worker <name> }", name)
+	}
+
+	h.SubprotocolWorkers = append(h.SubprotocolWorkers, own)
+
+	return nil
+}
+
+// parseAuthorize reads how upgrade requests are authorised:
+//
+//	authorize <uri> {
+//		timeout               <duration>
+//		copy_response_headers <name...>
+//	}
+func parseAuthorize(d *caddyfile.Dispenser) (*Authorize, error) {
+	uri, err := word(d)
+	if err != nil {
+		return nil, err
+	}
+	a := &Authorize{URI: uri}
+	if err := wrap(d, a.check()); err != nil {
+		return nil, err
+	}
+
+	seen := make(map[string]int)
+	for d.NextBlock(1) {
+		if err := once(d, seen); err != nil {
+			return nil, err
+		}
+
+		option := d.Val()
+		switch option {
+		case "timeout":
+			a.Timeout, err = duration(d)
+		case "copy_response_headers":
+			a.CopyResponseHeaders, err = words(d)
+		default:
+			err = d.Errf("unknown option %q of authorize: it knows timeout and copy_response_headers", option)
+		}
+		if err == nil {
+			err = wrap(d, a.check())
+		}
+		if err != nil {
+			return nil, err
+		}
+
+		if d.NextBlock(2) {
+			return nil, d.Errf("%s takes no block", option)
+		}
+	}
+
+	return a, nil
 }
 
 // position is where a token stands.
@@ -250,6 +354,33 @@ func word(d *caddyfile.Dispenser) (string, error) {
 	}
 
 	return args[0], nil
+}
+
+// flag reads an option that takes nothing.
+func flag(d *caddyfile.Dispenser) (bool, error) {
+	option := d.Val()
+	if d.NextArg() {
+		return false, d.Errf("%s takes no argument: %s", option, d.Val())
+	}
+
+	return true, nil
+}
+
+// duration reads a time that is not zero.
+func duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return 0, err
+	}
+
+	parsed, err := caddy.ParseDuration(text)
+	if err != nil || parsed <= 0 {
+		return 0, d.Errf("%s is a duration as in 500ms, 10s or 1m, not %q", option, text)
+	}
+
+	return caddy.Duration(parsed), nil
 }
 
 // words reads the arguments of an option that takes one or more.

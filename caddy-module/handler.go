@@ -49,6 +49,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		h.app.addServer(server)
+		if h.Authorize != nil {
+			keepErrors(server)
+		}
 	}
 
 	return nil
@@ -58,6 +61,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !isUpgrade(r) {
 		return next.ServeHTTP(w, r)
+	}
+
+	if isAuthorizing(r.Context()) {
+		return refuse(w, http.StatusLoopDetected, "a handler of the site makes the authorize request of a WebSocket ask for a WebSocket")
 	}
 
 	if err := movable(r); err != nil {
@@ -82,11 +89,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer handshake.Close()
 
-	handshake.Headers(w.Header().Set)
 	if status := handshake.Status(); status != http.StatusSwitchingProtocols {
+		handshake.Headers(w.Header().Set)
+
 		return refuse(w, status, handshake.Text())
 	}
 
+	if h.Authorize != nil {
+		if accepted, err := h.authorize(w, r, handshake); !accepted {
+			return err
+		}
+	}
+
+	handshake.Headers(w.Header().Set)
 	// Through the response writer, so that the handlers before this one and the access log see it.
 	w.WriteHeader(http.StatusSwitchingProtocols)
 
@@ -104,7 +119,7 @@ func (h *Handler) unavailable() string {
 	switch {
 	case caddy.Exiting():
 		return "the server is shutting down"
-	case h.Worker != "" && process.gate.isDown():
+	case (!h.Echo || h.Authorize != nil) && process.gate.isDown():
 		return "PHP is not running"
 	default:
 		return ""

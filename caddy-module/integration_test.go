@@ -269,6 +269,9 @@ func TestAJSONConfigurationThatCannotWorkFailsToLoad(t *testing.T) {
 		{handlers(`{"handler":"websocket"}`), "nobody would handle the events"},
 		{handlers(`{"handler":"websocket","worker":"chat","orgins":["*"]}`), "orgins"},
 		{handlers(`{"handler":"websocket","worker":"chat"}`, `{"handler":"websocket","worker":"chat","max_outbox":5}`), `two websocket handlers are named "chat" but differ: max_outbox (default) and 5`},
+		{handlers(`{"handler":"websocket","worker":"chat","subprotocol_workers":[{"subprotocol":"a","worker":"nws"}]}`), `worker "nws" is not declared`},
+		{handlers(`{"handler":"websocket","worker":"chat","authorize":{"uri":"auth"}}`), "authorize takes a path of this site"},
+		{handlers(`{"handler":"websocket","worker":"chat","authorize":{"uri":"/auth","timout":1}}`), "timout"},
 		{`{"apps":{"websocket":{"shards":-1}}}`, "shards is a number of threads, or 0 for one for every two CPUs, not -1"},
 	} {
 		var config *caddy.Config

@@ -23,6 +23,14 @@
 //		echo
 //		origins            <host pattern...>
 //		subprotocols       <name...>
+//		subprotocol        <name> {
+//			worker <name>
+//		}
+//		subprotocol_required
+//		authorize          <uri> {
+//			timeout               <duration>
+//			copy_response_headers <name...>
+//		}
 //		max_message_size   <size>
 //		max_outbox         <size>
 //		max_pending_events <n>

@@ -15,17 +15,25 @@ import (
 type Route struct {
 	// Name of the route. Default: the name of the worker, or "core" with echo.
 	Name string `json:"name,omitempty"`
-	// Worker is the name of the worker that handles the events, one of those declared in the frankenphp app.
+	// Worker is the name of the worker that handles the events, one of those declared in the frankenphp app. If sub-protocols
+	// have workers of their own, it handles the events of the other connections; without it, those are refused.
 	Worker string `json:"worker,omitempty"`
 	// Echo lets the core send every message back, without PHP: for diagnosis, conformance tests and benchmarks.
-	// Either this or a worker is required.
+	// Either this or a worker, of the route or of its sub-protocols, is required.
 	Echo bool `json:"echo,omitempty"`
 	// Origins are those whose pages may connect: a host (example.com), with a port if only that one (example.com:8443), all
 	// sub-domains of a host (*.example.com), a whole origin (https://example.com), or * for any.
 	// Default: only the host and port that the request itself names.
 	Origins []string `json:"origins,omitempty"`
-	// Subprotocols are those the application speaks. The first of the client's that is among them is chosen. Default: none.
+	// Subprotocols are those the worker speaks. The first of the client's that the route speaks is chosen. Default: none.
 	Subprotocols []string `json:"subprotocols,omitempty"`
+	// SubprotocolWorkers are further sub-protocols, each with a worker of its own.
+	SubprotocolWorkers []SubprotocolWorker `json:"subprotocol_workers,omitempty"`
+	// SubprotocolRequired refuses clients that offer no sub-protocol of the route, with 400, although there is a worker for
+	// them. Default: they go to the worker, without a sub-protocol.
+	SubprotocolRequired bool `json:"subprotocol_required,omitempty"`
+	// Authorize puts each upgrade request to the site itself before it is accepted. Default: it is accepted.
+	Authorize *Authorize `json:"authorize,omitempty"`
 	// MaxMessageSize is the largest message accepted from a client, in bytes. Default: 1 MiB.
 	MaxMessageSize uint64 `json:"max_message_size,omitempty"`
 	// MaxOutbox is how much may wait to be sent to one client, in bytes. Default: 4 MiB.
@@ -40,13 +48,21 @@ type Route struct {
 	OnError string `json:"on_error,omitempty"`
 }
 
+// SubprotocolWorker is a sub-protocol that has a worker of its own.
+type SubprotocolWorker struct {
+	// Subprotocol is its name.
+	Subprotocol string `json:"subprotocol"`
+	// Worker is the name of the worker that handles the events of its connections.
+	Worker string `json:"worker"`
+}
+
 // echoName is the name of an echo route that has not been given one.
 const echoName = "core"
 
 // complete checks the settings and fills in the default name.
 func (r *Route) complete() error {
 	switch {
-	case r.Worker == "" && !r.Echo:
+	case r.Worker == "" && !r.Echo && len(r.SubprotocolWorkers) == 0:
 		return fmt.Errorf(`nobody would handle the events: name a worker of the frankenphp app with "worker", or use "echo"`)
 	case r.Worker != "" && r.Echo:
 		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
@@ -63,12 +79,17 @@ func (r *Route) complete() error {
 	if err := r.checkSubprotocols(); err != nil {
 		return err
 	}
+	if err := r.checkSubprotocolWorkers(); err != nil {
+		return err
+	}
+	if r.Authorize != nil {
+		if err := r.Authorize.check(); err != nil {
+			return err
+		}
+	}
 
 	if r.Name == "" {
-		r.Name = r.Worker
-		if r.Echo {
-			r.Name = echoName
-		}
+		r.Name = r.defaultName()
 	}
 
 	return nil
@@ -83,15 +104,93 @@ func (r *Route) checkOnError() error {
 	}
 }
 
+func (r *Route) defaultName() string {
+	switch {
+	case r.Echo:
+		return echoName
+	case r.Worker == "":
+		return r.SubprotocolWorkers[0].Worker
+	default:
+		return r.Worker
+	}
+}
+
+// workers are the names of all workers of the route.
+func (r *Route) workers() []string {
+	var names []string
+	if r.Worker != "" {
+		names = append(names, r.Worker)
+	}
+	for _, own := range r.SubprotocolWorkers {
+		names = append(names, own.Worker)
+	}
+
+	return names
+}
+
+// forCore is the route as the core knows it: what the handler sees to by itself is left out.
+func (r *Route) forCore() *Route {
+	route := *r
+	route.Authorize = nil
+
+	return &route
+}
+
 func (r *Route) checkSubprotocols() error {
 	for _, p := range r.Subprotocols {
-		// RFC 6455, 11.3.4: the names are tokens. An invalid one could never be offered by a client.
-		if !httpguts.ValidHeaderFieldName(p) {
-			return fmt.Errorf("subprotocol %q is not a name: letters, digits, and !#$%%&'*+-.^_`|~ are allowed", p)
+		if err := checkSubprotocol(p); err != nil {
+			return err
 		}
 	}
 
 	return nil
+}
+
+// checkSubprotocol checks a name. RFC 6455, 11.3.4: it is a token. An invalid one could never be offered by a client.
+func checkSubprotocol(name string) error {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("subprotocol %q is not a name: letters, digits, and !#$%%&'*+-.^_`|~ are allowed", name)
+	}
+
+	return nil
+}
+
+// checkSubprotocolWorkers checks what concerns several options.
+func (r *Route) checkSubprotocolWorkers() error {
+	spoken := slices.Clone(r.Subprotocols)
+	for _, own := range r.SubprotocolWorkers {
+		if err := checkSubprotocol(own.Subprotocol); err != nil {
+			return err
+		}
+		if own.Worker == "" {
+			return fmt.Errorf(`subprotocol %s has no worker: name one, or list it under "subprotocols" to leave it to the route's worker`, own.Subprotocol)
+		}
+		spoken = append(spoken, own.Subprotocol)
+	}
+
+	switch twice := firstTwice(spoken); {
+	case twice != "":
+		return fmt.Errorf("subprotocol %s is given twice: which worker would it go to?", twice)
+	case r.Echo && len(r.SubprotocolWorkers) > 0:
+		return fmt.Errorf(`"subprotocol" with a worker and "echo" exclude each other: with echo, no event reaches PHP`)
+	case len(r.Subprotocols) > 0 && r.Worker == "" && !r.Echo:
+		return fmt.Errorf(`"subprotocols" (%s) are left to the route's worker, but it has none: name one with "worker"`, strings.Join(r.Subprotocols, " "))
+	case r.SubprotocolRequired && len(spoken) == 0:
+		return fmt.Errorf(`"subprotocol_required" would refuse everyone: the route speaks no subprotocol`)
+	default:
+		return nil
+	}
+}
+
+// firstTwice returns the first name that stands in a list twice; none: "".
+func firstTwice(names []string) string {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return name
+		}
+	}
+
+	return ""
 }
 
 // differences lists the settings in which two routes differ, as "max_connections 10 and 20"; none if they are the same.

@@ -31,10 +31,35 @@ func TestARouteThatCannotWorkIsRefused(t *testing.T) {
 		{Route{Echo: true, OnError: "retry"}, `on_error is "continue" or "close", not "retry"`},
 		{Route{Echo: true, Origins: []string{"a", ""}}, "origin pattern 2 is empty"},
 		{Route{Echo: true, Subprotocols: []string{"chat,v1"}}, `subprotocol "chat,v1" is not a name`},
+		{Route{Worker: "chat", SubprotocolWorkers: []SubprotocolWorker{{Subprotocol: "a"}}}, "subprotocol a has no worker"},
+		{Route{Worker: "chat", SubprotocolWorkers: []SubprotocolWorker{{Subprotocol: "a,b", Worker: "chat"}}}, `subprotocol "a,b" is not a name`},
+		{Route{Echo: true, Authorize: &Authorize{}}, "authorize takes a path of this site"},
+		{Route{Echo: true, Authorize: &Authorize{URI: "/a", Timeout: -1}}, "the timeout of authorize is a duration"},
+		{Route{Echo: true, Authorize: &Authorize{URI: "/a", CopyResponseHeaders: []string{"a b"}}}, `"a b" is not the name of a header`},
 	} {
 		if err := c.route.complete(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want … %s …", c.route, err, c.want)
 		}
+	}
+}
+
+func TestTheCoreIsNotToldWhatTheHandlerSeesToByItself(t *testing.T) {
+	route := Route{Name: "chat", Worker: "chat", Authorize: &Authorize{URI: "/auth"}}
+
+	encoded, err := json.Marshal(route.forCore())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"name":"chat","worker":"chat"}`; string(encoded) != want || route.Authorize == nil {
+		t.Errorf("got %s, want %s", encoded, want)
+	}
+}
+
+func TestHandlersOfOneNameMustBeAuthorisedAlike(t *testing.T) {
+	first := Route{Name: "x", Echo: true, Authorize: &Authorize{URI: "/auth"}}
+	second := Route{Name: "x", Echo: true}
+	if err := conflict(&first, &second); err == nil || !strings.Contains(err.Error(), `authorize {"uri":"/auth"} and (default)`) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -23,6 +23,9 @@ const (
 	ErrIO               Result = C.FWS_ERR_IO
 	ErrTooManyTags      Result = C.FWS_ERR_TOO_MANY_TAGS
 	ErrStale            Result = C.FWS_ERR_STALE
+	ErrInvalidID        Result = C.FWS_ERR_INVALID_ID
+	ErrIDTaken          Result = C.FWS_ERR_ID_TAKEN
+	ErrSubprotocol      Result = C.FWS_ERR_SUBPROTOCOL
 )
 
 // Error returns the core's sentence for r.

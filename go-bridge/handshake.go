@@ -53,6 +53,42 @@ func (h *Handshake) Text() string {
 	return goString(text)
 }
 
+// SetID gives the connection an id of the host's choice. It is [ErrIDTaken] if a client, or another handshake, has it; from
+// now until this handshake ends nobody else gets it.
+func (h *Handshake) SetID(id string) error {
+	p, n := cString(id)
+
+	return callError("fws_handshake_set_id", C.fws_handshake_set_id(h.handle, p, n), nil)
+}
+
+// SetSubprotocol chooses a sub-protocol that the client offered in place of the first that the route speaks.
+func (h *Handshake) SetSubprotocol(name string) error {
+	p, n := cString(name)
+
+	return callError("fws_handshake_set_subprotocol", C.fws_handshake_set_subprotocol(h.handle, p, n), nil)
+}
+
+// AddTag gives the connection a tag from its first moment.
+func (h *Handshake) AddTag(tag string) error {
+	p, n := cString(tag)
+
+	return callError("fws_handshake_add_tag", C.fws_handshake_add_tag(h.handle, p, n), nil)
+}
+
+// SetInformation gives the connection stored information from its first moment.
+func (h *Handshake) SetInformation(key, value string) error {
+	keyP, keyN := cString(key)
+	valueP, valueN := cString(value)
+
+	return callError("fws_handshake_set_information", C.fws_handshake_set_information(h.handle, keyP, keyN, valueP, valueN), nil)
+}
+
+// Deny refuses a handshake that the core has accepted: it is counted, and what it holds is given back. It is still to be
+// closed.
+func (h *Handshake) Deny() {
+	C.fws_handshake_deny(h.handle)
+}
+
 // Adopt hands the connection over, and consumes the handshake in every case. fd is a non-blocking stream socket, which is
 // the core's if and only if the error is nil; buffered holds what was already read behind the request.
 func (h *Handshake) Adopt(fd int, buffered []byte) error {

@@ -72,6 +72,52 @@ func TestAPageOfAnotherHostNeedsPermission(t *testing.T) {
 	}
 }
 
+func TestAHandshakeIsGivenWhatTheHostAuthorised(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true,"subprotocols":["a"],"max_connections":2}]}`)
+
+	examine := func() *Handshake {
+		h, err := NewHandshake("core", upgrade("Sec-WebSocket-Protocol: a, b\r\n"), "192.0.2.1", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(h.Close)
+
+		return h
+	}
+	first, second := examine(), examine()
+
+	for _, err := range []error{
+		first.SetID("ann"), first.SetSubprotocol("b"), first.AddTag("vip"), first.SetInformation("name", "A\x00nn"), first.SetInformation("empty", ""),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if got := headers(first)["sec-websocket-protocol"]; got != "b" {
+		t.Errorf("the sub-protocol is %q", got)
+	}
+
+	for want, err := range map[Result]error{
+		ErrIDTaken: second.SetID("ann"), ErrInvalidID: second.SetID(""), ErrSubprotocol: second.SetSubprotocol("c"),
+		ErrInvalidTag: second.AddTag(""), ErrInvalidUTF8: second.AddTag("\xff"),
+	} {
+		if !errors.Is(err, want) {
+			t.Errorf("got %v, want: %v", err, want)
+		}
+	}
+
+	first.Deny()
+	if err := first.AddTag("late"); !errors.Is(err, ErrStale) || first.Status() != 403 {
+		t.Errorf("got %v, %d", err, first.Status())
+	}
+	if err := second.SetID("ann"); err != nil {
+		t.Errorf("a denied handshake keeps its id: %v", err)
+	}
+	if third := examine(); third.Status() != 101 {
+		t.Errorf("a denied handshake keeps its place: %d %s", third.Status(), third.Text())
+	}
+}
+
 func TestClosingAHandshakeTwiceIsFine(t *testing.T) {
 	h, err := NewHandshake("core", upgrade(""), "", false)
 	if err != nil {

@@ -38,6 +38,10 @@ const fws_bell *phpext_bell_current(void);
 /* Ends the bell of this thread, if there is one. broken: the script ended, rather than the handler returning. */
 void phpext_bell_end(bool broken);
 
+/* ---- authorize.c ---- */
+
+void phpext_authorize_startup(void);
+
 /* ---- event.c ---- */
 
 void phpext_event_startup(void);

@@ -87,6 +87,7 @@ PHP_MINIT_FUNCTION(frankenphp_ws) {
   phpext_errors_startup();
   phpext_event_startup();
   phpext_bell_startup();
+  phpext_authorize_startup();
 
   return PHP_MINIT(websocket)(INIT_FUNC_ARGS_PASSTHRU);
 }

@@ -104,6 +104,27 @@ static void handshakes(void) {
   CHECK(fws_conn_adopt(examine("r", 101), -1, NULL, 0) == FWS_ERR_IO);
 
   handshake = examine("r", 101);
+  fws_handshake *other = examine("r", 101);
+  CHECK(fws_handshake_set_id(handshake, S("ann")) == FWS_OK);
+  CHECK(fws_handshake_set_id(other, S("ann")) == FWS_ERR_ID_TAKEN);
+  CHECK(fws_handshake_set_id(other, NULL, 0) == FWS_ERR_INVALID_ID);
+  CHECK(fws_handshake_set_id(other, NULL, 1) == FWS_ERR_NULL);
+  CHECK(fws_handshake_set_id(NULL, S("ann")) == FWS_ERR_NULL);
+  CHECK(fws_handshake_add_tag(handshake, S("vip")) == FWS_OK);
+  CHECK(fws_handshake_add_tag(handshake, S("\xff")) == FWS_ERR_INVALID_UTF8);
+  CHECK(fws_handshake_add_tag(handshake, S("")) == FWS_ERR_INVALID_TAG);
+  CHECK(fws_handshake_set_information(handshake, S("k"), S("\0\xff")) == FWS_OK);
+  CHECK(fws_handshake_set_information(handshake, S(""), S("v")) == FWS_ERR_INVALID_KEY);
+  CHECK(fws_handshake_set_subprotocol(handshake, S("chat")) == FWS_ERR_SUBPROTOCOL);
+  fws_handshake_deny(handshake);
+  fws_handshake_deny(NULL);
+  CHECK(fws_handshake_status(handshake) == 403 && fws_handshake_header_count(handshake) == 0);
+  CHECK(fws_handshake_add_tag(handshake, S("vip")) == FWS_ERR_STALE);
+  CHECK(fws_handshake_set_id(other, S("ann")) == FWS_OK);
+  fws_handshake_free(handshake);
+  fws_handshake_free(other);
+
+  handshake = examine("r", 101);
   bool accept = false;
   for (size_t i = 0; i < fws_handshake_header_count(handshake); i++) {
     CHECK(fws_handshake_header(handshake, i, &name, &value) == FWS_OK);

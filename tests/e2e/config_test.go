@@ -61,6 +61,8 @@ func TestAMistakeInTheCaddyfileIsRefusedWithItsLine(t *testing.T) {
 		{"an unknown worker", workerBlock, "\twebsocket /a {\n\t\tworker labb # here\n\t}", "labb"},
 		{"a worker without a frankenphp block", "", "\twebsocket /a {\n\t\tworker lab # here\n\t}", "lab"},
 		{"neither worker nor echo", workerBlock, "\twebsocket /a { # here\n\t\tname lost\n\t}", "worker"},
+		{"an unknown worker of a sub-protocol", workerBlock, "\twebsocket /a {\n\t\tworker lab\n\t\tsubprotocol p {\n\t\t\tworker labb # here\n\t\t}\n\t}", "labb"},
+		{"a malformed URI", workerBlock, "\twebsocket /a {\n\t\tworker lab\n\t\tauthorize auth.php # here\n\t}", "auth.php"},
 		{"worker and echo", workerBlock, "\twebsocket /a { # here\n\t\tworker lab\n\t\techo\n\t}", "echo"},
 		{"two handlers of one name with different settings", workerBlock, "\twebsocket /a {\n\t\tworker lab\n\t}\n\twebsocket /b { # here\n\t\tworker lab\n\t\tmax_connections 5\n\t}", "lab"},
 		{"an unknown option of the app", "\twebsocket {\n\t\tshard 2 # here\n\t}", "\twebsocket /a {\n\t\techo\n\t}", "shard"},
@@ -119,6 +121,14 @@ func TestAdaptGivesTheDocumentedJSONWhichRuns(t *testing.T) {
 		worker lab
 		origins app.example.org *.example.net
 		subprotocols chat.v2 chat.v1
+		subprotocol news.v1 {
+			worker lab
+		}
+		subprotocol_required
+		authorize /auth?room={query.room} {
+			timeout 5s
+			copy_response_headers X-Request-Id
+		}
 		max_message_size 64KiB
 		max_outbox 2MB
 		max_pending_events 100
@@ -131,7 +141,9 @@ func TestAdaptGivesTheDocumentedJSONWhichRuns(t *testing.T) {
 	}
 	for _, part := range []string{
 		`"handler":"websocket"`, `"name":"all"`, `"worker":"lab"`, `"origins":["app.example.org","*.example.net"]`,
-		`"subprotocols":["chat.v2","chat.v1"]`, `"max_message_size":65536`, `"max_outbox":2000000`, `"max_pending_events":100`,
+		`"subprotocols":["chat.v2","chat.v1"]`,
+		`"subprotocol_workers":[{"subprotocol":"news.v1","worker":"lab"}]`, `"subprotocol_required":true`,
+		`"authorize":{"copy_response_headers":["X-Request-Id"],"timeout":5000000000,"uri":"/auth?room={http.request.uri.query.room}"}`, `"max_message_size":65536`, `"max_outbox":2000000`, `"max_pending_events":100`,
 		`"max_connections":1000`, `"on_error":"close"`, `"websocket":{"shards":1}`,
 	} {
 		if !strings.Contains(string(output), part) {

@@ -76,6 +76,7 @@ fn handle(core: &Core, count: usize) -> Vec<String> {
                     Event::Open(opened) => format!("open {}", opened.subprotocol),
                     Event::Message { data, .. } => String::from_utf8_lossy(data).into_owned(),
                     Event::Close(closed) => format!("close {}", closed.code),
+                    Event::Timer(_) => "timer".into(),
                 };
                 got.push(format!("{}: {event}", ring.worker));
             }

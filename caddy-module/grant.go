@@ -1,0 +1,127 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+)
+
+// The headers of an accepting answer that give the connection something. They are not sent on to the client. Their values
+// are percent-encoded, as by PHP's rawurlencode(), so that they can carry any bytes.
+const (
+	grantPrefix = "Websocket-"
+
+	grantID          = grantPrefix + "Id"          // the id
+	grantSubprotocol = grantPrefix + "Subprotocol" // one of those the client offered
+	grantTags        = grantPrefix + "Tags"        // a list: vip, group%201
+	grantInformation = grantPrefix + "Information" // a list of pairs: name=J%C3%BCrgen, role=admin
+)
+
+// grant gives a handshake what the headers of the site's answer say. What cannot be given refuses the connection: it is to
+// have all of it or not to be opened. status is what an error means to the client.
+func grant(handshake *bridge.Handshake, header http.Header) (status int, err error) {
+	for name := range header {
+		if strings.HasPrefix(name, grantPrefix) && !slices.Contains([]string{grantID, grantSubprotocol, grantTags, grantInformation}, name) {
+			return http.StatusInternalServerError, fmt.Errorf("the answer has a header %s, which means nothing: there are WebSocket-Id, WebSocket-Subprotocol, WebSocket-Tags and WebSocket-Information", name)
+		}
+	}
+
+	err = errors.Join(
+		eachMember(header, grantTags, func(member string) error {
+			tag, err := unquote(member)
+			if err != nil {
+				return err
+			}
+
+			return handshake.AddTag(tag)
+		}),
+		eachMember(header, grantInformation, func(member string) error {
+			key, value, found := strings.Cut(member, "=")
+			if !found {
+				return errors.New("it is a list of key=value")
+			}
+			key, keyErr := unquote(key)
+			value, valueErr := unquote(value)
+			if err := errors.Join(keyErr, valueErr); err != nil {
+				return err
+			}
+
+			return handshake.SetInformation(key, value)
+		}),
+		only(header, grantSubprotocol, handshake.SetSubprotocol),
+		only(header, grantID, handshake.SetID),
+	)
+
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.Is(err, bridge.ErrIDTaken):
+		return http.StatusConflict, err
+	default:
+		return http.StatusInternalServerError, err
+	}
+}
+
+// eachMember calls give for each member of a header that is a list, over all its lines.
+func eachMember(header http.Header, name string, give func(member string) error) error {
+	for _, line := range header[name] {
+		for member := range strings.SplitSeq(line, ",") {
+			if member = strings.Trim(member, " \t"); member == "" {
+				continue
+			}
+			if err := give(member); err != nil {
+				return fmt.Errorf("%s, %q: %w", name, shortened(member), err)
+			}
+		}
+	}
+
+	return nil
+}
+
+// only calls give with the value of a header that is there at most once.
+func only(header http.Header, name string, give func(value string) error) error {
+	lines := header[name]
+	if len(lines) == 0 {
+		return nil
+	}
+	if len(lines) > 1 {
+		return fmt.Errorf("%s is given %d times", name, len(lines))
+	}
+
+	value, err := unquote(strings.Trim(lines[0], " \t"))
+	if err == nil {
+		err = give(value)
+	}
+	if err != nil {
+		return fmt.Errorf("%s, %q: %w", name, shortened(lines[0]), err)
+	}
+
+	return nil
+}
+
+// unquote undoes PHP's rawurlencode(). What that would have encoded, but for the harmless, is not accepted: it shows that the
+// value was not encoded, and would one day hold a percent sign or a comma.
+func unquote(text string) (string, error) {
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] > '~' {
+			return "", errors.New("only visible ASCII may stand there as it is; encode values with rawurlencode()")
+		}
+	}
+
+	return url.PathUnescape(text)
+}
+
+// shortened keeps a value from filling the log.
+func shortened(text string) string {
+	const most = 80
+	if len(text) > most {
+		return text[:most] + "…"
+	}
+
+	return text
+}

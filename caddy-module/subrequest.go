@@ -1,0 +1,228 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// answerLimit is how much of the body of a refusal the client gets. It is never compressed, so that it can be cut.
+const answerLimit = 256 << 10
+
+// What phpext/authorize.c knows the requests by, and what it writes behind an answer that a fatal error of PHP cut short.
+const (
+	authorizeContentType = "application/x-websocket-authorize"
+	scriptFailed         = "\x00the script that authorises a WebSocket failed\x00"
+)
+
+// The headers that tell the site what the upgrade request was. A visitor cannot set them.
+const (
+	headerOriginalURI  = "X-Original-Uri"
+	headerRoute        = "X-Websocket-Route"
+	headerSubprotocols = "X-Websocket-Subprotocols"
+)
+
+// authorizingKey marks the context of a request that authorises another one.
+type authorizingKey struct{}
+
+// isAuthorizing tells whether a request authorises another one, which would have no end if it had to be authorised itself.
+func isAuthorizing(ctx context.Context) bool {
+	return ctx.Value(authorizingKey{}) != nil
+}
+
+// subrequest makes the request that authorises r.
+func subrequest(ctx context.Context, r *http.Request, target *url.URL, route string) *http.Request {
+	sub := r.Clone(context.WithValue(ctx, authorizingKey{}, true))
+	sub.Method = http.MethodGet
+	sub.URL = target
+	sub.RequestURI = target.RequestURI()
+	sub.Proto = fmt.Sprintf("HTTP/%d.%d", r.ProtoMajor, r.ProtoMinor) // an extended CONNECT has its protocol there
+	sub.Body, sub.GetBody, sub.ContentLength, sub.TransferEncoding = http.NoBody, nil, 0, nil
+	sub.Form, sub.PostForm, sub.MultipartForm, sub.Trailer = nil, nil, nil, nil
+	sub.Close = false
+
+	for name := range sub.Header {
+		if isLeftOut(name) {
+			delete(sub.Header, name)
+		}
+	}
+
+	original := r.URL
+	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && o.URL != nil {
+		original = o.URL // as it came, before handlers rewrote it
+	}
+	sub.Header.Set(headerOriginalURI, original.RequestURI())
+	sub.Header.Set(headerRoute, route)
+	sub.Header.Set("Content-Type", authorizeContentType)
+	if offered := r.Header.Values("Sec-Websocket-Protocol"); len(offered) > 0 {
+		sub.Header.Set(headerSubprotocols, strings.Join(offered, ", "))
+	}
+
+	return sub
+}
+
+// isLeftOut tells whether a header of the upgrade request stays behind.
+func isLeftOut(name string) bool {
+	// PHP does not tell dashes from underscores: X_Original_Uri would pass for ours.
+	name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+
+	switch name {
+	case headerOriginalURI,
+		// The answer is read here, whole and as it is; the client's own cache and decoder are not concerned.
+		"Accept-Encoding", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
+		// There is no body.
+		"Content-Type", "Content-Encoding", "Expect":
+		return true
+	}
+
+	return isOfTheConnection(name) || strings.HasPrefix(name, "X-Websocket-")
+}
+
+// isOfTheConnection tells whether a header, by its canonical name, belongs to the connection or to the handshake.
+func isOfTheConnection(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Http2-Settings", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+
+	return strings.HasPrefix(name, ":") || strings.HasPrefix(name, http.TrailerPrefix) ||
+		strings.HasPrefix(name, "Sec-Websocket-") || strings.HasPrefix(name, grantPrefix)
+}
+
+// answerOf lets a server handle a request and waits for the answer until the request's context ends. The handler may go on
+// after that, but what it writes is not kept.
+func answerOf(server http.Handler, r *http.Request) (*answer, error) {
+	result := newAnswer()
+	done := make(chan error, 1)
+
+	go func() {
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				done <- fmt.Errorf("panic: %v", panicked)
+			}
+		}()
+
+		server.ServeHTTP(result, r)
+		done <- nil
+	}()
+
+	select {
+	case <-r.Context().Done():
+		result.abandon()
+
+		return nil, r.Context().Err()
+	case err := <-done:
+		if err == nil {
+			err = result.check()
+		}
+
+		return result, err
+	}
+}
+
+// answer records a response. It is for the goroutine of the handler until that is done.
+type answer struct {
+	writing http.Header // what the handler changes
+	header  http.Header // as it was when the status was written
+	status  int
+	body    []byte
+	failed  bool // the handler said so after the status
+
+	mu        sync.Mutex // guards abandoned
+	abandoned bool
+}
+
+func newAnswer() *answer {
+	return &answer{writing: make(http.Header)}
+}
+
+func (a *answer) Header() http.Header {
+	return a.writing
+}
+
+func (a *answer) WriteHeader(status int) {
+	// 1xx announce the answer, as 103 Early Hints does. 101 would end this exchange: here it is as wrong as any answer can be.
+	if a.status != 0 || status < 200 && status != http.StatusSwitchingProtocols {
+		return
+	}
+
+	a.status = status
+	a.header = a.writing.Clone()
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	abandoned := a.abandoned
+	a.mu.Unlock()
+	if abandoned {
+		return 0, http.ErrHandlerTimeout // so that PHP can end the script
+	}
+
+	a.WriteHeader(http.StatusOK)
+	if string(p) == scriptFailed {
+		a.failed = true
+
+		return len(p), nil
+	}
+	a.body = append(a.body, p[:min(len(p), answerLimit-len(a.body))]...)
+
+	return len(p), nil
+}
+
+// Flush implements [http.Flusher]; without it FrankenPHP warns at every flush().
+func (a *answer) Flush() {
+	a.WriteHeader(http.StatusOK)
+}
+
+// abandon makes further writes fail.
+func (a *answer) abandon() {
+	a.mu.Lock()
+	a.abandoned = true
+	a.mu.Unlock()
+}
+
+// check refuses what is no answer. To a path that no handler of the site is there for, Caddy says 200 – but writes nothing.
+func (a *answer) check() error {
+	switch {
+	case a.status == 0:
+		return errors.New("no handler of the site answered: is there a php_server for it?")
+	case a.failed && a.accepts():
+		return errors.New("PHP failed after it had begun to answer; its own log says why")
+	case a.status < 200:
+		return fmt.Errorf("the site answered with status %d", a.status)
+	default:
+		return nil
+	}
+}
+
+// accepts tells whether the connection may be opened.
+func (a *answer) accepts() bool {
+	return a.status/100 == 2
+}
+
+// writeTo gives the client the site's own answer.
+func (a *answer) writeTo(w http.ResponseWriter) error {
+	for name, values := range a.header {
+		if !isOfTheConnection(name) {
+			w.Header()[name] = values
+		}
+	}
+	w.WriteHeader(a.status)
+	if _, err := w.Write(a.body); !errors.Is(err, http.ErrBodyNotAllowed) {
+		return err
+	}
+
+	return nil
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter = (*answer)(nil)
+	_ http.Flusher        = (*answer)(nil)
+)
