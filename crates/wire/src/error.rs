@@ -41,6 +41,15 @@ pub enum Error {
         /// The configured limit, bytes.
         limit: u64,
     },
+    /// One frame is longer than this server accepts.
+    #[error("a frame is longer than {limit} bytes")]
+    FrameTooLong {
+        /// The configured limit, bytes.
+        limit: u64,
+    },
+    /// RFC 7692, 7.2.2: what is left of a compressed message is not DEFLATE.
+    #[error("a compressed message cannot be decompressed")]
+    CorruptDeflate,
     /// RFC 6455, 5.5.1: a body has at least the two bytes of the code.
     #[error("a close frame has a body of one byte")]
     CloseBodyTooShort,
@@ -53,8 +62,10 @@ impl Error {
     /// The code for our close frame (RFC 6455, 7.4.1).
     pub fn close_code(self) -> u16 {
         match self {
-            Error::InvalidUtf8 => crate::close::INVALID_PAYLOAD,
-            Error::MessageTooLong { .. } => crate::close::TOO_BIG,
+            // Frames and their bits are right, what they carry is not what the message says it is: RFC 6455, 7.4.1 has 1007 for "data
+            // within a message that was not consistent with the type of the message"; RFC 7692 names no code.
+            Error::InvalidUtf8 | Error::CorruptDeflate => crate::close::INVALID_PAYLOAD,
+            Error::MessageTooLong { .. } | Error::FrameTooLong { .. } => crate::close::TOO_BIG,
             _ => crate::close::PROTOCOL_ERROR,
         }
     }

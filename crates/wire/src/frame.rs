@@ -11,6 +11,8 @@ use crate::Error;
 
 /// The longest header: 2 bytes, 8 of length, 4 of mask.
 pub const MAX_HEADER: usize = 14;
+/// The bit of the first byte that marks a compressed message.
+const RSV1: u8 = 0x40;
 /// The longest payload of a control frame (RFC 6455, 5.5).
 pub const MAX_CONTROL: u64 = 125;
 
@@ -21,21 +23,27 @@ pub struct Header {
     pub opcode: OpCode,
     /// Whether it ends its message.
     pub fin: bool,
+    /// Whether it begins a compressed message.
+    pub compressed: bool,
     /// The mask of its payload.
     pub mask: [u8; 4],
     /// The length of its payload.
     pub length: u64,
 }
 
-/// Reads the header at the start of `bytes`: the header and its length, or `None` where more bytes are needed.
+/// Reads the header at the start of `bytes`: the header and its length, or `None` where more bytes are needed. `deflate`: compression
+/// was negotiated.
 ///
 /// A violation is reported as soon as its byte is there, before the rest of the header has come.
-pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, Error> {
+pub fn decode(bytes: &[u8], deflate: bool) -> Result<Option<(Header, usize)>, Error> {
     let Some(&first) = bytes.first() else { return Ok(None) };
-    if first & 0x70 != 0 {
+    let opcode = OpCode::from(first & 0x0f);
+    // RFC 7692, 6: RSV1 is for the first frame of a data message; "an endpoint MUST NOT set" it on other fragments (6.1) or on control
+    // frames (5).
+    let allowed = if deflate && matches!(opcode, OpCode::Data(Data::Text | Data::Binary)) { RSV1 } else { 0 };
+    if first & 0x70 & !allowed != 0 {
         return Err(Error::ReservedBit);
     }
-    let opcode = OpCode::from(first & 0x0f);
     match opcode {
         OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => return Err(Error::ReservedOpcode(first & 0x0f)),
         OpCode::Control(_) if first & 0x80 == 0 => return Err(Error::ControlFragmented),
@@ -58,12 +66,20 @@ pub fn decode(bytes: &[u8]) -> Result<Option<(Header, usize)>, Error> {
         return Err(Error::LengthNotMinimal);
     }
     let mask = header.mask.ok_or(Error::Unmasked)?;
-    Ok(Some((Header { opcode, fin: header.is_final, mask, length }, cursor.position() as usize)))
+    Ok(Some((Header { opcode, fin: header.is_final, compressed: header.rsv1, mask, length }, cursor.position() as usize)))
 }
 
 /// Appends a whole unmasked frame, as a server sends it.
 pub fn encode(opcode: OpCode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
-    let header = FrameHeader { opcode, is_final: fin, ..FrameHeader::default() };
+    write(FrameHeader { opcode, is_final: fin, ..FrameHeader::default() }, payload, out);
+}
+
+/// Appends a whole message, already compressed, in one unmasked frame.
+pub fn encode_compressed(kind: Data, payload: &[u8], out: &mut Vec<u8>) {
+    write(FrameHeader { opcode: OpCode::Data(kind), rsv1: true, ..FrameHeader::default() }, payload, out);
+}
+
+fn write(header: FrameHeader, payload: &[u8], out: &mut Vec<u8>) {
     out.reserve(header.len(payload.len() as u64) + payload.len());
     header.format(payload.len() as u64, out).expect("bug: writing to a Vec cannot fail");
     out.extend_from_slice(payload);
@@ -114,10 +130,10 @@ mod tests {
                 126..=65535 => masked(0x82, 126, &(length as u16).to_be_bytes()),
                 _ => masked(0x82, 127, &length.to_be_bytes()),
             };
-            let (header, used) = decode(&bytes).expect("legal").expect("whole");
+            let (header, used) = decode(&bytes, false).expect("legal").expect("whole");
             assert_eq!((header.length, header.mask, header.fin, used), (length, [1, 2, 3, 4], true, bytes.len()));
             for short in 0..bytes.len() {
-                assert_eq!(decode(&bytes[..short]), Ok(None), "{short} of {} bytes", bytes.len());
+                assert_eq!(decode(&bytes[..short], false), Ok(None), "{short} of {} bytes", bytes.len());
             }
         }
     }
@@ -138,7 +154,19 @@ mod tests {
             (&masked(0x82, 127, &[0, 0, 0, 0, 0, 0, 255, 255]), Error::LengthNotMinimal),
         ];
         for (bytes, error) in cases {
-            assert_eq!(decode(bytes), Err(*error), "{bytes:02x?}");
+            assert_eq!(decode(bytes, false), Err(*error), "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn the_bit_of_compression_is_for_the_first_frame_of_a_data_message_where_it_was_negotiated() {
+        for first in [0xc1, 0xc2, 0x41, 0x42] {
+            assert!(decode(&masked(first, 0, &[]), true).is_ok_and(|h| h.is_some_and(|(header, _)| header.compressed)), "{first:02x}");
+            assert_eq!(decode(&[first], false), Err(Error::ReservedBit));
+        }
+        assert!(decode(&masked(0x81, 0, &[]), true).is_ok_and(|h| h.is_some_and(|(header, _)| !header.compressed)));
+        for first in [0xc0, 0x40, 0xc8, 0xc9, 0xca, 0xe1, 0xd2, 0xa1, 0x91] {
+            assert_eq!(decode(&[first], true), Err(Error::ReservedBit), "{first:02x}");
         }
     }
 

@@ -3,6 +3,8 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha1::{Digest, Sha1};
 
+use crate::deflate;
+
 /// The most header lines an upgrade request may have.
 pub const MAX_HEADERS: usize = 128;
 /// The longest request head, bytes.
@@ -17,6 +19,8 @@ pub struct Policy {
     pub subprotocols: Vec<String>,
     /// Clients that offer none of them are refused.
     pub subprotocol_required: bool,
+    /// What compression may be agreed on; `None`: none.
+    pub compression: Option<deflate::Config>,
 }
 
 /// An upgrade request as it came.
@@ -43,6 +47,8 @@ pub struct Accepted {
     pub subprotocol: Option<String>,
     /// All that the client offered, its preference first.
     pub offered: Vec<String>,
+    /// The compression agreed on, and the value of `Sec-WebSocket-Extensions` that says so.
+    pub compression: Option<(deflate::Params, String)>,
 }
 
 /// A request that may not, with the HTTP response it gets.
@@ -162,7 +168,10 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
         let spoken = policy.subprotocols.join(", ");
         return Err(Refused::new(400, format!("Sec-WebSocket-Protocol must offer a sub-protocol that this route speaks: {spoken}")));
     }
-    Ok(Accepted { accept: accept_key(key), subprotocol, offered })
+    let offers = request.headers.iter().filter(|(name, _)| name == "sec-websocket-extensions").map(|(_, value)| value.as_slice());
+    let compression = deflate::negotiate(offers, policy.compression.as_ref())
+        .map_err(|deflate::Malformed| Refused::new(400, "Sec-WebSocket-Extensions is not a list as RFC 6455, 9.1 has it"))?;
+    Ok(Accepted { accept: accept_key(key), subprotocol, offered, compression })
 }
 
 /// `Sec-WebSocket-Accept` for a key (RFC 6455, 4.2.2).

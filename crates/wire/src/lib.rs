@@ -1,15 +1,17 @@
-//! The WebSocket protocol (RFC 6455) without I/O: bytes in, messages and answers out.
+//! The WebSocket protocol (RFC 6455) with compression (RFC 7692), without I/O: bytes in, messages and answers out.
 //!
 //! In the order a connection meets them:
 //! * [`handshake`] examines the upgrade request and says what to answer;
 //! * [`frame`] reads and writes frame headers and removes the mask;
 //! * [`message`] puts frames together to messages, with every check and limit, and no memory while idle;
+//! * [`deflate`] is compression: its negotiation, and contexts that are lent rather than owned;
 //! * [`close`] knows which close codes may be sent and reads a close frame's body.
 //!
 //! Errors ([`Error`]) are the peer's: each names the close code it is answered with.
 #![forbid(unsafe_code)]
 
 pub mod close;
+pub mod deflate;
 mod error;
 pub mod frame;
 pub mod handshake;

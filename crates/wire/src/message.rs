@@ -5,6 +5,7 @@
 
 use crate::Error;
 use crate::close::{self, CloseFrame};
+use crate::deflate::{Inflater, Params, Pool};
 use crate::frame::{self, Control, Data, Header, OpCode};
 
 /// What a client may send. Copied into each call rather than kept, so that a changed limit holds at once.
@@ -12,6 +13,16 @@ use crate::frame::{self, Control, Data, Header, OpCode};
 pub struct Limits {
     /// The longest message, bytes of payload over all its fragments.
     pub max_message_size: u64,
+    /// The longest frame, bytes of payload on the wire.
+    pub max_frame_size: u64,
+}
+
+impl Limits {
+    /// The most bytes that the frames of a compressed message may have: DEFLATE makes what does not compress a little longer, and each
+    /// flush of the client adds some bytes. Without this a message of empty blocks would never end.
+    fn max_compressed(&self) -> u64 {
+        self.max_message_size.saturating_mul(2).saturating_add(1024)
+    }
 }
 
 /// One thing that was received whole.
@@ -59,10 +70,20 @@ impl Payload<'_> {
     }
 }
 
-/// The state of what is half-received; empty between messages.
+/// The state of what is half-received; empty between messages, but for the context of a client that keeps one.
 #[derive(Debug, Default)]
 pub struct Decoder {
     partial: Option<Box<Partial>>,
+    inflation: Option<Box<Inflation>>,
+}
+
+/// Where compression was negotiated.
+#[derive(Debug)]
+struct Inflation {
+    window_bits: u8,
+    takeover: bool,
+    /// With takeover: the context, between two messages.
+    context: Option<Box<Inflater>>,
 }
 
 /// A half-received header, frame or message.
@@ -77,19 +98,64 @@ struct Partial {
     message: Option<bool>,
     data: Vec<u8>,
     valid: usize,
+    /// Where the message is compressed: its context, and the bytes of its frames so far.
+    inflater: Option<Box<Inflater>>,
+    compressed_len: u64,
+}
+
+impl Inflation {
+    fn begin(&mut self, pool: &mut Pool) -> Box<Inflater> {
+        if !self.takeover {
+            return pool.inflater();
+        }
+        self.context.take().unwrap_or_else(|| Box::new(Inflater::new(self.window_bits)))
+    }
+
+    fn end(&mut self, mut inflater: Box<Inflater>, pool: &mut Pool) -> Result<(), Error> {
+        inflater.finish(self.takeover)?;
+        if self.takeover {
+            self.context = Some(inflater);
+        } else {
+            pool.give_inflater(inflater);
+        }
+        Ok(())
+    }
 }
 
 impl Partial {
+    /// Adds to the message, which must not become too long or cease to be text.
+    fn append(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Error> {
+        let most = usize::try_from(limits.max_message_size).unwrap_or(usize::MAX).saturating_sub(self.data.len());
+        if bytes.len() > most {
+            return Err(Error::MessageTooLong { limit: limits.max_message_size });
+        }
+        // Doubling, but never beyond what this message may still become.
+        if self.data.capacity() - self.data.len() < bytes.len() {
+            self.data.reserve_exact(bytes.len().max(self.data.len()).min(most));
+        }
+        self.data.extend_from_slice(bytes);
+        if self.message == Some(false) {
+            self.valid = valid_utf8(&self.data, self.valid)?;
+        }
+        Ok(())
+    }
+
     fn is_empty(&self) -> bool {
         self.header_len == 0 && self.frame.is_none() && self.message.is_none()
     }
 }
 
 impl Decoder {
+    /// For a connection that negotiated compression.
+    pub fn with_compression(params: &Params) -> Decoder {
+        let inflation = Inflation { window_bits: params.client_bits, takeover: params.client_takeover, context: None };
+        Decoder { partial: None, inflation: Some(Box::new(inflation)) }
+    }
+
     /// Takes the next whole item out of `input`, advancing it; `None` when all of `input` is used up.
     ///
-    /// After an error the connection is to be failed; the decoder must not be used again.
-    pub fn next<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits) -> Result<Option<Item<'a>>, Error>
+    /// `pool` lends what compressed messages need. After an error the connection is to be failed; the decoder must not be used again.
+    pub fn next<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits, pool: &mut Pool) -> Result<Option<Item<'a>>, Error>
     where
         Self: 'a,
     {
@@ -101,8 +167,8 @@ impl Decoder {
                 return Ok(None);
             }
             if let Some(item) = match self.partial.as_deref().map(|p| p.frame.is_some()) {
-                Some(true) => self.receive_payload(input, limits)?,
-                _ => self.receive_header(input, limits)?,
+                Some(true) => self.receive_payload(input, limits, pool)?,
+                _ => self.receive_header(input, limits, pool)?,
             } {
                 return Ok(Some(item));
             }
@@ -114,10 +180,11 @@ impl Decoder {
         self.partial.as_ref().map_or(0, |p| p.data.capacity() + p.control.capacity())
     }
 
-    fn receive_header<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits) -> Result<Option<Item<'a>>, Error> {
+    fn receive_header<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits, pool: &mut Pool) -> Result<Option<Item<'a>>, Error> {
         let held = self.partial.as_ref().map_or(0, |p| p.header_len);
+        let deflate = self.inflation.is_some();
         let header = if held == 0 {
-            match frame::decode(input)? {
+            match frame::decode(input, deflate)? {
                 Some((header, used)) => {
                     advance(input, used);
                     header
@@ -134,7 +201,7 @@ impl Decoder {
             let partial = self.partial.get_or_insert_default();
             let more = input.len().min(frame::MAX_HEADER - held);
             partial.header[held..held + more].copy_from_slice(&input[..more]);
-            match frame::decode(&partial.header[..held + more])? {
+            match frame::decode(&partial.header[..held + more], deflate)? {
                 Some((header, used)) => {
                     advance(input, used - held);
                     partial.header_len = 0;
@@ -153,7 +220,7 @@ impl Decoder {
         let whole = usize::try_from(header.length).ok().filter(|&length| length <= input.len());
         if let Some(length) = whole {
             match header.opcode {
-                OpCode::Data(kind) if header.fin && kind != Data::Continue => {
+                OpCode::Data(kind) if header.fin && kind != Data::Continue && !header.compressed => {
                     let payload = split(input, length);
                     frame::unmask(payload, header.mask, 0);
                     let binary = kind == Data::Binary;
@@ -175,10 +242,14 @@ impl Decoder {
             && kind != Data::Continue
         {
             partial.message = Some(kind == Data::Binary);
+            if header.compressed {
+                let inflation = self.inflation.as_deref_mut().expect("bug: a compressed message where none was negotiated");
+                partial.inflater = Some(inflation.begin(pool));
+            }
         }
         partial.frame = Some((header, 0));
         // A frame without payload is finished by its header alone.
-        if header.length == 0 { self.finish_frame(header) } else { Ok(None) }
+        if header.length == 0 { self.finish_frame(header, pool) } else { Ok(None) }
     }
 
     /// What of a header only the message before it can tell.
@@ -192,14 +263,22 @@ impl Decoder {
             (Data::Text | Data::Binary, true) => return Err(Error::MessageInterleaved),
             _ => {}
         }
-        let so_far = partial.map_or(0, |p| p.data.len()) as u64;
-        if so_far.saturating_add(header.length) > limits.max_message_size {
+        if header.length > limits.max_frame_size {
+            return Err(Error::FrameTooLong { limit: limits.max_frame_size });
+        }
+        // What a compressed message becomes is known only when it is inflated.
+        let (so_far, most) = if header.compressed || partial.is_some_and(|p| p.inflater.is_some()) {
+            (partial.map_or(0, |p| p.compressed_len), limits.max_compressed())
+        } else {
+            (partial.map_or(0, |p| p.data.len()) as u64, limits.max_message_size)
+        };
+        if so_far.saturating_add(header.length) > most {
             return Err(Error::MessageTooLong { limit: limits.max_message_size });
         }
         Ok(())
     }
 
-    fn receive_payload<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits) -> Result<Option<Item<'a>>, Error> {
+    fn receive_payload<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits, pool: &mut Pool) -> Result<Option<Item<'a>>, Error> {
         let partial = self.partial.as_deref_mut().expect("bug: a payload without a frame");
         let (header, received) = partial.frame.expect("bug: a payload without a frame");
         let left = header.length - received;
@@ -208,24 +287,20 @@ impl Decoder {
         frame::unmask(bytes, header.mask, received);
         match header.opcode {
             OpCode::Control(_) => partial.control.extend_from_slice(bytes),
-            OpCode::Data(_) => {
-                // Doubling, but never beyond what this message may still become.
-                let room = partial.data.capacity() - partial.data.len();
-                if room < here {
-                    let most = usize::try_from(limits.max_message_size).unwrap_or(usize::MAX).saturating_sub(partial.data.len());
-                    partial.data.reserve_exact(here.max(partial.data.len()).min(most).max(here));
+            OpCode::Data(_) => match partial.inflater.take() {
+                None => partial.append(bytes, limits)?,
+                Some(mut inflater) => {
+                    partial.compressed_len += bytes.len() as u64;
+                    inflater.inflate(bytes, pool.scratch(), |piece| partial.append(piece, limits))?;
+                    partial.inflater = Some(inflater);
                 }
-                partial.data.extend_from_slice(bytes);
-                if partial.message == Some(false) {
-                    partial.valid = valid_utf8(&partial.data, partial.valid)?;
-                }
-            }
+            },
         }
         partial.frame = Some((header, received + here as u64));
-        if here as u64 == left { self.finish_frame(header) } else { Ok(None) }
+        if here as u64 == left { self.finish_frame(header, pool) } else { Ok(None) }
     }
 
-    fn finish_frame<'a>(&mut self, header: Header) -> Result<Option<Item<'a>>, Error> {
+    fn finish_frame<'a>(&mut self, header: Header, pool: &mut Pool) -> Result<Option<Item<'a>>, Error> {
         let partial = self.partial.as_deref_mut().expect("bug: a frame's end without a frame");
         partial.frame = None;
         match header.opcode {
@@ -235,6 +310,10 @@ impl Decoder {
             }
             OpCode::Data(_) if header.fin => {
                 let binary = partial.message.take().expect("bug: a message's end without its start");
+                if let (Some(inflater), Some(inflation)) = (partial.inflater.take(), self.inflation.as_deref_mut()) {
+                    partial.compressed_len = 0;
+                    inflation.end(inflater, pool)?;
+                }
                 let data = std::mem::take(&mut partial.data);
                 if !binary && partial.valid != data.len() {
                     return Err(Error::InvalidUtf8);

@@ -30,7 +30,10 @@ fn replaced(from: &'static str, to: &'static str) -> impl Fn(&mut Vec<String>) {
 #[test]
 fn the_example_of_rfc_6455_1_3_gets_its_accept_key() {
     let accepted = try_with(&Policy::default(), |_| {}).expect("a right request");
-    assert_eq!(accepted, Accepted { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(), subprotocol: None, offered: Vec::new() });
+    assert_eq!(
+        accepted,
+        Accepted { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(), subprotocol: None, offered: Vec::new(), compression: None }
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 
-const LIMITS: Limits = Limits { max_message_size: 1 << 20 };
+const LIMITS: Limits = Limits { max_message_size: 1 << 20, max_frame_size: u64::MAX };
 
 /// A masked frame as a client sends it.
 fn client(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -35,13 +35,17 @@ enum Got {
 
 /// All that comes of `bytes` when they arrive in pieces of `size`, and the decoder afterwards.
 fn receive(bytes: &[u8], size: usize, limits: &Limits) -> (Vec<Got>, Result<(), Error>, Decoder) {
-    let mut decoder = Decoder::default();
+    receive_with(Decoder::default(), bytes, size, limits)
+}
+
+fn receive_with(mut decoder: Decoder, bytes: &[u8], size: usize, limits: &Limits) -> (Vec<Got>, Result<(), Error>, Decoder) {
+    let mut pool = Pool::default();
     let mut got = Vec::new();
     for piece in bytes.chunks(size) {
         let mut piece = piece.to_vec();
         let mut input = piece.as_mut_slice();
         loop {
-            match decoder.next(&mut input, limits) {
+            match decoder.next(&mut input, limits, &mut pool) {
                 Ok(None) => break,
                 Err(error) => return (got, Err(error), decoder),
                 Ok(Some(item)) => got.push(match item {
@@ -133,7 +137,7 @@ fn text_fails_at_its_first_impossible_byte_and_at_a_cut_off_character() {
 
 #[test]
 fn the_size_limit_holds_for_a_frame_and_for_a_message_of_fragments() {
-    let limits = Limits { max_message_size: 10 };
+    let limits = Limits { max_message_size: 10, max_frame_size: u64::MAX };
     assert_eq!(receive(&client(0x82, &[0; 10]), 3, &limits).1, Ok(()));
     assert_eq!(receive(&client(0x82, &[0; 11]), 99, &limits).1, Err(Error::MessageTooLong { limit: 10 }));
     let mut parts = client(0x02, &[0; 6]);
