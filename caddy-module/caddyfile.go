@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -140,6 +141,10 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 			h.Authorize, err = parseAuthorize(d)
 		case "max_message_size":
 			h.MaxMessageSize, err = size(d)
+		case "max_frame_size":
+			h.MaxFrameSize, err = size(d)
+		case "compression":
+			h.Compression, err = parseCompression(d)
 		case "max_outbox":
 			h.MaxOutbox, err = size(d)
 		case "max_pending_events":
@@ -151,7 +156,7 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 				err = wrap(d, h.checkOnError())
 			}
 		default:
-			err = d.Errf("unknown option %q of websocket: it knows name, worker, echo, origins, subprotocols, subprotocol, subprotocol_required, authorize, max_message_size, max_outbox, max_pending_events, max_connections and on_error", option)
+			err = d.Errf("unknown option %q of websocket: it knows %s", option, strings.Join(options, ", "))
 		}
 		if err != nil {
 			return at, err
@@ -258,6 +263,17 @@ func parseAuthorize(d *caddyfile.Dispenser) (*Authorize, error) {
 	}
 
 	return a, nil
+}
+
+// options are those of the directive, in the order of its documentation.
+var options = []string{
+	"name", "worker", "echo",
+	"origins",
+	"subprotocols", "subprotocol", "subprotocol_required",
+	"authorize",
+	"max_message_size", "max_frame_size", "max_outbox", "max_pending_events", "max_connections",
+	"compression",
+	"on_error",
 }
 
 // position is where a token stands.

@@ -50,6 +50,8 @@ var (
 		counter("messages_sent", "Messages queued for clients."),
 		counter("bytes_sent", "Bytes written to sockets."),
 		counter("messages_dropped", "Messages dropped because the client's outbox was full."),
+		counter("messages_compressed", "Messages that went out compressed."),
+		counter("compression_bytes_saved", "Bytes by which those were shorter than they are."),
 		counter("violations", "Connections failed because the client broke the protocol or a limit."),
 		counter("events_queued", "Events queued for PHP."),
 		counter("events_delivered", "Events handed to PHP."),

@@ -32,10 +32,21 @@
 //			copy_response_headers <name...>
 //		}
 //		max_message_size   <size>
+//		max_frame_size     <size>
+//		compression        [on|off]
 //		max_outbox         <size>
 //		max_pending_events <n>
 //		max_connections    <n>
 //		on_error           continue|close
+//	}
+//
+// Instead of on, compression can have a block:
+//
+//	compression {
+//		context_takeover
+//		window_bits <9..15>
+//		threshold   <size>
+//		level       <1..9>
 //	}
 //
 // [Route] describes the options and [App] the global ones.

@@ -36,6 +36,12 @@ type Route struct {
 	Authorize *Authorize `json:"authorize,omitempty"`
 	// MaxMessageSize is the largest message accepted from a client, in bytes. Default: 1 MiB.
 	MaxMessageSize uint64 `json:"max_message_size,omitempty"`
+	// MaxFrameSize is the largest frame accepted from a client, in bytes as they are sent. Default: as large as a message may
+	// be.
+	MaxFrameSize uint64 `json:"max_frame_size,omitempty"`
+	// Compression says how messages are compressed (permessage-deflate, RFC 7692) with clients that offer it. Default: not at
+	// all.
+	Compression *Compression `json:"compression,omitempty"`
 	// MaxOutbox is how much may wait to be sent to one client, in bytes. Default: 4 MiB.
 	MaxOutbox uint64 `json:"max_outbox,omitempty"`
 	// MaxPendingEvents is how many events of one connection may wait for PHP; then its socket is not read until some are
@@ -86,6 +92,10 @@ func (r *Route) complete() error {
 		if err := r.Authorize.check(); err != nil {
 			return err
 		}
+	}
+
+	if err := r.Compression.check(); err != nil {
+		return err
 	}
 
 	if r.Name == "" {

@@ -29,6 +29,8 @@ func TestARouteThatCannotWorkIsRefused(t *testing.T) {
 		{Route{}, "nobody would handle the events"},
 		{Route{Worker: "chat", Echo: true}, "exclude each other"},
 		{Route{Echo: true, OnError: "retry"}, `on_error is "continue" or "close", not "retry"`},
+		{Route{Echo: true, Compression: &Compression{WindowBits: 8}}, "window_bits is 9 to 15, not 8"},
+		{Route{Echo: true, Compression: &Compression{Level: 10}}, "level is 1 to 9, not 10"},
 		{Route{Echo: true, Origins: []string{"a", ""}}, "origin pattern 2 is empty"},
 		{Route{Echo: true, Subprotocols: []string{"chat,v1"}}, `subprotocol "chat,v1" is not a name`},
 		{Route{Worker: "chat", SubprotocolWorkers: []SubprotocolWorker{{Subprotocol: "a"}}}, "subprotocol a has no worker"},

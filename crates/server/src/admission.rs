@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64_id::random_id;
 use fws_hub::{CommandError, MAX_NAME, Outfit};
-use fws_session::Opened;
+use fws_session::{Compression, Opened};
 use fws_wire::handshake::{self, Request};
 
 use crate::claims::Claim;
@@ -37,6 +37,7 @@ pub struct Ticket {
     pub outfit: Outfit,
     /// Held where the id is not random.
     pub claim: Option<Claim>,
+    pub compression: Option<Compression>,
     pub reservation: Reservation,
 }
 
@@ -128,6 +129,10 @@ impl Core {
         }
         let subprotocol = accepted.subprotocol.unwrap_or_default();
         let line = route.line(&subprotocol).expect("bug: a sub-protocol was agreed on that the route does not speak");
+        let compression = accepted.compression.map(|(params, answer)| {
+            headers.push(("Sec-WebSocket-Extensions", answer));
+            route.compression.with(params)
+        });
         let opened = Box::new(Opened {
             path: request.path,
             query: request.query,
@@ -136,7 +141,8 @@ impl Core {
             // The echo has nobody to tell them.
             headers: if route.echo { Vec::new() } else { request.headers },
         });
-        let ticket = Ticket { route, id, opened, line, offered: accepted.offered, outfit: Outfit::default(), claim: None, reservation };
+        let (offered, outfit) = (accepted.offered, Outfit::default());
+        let ticket = Ticket { route, id, opened, line, offered, outfit, claim: None, compression, reservation };
         Handshake { status: 101, headers, text: String::new(), ticket: Some(ticket) }
     }
 

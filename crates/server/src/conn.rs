@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use fws_hub::{Client, Key, RouteId};
+use fws_session::Compression;
 use parking_lot::RwLock;
 
 use crate::dispatch::LineId;
@@ -33,6 +34,8 @@ pub struct Conn {
     /// What carries it.
     pub transport: Transport,
     pub(crate) traffic: Traffic,
+    /// How what is sent to it is compressed.
+    pub compression: Option<Compression>,
 }
 
 /// What is kept of an upgrade request as long as its connection lives.
@@ -165,6 +168,7 @@ impl Conn {
             request,
             transport,
             traffic: Traffic::default(),
+            compression: None,
         }
     }
 

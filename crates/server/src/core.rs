@@ -18,6 +18,7 @@ use socket2::Socket;
 use crate::admission::Handshake;
 use crate::bell::Bells;
 use crate::claims::Claims;
+use crate::compress::Compressors;
 use crate::conn::{Conn, Request, Through, Transport};
 use crate::dispatch::{Arrival, Dispatch, Orphans, Source};
 use crate::flag::Flag;
@@ -53,6 +54,7 @@ pub struct Core {
     pub(crate) bells: Bells,
     pub(crate) log: Log,
     pub(crate) counters: Counters,
+    pub(crate) compressors: Compressors,
     pub(crate) started: Instant,
     shards: Vec<ShardHandle>,
     flag: Arc<Flag>,
@@ -84,6 +86,7 @@ impl Core {
             bells: Bells::default(),
             log: Log::new(flag.clone()),
             counters: Counters::default(),
+            compressors: Compressors::default(),
             started: Instant::now(),
             shards: handles,
             flag,
@@ -133,7 +136,8 @@ impl Core {
             let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
             let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
             let (name, max_outbox) = (route.name.clone(), route.settings.max_outbox);
-            let conn = Conn::new(key, ticket.id, route.id, ticket.line, name, max_outbox, request, Transport::Tcp);
+            let mut conn = Conn::new(key, ticket.id, route.id, ticket.line, name, max_outbox, request, Transport::Tcp);
+            conn.compression = ticket.compression;
             made.insert(Arc::new(conn)).clone()
         });
         let (Some(key), Some(conn)) = (registered, made) else { return Err(socket) };
@@ -195,10 +199,9 @@ impl Core {
             Command::Close { reason, .. } if reason.len() > close::MAX_REASON => return Err(CommandError::ReasonTooLong),
             _ => {}
         }
-        let mut post = Post { core: self, command, frame: None, first: None, more: Vec::new(), dropped: 0 };
+        let mut post = Post { core: self, command, parcel: Parcel::default(), put_off: Vec::new(), dropped: 0 };
         let reply = self.hub.read().ask(command, &mut post);
-        post.finish();
-        reply
+        post.finish(reply)
     }
 
     /// Reads and keeps a generation of routes, to be committed later.
@@ -390,7 +393,7 @@ impl Core {
         key.index as usize % self.shards.len()
     }
 
-    fn shard(&self, key: Key) -> &ShardHandle {
+    pub(crate) fn shard(&self, key: Key) -> &ShardHandle {
         &self.shards[self.shard_number(key)]
     }
 
@@ -457,32 +460,88 @@ fn not_sent(conn: &Conn, len: usize) -> serde_json::Map<String, Value> {
 }
 
 /// Posts what a command sends to the shards: encoded once, one operation for each shard.
-struct Post<'a> {
-    core: &'a Core,
-    command: &'a Command<'a>,
-    frame: Option<Frame>,
-    /// Most sends are to one client.
-    first: Option<Key>,
-    more: Vec<Key>,
+pub(crate) struct Post<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) command: &'a Command<'a>,
+    parcel: Parcel,
+    /// Clients that get it compressed, which is done when the hub is not locked any more.
+    put_off: Vec<(Key, Arc<Conn>)>,
     dropped: u64,
 }
 
+/// A frame, and the clients that get it.
+#[derive(Default)]
+pub(crate) struct Parcel {
+    pub(crate) frame: Option<Frame>,
+    /// Most sends are to one client.
+    first: Option<Key>,
+    more: Vec<Key>,
+}
+
+impl Parcel {
+    pub(crate) fn of(frame: Frame) -> Parcel {
+        Parcel { frame: Some(frame), ..Parcel::default() }
+    }
+
+    pub(crate) fn add(&mut self, key: Key) {
+        match self.first {
+            None => self.first = Some(key),
+            Some(_) => self.more.push(key),
+        }
+    }
+
+    /// How many clients get it.
+    pub(crate) fn len(&self) -> u64 {
+        u64::from(self.first.is_some()) + self.more.len() as u64
+    }
+}
+
 impl Post<'_> {
-    fn finish(mut self) {
+    /// The hub has answered, and is not locked any more.
+    fn finish(mut self, reply: Result<Reply, CommandError>) -> Result<Reply, CommandError> {
+        let put_off = std::mem::take(&mut self.put_off);
+        let reply = if put_off.is_empty() { reply } else { self.compress(put_off, reply) };
         if self.dropped > 0 {
             add(&self.core.counters.messages_dropped, self.dropped);
         }
-        let (Some(frame), Some(first)) = (self.frame, self.first) else { return };
-        add(&self.core.counters.messages_sent, 1 + self.more.len() as u64);
-        if self.more.is_empty() {
+        let parcel = std::mem::take(&mut self.parcel);
+        self.post(parcel);
+        reply
+    }
+
+    /// The message as it is.
+    pub(crate) fn frame(&mut self) -> &Frame {
+        let Command::Send { binary, data, .. } = self.command else { unreachable!("bug: only Send sends") };
+        self.parcel.frame.get_or_insert_with(|| Frame::message(*binary, data))
+    }
+
+    /// Makes room for a frame of this length with a client.
+    pub(crate) fn reserve(&mut self, to: &Conn, len: usize) -> Outcome {
+        if len > to.max_outbox() {
+            self.dropped += 1;
+            self.core.too_large(to, len);
+            return Outcome::TooLarge;
+        }
+        if !to.reserve(len) {
+            self.dropped += 1;
+            self.core.outbox_full(to, len);
+            return Outcome::Dropped;
+        }
+        Outcome::Queued
+    }
+
+    pub(crate) fn post(&self, parcel: Parcel) {
+        let Parcel { frame: Some(frame), first: Some(first), mut more } = parcel else { return };
+        add(&self.core.counters.messages_sent, 1 + more.len() as u64);
+        if more.is_empty() {
             let shard = self.core.shard(first);
             shard.post(Op::Send { key: first, frame });
             shard.wake_or_defer();
             return;
         }
-        self.more.push(first);
+        more.push(first);
         for (number, shard) in self.core.shards.iter().enumerate() {
-            let keys: Vec<Key> = self.more.iter().copied().filter(|key| self.core.shard_number(*key) == number).collect();
+            let keys: Vec<Key> = more.iter().copied().filter(|key| self.core.shard_number(*key) == number).collect();
             if !keys.is_empty() {
                 shard.post(Op::SendMany { keys, frame: frame.clone() });
                 shard.wake_or_defer();
@@ -493,23 +552,19 @@ impl Post<'_> {
 
 impl Outlet<Arc<Conn>> for Post<'_> {
     fn send(&mut self, key: Key, to: &Arc<Conn>) -> Outcome {
-        let Command::Send { binary, data, .. } = self.command else { unreachable!("bug: only Send sends") };
-        let frame = self.frame.get_or_insert_with(|| Frame::message(*binary, data));
-        if frame.len() > to.max_outbox() {
-            self.dropped += 1;
-            self.core.too_large(to, frame.len());
-            return Outcome::TooLarge;
+        if let Some(compression) = &to.compression
+            && let Command::Send { data, .. } = self.command
+            && compression.wants(data.len())
+        {
+            self.put_off.push((key, to.clone()));
+            return Outcome::Queued;
         }
-        if !to.reserve(frame.len()) {
-            self.dropped += 1;
-            self.core.outbox_full(to, frame.len());
-            return Outcome::Dropped;
+        let len = self.frame().len();
+        let outcome = self.reserve(to, len);
+        if outcome == Outcome::Queued {
+            self.parcel.add(key);
         }
-        match self.first {
-            None => self.first = Some(key),
-            Some(_) => self.more.push(key),
-        }
-        Outcome::Queued
+        outcome
     }
 
     fn order(&mut self, key: Key, _: &Arc<Conn>) {

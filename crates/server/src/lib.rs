@@ -5,7 +5,8 @@
 //! * a `shard` – one thread, one epoll – owns it from then on: reads, feeds its [`fws_session::Session`], writes once per turn;
 //! * what it receives goes to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
 //! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
-//! * [`Core::execute`] carries out commands of any thread against the hub and posts what follows to the shards;
+//! * [`Core::execute`] carries out commands of any thread against the hub and posts what follows to the shards; `compress` is for clients
+//!   that want it compressed;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration says, by generation; `log` and `stats` tell what happens.
 //!
 //! The core never calls its host. It raises one flag, a file descriptor ([`Core::flag`]), when bells or log records wait.
@@ -13,6 +14,7 @@
 mod admission;
 mod bell;
 mod claims;
+mod compress;
 mod conn;
 mod core;
 mod dispatch;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fws_hub::RouteId;
-use fws_session::Settings;
+use fws_session::{Compression, Settings};
+use fws_wire::deflate;
 use fws_wire::handshake::Policy;
 use serde::Deserialize;
 
@@ -65,6 +66,12 @@ pub struct RouteConfig {
     /// Bytes; default 1 MiB.
     #[serde(default)]
     pub max_message_size: Option<u64>,
+    /// Bytes of one frame on the wire; default: as many as a message may have.
+    #[serde(default)]
+    pub max_frame_size: Option<u64>,
+    /// How messages are compressed (RFC 7692); absent: they are not.
+    #[serde(default)]
+    pub compression: Option<CompressionConfig>,
     /// Bytes that may wait for one client; default 4 MiB.
     #[serde(default)]
     pub max_outbox: Option<usize>,
@@ -87,6 +94,38 @@ pub struct SubprotocolConfig {
     pub subprotocol: String,
     /// The worker that gets the events of its connections.
     pub worker: String,
+}
+
+/// How a route compresses.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CompressionConfig {
+    /// Each connection may keep its contexts from message to message: smaller messages for up to 330 KB of memory; default: no.
+    pub context_takeover: bool,
+    /// The largest window, as a power of 2: 9 to 15; default 15.
+    pub window_bits: u8,
+    /// Shorter messages are not compressed, bytes; default 512.
+    pub threshold: u32,
+    /// 1 (fast) to 9 (small); default 6.
+    pub level: u8,
+}
+
+impl Default for CompressionConfig {
+    fn default() -> Self {
+        CompressionConfig { context_takeover: false, window_bits: 15, threshold: 512, level: 6 }
+    }
+}
+
+impl CompressionConfig {
+    /// What may be agreed on.
+    fn negotiable(&self) -> deflate::Config {
+        deflate::Config { context_takeover: self.context_takeover, window_bits: self.window_bits }
+    }
+
+    /// How a connection compresses that agreed on `params`.
+    pub(crate) fn with(&self, params: deflate::Params) -> Compression {
+        Compression { params, level: self.level, threshold: self.threshold }
+    }
 }
 
 /// What becomes of a connection on one of whose events PHP failed.
@@ -151,6 +190,12 @@ impl RoutesConfig {
             if route.subprotocol_required && spoken.is_empty() {
                 return wrong("subprotocol_required would refuse everyone: the route speaks no sub-protocol");
             }
+            if route.max_frame_size == Some(0) {
+                return wrong("max_frame_size must be at least 1");
+            }
+            if route.compression.as_ref().is_some_and(|c| !(9..=15).contains(&c.window_bits) || !(1..=9).contains(&c.level)) {
+                return wrong("compression: window_bits is 9 to 15, level 1 to 9");
+            }
             if route.max_message_size == Some(0) || route.max_outbox == Some(0) || route.max_pending_events == Some(0) {
                 return wrong("max_message_size, max_outbox and max_pending_events must be at least 1");
             }
@@ -179,6 +224,8 @@ pub struct Route {
     pub lines: Vec<Line>,
     pub policy: Policy,
     pub settings: Arc<Settings>,
+    /// How messages are compressed with clients that agree on it.
+    pub compression: CompressionConfig,
     max_pending_events: usize,
     /// Bytes of events of one connection that may wait, see `max_pending_events`.
     max_pending_weight: usize,
@@ -215,6 +262,7 @@ impl Route {
             origins: config.origins.clone(),
             subprotocols: config.spoken().map(str::to_owned).collect(),
             subprotocol_required: config.subprotocol_required || (default.is_none() && !config.echo),
+            compression: config.compression.as_ref().map(CompressionConfig::negotiable),
         };
         let defaults = Settings::default();
         let max_message_size = config.max_message_size.unwrap_or(defaults.max_message_size);
@@ -225,7 +273,13 @@ impl Route {
             worker: default.map(Arc::from),
             lines,
             policy,
-            settings: Arc::new(Settings { max_message_size, max_outbox: config.max_outbox.unwrap_or(4 << 20), ..defaults }),
+            compression: config.compression.clone().unwrap_or_default(),
+            settings: Arc::new(Settings {
+                max_message_size,
+                max_frame_size: config.max_frame_size.unwrap_or(defaults.max_frame_size),
+                max_outbox: config.max_outbox.unwrap_or(4 << 20),
+                ..defaults
+            }),
             max_pending_events: config.max_pending_events.unwrap_or(1024),
             max_pending_weight: usize::try_from(max_message_size).unwrap_or(usize::MAX).max(1 << 20),
             max_connections: config.max_connections,
@@ -299,6 +353,10 @@ mod tests {
             (r#"{"routes":[{"name":"a","echo":true,"worker":"w"}]}"#, "either a worker"),
             (r#"{"routes":[{"name":"a","echo":true},{"name":"a","echo":true}]}"#, "\"a\": the name is used twice"),
             (r#"{"routes":[{"name":"a","echo":true,"max_outbox":0}]}"#, "at least 1"),
+            (r#"{"routes":[{"name":"a","echo":true,"max_frame_size":0}]}"#, "max_frame_size must be at least 1"),
+            (r#"{"routes":[{"name":"a","echo":true,"compression":{"window_bits":8}}]}"#, "window_bits is 9 to 15"),
+            (r#"{"routes":[{"name":"a","echo":true,"compression":{"level":10}}]}"#, "level 1 to 9"),
+            (r#"{"routes":[{"name":"a","echo":true,"compression":{"windowbits":9}}]}"#, "unknown field `windowbits`"),
             (r#"{"routes":[{"name":"a","echo":true,"max_outbx":1}]}"#, "unknown field `max_outbx`"),
             (r#"{"routes":[{"name":"a","worker":"w","on_error":"explode"}]}"#, "unknown variant `explode`"),
             (r#"{"routes":[{"name":"a","echo":true,"subprotocol_workers":[{"subprotocol":"p","worker":"w"}]}]}"#, "either a worker"),

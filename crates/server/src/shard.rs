@@ -31,6 +31,9 @@ use crate::stats::add;
 
 /// The receive buffer: the most that is read of a connection in a turn.
 const SCRATCH: usize = 64 * 1024;
+/// When the compressed messages of a connection have become so long in a turn, what is left of the read waits for the next turn: only
+/// then are limits looked at again.
+const INFLATED: usize = 1 << 20;
 /// Slices in one write.
 const SLICES: usize = 32;
 /// A shard sleeps no longer than these while events wait or are handled; doubling between them.
@@ -52,6 +55,13 @@ pub enum Op {
     SendMany {
         keys: Vec<Key>,
         frame: Frame,
+    },
+    /// A message for a client that wants it compressed by its own context. `reserved`: the bytes of its outbox that were kept for it.
+    SendPrivately {
+        key: Key,
+        binary: bool,
+        payload: Box<[u8]>,
+        reserved: usize,
     },
     Close {
         key: Key,
@@ -331,7 +341,12 @@ impl Shard {
         for at in std::mem::take(&mut self.read) {
             let Some(entry) = self.entries[at].as_mut() else { continue };
             entry.reading = false;
-            if !entry.readable || entry.paused || !entry.session.wants_read() {
+            if !(entry.readable || entry.session.has_rest()) || entry.paused || !entry.session.wants_read() {
+                continue;
+            }
+            if let Some(mut rest) = entry.session.take_rest() {
+                self.receive(at, &mut rest);
+                self.read_again(at);
                 continue;
             }
             match entry.socket.read(scratch) {
@@ -360,7 +375,7 @@ impl Shard {
     /// Puts a connection in the list of those to read, if it should be.
     fn read_again(&mut self, at: usize) {
         let Some(entry) = self.entries[at].as_mut() else { return };
-        if entry.readable && !entry.paused && !entry.reading && entry.session.wants_read() {
+        if (entry.readable || entry.session.has_rest()) && !entry.paused && !entry.reading && entry.session.wants_read() {
             entry.reading = true;
             self.read.push(at);
         }
@@ -368,15 +383,22 @@ impl Shard {
 
     fn receive(&mut self, at: usize, mut input: &mut [u8]) {
         let Some(entry) = self.entries[at].as_mut() else { return };
-        let bytes = input.len() as u64;
+        let mut bytes = input.len() as u64;
         self.tally.bytes_received += bytes;
         if entry.session.is_ending() {
             return;
         }
+        if entry.session.has_rest() {
+            self.tally.bytes_received -= bytes;
+            entry.session.put_by(input);
+            return;
+        }
         let echo = entry.route.echo;
+        let mut inflated = 0;
         let (mut received, mut echoed) = (0, 0);
         while let Some(message) = entry.session.receive(&mut input, self.now, &mut self.spares) {
             received += 1;
+            inflated += message.payload.as_slice().len();
             if echo {
                 let sent = entry.session.send_message(message.binary, message.payload.as_slice(), &mut self.spares);
                 echoed += u64::from(sent);
@@ -386,6 +408,11 @@ impl Shard {
                     event: Event::Message { binary: message.binary, data: message.payload.into_boxed() },
                     limits: entry.route.event_limits(),
                 });
+            }
+            if inflated >= INFLATED && !input.is_empty() && entry.session.put_by(input) {
+                self.tally.bytes_received -= input.len() as u64;
+                bytes -= input.len() as u64;
+                break;
             }
         }
         self.tally.messages_received += received;
@@ -420,6 +447,7 @@ impl Shard {
                     self.send(key, frame.clone());
                 }
             }
+            Op::SendPrivately { key, binary, payload, reserved } => self.send_privately(key, binary, &payload, reserved),
             Op::Close { key, code, reason } => self.close(key, code, &reason),
             Op::Kill { key } => {
                 if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
@@ -510,7 +538,7 @@ impl Shard {
         if self.entries.len() <= at {
             self.entries.resize_with(at + 1, || None);
         }
-        let session = Session::new(route.settings.clone(), self.now);
+        let session = Session::new(route.settings.clone(), self.now).with_compression(conn.compression);
         conn.traffic.opened(self.epoch + self.now);
         if !route.echo {
             let limits = route.event_limits();
@@ -535,6 +563,7 @@ impl Shard {
             scratch.copy_from_slice(piece);
             self.receive(at, scratch);
         }
+        self.read_again(at);
         self.touch(at);
     }
 
@@ -542,6 +571,17 @@ impl Shard {
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
         entry.conn.taken(frame.len());
         if entry.session.send(frame, &mut self.spares) {
+            entry.conn.traffic.sent_messages(1);
+            self.touch(at);
+        } else {
+            self.tally.messages_dropped += 1;
+        }
+    }
+
+    fn send_privately(&mut self, key: Key, binary: bool, payload: &[u8], reserved: usize) {
+        let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
+        entry.conn.taken(reserved);
+        if entry.session.send_message(binary, payload, &mut self.spares) {
             entry.conn.traffic.sent_messages(1);
             self.touch(at);
         } else {
@@ -677,6 +717,7 @@ impl Shard {
 
     fn count_up(&mut self, core: &Core) {
         let tally = std::mem::take(&mut self.tally);
+        core.count_saved(self.spares.take_saved());
         for (counter, count) in [
             (&core.counters.messages_received, tally.messages_received),
             (&core.counters.bytes_received, tally.bytes_received),

@@ -36,6 +36,10 @@ counters! {
     bytes_sent,
     /// Messages dropped because the client's outbox was full, or the client was closing.
     messages_dropped,
+    /// Messages that went out compressed.
+    messages_compressed,
+    /// Bytes by which those were shorter than they are.
+    compression_bytes_saved,
     /// Connections failed because the client broke the protocol or a limit.
     violations,
     /// Events queued for PHP.

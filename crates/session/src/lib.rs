@@ -3,19 +3,22 @@
 //! * [`Session`] is the connection: it decodes, answers pings and closes, keeps the timers, and says what it wants of its socket;
 //! * [`Outbox`] holds the bytes that wait for the socket;
 //! * [`Frame`] is a message encoded once, for one client or for many;
+//! * [`Compression`] says how what is sent to a client is compressed;
 //! * [`Event`] is what PHP is told, and [`Fifo`] the events of one connection that wait for it.
 //!
 //! Time is milliseconds since an arbitrary start, given by the caller.
 #![forbid(unsafe_code)]
 
+mod compression;
 mod event;
 mod frame;
 mod outbox;
 mod session;
 
+pub use compression::Compression;
 pub use event::{Closed, Event, Fifo, Opened, Timer};
 pub use frame::Frame;
-pub use outbox::{Outbox, Spares};
+pub use outbox::{Outbox, Saved, Spares};
 pub use session::{Message, Session, Settings, Signs};
 
 /// Milliseconds since the caller's start.

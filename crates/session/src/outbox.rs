@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::Bytes;
-use fws_wire::frame::{self, OpCode};
+use fws_wire::deflate::Pool;
+use fws_wire::frame::{self, Data, OpCode};
 
 /// From this length on a frame is not copied next to others but written from where it is.
 const SHARE_FROM: usize = 4096;
@@ -61,6 +62,13 @@ impl Outbox {
         let len = frame::encoded_len(payload.len());
         self.len += len;
         frame::encode(opcode, true, payload, self.buffer(len));
+    }
+
+    /// The same for a message that is compressed already.
+    pub fn encode_compressed(&mut self, kind: Data, payload: &[u8]) {
+        let len = frame::encoded_len(payload.len());
+        self.len += len;
+        frame::encode_compressed(kind, payload, self.buffer(len));
     }
 
     /// The buffer to which `more` bytes can be appended in order.
@@ -122,10 +130,24 @@ impl Outbox {
     }
 }
 
-/// Empty outboxes for reuse: a connection has one only while something waits, and a busy one costs no allocation.
+/// What connections have only while they need it: outboxes while something waits, so that a busy one costs no allocation, and contexts
+/// while a compressed message comes or goes.
 #[derive(Debug, Default)]
 #[allow(clippy::vec_box, reason = "a connection keeps its outbox in a box, which is what is reused")]
-pub struct Spares(Vec<Box<Outbox>>);
+pub struct Spares {
+    outboxes: Vec<Box<Outbox>>,
+    pub(crate) pool: Pool,
+    pub(crate) saved: Saved,
+}
+
+/// What compression has saved.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Saved {
+    /// Messages sent compressed.
+    pub messages: u64,
+    /// Bytes by which they are shorter than they were.
+    pub bytes: u64,
+}
 
 impl Spares {
     /// So many are kept, at most [`BUFFER`] bytes each.
@@ -133,14 +155,19 @@ impl Spares {
 
     /// An empty outbox.
     pub fn take(&mut self) -> Box<Outbox> {
-        self.0.pop().unwrap_or_default()
+        self.outboxes.pop().unwrap_or_default()
+    }
+
+    /// What was saved since the last call, by sessions that compress for themselves.
+    pub fn take_saved(&mut self) -> Saved {
+        std::mem::take(&mut self.saved)
     }
 
     /// Gives one back, whatever is in it.
     pub fn give(&mut self, mut outbox: Box<Outbox>) {
-        if self.0.len() < Self::MOST {
+        if self.outboxes.len() < Self::MOST {
             outbox.clear();
-            self.0.push(outbox);
+            self.outboxes.push(outbox);
         }
     }
 }

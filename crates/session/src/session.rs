@@ -4,17 +4,21 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use fws_wire::close::{self, CloseFrame};
-use fws_wire::frame::{Control, Data, OpCode};
+use fws_wire::frame::{Control, OpCode};
 use fws_wire::message::{Decoder, Item, Limits, Payload};
 
+use crate::compression::Compressor;
+use crate::frame::kind;
 use crate::outbox::{Outbox, Spares};
-use crate::{Closed, Frame, Millis};
+use crate::{Closed, Compression, Frame, Millis};
 
 /// What a route asks of its connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The longest message a client may send, bytes.
     pub max_message_size: u64,
+    /// The longest frame a client may send, bytes.
+    pub max_frame_size: u64,
     /// While more bytes than this wait in the outbox, nothing more is read.
     pub max_outbox: usize,
     /// A client silent for so long is pinged; 0: never.
@@ -34,6 +38,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             max_message_size: 1 << 20,
+            max_frame_size: u64::MAX,
             max_outbox: 1 << 20,
             ping_interval: 25_000,
             pong_timeout: 20_000,
@@ -76,6 +81,7 @@ enum Phase {
 pub struct Session {
     settings: Arc<Settings>,
     decoder: Decoder,
+    compressor: Option<Box<Compressor>>,
     outbox: Option<Box<Outbox>>,
     phase: Phase,
     /// The end, until [`Session::take_closed`] tells it.
@@ -122,6 +128,7 @@ impl Session {
         Session {
             settings,
             decoder: Decoder::default(),
+            compressor: None,
             outbox: None,
             phase: Phase::Open,
             closed: None,
@@ -137,6 +144,15 @@ impl Session {
         }
     }
 
+    /// With what was agreed on in the handshake.
+    pub fn with_compression(mut self, compression: Option<Compression>) -> Session {
+        if let Some(compression) = compression {
+            self.decoder = Decoder::with_compression(&compression.params);
+            self.compressor = Some(Box::new(Compressor::new(compression)));
+        }
+        self
+    }
+
     /// Other settings hold from now on.
     pub fn configure(&mut self, settings: Arc<Settings>) {
         self.settings = settings;
@@ -148,9 +164,9 @@ impl Session {
     pub fn receive<'a>(&mut self, input: &mut &'a mut [u8], now: Millis, spares: &mut Spares) -> Option<Message<'a>> {
         self.last_heard = now;
         self.pinged = false;
-        let limits = Limits { max_message_size: self.settings.max_message_size };
+        let limits = Limits { max_message_size: self.settings.max_message_size, max_frame_size: self.settings.max_frame_size };
         while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
-            match self.decoder.next(input, &limits) {
+            match self.decoder.next(input, &limits, &mut spares.pool) {
                 Ok(None) => return None,
                 Ok(Some(Item::Message { binary, payload })) => return Some(Message { binary, payload }),
                 Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), spares),
@@ -176,6 +192,26 @@ impl Session {
     /// What has happened to pings since the last call, for who measures their time.
     pub fn take_signs(&mut self) -> Signs {
         std::mem::take(&mut self.signs)
+    }
+
+    /// What is left of a read is kept for the next turn, when messages have become much longer than what came: some KiB can be inflated
+    /// to many MiB. `false`: nothing is compressed here, it need not be.
+    pub fn put_by(&mut self, rest: &[u8]) -> bool {
+        if let Some(compressor) = &mut self.compressor {
+            compressor.rest.extend_from_slice(rest);
+        }
+        self.compressor.is_some()
+    }
+
+    /// Whether something was [put by](Session::put_by).
+    pub fn has_rest(&self) -> bool {
+        self.compressor.as_ref().is_some_and(|compressor| !compressor.rest.is_empty())
+    }
+
+    /// What was [put by](Session::put_by): to be received before anything else.
+    pub fn take_rest(&mut self) -> Option<Vec<u8>> {
+        let rest = &mut self.compressor.as_mut()?.rest;
+        (!rest.is_empty()).then(|| std::mem::take(rest))
     }
 
     /// The client is known to be there, or not listened to.
@@ -207,22 +243,36 @@ impl Session {
         self.late_pong = None;
     }
 
-    /// Queues a message. `false`: the connection is closing and nothing more can be sent.
+    /// Queues an encoded message, compressed only where that was agreed on. `false`: the connection is closing and nothing more can be sent.
     pub fn send(&mut self, frame: Frame, spares: &mut Spares) -> bool {
         let open = self.phase == Phase::Open;
         if open {
+            if frame.is_compressed() {
+                self.compressor.as_mut().expect("bug: a compressed frame where none was negotiated").begin_anew();
+            }
             self.outbox(spares).push(frame.into_bytes());
         }
         open
     }
 
-    /// Queues a message without an allocation of its own. `false`: the connection is closing.
+    /// Queues a message without an allocation of its own, compressed if it is worth it. `false`: the connection is closing.
     pub fn send_message(&mut self, binary: bool, payload: &[u8], spares: &mut Spares) -> bool {
-        let open = self.phase == Phase::Open;
-        if open {
-            self.outbox(spares).encode(OpCode::Data(if binary { Data::Binary } else { Data::Text }), payload);
+        if self.phase != Phase::Open {
+            return false;
         }
-        open
+        let outbox = self.outbox.get_or_insert_with(|| spares.take());
+        if let Some(compressor) = &mut self.compressor
+            && let Some(len) = compressor.deflate(payload, &mut spares.pool, |deflated| {
+                outbox.encode_compressed(kind(binary), deflated);
+                deflated.len()
+            })
+        {
+            spares.saved.messages += 1;
+            spares.saved.bytes += (payload.len() - len) as u64;
+        } else {
+            outbox.encode(OpCode::Data(kind(binary)), payload);
+        }
+        true
     }
 
     /// Starts the closing handshake; nothing happens if it has begun. Messages queued before are still written.
@@ -371,7 +421,7 @@ impl Session {
             }
         };
         self.closed = Some(Box::new(Closed { code: first.code, reason: first.reason, clean: true, violation: false }));
-        self.phase = Phase::Ending { begun: now, since: now, half_closed: false };
+        self.end(now);
     }
 
     /// RFC 6455, 7.1.7: "Fail the WebSocket Connection": our close frame, then no more is looked at.
@@ -385,8 +435,14 @@ impl Session {
             }
         };
         self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, violation: true }));
+        self.end(now);
+    }
+
+    /// No more frames: what they needed is given up.
+    fn end(&mut self, now: Millis) {
         self.phase = Phase::Ending { begun: now, since: now, half_closed: false };
         self.decoder = Decoder::default();
+        self.compressor = None;
     }
 }
 

@@ -147,3 +147,6 @@ impl Deflater {
         buffer[..made].strip_suffix(&TAIL)
     }
 }
+
+#[cfg(test)]
+mod tests;
