@@ -100,6 +100,7 @@ pub struct Deflater {
     stream: Deflate,
     level: u8,
     window_bits: u8,
+    lean: bool,
 }
 
 impl std::fmt::Debug for Deflater {
@@ -115,14 +116,7 @@ const GATHER: (i32, i32) = (8, 5);
 impl Deflater {
     /// `level` 1 (fast) to 9 (small), `window_bits` 9 to 15. `lean`: a little worse with large messages, for the sake of memory.
     pub fn new(level: u8, window_bits: u8, lean: bool) -> Deflater {
-        let config = DeflateConfig {
-            level: level.clamp(1, 9).into(),
-            // Negative: without a header, as RFC 7692 has it. 8 is not possible without one; the negotiation does not agree to it.
-            window_bits: -i32::from(window_bits.clamp(9, 15)),
-            mem_level: if lean { GATHER.1 } else { GATHER.0 },
-            ..DeflateConfig::default()
-        };
-        Deflater { stream: Deflate::new_with_config(config), level, window_bits }
+        Deflater { stream: stream(level, window_bits, lean), level, window_bits, lean }
     }
 
     /// Forgets all that it has seen.
@@ -134,18 +128,30 @@ impl Deflater {
     ///
     /// Then its context is not the client's any more, and is to be [reset](Deflater::reset).
     pub fn deflate<'a>(&mut self, payload: &[u8], buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        let most = payload.len() + TAIL.len();
+        // Enough for whatever comes, so that no message is given up half-way: from that, reset does not recover (zlib-rs 0.6.8 keeps the
+        // place in its output buffer, and at level 1 that a block was begun).
+        let most = payload.len() + payload.len() / 8 + payload.len() / 64 + 64;
         buffer.resize(most, 0);
         let before = (self.stream.total_in(), self.stream.total_out());
-        self.stream.compress(payload, &mut buffer[..most], DeflateFlush::SyncFlush).ok()?;
+        let done = self.stream.compress(payload, &mut buffer[..most], DeflateFlush::SyncFlush).is_ok();
         let used = (self.stream.total_in() - before.0) as usize;
         let made = (self.stream.total_out() - before.1) as usize;
-        // A full buffer: there may be more to come.
-        if used < payload.len() || made == most {
+        if !done || used < payload.len() || made == most {
+            self.stream = stream(self.level, self.window_bits, self.lean);
             return None;
         }
-        buffer[..made].strip_suffix(&TAIL)
+        buffer[..made].strip_suffix(&TAIL).filter(|deflated| deflated.len() < payload.len())
     }
+}
+
+fn stream(level: u8, window_bits: u8, lean: bool) -> Deflate {
+    Deflate::new_with_config(DeflateConfig {
+        level: level.clamp(1, 9).into(),
+        // Negative: without a header, as RFC 7692 has it. 8 is not possible without one; the negotiation does not agree to it.
+        window_bits: -i32::from(window_bits.clamp(9, 15)),
+        mem_level: if lean { GATHER.1 } else { GATHER.0 },
+        ..DeflateConfig::default()
+    })
 }
 
 #[cfg(test)]

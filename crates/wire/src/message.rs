@@ -111,8 +111,10 @@ impl Inflation {
         self.context.take().unwrap_or_else(|| Box::new(Inflater::new(self.window_bits)))
     }
 
-    fn end(&mut self, mut inflater: Box<Inflater>, pool: &mut Pool) -> Result<(), Error> {
-        inflater.finish(self.takeover)?;
+    fn end(&mut self, mut inflater: Box<Inflater>, empty: bool, pool: &mut Pool) -> Result<(), Error> {
+        if !empty {
+            inflater.finish(self.takeover)?;
+        }
         if self.takeover {
             self.context = Some(inflater);
         } else {
@@ -311,8 +313,9 @@ impl Decoder {
             OpCode::Data(_) if header.fin => {
                 let binary = partial.message.take().expect("bug: a message's end without its start");
                 if let (Some(inflater), Some(inflation)) = (partial.inflater.take(), self.inflation.as_deref_mut()) {
-                    partial.compressed_len = 0;
-                    inflation.end(inflater, pool)?;
+                    // RFC 7692, 7.2.3.6 has one byte for an empty message. Compressors that were flushed already make none of it.
+                    let empty = std::mem::take(&mut partial.compressed_len) == 0;
+                    inflation.end(inflater, empty, pool)?;
                 }
                 let data = std::mem::take(&mut partial.data);
                 if !binary && partial.valid != data.len() {

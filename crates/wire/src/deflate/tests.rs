@@ -84,6 +84,32 @@ fn what_does_not_become_shorter_is_not_deflated() {
 }
 
 #[test]
+fn noise_of_any_length_leaves_a_context_that_can_be_used_again() {
+    let mut seed = 1u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // Literals of 9 bits, at level 1.
+        (seed >> 24) as u8 | 0x90
+    })
+    .take(300_000)
+    .collect();
+    let text = b"text ".repeat(100);
+    let mut buffer = Vec::new();
+    for level in 1..=9 {
+        for (window_bits, lean) in [(15, false), (15, true), (9, true)] {
+            let mut deflater = Deflater::new(level, window_bits, lean);
+            for len in [1, 100, 5000, 40_000, 300_000] {
+                deflater.deflate(&noise[..len], &mut buffer);
+                deflater.reset();
+                let deflated = deflater.deflate(&text, &mut buffer).expect("it shrinks");
+                assert_eq!(independent(&mut Decompress::new(false), deflated), text, "level {level}, behind {len}");
+                deflater.reset();
+            }
+        }
+    }
+}
+
+#[test]
 fn the_examples_of_rfc_7692_7_2_3_are_read() {
     const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
     let fresh = |payload: &[u8]| inflated(&mut Inflater::new(15), &[payload], false);
