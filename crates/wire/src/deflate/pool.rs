@@ -11,6 +11,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// Contexts that nobody uses at the moment. Empty, it owns nothing.
 #[derive(Debug, Default)]
+#[allow(clippy::vec_box, reason = "a connection keeps a context in a box, which is what is lent")]
 pub struct Pool {
     inflaters: Vec<Box<Inflater>>,
     deflaters: Vec<Box<Deflater>>,

@@ -83,6 +83,54 @@ fn where_a_subprotocol_is_required_a_client_without_one_is_told_which() {
 }
 
 #[test]
+fn protocols_before_version_13_are_told_the_version_that_is_spoken() {
+    let older: &[(&str, &[u8])] = &[
+        (
+            "hixie-75",
+            b"GET /demo HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nHost: example.com\r\nOrigin: http://example.com\r\n\
+              WebSocket-Protocol: sample\r\n\r\n",
+        ),
+        (
+            "hixie-76",
+            b"GET /demo HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nSec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\
+              Sec-WebSocket-Protocol: sample\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n\
+              Origin: http://example.com\r\n\r\n",
+        ),
+        (
+            "HyBi 7",
+            b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Origin: http://evil.example\r\nSec-WebSocket-Version: 7\r\n\r\n",
+        ),
+        (
+            "HyBi 8",
+            b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Origin: http://evil.example\r\nSec-WebSocket-Version: 8\r\n\r\n",
+        ),
+    ];
+    for (name, head) in older {
+        let request = Request::parse(head).expect(name);
+        let refused = examine(&request, false, &Policy::default()).expect_err(name);
+        assert_eq!(refused.status, 426, "{name}: {}", refused.text);
+        assert!(refused.headers.contains(&("Sec-WebSocket-Version", "13")), "{name}");
+    }
+}
+
+#[test]
+fn compression_is_agreed_on_or_declined_and_a_malformed_offer_is_refused() {
+    let policy = Policy { compression: Some(crate::deflate::Config { context_takeover: false, window_bits: 15 }), ..Policy::default() };
+    let offer = |policy: &Policy, lines: &'static [&'static str]| {
+        try_with(policy, |head| head.extend(lines.iter().map(|line| format!("Sec-WebSocket-Extensions: {line}")))).map(|a| a.compression)
+    };
+    let agreed = offer(&policy, &["x-other", "permessage-deflate; bad, permessage-deflate; client_max_window_bits"]).expect("well-formed");
+    assert!(agreed.is_some_and(|(_, answer)| answer == "permessage-deflate; server_no_context_takeover; client_no_context_takeover"));
+    assert_eq!(offer(&policy, &["permessage-deflate; bad"]), Ok(None));
+    assert_eq!(offer(&Policy::default(), &["permessage-deflate"]), Ok(None));
+    for policy in [&policy, &Policy::default()] {
+        assert_eq!(offer(policy, &["permessage-deflate", "; ="]).map_err(|refused| refused.status), Err(400));
+    }
+}
+
+#[test]
 fn the_first_subprotocol_the_client_prefers_and_the_route_speaks_is_taken() {
     let policy = Policy { subprotocols: vec!["chat.v1".into(), "chat.v2".into()], ..Policy::default() };
     let offer = |line: &'static str| try_with(&policy, move |lines| lines.push(line.into())).map(|a| a.subprotocol);
