@@ -346,6 +346,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn compression_is_off_by_default_and_has_the_documented_defaults_where_it_is_on() {
+        let compression = |json: &str| RoutesConfig::parse(json.as_bytes()).expect(json).routes.remove(0).compression;
+        assert_eq!(compression(r#"{"routes":[{"name":"a","echo":true}]}"#), None);
+        let on = compression(r#"{"routes":[{"name":"a","echo":true,"compression":{}}]}"#).expect("on");
+        assert_eq!(on, CompressionConfig { context_takeover: false, window_bits: 15, threshold: 512, level: 6 });
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_the_routes_name() {
         let cases = [
             (r#"{"routes":[{"name":"","echo":true}]}"#, "1 to 255 bytes"),

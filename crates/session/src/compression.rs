@@ -69,3 +69,21 @@ impl Compressor {
         self.stale = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_with_takeover_keeps_a_context_between_messages() {
+        for server_takeover in [false, true] {
+            let params = Params { server_takeover, client_takeover: false, server_bits: 15, client_bits: 15 };
+            let mut compressor = Compressor::new(Compression { params, level: 6, threshold: 512 });
+            let mut pool = Pool::default();
+            assert_eq!(compressor.deflate(&[b'a'; 511], &mut pool, <[u8]>::len), None);
+            assert!(compressor.context.is_none(), "what is too short needs none");
+            assert!(compressor.deflate(&[b'a'; 512], &mut pool, <[u8]>::len).is_some_and(|len| len < 20));
+            assert_eq!(compressor.context.is_some(), server_takeover);
+        }
+    }
+}

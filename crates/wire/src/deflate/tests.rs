@@ -91,14 +91,14 @@ fn noise_of_any_length_leaves_a_context_that_can_be_used_again() {
         // Literals of 9 bits, at level 1.
         (seed >> 24) as u8 | 0x90
     })
-    .take(300_000)
+    .take(40_000)
     .collect();
     let text = b"text ".repeat(100);
     let mut buffer = Vec::new();
     for level in 1..=9 {
         for (window_bits, lean) in [(15, false), (15, true), (9, true)] {
             let mut deflater = Deflater::new(level, window_bits, lean);
-            for len in [1, 100, 5000, 40_000, 300_000] {
+            for len in [1, 100, 5000, 40_000] {
                 deflater.deflate(&noise[..len], &mut buffer);
                 deflater.reset();
                 let deflated = deflater.deflate(&text, &mut buffer).expect("it shrinks");
