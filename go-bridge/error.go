@@ -26,6 +26,12 @@ const (
 	ErrInvalidID        Result = C.FWS_ERR_INVALID_ID
 	ErrIDTaken          Result = C.FWS_ERR_ID_TAKEN
 	ErrSubprotocol      Result = C.FWS_ERR_SUBPROTOCOL
+	ErrSyntax           Result = C.FWS_ERR_SYNTAX
+	ErrInvalidKey       Result = C.FWS_ERR_INVALID_KEY
+	ErrFull             Result = C.FWS_ERR_FULL
+	ErrNotAnInteger     Result = C.FWS_ERR_NOT_AN_INTEGER
+	ErrOutOfRange       Result = C.FWS_ERR_OUT_OF_RANGE
+	ErrCommand          Result = C.FWS_ERR_COMMAND
 )
 
 // Error returns the core's sentence for r.

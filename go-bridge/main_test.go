@@ -22,6 +22,7 @@ var beforeStart struct {
 	stats      error
 	routes     error
 	gate       error
+	command    error
 	badJSON    error
 	badSetting error
 }
@@ -32,6 +33,7 @@ func TestMain(m *testing.M) {
 	_, beforeStart.stats = Stats()
 	beforeStart.routes = StageRoutes(1, []byte(`{}`))
 	_, beforeStart.gate = CloseGate(0)
+	_, beforeStart.command = Command([]byte(`"routes"`))
 	beforeStart.badJSON = Start([]byte(`{`))
 	beforeStart.badSetting = Start([]byte(`{"shard":2}`))
 

@@ -118,6 +118,8 @@ enum fws_result
   FWS_ERR_ID_TAKEN = 24,
   // A sub-protocol that the client did not offer, or that no worker of the route handles.
   FWS_ERR_SUBPROTOCOL = 25,
+  // A command in JSON that cannot be read; the error says where and why.
+  FWS_ERR_COMMAND = 26,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -138,6 +140,11 @@ typedef struct fws_handshake fws_handshake;
 
 // A list of byte strings. Freed by its receiver with fws_reply_free.
 typedef struct fws_reply fws_reply;
+
+// The answer to a command, in JSON, as it is read. Freed by its receiver with fws_stream_free.
+//
+// It is written item by item: a list of many thousand ids is never one text.
+typedef struct fws_stream fws_stream;
 
 // Bytes that belong to somebody else. `ptr` is not NULL where `len` is not 0.
 typedef struct {
@@ -485,6 +492,19 @@ fws_result fws_information_search(const uint8_t *key,
                                   size_t route_len,
                                   fws_reply **out,
                                   fws_error **error);
+
+// Carries out a command given in JSON, as in `{"send":{"to":{"tag":"lyon"},"data":"hello"}}`; docs/commands.md lists all. `out` receives
+// the answer, to be read with fws_stream_read.
+//
+// FWS_ERR_COMMAND: the JSON is not a command. `error` (optional) receives the text of any error, with the place in the JSON where it has
+// one.
+fws_result fws_command_json(const uint8_t *json, size_t len, fws_stream **out, fws_error **error);
+
+// Moves what comes next of an answer into `buffer`, at most `capacity` bytes; returns how many. 0: there is nothing more.
+size_t fws_stream_read(fws_stream *stream, uint8_t *buffer, size_t capacity);
+
+// Frees an answer, read to its end or not; NULL is allowed.
+void fws_stream_free(fws_stream *stream);
 
 // What a code means: a static English sentence, NUL-terminated, never NULL, also for unknown codes.
 const char *fws_result_text(int32_t code);

@@ -285,11 +285,36 @@ static void values(void) {
   CHECK(fws_value_get(NULL, 1, &reply) == FWS_ERR_NULL && fws_value_delete(S("k"), NULL) == FWS_ERR_NULL);
 }
 
+static void json(void) {
+  fws_stream *stream = NULL;
+  fws_error *error = NULL;
+  fws_bytes text;
+  char answer[64] = "";
+  size_t len = 0, n;
+  CHECK(fws_command_json(S("{\"set\":{\"key\":\"json\",\"value\":{\"base64\":\"/wA=\"}}}"), &stream, NULL) == FWS_OK);
+  fws_stream_free(stream);
+  CHECK(fws_command_json(S("{\"get\":{\"key\":\"json\"}}"), &stream, NULL) == FWS_OK);
+  while ((n = fws_stream_read(stream, (uint8_t *)answer + len, 3)) > 0) len += n;
+  CHECK(strcmp(answer, "{\"value\":{\"base64\":\"/wA=\"}}") == 0);
+  CHECK(fws_stream_read(stream, NULL, 3) == 0 && fws_stream_read(NULL, (uint8_t *)answer, 3) == 0);
+  fws_stream_free(stream);
+  fws_stream_free(NULL);
+
+  CHECK(fws_command_json(S("{\n!"), &stream, &error) == FWS_ERR_COMMAND);
+  fws_error_text(error, &text);
+  CHECK(memmem(text.ptr, text.len, "line 2", 6) != NULL);
+  fws_error_free(error);
+  CHECK(fws_command_json(S("{\"kill\":{\"id\":\"nobody\"}}"), &stream, &error) == FWS_ERR_UNKNOWN_CLIENT);
+  fws_error_free(error);
+  CHECK(fws_command_json(S("\"routes\""), NULL, NULL) == FWS_ERR_NULL);
+}
+
 int main(void) {
   before_the_start();
   start();
   handshakes();
   values();
+  json();
   a_connection();
   for (int code = -1; code < 40; code++) CHECK(strlen(fws_result_text(code)) > 0);
   puts("the C ABI does what its header says");

@@ -1,8 +1,8 @@
 //! Commands: what anyone can ask of the hub. Each builds one `Command` and converts its `Reply`.
 
-use std::ptr;
+use std::{fmt, ptr};
 
-use fws_hub::{Command, Outcome, Reply, Target};
+use fws_hub::{Command, CommandError, Outcome, Reply, Target};
 
 use crate::bytes::{fws_reply, input, optional, text};
 use crate::client::fws_client;
@@ -19,6 +19,38 @@ pub const FWS_SENT_QUEUED: i32 = 0;
 pub const FWS_SENT_DROPPED: i32 = 1;
 /// Outcome of fws_client_send: there is no such client, or not on that route.
 pub const FWS_SENT_GONE: i32 = 2;
+
+/// Why there is no reply.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The core is not started.
+    NotRunning,
+    /// It was asked, and refused.
+    Refused(CommandError),
+}
+
+impl Failure {
+    pub(crate) fn code(&self) -> fws_result {
+        match self {
+            Failure::NotRunning => FWS_ERR_NOT_RUNNING,
+            Failure::Refused(why) => why.into(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::NotRunning => f.write_str("the WebSocket core is not running in this process"),
+            Failure::Refused(why) => why.fmt(f),
+        }
+    }
+}
+
+/// Carries out a command: the one way from every door to the core.
+pub(crate) fn execute(command: &Command<'_>) -> Result<Reply, Failure> {
+    core().ok_or(Failure::NotRunning)?.execute(command).map_err(Failure::Refused)
+}
 
 /// Where a reply goes.
 pub(crate) enum Out {
@@ -47,7 +79,6 @@ pub(crate) unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> 
 /// # Safety
 /// As for [`run`]; `error` is NULL or valid for a write.
 pub(crate) unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out: Out, error: *mut *mut fws_error) -> fws_result {
-    let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
     let null = match out {
         Out::Nothing => false,
         Out::Outcome(out) => out.is_null(),
@@ -61,12 +92,12 @@ pub(crate) unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out
         return FWS_ERR_NULL;
     }
     let reply = match command {
-        Ok(command) => core.execute(&command),
+        Ok(command) => execute(&command),
         Err(code) => return code,
     };
     match (reply, out) {
         // SAFETY: promised by the caller.
-        (Err(why), _) => return unsafe { refuse(error, fws_result::from(why.clone()), why.to_string()) },
+        (Err(failure), _) => return unsafe { refuse(error, failure.code(), failure.to_string()) },
         (Ok(Reply::Done), Out::Nothing) => {}
         // SAFETY: not NULL, see above, and then promised by the caller.
         (Ok(Reply::Sent(outcome)), Out::Outcome(out)) => unsafe {
@@ -130,7 +161,7 @@ pub unsafe extern "C" fn fws_client_send(
                 route: optional(route, route_len)?,
                 except: None,
                 binary: flags & FWS_BINARY != 0,
-                data: input(data, len)?,
+                data: input(data, len)?.into(),
             })
         };
         run(command(), Out::Outcome(outcome))
@@ -153,7 +184,7 @@ pub unsafe extern "C" fn fws_clients_send(
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || {
             let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send { to: Target::All, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)? })
+            Ok(Command::Send { to: Target::All, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() })
         };
         run(command(), Out::Number(queued))
     })
@@ -178,7 +209,7 @@ pub unsafe extern "C" fn fws_tag_send(
         let command = || {
             let to = Target::Tag(text(tag, tag_len)?);
             let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)? })
+            Ok(Command::Send { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() })
         };
         run(command(), Out::Number(queued))
     })
@@ -347,7 +378,7 @@ pub unsafe extern "C" fn fws_expression_send(
         let command = || {
             let to = Target::Expression(text(expression, expression_len)?);
             let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)? })
+            Ok(Command::Send { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() })
         };
         run_explained(command(), Out::Number(queued), error)
     })

@@ -19,7 +19,8 @@ pub unsafe extern "C" fn fws_information_set(
 ) -> fws_result {
     // SAFETY: the caller passes valid bytes.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::SetInformation { id: text(id, id_len)?, key: text(key, key_len)?, value: input(value, value_len)? });
+        let command =
+            || Ok(Command::SetInformation { id: text(id, id_len)?, key: text(key, key_len)?, value: input(value, value_len)?.into() });
         run(command(), Out::Nothing)
     })
 }
@@ -96,7 +97,7 @@ pub unsafe extern "C" fn fws_information_search(
         let command = || {
             let operator = *Operator::ALL.get(operator as usize).ok_or(FWS_ERR_OUT_OF_RANGE)?;
             let (key, route) = (text(key, key_len)?, optional(route, route_len)?);
-            Ok(Command::SearchInformation { key, operator, value: input(value, value_len)?, route })
+            Ok(Command::SearchInformation { key, operator, value: input(value, value_len)?.into(), route })
         };
         run_explained(command(), Out::Names(out), error)
     })

@@ -64,6 +64,8 @@ pub enum fws_result {
     FWS_ERR_ID_TAKEN = 24,
     /// A sub-protocol that the client did not offer, or that no worker of the route handles.
     FWS_ERR_SUBPROTOCOL = 25,
+    /// A command in JSON that cannot be read; the error says where and why.
+    FWS_ERR_COMMAND = 26,
 }
 
 use fws_result::*;
@@ -97,11 +99,12 @@ impl fws_result {
             FWS_ERR_UNKNOWN_WORKER => c"no worker that handles WebSocket events has this name",
             FWS_ERR_ID_TAKEN => c"another client has this id",
             FWS_ERR_SUBPROTOCOL => c"the client did not offer this sub-protocol, or no worker of the route handles it",
+            FWS_ERR_COMMAND => c"the command cannot be read",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 26] = [
+    const ALL: [fws_result; 27] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -128,11 +131,12 @@ impl fws_result {
         FWS_ERR_UNKNOWN_WORKER,
         FWS_ERR_ID_TAKEN,
         FWS_ERR_SUBPROTOCOL,
+        FWS_ERR_COMMAND,
     ];
 }
 
-impl From<CommandError> for fws_result {
-    fn from(error: CommandError) -> Self {
+impl From<&CommandError> for fws_result {
+    fn from(error: &CommandError) -> Self {
         match error {
             CommandError::UnknownClient => FWS_ERR_UNKNOWN_CLIENT,
             CommandError::InvalidUtf8 => FWS_ERR_INVALID_UTF8,
@@ -164,7 +168,7 @@ impl From<Result<(), AdmissionError>> for fws_result {
             Err(AdmissionError::Refused) => FWS_ERR_STALE,
             Err(AdmissionError::IdTaken) => FWS_ERR_ID_TAKEN,
             Err(AdmissionError::NotOffered | AdmissionError::Unserved) => FWS_ERR_SUBPROTOCOL,
-            Err(AdmissionError::Invalid(error)) => error.into(),
+            Err(AdmissionError::Invalid(ref error)) => error.into(),
         }
     }
 }

@@ -32,7 +32,7 @@ pub unsafe extern "C" fn fws_timer_set(
         let command = || {
             let own = bell.as_ref().map(fws_bell::worker);
             let worker = optional(worker, worker_len)?.or(own).ok_or(FWS_ERR_NULL)?;
-            Ok(Command::SetTimer { delay: delay_ms, payload: input(payload, payload_len)?, repeat, worker })
+            Ok(Command::SetTimer { delay: delay_ms, payload: input(payload, payload_len)?.into(), repeat, worker })
         };
         run_explained(command(), Out::Integer(timer), error)
     })

@@ -23,7 +23,9 @@ pub unsafe extern "C" fn fws_value_set(
 ) -> fws_result {
     // SAFETY: the caller passes valid bytes.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Set { key: input(key, key_len)?, value: input(value, value_len)?, expire: expire(expire_seconds) });
+        let command = || {
+            Ok(Command::Set { key: input(key, key_len)?.into(), value: input(value, value_len)?.into(), expire: expire(expire_seconds) })
+        };
         run(command(), Out::Nothing)
     })
 }
@@ -40,7 +42,9 @@ pub unsafe extern "C" fn fws_value_add(
 ) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Add { key: input(key, key_len)?, value: input(value, value_len)?, expire: expire(expire_seconds) });
+        let command = || {
+            Ok(Command::Add { key: input(key, key_len)?.into(), value: input(value, value_len)?.into(), expire: expire(expire_seconds) })
+        };
         run(command(), Out::Flag(added))
     })
 }
@@ -50,7 +54,7 @@ pub unsafe extern "C" fn fws_value_add(
 pub unsafe extern "C" fn fws_value_get(key: *const u8, key_len: usize, out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Get { key: input(key, key_len)? });
+        let command = || Ok(Command::Get { key: input(key, key_len)?.into() });
         run(command(), Out::Value(out))
     })
 }
@@ -60,7 +64,7 @@ pub unsafe extern "C" fn fws_value_get(key: *const u8, key_len: usize, out: *mut
 pub unsafe extern "C" fn fws_value_delete(key: *const u8, key_len: usize, deleted: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Delete { key: input(key, key_len)? });
+        let command = || Ok(Command::Delete { key: input(key, key_len)?.into() });
         run(command(), Out::Flag(deleted))
     })
 }
@@ -70,7 +74,7 @@ pub unsafe extern "C" fn fws_value_delete(key: *const u8, key_len: usize, delete
 pub unsafe extern "C" fn fws_value_increment(key: *const u8, key_len: usize, by: i64, sum: *mut i64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Increment { key: input(key, key_len)?, by });
+        let command = || Ok(Command::Increment { key: input(key, key_len)?.into(), by });
         run(command(), Out::Integer(sum))
     })
 }
@@ -80,7 +84,7 @@ pub unsafe extern "C" fn fws_value_increment(key: *const u8, key_len: usize, by:
 pub unsafe extern "C" fn fws_value_expiry(key: *const u8, key_len: usize, milliseconds: *mut i64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Expiry { key: input(key, key_len)? });
+        let command = || Ok(Command::Expiry { key: input(key, key_len)?.into() });
         run(command(), Out::Integer(milliseconds))
     })
 }

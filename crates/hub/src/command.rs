@@ -1,41 +1,56 @@
-//! What can be asked of the hub, and what it answers.
+//! What can be asked of the hub, and why it may be refused.
+//!
+//! Every door carries these types: the C ABI builds them, JSON and the control socket are their serde forms. An argument that may be left
+//! out has a default here, which is PHP's.
 
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
+use crate::blob::Blob;
 use crate::expression::SyntaxError;
 use crate::information::{InformationError, Operator};
 use crate::keyvalue::KeyValueError;
 use crate::registry::Key;
+use crate::reply::{Outcome, Reply};
 use crate::timers::TimerError;
 
 /// Everything anyone can ask. Borrowed from the caller: nothing is copied to ask.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command<'a> {
     /// A message to one or many. Answered with [`Reply::Sent`] for one client, [`Reply::Queued`] for groups.
     Send {
         /// To whom.
+        #[serde(borrow)]
         to: Target<'a>,
         /// Only to clients of this route.
+        #[serde(borrow)]
         route: Option<&'a str>,
         /// Not to this client.
+        #[serde(borrow)]
         except: Option<&'a str>,
         /// Binary rather than text; text must be UTF-8.
+        #[serde(default)]
         binary: bool,
         /// The payload.
-        data: &'a [u8],
+        #[serde(borrow)]
+        data: Blob<'a>,
     },
     /// The ids of clients: [`Reply::Names`].
     List {
         /// Which.
+        #[serde(borrow, default)]
         of: Target<'a>,
         /// Only those of this route.
+        #[serde(borrow)]
         route: Option<&'a str>,
     },
     /// How many clients: [`Reply::Count`].
     Count {
         /// Which.
+        #[serde(borrow, default)]
         of: Target<'a>,
         /// Only those of this route.
+        #[serde(borrow)]
         route: Option<&'a str>,
     },
     /// Starts the closing handshake: [`Reply::Done`].
@@ -43,8 +58,10 @@ pub enum Command<'a> {
         /// The client.
         id: &'a str,
         /// A code that may be sent (RFC 6455, 7.4).
+        #[serde(default = "normal")]
         code: u16,
         /// At most 123 bytes.
+        #[serde(default)]
         reason: &'a str,
     },
     /// All that is known of a client: [`Reply::Client`].
@@ -79,6 +96,8 @@ pub enum Command<'a> {
     },
     /// The names of the routes in force, sorted: [`Reply::Names`].
     Routes,
+    /// Counters and gauges: [`Reply::Stats`].
+    Stats,
     /// Puts a tag on a client; a tag it has already is fine: [`Reply::Done`].
     Tag {
         /// The client.
@@ -101,6 +120,7 @@ pub enum Command<'a> {
     /// The tags of a client, or all that are in use, sorted: [`Reply::Names`].
     Tags {
         /// The client.
+        #[serde(borrow)]
         id: Option<&'a str>,
     },
     /// Stores information about a client: [`Reply::Done`].
@@ -110,7 +130,8 @@ pub enum Command<'a> {
         /// 1 to 255 bytes.
         key: &'a str,
         /// The value.
-        value: &'a [u8],
+        #[serde(borrow)]
+        value: Blob<'a>,
     },
     /// What is stored for a client under a key: [`Reply::Value`].
     GetInformation {
@@ -143,57 +164,72 @@ pub enum Command<'a> {
         /// How what is stored is compared with the value.
         operator: Operator,
         /// The value.
-        value: &'a [u8],
+        #[serde(borrow)]
+        value: Blob<'a>,
         /// Only clients of this route.
+        #[serde(borrow)]
         route: Option<&'a str>,
     },
     /// Sets a global value: [`Reply::Done`].
     Set {
         /// 1 to 1024 bytes.
-        key: &'a [u8],
+        #[serde(borrow)]
+        key: Blob<'a>,
         /// The value.
-        value: &'a [u8],
+        #[serde(borrow)]
+        value: Blob<'a>,
         /// After so many seconds it is gone; `None`: never.
+        #[serde(default)]
         expire: Option<u64>,
     },
     /// Sets a global value if the key has none: [`Reply::Flag`], whether it was set.
     Add {
         /// 1 to 1024 bytes.
-        key: &'a [u8],
+        #[serde(borrow)]
+        key: Blob<'a>,
         /// The value.
-        value: &'a [u8],
+        #[serde(borrow)]
+        value: Blob<'a>,
         /// After so many seconds it is gone; `None`: never.
+        #[serde(default)]
         expire: Option<u64>,
     },
     /// A global value: [`Reply::Value`].
     Get {
         /// The key.
-        key: &'a [u8],
+        #[serde(borrow)]
+        key: Blob<'a>,
     },
     /// Deletes a global value: [`Reply::Flag`], whether there was one.
     Delete {
         /// The key.
-        key: &'a [u8],
+        #[serde(borrow)]
+        key: Blob<'a>,
     },
     /// Adds to a global value that is a decimal integer: [`Reply::Integer`], the sum.
     Increment {
         /// 1 to 1024 bytes.
-        key: &'a [u8],
+        #[serde(borrow)]
+        key: Blob<'a>,
         /// What to add.
+        #[serde(default = "one")]
         by: i64,
     },
     /// When a global value expires: [`Reply::Expiry`].
     Expiry {
         /// The key.
-        key: &'a [u8],
+        #[serde(borrow)]
+        key: Blob<'a>,
     },
     /// Sets a timer, of which a worker is told when it is due: [`Reply::Integer`], its number.
     SetTimer {
         /// Milliseconds from now, at least 1, at most 366 days.
         delay: u64,
         /// What the worker is told.
-        payload: &'a [u8],
+        #[serde(borrow)]
+        payload: Blob<'a>,
         /// Again and again, each time after the delay.
+        #[serde(default)]
         repeat: bool,
         /// The worker.
         worker: &'a str,
@@ -203,6 +239,15 @@ pub enum Command<'a> {
         /// Its number.
         timer: u64,
     },
+}
+
+/// The close code of an end as intended (RFC 6455, 7.4.1).
+fn normal() -> u16 {
+    1000
+}
+
+fn one() -> i64 {
+    1
 }
 
 impl Command<'_> {
@@ -234,7 +279,8 @@ impl Command<'_> {
 }
 
 /// How often a client is pinged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pinging {
     /// As its route says: after so long a silence.
     Route,
@@ -245,7 +291,8 @@ pub enum Pinging {
 }
 
 /// Whom a command is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target<'a> {
     /// One client, by id.
     Client(&'a str),
@@ -254,88 +301,12 @@ pub enum Target<'a> {
     /// All whose tags fit an [expression](crate::Expression).
     Expression(&'a str),
     /// All.
+    #[default]
     All,
 }
 
-/// What became of a message to one client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It waits in the client's outbox, or is on its way.
-    Queued,
-    /// The client's outbox is full; the message was dropped and counted.
-    Dropped,
-    /// There is no such client, or not on that route.
-    Gone,
-    /// It is longer than the client's whole outbox, so that it can never be sent. Told as [`CommandError::TooLarge`].
-    TooLarge,
-}
-
-/// All that is known of a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
-    /// Its id.
-    pub id: Arc<str>,
-    /// Its route.
-    pub route: Arc<str>,
-    /// The path of its upgrade request, as sent.
-    pub path: Box<str>,
-    /// Its address as the web server sees it.
-    pub ip: Box<str>,
-    /// The sub-protocol agreed on; empty where there is none.
-    pub subprotocol: Box<str>,
-    /// What carries it: `tcp`, `tls`, `http2` or `http3`.
-    pub transport: Box<str>,
-    /// Whether it is connected; where not, its close event is still to be handled.
-    pub connected: bool,
-    /// When it connected, milliseconds since 1970.
-    pub connected_at: u64,
-    /// When its last message came, milliseconds since 1970; `None` before the first.
-    pub last_message_at: Option<u64>,
-    /// Messages received from it.
-    pub messages_received: u64,
-    /// Bytes received from it, frame headers included.
-    pub bytes_received: u64,
-    /// Messages put into its outbox.
-    pub messages_sent: u64,
-    /// Bytes that its socket took.
-    pub bytes_sent: u64,
-    /// Bytes that wait for it.
-    pub queued_bytes: u64,
-    /// How long its last pong took, nanoseconds; `None` before the first.
-    pub ping_time: Option<u64>,
-    /// Its tags, sorted.
-    pub tags: Vec<Arc<str>>,
-}
-
-/// The answer to a [`Command`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// It is done.
-    Done,
-    /// What became of a message to one client.
-    Sent(Outcome),
-    /// To how many clients a message was queued.
-    Queued(u64),
-    /// How many.
-    Count(u64),
-    /// Ids or tags.
-    Names(Vec<Arc<str>>),
-    /// A global value, if there is one.
-    Value(Option<Box<[u8]>>),
-    /// All that is known of a client.
-    Client(Box<Client>),
-    /// Keys and values.
-    Pairs(Vec<(Box<str>, Box<[u8]>)>),
-    /// Yes or no.
-    Flag(bool),
-    /// A number.
-    Integer(i64),
-    /// `None`: no such key; `Some(None)`: it does not expire; else the milliseconds that are left.
-    Expiry(Option<Option<u64>>),
-}
-
 /// Why a command was refused. Nothing was changed or sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CommandError {
     /// No client has this id.

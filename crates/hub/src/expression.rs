@@ -23,6 +23,7 @@ use nom::multi::{fold_many0, many0_count, separated_list1};
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 
 use crate::MAX_NAME;
 
@@ -62,7 +63,7 @@ impl Expression {
 }
 
 /// Why a text is not a tag expression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("tag expression, byte {position}: expected {expected}")]
 pub struct SyntaxError {
     /// Where, in bytes from the start; the length of the text if something is missing at its end.
@@ -72,7 +73,7 @@ pub struct SyntaxError {
 }
 
 /// What should have been where a [`SyntaxError`] points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Expected {
     /// Something to select by: a name, a negation or a group.

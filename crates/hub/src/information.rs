@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use regex::bytes::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
 
 use crate::MAX_NAME;
 
@@ -12,7 +13,7 @@ pub const MAX_KEYS: usize = 256;
 pub const MAX_BYTES: usize = 4 << 20;
 
 /// Why stored information was not changed or searched.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum InformationError {
     /// A key that is empty or too long.
@@ -84,7 +85,8 @@ impl Information {
 }
 
 /// How a value is compared with what is searched for. The numbers are part of the C ABI and of PHP's constants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u32)]
 pub enum Operator {
     /// Equal.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 /// The longest key, bytes.
 pub const MAX_KEY: usize = 1024;
@@ -30,7 +31,7 @@ impl Default for Bounds {
 }
 
 /// Why the store was not changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum KeyValueError {
     /// A key that is empty or too long.

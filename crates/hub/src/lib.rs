@@ -1,7 +1,7 @@
 //! Who is connected, without I/O: ids, routes and tags, and the one vocabulary of what can be asked of them.
 //!
 //! * [`Hub`] is the registry. It holds an opaque handle per client and never sends anything itself;
-//! * [`Command`] and [`Reply`] are what every door (C ABI, and later command line, admin API and other nodes) carries;
+//! * [`Command`] and [`Reply`] are what every door (C ABI, JSON, control socket) carries, and [`Blob`] the bytes in them;
 //! * [`Expression`] selects clients by their tags: `(premium|vip)&!banned`;
 //! * [`Information`] is what PHP stores about one client, [`KeyValue`] what it shares among all its threads;
 //! * [`Timers`] are what PHP wants to be told of later;
@@ -11,20 +11,24 @@
 //! Nothing here creates state for a client that does not exist, and all that belongs to a client goes with it.
 #![forbid(unsafe_code)]
 
+mod blob;
 mod command;
 mod expression;
 mod information;
 mod keyvalue;
 mod outfit;
 mod registry;
+mod reply;
 mod timers;
 
-pub use command::{Client, Command, CommandError, Outcome, Outlet, Pinging, Reply, Target};
+pub use blob::Blob;
+pub use command::{Command, CommandError, Outlet, Pinging, Target};
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
 pub use information::{Information, InformationError, Matcher, Operator};
 pub use keyvalue::{Bounds, KeyValue, KeyValueError};
 pub use outfit::Outfit;
 pub use registry::{Hub, Key, RouteId};
+pub use reply::{Client, Outcome, Reply};
 pub use timers::{Due, MAX_DELAY, TimerBounds, TimerError, Timers};
 
 /// The longest id or tag, bytes.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
-use crate::command::{Command, CommandError, Outcome, Outlet, Reply, Target};
+use crate::command::{Command, CommandError, Outlet, Target};
 use crate::expression::{Expression, TagIndex};
 use crate::information::{Information, Matcher};
 use crate::outfit::Outfit;
+use crate::reply::{Outcome, Reply};
 use crate::{MAX_NAME, MAX_TAGS};
 
 /// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
@@ -222,7 +223,7 @@ impl<C> Hub<C> {
             Command::Tag { id, tag } => self.tag(id, tag),
             Command::Untag { id, tag } => self.untag(id, tag),
             Command::ClearTags { id } => self.clear_tags(id),
-            Command::SetInformation { id, key, value } => {
+            Command::SetInformation { id, key, ref value } => {
                 self.known_mut(id)?.information.set(key, value)?;
                 Ok(Reply::Done)
             }
@@ -286,7 +287,7 @@ impl<C> Hub<C> {
                 let (_, client) = self.find(id).ok_or(CommandError::UnknownClient)?;
                 Reply::Pairs(client.information.iter().map(|(key, value)| (key.into(), value.into())).collect())
             }
-            Command::SearchInformation { key, operator, value, route } => {
+            Command::SearchInformation { key, operator, ref value, route } => {
                 let matcher = Matcher::new(operator, value)?;
                 let mut names = Vec::new();
                 self.each(Target::All, route, |_, client| {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// The longest time a timer can be set to: 366 days, in milliseconds.
 pub const MAX_DELAY: u64 = 366 * 24 * 3600 * 1000;
 /// What a timer counts for besides its payload, bytes.
@@ -24,7 +26,7 @@ impl Default for TimerBounds {
 }
 
 /// Why a timer was not set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TimerError {
     /// A delay of nothing, or beyond [`MAX_DELAY`].

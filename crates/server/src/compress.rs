@@ -37,7 +37,7 @@ impl Compressors {
 impl Post<'_> {
     /// Sends to the clients that were put off, and says what the answer is then.
     pub fn compress(&mut self, put_off: Vec<(Key, Arc<Conn>)>, reply: Result<Reply, CommandError>) -> Result<Reply, CommandError> {
-        let Command::Send { to, binary, data, .. } = *self.command else { unreachable!("bug: only Send sends") };
+        let Command::Send { to, binary, ref data, .. } = *self.command else { unreachable!("bug: only Send sends") };
         let mut parcels: Vec<(Kind, Parcel)> = Vec::new();
         let mut refused = 0;
         let mut last = Outcome::Queued;
@@ -63,7 +63,7 @@ impl Post<'_> {
                 (Outcome::Queued, None) => {
                     add(&self.core.counters.messages_sent, 1);
                     let shard = self.core.shard(key);
-                    shard.post(Op::SendPrivately { key, binary, payload: data.into(), reserved: len });
+                    shard.post(Op::SendPrivately { key, binary, payload: data[..].into(), reserved: len });
                     shard.wake_or_defer();
                 }
                 _ => refused += 1,

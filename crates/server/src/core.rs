@@ -192,6 +192,7 @@ impl Core {
             Command::SetTimer { .. } | Command::ClearTimer { .. } => {
                 return self.timers.execute(command, |worker| self.dispatch.worker(worker).is_some(), || self.shards[0].wake());
             }
+            Command::Stats => return Ok(Reply::Stats(self.stats().to_string().into())),
             _ if command.is_change() => return self.hub.write().change(command),
             _ if command.is_about_values() => return self.values.execute(command, || self.shards[0].wake()),
             Command::Send { binary: false, data, .. } if std::str::from_utf8(data).is_err() => return Err(CommandError::InvalidUtf8),

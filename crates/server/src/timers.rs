@@ -31,8 +31,8 @@ impl Timers {
         let mut timers = self.set.lock();
         let reply = match *command {
             Command::SetTimer { worker, .. } if !known(worker) => return Err(CommandError::UnknownWorker),
-            Command::SetTimer { payload, .. } if payload.len() > MAX_PAYLOAD => return Err(TimerError::Full.into()),
-            Command::SetTimer { delay, payload, repeat, worker } => {
+            Command::SetTimer { ref payload, .. } if payload.len() > MAX_PAYLOAD => return Err(TimerError::Full.into()),
+            Command::SetTimer { delay, ref payload, repeat, worker } => {
                 // From now on in whole milliseconds, so that it never is due too soon.
                 let id = timers.set(delay, payload, repeat, worker, self.now() + 1)?;
                 Reply::Integer(i64::try_from(id).unwrap_or(i64::MAX))

@@ -28,12 +28,12 @@ impl Values {
         let now = self.now();
         let at = |expire: Option<u64>| expire.map(|seconds| now.saturating_add(seconds.saturating_mul(1000)));
         let reply = match *command {
-            Command::Set { key, value, expire } => store.set(key, value, at(expire), now).map(|()| Reply::Done)?,
-            Command::Add { key, value, expire } => Reply::Flag(store.add(key, value, at(expire), now)?),
-            Command::Get { key } => Reply::Value(store.get(key, now).map(Box::from)),
-            Command::Delete { key } => Reply::Flag(store.delete(key, now)),
-            Command::Increment { key, by } => Reply::Integer(store.increment(key, by, now)?),
-            Command::Expiry { key } => Reply::Expiry(store.ttl(key, now)),
+            Command::Set { ref key, ref value, expire } => store.set(key, value, at(expire), now).map(|()| Reply::Done)?,
+            Command::Add { ref key, ref value, expire } => Reply::Flag(store.add(key, value, at(expire), now)?),
+            Command::Get { ref key } => Reply::Value(store.get(key, now).map(Box::from)),
+            Command::Delete { ref key } => Reply::Flag(store.delete(key, now)),
+            Command::Increment { ref key, by } => Reply::Integer(store.increment(key, by, now)?),
+            Command::Expiry { ref key } => Reply::Expiry(store.ttl(key, now)),
             _ => unreachable!("bug: {command:?} is not about values"),
         };
         let due = store.next_expiry().unwrap_or(u64::MAX);

@@ -130,7 +130,7 @@ fn counter(core: &Core, name: &str) -> u64 {
 }
 
 fn send(core: &Core, to: Target<'_>, data: &[u8]) -> Result<Reply, CommandError> {
-    core.execute(&Command::Send { to, route: None, except: None, binary: true, data })
+    core.execute(&Command::Send { to, route: None, except: None, binary: true, data: data.into() })
 }
 
 #[test]

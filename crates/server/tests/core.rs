@@ -99,7 +99,7 @@ fn counter(core: &Core, name: &str) -> u64 {
 }
 
 fn send(core: &Core, to: Target<'_>, data: &[u8]) -> Reply {
-    core.execute(&Command::Send { to, route: None, except: None, binary: true, data }).expect("legal")
+    core.execute(&Command::Send { to, route: None, except: None, binary: true, data: data.into() }).expect("legal")
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_client_that_does_not_read_is_bounded_and_the_sender_is_told() {
         }
     });
     assert!(counter(&core, "messages_dropped") >= 1);
-    let too_large = Command::Send { to: Target::Client(&id), route: None, except: None, binary: true, data: &[0; 100_000] };
+    let too_large = Command::Send { to: Target::Client(&id), route: None, except: None, binary: true, data: (&[0; 100_000]).into() };
     assert_eq!(core.execute(&too_large), Err(CommandError::TooLarge));
     for _ in 0..queued {
         assert_eq!(client.read().expect("what was queued arrives").len(), 10_000);
@@ -388,8 +388,8 @@ fn meddle(core: &Core, seed: u64, stop: &AtomicBool) -> u64 {
                 0..=3 => Command::Rename { id, new: &new },
                 4..=7 => Command::Tag { id, tag: &tag },
                 8 => Command::Untag { id, tag: &tag },
-                9 => Command::SetInformation { id, key: &tag, value: b"v" },
-                10 => Command::Send { to: Target::Tag(&tag), route: None, except: Some(id), binary: true, data: b"m" },
+                9 => Command::SetInformation { id, key: &tag, value: b"v".into() },
+                10 => Command::Send { to: Target::Tag(&tag), route: None, except: Some(id), binary: true, data: b"m".into() },
                 11 => Command::Ping { id, how: Pinging::Every(100) },
                 12 => Command::Client { id },
                 13 => Command::Close { id, code: 1000, reason: "" },
@@ -504,7 +504,7 @@ fn what_a_client_has_carried_is_known_until_its_close_event_is_handled() {
 }
 
 fn set_timer(core: &Core, delay: u64, payload: &str, repeat: bool) -> i64 {
-    match core.execute(&Command::SetTimer { delay, payload: payload.as_bytes(), repeat, worker: "w" }) {
+    match core.execute(&Command::SetTimer { delay, payload: payload.as_bytes().into(), repeat, worker: "w" }) {
         Ok(Reply::Integer(id)) => id,
         other => panic!("{other:?}"),
     }
@@ -524,7 +524,7 @@ fn timers_are_told_to_their_worker_in_time_and_in_order() {
     assert_eq!(handle(&core, 1), [format!("timer {late} late")]);
     assert!(since.elapsed() >= Duration::from_millis(120));
     assert_eq!((counter(&core, "timers"), counter(&core, "timers_fired")), (0, 2));
-    let unknown = Command::SetTimer { delay: 1, payload: b"", repeat: false, worker: "nobody" };
+    let unknown = Command::SetTimer { delay: 1, payload: b"".into(), repeat: false, worker: "nobody" };
     assert_eq!(core.execute(&unknown), Err(CommandError::UnknownWorker));
 }
 
@@ -569,14 +569,14 @@ fn a_failed_timer_event_is_counted_and_the_next_one_comes() {
 #[test]
 fn values_expire_without_being_read() {
     let core = started();
-    let set = Command::Set { key: b"k", value: b"v\0", expire: Some(1) };
+    let set = Command::Set { key: b"k".into(), value: b"v\0".into(), expire: Some(1) };
     assert_eq!(core.execute(&set), Ok(Reply::Done));
-    assert_eq!(core.execute(&Command::Get { key: b"k" }), Ok(Reply::Value(Some((*b"v\0").into()))));
-    assert!(matches!(core.execute(&Command::Expiry { key: b"k" }), Ok(Reply::Expiry(Some(Some(1..=1000))))));
+    assert_eq!(core.execute(&Command::Get { key: b"k".into() }), Ok(Reply::Value(Some((*b"v\0").into()))));
+    assert!(matches!(core.execute(&Command::Expiry { key: b"k".into() }), Ok(Reply::Expiry(Some(Some(1..=1000))))));
     let since = Instant::now();
     wait_until("its memory is free", || counter(&core, "values") == 0);
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
-    assert_eq!(core.execute(&Command::Get { key: b"k" }), Ok(Reply::Value(None)));
+    assert_eq!(core.execute(&Command::Get { key: b"k".into() }), Ok(Reply::Value(None)));
 }
 
 #[test]
@@ -587,15 +587,15 @@ fn of_many_threads_that_add_one_succeeds_and_increments_are_never_lost() {
             let core = core.clone();
             std::thread::spawn(move || {
                 for _ in 0..1000 {
-                    core.execute(&Command::Increment { key: b"n", by: 1 }).expect("an integer");
+                    core.execute(&Command::Increment { key: b"n".into(), by: 1 }).expect("an integer");
                 }
-                core.execute(&Command::Add { key: b"lock", value: b"", expire: None }) == Ok(Reply::Flag(true))
+                core.execute(&Command::Add { key: b"lock".into(), value: b"".into(), expire: None }) == Ok(Reply::Flag(true))
             })
         })
         .collect();
     let winners = threads.into_iter().map(|thread| thread.join().expect("no panic")).filter(|won| *won).count();
     assert_eq!(winners, 1);
-    assert_eq!(core.execute(&Command::Increment { key: b"n", by: 0 }), Ok(Reply::Integer(8000)));
+    assert_eq!(core.execute(&Command::Increment { key: b"n".into(), by: 0 }), Ok(Reply::Integer(8000)));
 }
 
 #[test]

@@ -179,9 +179,9 @@ fn hostile_expressions_are_refused_or_evaluated_at_once() {
     let names: Vec<String> = (0..1000).map(|n| format!("{n}{}", &long[4..])).collect();
     let crowd: Vec<Vec<&str>> = names.iter().map(|name| vec![&**name]).collect();
     let crowd = clients(crowd.iter().map(Vec::as_slice));
-    assert_eq!(select("*a*a*a*a*b", &crowd), []);
-    assert_eq!(select(&["*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b"; 64].join("|"), &crowd), []);
-    assert_eq!(select(&("*a".repeat(120) + "*b"), &crowd), []);
+    assert_eq!(select("*a*a*a*a*b", &crowd), [0u32; 0]);
+    assert_eq!(select(&["*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b"; 64].join("|"), &crowd), [0u32; 0]);
+    assert_eq!(select(&("*a".repeat(120) + "*b"), &crowd), [0u32; 0]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 

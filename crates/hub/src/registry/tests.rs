@@ -46,7 +46,7 @@ fn tag(hub: &mut Hub<String>, id: &str, tag: &str) -> Result<Reply, CommandError
 }
 
 fn send<'a>(to: Target<'a>, route: Option<&'a str>, except: Option<&'a str>) -> Command<'a> {
-    Command::Send { to, route, except, binary: false, data: b"x" }
+    Command::Send { to, route, except, binary: false, data: b"x".into() }
 }
 
 #[test]
@@ -222,10 +222,10 @@ fn clearing_takes_all_tags_off_and_out_of_the_index() {
 fn stored_information_is_found_by_its_value_and_goes_with_the_client() {
     let (mut hub, keys) = hub(&[("a", "r"), ("b", "r"), ("c", "s")]);
     for (id, city) in [("a", "Lyon"), ("b", "lyon 3"), ("c", "Lyon")] {
-        assert_eq!(hub.change(&Command::SetInformation { id, key: "city", value: city.as_bytes() }), Ok(Reply::Done));
+        assert_eq!(hub.change(&Command::SetInformation { id, key: "city", value: city.as_bytes().into() }), Ok(Reply::Done));
     }
     let find = |hub: &Hub<String>, operator, value: &str, route| {
-        names(hub, Command::SearchInformation { key: "city", operator, value: value.as_bytes(), route })
+        names(hub, Command::SearchInformation { key: "city", operator, value: value.as_bytes().into(), route })
     };
     assert_eq!(find(&hub, Operator::Equal, "Lyon", None), ["a", "c"]);
     assert_eq!(find(&hub, Operator::PrefixFold, "LYON", Some("r")), ["a", "b"]);
@@ -237,7 +237,7 @@ fn stored_information_is_found_by_its_value_and_goes_with_the_client() {
     hub.forget(keys[0]);
     assert_eq!(get(&hub), Err(CommandError::UnknownClient));
     for command in [
-        Command::SetInformation { id: "a", key: "k", value: b"" },
+        Command::SetInformation { id: "a", key: "k", value: b"".into() },
         Command::DeleteInformation { id: "a", key: "k" },
         Command::ClearInformation { id: "a" },
     ] {

@@ -1,0 +1,254 @@
+//! What the hub answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of a message to one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It waits in the client's outbox, or is on its way.
+    Queued,
+    /// The client's outbox is full; the message was dropped and counted.
+    Dropped,
+    /// There is no such client, or not on that route.
+    Gone,
+    /// It is longer than the client's whole outbox, so that it can never be sent. Told as
+    /// [`CommandError::TooLarge`](crate::CommandError::TooLarge).
+    TooLarge,
+}
+
+/// All that is known of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its route.
+    pub route: Arc<str>,
+    /// The path of its upgrade request, as sent.
+    pub path: Box<str>,
+    /// Its address as the web server sees it.
+    pub ip: Box<str>,
+    /// The sub-protocol agreed on; empty where there is none.
+    pub subprotocol: Box<str>,
+    /// What carries it: `tcp`, `tls`, `http2` or `http3`.
+    pub transport: Box<str>,
+    /// Whether it is connected; where not, its close event is still to be handled.
+    pub connected: bool,
+    /// When it connected, milliseconds since 1970.
+    pub connected_at: u64,
+    /// When its last message came, milliseconds since 1970; `None` before the first.
+    pub last_message_at: Option<u64>,
+    /// Messages received from it.
+    pub messages_received: u64,
+    /// Bytes received from it, frame headers included.
+    pub bytes_received: u64,
+    /// Messages put into its outbox.
+    pub messages_sent: u64,
+    /// Bytes that its socket took.
+    pub bytes_sent: u64,
+    /// Bytes that wait for it.
+    pub queued_bytes: u64,
+    /// How long its last pong took, nanoseconds; `None` before the first.
+    pub ping_time: Option<u64>,
+    /// Its tags, sorted.
+    pub tags: Vec<Arc<str>>,
+}
+
+/// The answer to a [`Command`](crate::Command). In JSON it is an object of one entry, named as the variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// It is done.
+    #[serde(with = "done")]
+    Done,
+    /// What became of a message to one client.
+    Sent(Outcome),
+    /// To how many clients a message was queued.
+    Queued(u64),
+    /// How many.
+    Count(u64),
+    /// Ids or tags.
+    Names(Vec<Arc<str>>),
+    /// A global value, if there is one.
+    #[serde(with = "value")]
+    Value(Option<Box<[u8]>>),
+    /// All that is known of a client.
+    Client(Box<Client>),
+    /// Keys and values.
+    #[serde(with = "pairs")]
+    Pairs(Vec<(Box<str>, Box<[u8]>)>),
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Integer(i64),
+    /// `None`: no such key; `Some(None)`: it does not expire; else the milliseconds that are left.
+    #[serde(with = "expiry")]
+    Expiry(Option<Option<u64>>),
+    /// Counters and gauges: a JSON object.
+    #[serde(with = "stats")]
+    Stats(Box<str>),
+}
+
+/// `true`, so that every answer in JSON is an object.
+mod done {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(true)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+        bool::deserialize(deserializer).map(drop)
+    }
+}
+
+/// A [`Blob`](crate::Blob) or null.
+mod value {
+    use super::*;
+    use crate::Blob;
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &Option<Box<[u8]>>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.as_deref().map(Blob::from).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<[u8]>>, D::Error> {
+        Ok(Option::<Blob<'de>>::deserialize(deserializer)?.map(Box::from))
+    }
+}
+
+/// A map from text to [`Blob`](crate::Blob)s, in the order given.
+mod pairs {
+    use super::*;
+    use crate::Blob;
+    use serde::de::{MapAccess, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    type Pairs = Vec<(Box<str>, Box<[u8]>)>;
+
+    pub fn serialize<S: Serializer>(pairs: &Pairs, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(pairs.iter().map(|(key, value)| (key, Blob::from(&**value))))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pairs, D::Error> {
+        deserializer.deserialize_map(Reader)
+    }
+
+    struct Reader;
+
+    impl<'de> Visitor<'de> for Reader {
+        type Value = Pairs;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("keys and values")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some((key, value)) = map.next_entry::<Box<str>, Blob<'de>>()? {
+                pairs.push((key, value.into()));
+            }
+            Ok(pairs)
+        }
+    }
+}
+
+/// In JSON: null, "never", or a number.
+mod expiry {
+    use super::*;
+    use serde::{Deserializer, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Never {
+        Never,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Readable {
+        None,
+        Never(Never),
+        Milliseconds(u64),
+    }
+
+    pub fn serialize<S: Serializer>(expiry: &Option<Option<u64>>, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return expiry.serialize(serializer);
+        }
+        let readable = match expiry {
+            None => Readable::None,
+            Some(None) => Readable::Never(Never::Never),
+            Some(Some(milliseconds)) => Readable::Milliseconds(*milliseconds),
+        };
+        readable.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Deserialize::deserialize(deserializer);
+        }
+        Ok(match Readable::deserialize(deserializer)? {
+            Readable::None => None,
+            Readable::Never(_) => Some(None),
+            Readable::Milliseconds(milliseconds) => Some(Some(milliseconds)),
+        })
+    }
+}
+
+/// In JSON the object itself, elsewhere its text.
+mod stats {
+    use super::*;
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserializer, Serializer};
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(stats: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return stats.serialize(serializer);
+        }
+        serde_json::from_str::<Value>(stats).map_err(S::Error::custom)?.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Deserialize::deserialize(deserializer);
+        }
+        let stats = Value::deserialize(deserializer)?;
+        if stats.is_object() { Ok(stats.to_string().into()) } else { Err(D::Error::custom("statistics are an object")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_answer_is_an_object_of_one_entry_and_can_be_read_back() {
+        for (reply, wanted) in [
+            (Reply::Done, json!({ "done": true })),
+            (Reply::Sent(Outcome::TooLarge), json!({ "sent": "too_large" })),
+            (Reply::Queued(3), json!({ "queued": 3 })),
+            (Reply::Count(0), json!({ "count": 0 })),
+            (Reply::Names(vec!["ann".into(), "".into()]), json!({ "names": ["ann", ""] })),
+            (Reply::Value(None), json!({ "value": null })),
+            (Reply::Value(Some((*b"v").into())), json!({ "value": "v" })),
+            (Reply::Value(Some((*b"\xff").into())), json!({ "value": { "base64": "/w==" } })),
+            (Reply::Pairs(vec![("k".into(), (*b"v").into())]), json!({ "pairs": { "k": "v" } })),
+            (Reply::Flag(true), json!({ "flag": true })),
+            (Reply::Integer(-1), json!({ "integer": -1 })),
+            (Reply::Expiry(None), json!({ "expiry": null })),
+            (Reply::Expiry(Some(None)), json!({ "expiry": "never" })),
+            (Reply::Expiry(Some(Some(9))), json!({ "expiry": 9 })),
+            (Reply::Stats(r#"{"connections":1}"#.into()), json!({ "stats": { "connections": 1 } })),
+        ] {
+            assert_eq!(serde_json::to_value(&reply).expect("serialisable"), wanted);
+            assert_eq!(Reply::deserialize(&wanted).expect("readable"), reply);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Every command with every argument gives the same answer through every door. The table is the one of docs/commands.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::IntoRawFd;
+use std::sync::Arc;
+
+use fws_hub::{Command, CommandError, Reply};
+use fws_server::{Config, Core, own_socket};
+use serde::Deserialize;
+use serde::de::value::Error;
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, VariantAccess, Visitor};
+use serde_json::{Value, json};
+
+const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// A core with the clients of docs/commands.md, which are kept as long as the second part lives.
+fn core() -> (Arc<Core>, Vec<TcpStream>) {
+    let core = Core::start(&Config { shards: 1 }).expect("threads and epolls");
+    core.stage(1, br#"{"routes":[{"name":"chat","echo":true},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}"#)
+        .expect("legal");
+    core.commit(1).expect("staged");
+    let clients = [("ann", "chat"), ("bob", "chat"), ("cyd", "news")].map(|(id, route)| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
+        let (server, _) = listener.accept().expect("a connection");
+        let known = core.ids();
+        let handshake = core.handshake(route, HEAD, "192.0.2.1", false);
+        // SAFETY: the descriptor is open and given away.
+        let socket = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
+        assert!(core.adopt(handshake, socket, &[]).is_ok());
+        let new = core.ids().into_iter().find(|id| !known.contains(id)).expect("the new client");
+        assert_eq!(core.execute(&Command::Rename { id: &new, new: id }), Ok(Reply::Flag(true)));
+        client
+    });
+    (core, clients.into())
+}
+
+/// The rows of the table in docs/commands.md: arguments, example, answer.
+fn table() -> Vec<[String; 3]> {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md")).expect("docs/commands.md");
+    let rows = docs.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| {
+        // Expressions may have a | of their own: columns are parted by one between blanks.
+        let columns: Vec<&str> = line.trim_matches('|').split(" | ").map(|column| column.trim().trim_matches('`')).collect();
+        let [arguments, example, answer] = columns[..] else { panic!("not three columns: {line}") };
+        [arguments.to_owned(), example.to_owned(), answer.to_owned()]
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(rows.len() > 20, "the table was not found");
+    rows
+}
+
+/// What a reader of documents does not show, run behind the table's examples.
+fn more() -> Vec<Value> {
+    let long = "x".repeat(300);
+    vec![
+        json!({ "send": { "to": { "client": "rob" }, "data": "NUL \0 and 👋", "route": "chat", "except": null, "binary": false } }),
+        json!({ "send": { "to": { "client": "rob" }, "data": "x".repeat(1 << 20) } }),
+        json!({ "send": { "to": { "client": "rob" }, "data": "x".repeat(5 << 20) } }),
+        json!({ "send": { "to": { "client": "nobody" }, "data": "" } }),
+        json!({ "send": { "to": { "client": "rob" }, "data": { "base64": "/w==" } } }),
+        json!({ "send": { "to": { "expression": "a&" }, "data": "" } }),
+        json!({ "list": { "of": { "expression": "(((" } } }),
+        json!({ "list": { "of": { "client": "rob" } } }),
+        json!({ "list": { "of": { "expression": "\"open" } } }),
+        json!({ "tags": { "id": "nobody" } }),
+        json!({ "tag": { "id": "rob", "tag": "" } }),
+        json!({ "tag": { "id": "rob", "tag": long } }),
+        json!({ "rename": { "id": "rob", "new": long } }),
+        json!({ "rename": { "id": "nobody", "new": "x" } }),
+        json!({ "close": { "id": "rob", "code": 1005 } }),
+        json!({ "close": { "id": "rob", "reason": long } }),
+        json!({ "kill": { "id": "nobody" } }),
+        json!({ "client": { "id": "rob" } }),
+        json!({ "client": { "id": "nobody" } }),
+        json!({ "ping": { "id": "rob", "how": { "every": 1 } } }),
+        json!({ "ping": { "id": "rob", "how": "off" } }),
+        json!({ "ping": { "id": "nobody", "how": "route" } }),
+        json!({ "set_timer": { "delay": 0, "payload": "", "worker": "jobs" } }),
+        json!({ "set_timer": { "delay": 1, "payload": "", "worker": "nobody" } }),
+        json!({ "clear_timer": { "timer": 99 } }),
+        json!({ "set_information": { "id": "rob", "key": "", "value": "" } }),
+        json!({ "set_information": { "id": "rob", "key": "bytes", "value": { "base64": "/wA=" } } }),
+        json!({ "all_information": { "id": "rob" } }),
+        json!({ "search_information": { "key": "bytes", "operator": "regex", "value": "(" } }),
+        json!({ "search_information": { "key": "bytes", "operator": "not_equal", "value": "" } }),
+        json!({ "set": { "key": "", "value": "" } }),
+        json!({ "set": { "key": "megabyte\0", "value": "y".repeat(1 << 20) } }),
+        json!({ "get": { "key": "megabyte\0" } }),
+        json!({ "set_information": { "id": "rob", "key": "full", "value": "y".repeat(4 << 20) } }),
+        json!({ "set": { "key": "text", "value": "many" } }),
+        json!({ "increment": { "key": "text" } }),
+        json!({ "increment": { "key": "visits", "by": i64::MAX } }),
+        json!({ "expiry": { "key": "no such key" } }),
+    ]
+}
+
+type Answer = Result<Reply, CommandError>;
+
+/// Runs the table and what is behind it, by way of `door`.
+fn run(core: &Core, door: impl Fn(&Core, &Value) -> Answer) -> Vec<Answer> {
+    let table = table().into_iter().map(|[_, example, _]| serde_json::from_str(&example).expect("an example is JSON"));
+    table.chain(more()).map(|command| door(core, &command)).collect()
+}
+
+/// What differs from run to run is taken out of the answers.
+fn comparable(mut answers: Vec<Answer>) -> Vec<Answer> {
+    for answer in &mut answers {
+        if let Ok(Reply::Stats(stats)) = answer {
+            assert!(serde_json::from_str::<Value>(stats).expect("JSON")["connections"].is_number());
+            *stats = "".into();
+        }
+        if let Ok(Reply::Client(client)) = answer {
+            assert!(std::mem::take(&mut client.connected_at) > 1 << 40);
+            (client.bytes_sent, client.queued_bytes) = (0, 0);
+        }
+    }
+    answers
+}
+
+fn directly(core: &Core, command: &Value) -> Answer {
+    core.execute(&Command::deserialize(command).expect("a command"))
+}
+
+/// As the JSON door writes and reads: the command from its text, the answer to its text and back.
+fn through_json(core: &Core, command: &Value) -> Answer {
+    let value: Value = serde_json::from_str(&command.to_string()).expect("JSON");
+    let reply = core.execute(&Command::deserialize(&value).expect("a command"))?;
+    let text = serde_json::to_string(&reply).expect("writable");
+    Ok(serde_json::from_str(&text).expect("readable"))
+}
+
+#[test]
+fn every_command_with_every_argument_is_answered_the_same_through_every_door() {
+    let (direct, _clients) = core();
+    let wanted = comparable(run(&direct, directly));
+    assert!(wanted.iter().filter(|answer| answer.is_err()).count() > 12, "refusals are compared, too");
+    let (core, _clients) = core();
+    for (n, (got, wanted)) in comparable(run(&core, through_json)).into_iter().zip(wanted).enumerate() {
+        assert!(got == wanted, "command {n} through JSON: {got:.200?}, not {wanted:.200?}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_answered_as_it_says() {
+    let (core, _clients) = core();
+    for [_, example, answer] in table() {
+        let reply = directly(&core, &serde_json::from_str(&example).expect("JSON")).unwrap_or_else(|why| panic!("{example}: {why}"));
+        if answer.contains('…') {
+            let reply = serde_json::to_string(&reply).expect("writable");
+            assert_eq!(reply.split(':').next(), answer.split(':').next(), "{example}");
+        } else {
+            let wanted: Value = serde_json::from_str(&answer).expect("JSON");
+            assert_eq!(serde_json::to_value(&reply).expect("writable"), wanted, "{example}");
+        }
+    }
+}
+
+#[test]
+fn the_documentation_lists_every_command_with_every_argument_and_the_examples_use_each() {
+    let (mut documented, mut used) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<String>>::new());
+    for [arguments, example, _] in table() {
+        if !arguments.is_empty() {
+            let (name, arguments) = arguments.split_once("`: ").unwrap_or((&arguments, ""));
+            let arguments = arguments.split(", ").map(|argument| argument.trim_matches(['[', ']', '`']).to_owned());
+            documented.insert(name.to_owned(), arguments.filter(|argument| !argument.is_empty()).collect::<BTreeSet<_>>());
+        }
+        let (name, arguments) = match serde_json::from_str(&example).expect("JSON") {
+            Value::String(name) => (name, Vec::new()),
+            Value::Object(command) => {
+                let (name, arguments) = command.into_iter().next().expect("one entry");
+                (name, arguments.as_object().expect("arguments").keys().cloned().collect())
+            }
+            _ => panic!("{example}"),
+        };
+        used.entry(name).or_default().extend(arguments);
+    }
+    let commands = commands();
+    assert!(commands.len() >= 24);
+    assert_eq!(documented, commands, "docs/commands.md is not what crates/hub/src/command.rs says");
+    assert_eq!(used, commands, "the examples of docs/commands.md leave something out");
+}
+
+/// All commands with their arguments, as serde knows them.
+fn commands() -> BTreeMap<String, BTreeSet<String>> {
+    let mut names = &[][..];
+    let _ = Command::deserialize(Spy { variant: None, found: &mut names });
+    let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let arguments = |variant| {
+        let mut arguments = &[][..];
+        let _ = Command::deserialize(Spy { variant: Some(variant), found: &mut arguments });
+        own(arguments)
+    };
+    names.iter().map(|&name| (name.to_owned(), arguments(name))).collect()
+}
+
+/// A deserializer that has nothing to give but notes what it is asked for: the variants of an enum, or the fields of one of them.
+struct Spy<'a> {
+    variant: Option<&'static str>,
+    found: &'a mut &'static [&'static str],
+}
+
+fn noted<T>() -> Result<T, Error> {
+    Err(serde::de::Error::custom("noted"))
+}
+
+impl<'de> Deserializer<'de> for Spy<'_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        noted()
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(self, _: &str, variants: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        if self.variant.is_none() {
+            *self.found = variants;
+            return noted();
+        }
+        visitor.visit_enum(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de> EnumAccess<'de> for Spy<'_> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        let name = serde::de::value::StrDeserializer::<Error>::new(self.variant.unwrap_or_default());
+        Ok((seed.deserialize(name)?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Spy<'_> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        noted()
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Error> {
+        panic!("a command has named arguments")
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Error> {
+        panic!("a command has named arguments")
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], _: V) -> Result<V::Value, Error> {
+        *self.found = fields;
+        noted()
+    }
+}
