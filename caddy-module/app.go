@@ -30,6 +30,9 @@ type App struct {
 	// Shards is how many threads serve connections. Default: one for every two CPUs. It is read when the server starts, and a reload
 	// does not change it.
 	Shards int `json:"shards,omitempty"`
+	// Control configures the control socket, by which programs on the command line reach the server. Default: it is there, for the
+	// server's own user.
+	Control *Control `json:"control,omitempty"`
 
 	ctx        caddy.Context
 	logger     *zap.Logger
@@ -58,6 +61,10 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	if a.Shards < 0 {
 		return fmt.Errorf("shards is a number of threads, or 0 for one for every two CPUs, not %d", a.Shards)
+	}
+
+	if _, err := a.Control.encode(); err != nil {
+		return err
 	}
 
 	a.ctx = ctx
@@ -197,6 +204,8 @@ func (a *App) onStarted() {
 		a.logger.Error("the routes of the new configuration are not in force", zap.Error(err))
 	}
 
+	a.Control.serve(a.logger)
+
 	close(a.committed)
 	a.hold.end(startedState(a.ctx))
 }
@@ -221,6 +230,8 @@ func (a *App) onStopping() {
 	if _, err := bridge.CloseGate(time.Second); err != nil && !errors.Is(err, bridge.ErrNotRunning) {
 		a.logger.Error("closing the gate", zap.Error(err))
 	}
+
+	bridge.StopControl()
 }
 
 // Stop ends the generation. If a later one is in force, connections go on under it; if there is none, they close.

@@ -29,6 +29,10 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //
 //	websocket {
 //		shards <n>
+//		control [off | <path>] {
+//			mode  <octal>
+//			group <name>
+//		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the option
@@ -49,8 +53,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 			a.Shards = int(n)
+		case "control":
+			control, err := parseControl(d)
+			if err != nil {
+				return err
+			}
+			a.Control = control
 		default:
-			return d.Errf("unknown option %q of the global block websocket: it knows shards", d.Val())
+			return d.Errf("unknown option %q of the global block websocket: it knows shards and control", d.Val())
 		}
 	}
 

@@ -64,6 +64,9 @@ var (
 		counter("bells_rung", "Requests sent to workers to fetch events."),
 		counter("bells_unanswered", "Of these, those in which the worker did not ask for events."),
 		counter("bells_abandoned", "Of these, those that never reached PHP."),
+		counter("control_clients", "Clients that came to the control socket."),
+		counter("control_clients_cut", "Of these, those that were cut off."),
+		counter("control_commands", "Commands that came by the control socket."),
 	}
 	routeStats = []stat{
 		gauge("connections", "Open connections of the route.", "route"),

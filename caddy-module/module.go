@@ -11,6 +11,10 @@
 //	{
 //		websocket {
 //			shards <n>
+//			control [off | <path>] {
+//				mode  <octal>
+//				group <name>
+//			}
 //		}
 //	}
 //

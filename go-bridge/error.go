@@ -32,6 +32,11 @@ const (
 	ErrNotAnInteger     Result = C.FWS_ERR_NOT_AN_INTEGER
 	ErrOutOfRange       Result = C.FWS_ERR_OUT_OF_RANGE
 	ErrCommand          Result = C.FWS_ERR_COMMAND
+	ErrNoServer         Result = C.FWS_ERR_NO_SERVER
+	ErrControlDenied    Result = C.FWS_ERR_CONTROL_DENIED
+	ErrControlVersion   Result = C.FWS_ERR_CONTROL_VERSION
+	ErrControlLost      Result = C.FWS_ERR_CONTROL_LOST
+	ErrCommandTooLong   Result = C.FWS_ERR_COMMAND_TOO_LONG
 )
 
 // Error returns the core's sentence for r.

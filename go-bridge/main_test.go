@@ -28,6 +28,10 @@ var beforeStart struct {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(remoteTest) != "" {
+		os.Exit(remoteMain())
+	}
+
 	beforeStart.running = Running()
 	_, beforeStart.watcher = NewWatcher()
 	_, beforeStart.stats = Stats()

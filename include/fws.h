@@ -21,6 +21,15 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+// Kind of a result of a batch: of a command that answers nothing.
+#define FWS_RESULT_NOTHING 0
+
+// Kind of a result of a batch: yes or no, 1 or 0.
+#define FWS_RESULT_FLAG 1
+
+// Kind of a result of a batch: a number.
+#define FWS_RESULT_NUMBER 2
+
 // Outcome for fws_bell_end: the request was served without an error.
 #define FWS_BELL_SERVED 0
 
@@ -120,6 +129,16 @@ enum fws_result
   FWS_ERR_SUBPROTOCOL = 25,
   // A command in JSON that cannot be read; the error says where and why.
   FWS_ERR_COMMAND = 26,
+  // No server answers at the control socket; see fws_remote_error.
+  FWS_ERR_NO_SERVER = 27,
+  // The control socket is not for this user, or its place is not to be trusted; see fws_remote_error.
+  FWS_ERR_CONTROL_DENIED = 28,
+  // The server at the control socket is of another version; see fws_remote_error.
+  FWS_ERR_CONTROL_VERSION = 29,
+  // The connection to the server was lost: it is unknown whether the command was carried out; see fws_remote_error.
+  FWS_ERR_CONTROL_LOST = 30,
+  // A command that is too long for the control socket.
+  FWS_ERR_COMMAND_TOO_LONG = 31,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -128,6 +147,9 @@ typedef enum fws_result fws_result;
 typedef int32_t fws_result;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+// The results of a batch. Freed by its receiver with fws_batch_free.
+typedef struct fws_batch fws_batch;
 
 // A claimed bell. Freed by fws_bell_release.
 typedef struct fws_bell fws_bell;
@@ -145,6 +167,14 @@ typedef struct fws_reply fws_reply;
 //
 // It is written item by item: a list of many thousand ids is never one text.
 typedef struct fws_stream fws_stream;
+
+// One result of a batch.
+typedef struct {
+  // FWS_RESULT_….
+  uint32_t kind;
+  // The flag or the number.
+  int64_t value;
+} fws_result_item;
 
 // Bytes that belong to somebody else. `ptr` is not NULL where `len` is not 0.
 typedef struct {
@@ -217,6 +247,22 @@ typedef struct {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Begins a batch on this thread. Until its end, commands that change or send do not fail, and for a process without a core they are
+// queued and answered with a placeholder: FWS_SENT_QUEUED, 0 clients, true, or 0. Commands that ask are answered as ever, behind all
+// that is queued. FWS_ERR_STALE: this thread has begun one already.
+fws_result fws_batch_begin(void);
+
+// Ends the batch of this thread: all that is queued is carried out. `out` (optional) receives the results, in order, of its commands that
+// change or send, unless one of them has failed: then the code is that of the first, and `error` (optional) receives its position and
+// its text. FWS_ERR_STALE: this thread has not begun one.
+fws_result fws_batch_end(fws_batch **out, fws_error **error);
+
+// The results of a batch and, in `count`, how many; valid until fws_batch_free. NULL for none.
+const fws_result_item *fws_batch_results(const fws_batch *batch, size_t *count);
+
+// Frees the results of a batch; NULL is allowed.
+void fws_batch_free(fws_batch *batch);
 
 // Takes at most `capacity` bells that are to be rung now into `out`; returns how many. While the gate is closed there are none. Each
 // must be ended with fws_bell_end.
@@ -363,6 +409,37 @@ fws_result fws_expression_send(const uint8_t *expression,
                                size_t except_len,
                                uint64_t *queued,
                                fws_error **error);
+
+// Serves the control socket, by which other processes of this machine give commands: with another configuration than before anew, with
+// the same one only if it is not served.
+//
+// `config` is JSON, optional: `{"path":"/run/app/ctl.sock","mode":432,"group":33}`. Without a path it is where fws_remote_enable looks;
+// the mode is 0600, or 0660 where a group is given. `error` (optional) receives the reason of FWS_ERR_CONFIG, and of FWS_ERR_IO, as
+// which it is told that another server has the path.
+fws_result fws_control_serve(const uint8_t *config, size_t config_len, fws_error **error);
+
+// Ends serving the control socket and removes it; does nothing where it is not served. To be called before the process ends.
+void fws_control_stop(void);
+
+// To be called in a forked child that goes on without exec: closes what the control socket must not leave to it. Calls close and nothing
+// else. Every other function of this library is for the parent only.
+void fws_control_forked(void);
+
+// From now on commands are for the server of this machine, reached by its control socket, unless the core runs in this process. For
+// programs on the command line; a server must not call it, or it would talk to another one while it has no routes.
+//
+// The socket is the first of: what FRANKENPHP_WS_SOCKET names; /run/frankenphp-ws/ctl.sock, if that folder exists;
+// $XDG_RUNTIME_DIR/frankenphp-ws/ctl.sock; /tmp/frankenphp-ws-UID/ctl.sock. It is connected to when a command needs it, within a second.
+// Commands then block until they are answered, and can fail with FWS_ERR_NO_SERVER, FWS_ERR_CONTROL_DENIED, FWS_ERR_CONTROL_VERSION and
+// FWS_ERR_CONTROL_LOST: see fws_remote_error.
+void fws_remote_enable(void);
+
+// Whether commands are for another process: fws_remote_enable was called, and the core does not run here.
+bool fws_remote_enabled(void);
+
+// Why the last command of this thread did not reach the server, or its answer was lost: a sentence with the path of the socket, and with
+// what would be right. Valid until the next command of this thread.
+void fws_remote_error(fws_bytes *out);
 
 // The version of the ABI of the library that is linked: to be compared with FWS_ABI_VERSION of the header.
 uint32_t fws_abi_version(void);

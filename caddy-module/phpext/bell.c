@@ -69,6 +69,10 @@ void phpext_bell_end(bool broken) {
   forget_error();
 }
 
+#define COMMAND_LINE                                                                                                   \
+  "events of connections are handed to workers of the server, never to a script on the command line, which can call "  \
+  "all other functions"
+
 /* Exchanges the nonce of the running request. False when it has thrown. */
 static bool claim(void) {
   const char *query = SG(request_info).query_string != NULL ? SG(request_info).query_string : "";
@@ -79,6 +83,10 @@ static bool claim(void) {
     phpext_throw_text(FWS_ERR_NO_BELL,
                       "this request was not started by the server for events of connections. Call it in the handler "
                       "given to frankenphp_handle_request(), in a worker that a websocket directive names");
+    return false;
+  }
+  if (result == FWS_ERR_NOT_RUNNING && fws_remote_enabled()) {
+    phpext_throw_text(FWS_ERR_NO_BELL, COMMAND_LINE);
     return false;
   }
   if (!phpext_ok(result, NULL)) {
@@ -135,8 +143,10 @@ PHP_FUNCTION(frankenphp_ws_failEvent) {
     RETURN_THROWS();
   }
   if (current.bell == NULL) {
-    phpext_throw_text(FWS_ERR_NO_BELL,
-                      "no event has been handed out in this request: frankenphp_ws_nextEvent() does that");
+    phpext_throw_text(FWS_ERR_NO_BELL, "%s",
+                      fws_remote_enabled()
+                          ? COMMAND_LINE
+                          : "no event has been handed out in this request: frankenphp_ws_nextEvent() does that");
     RETURN_THROWS();
   }
 

@@ -25,6 +25,7 @@
 //   - event.c: an event as a PHP array
 //   - budget.c: max_execution_time for each event
 //   - clients.c, send.c, tags.c, information.c, values.c: the commands
+//   - batch.c: commands whose results come together
 //   - reply.c: strings and lists that the core returns
 //   - errors.c: results of the core as exceptions
 package phpext

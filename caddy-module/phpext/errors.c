@@ -8,7 +8,7 @@
 #include <ext/standard/html.h>
 
 static struct {
-  zend_class_entry *base, *unknown_client, *invalid_argument, *not_running, *no_bell;
+  zend_class_entry *base, *unknown_client, *invalid_argument, *not_running, *no_bell, *control;
 } classes;
 
 void phpext_errors_startup(void) {
@@ -17,6 +17,7 @@ void phpext_errors_startup(void) {
   classes.invalid_argument = register_class_FrankenPHP_WebSocket_InvalidArgumentException(classes.base);
   classes.not_running = register_class_FrankenPHP_WebSocket_NotRunningException(classes.base);
   classes.no_bell = register_class_FrankenPHP_WebSocket_NoBellException(classes.base);
+  classes.control = register_class_FrankenPHP_WebSocket_ControlException(classes.base);
 }
 
 static zend_class_entry *class_of(fws_result result) {
@@ -36,11 +37,17 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_OUT_OF_RANGE:
   case FWS_ERR_INVALID_ID:
   case FWS_ERR_UNKNOWN_WORKER:
+  case FWS_ERR_COMMAND_TOO_LONG:
     return classes.invalid_argument;
   case FWS_ERR_NOT_RUNNING:
     return classes.not_running;
   case FWS_ERR_NO_BELL:
     return classes.no_bell;
+  case FWS_ERR_NO_SERVER:
+  case FWS_ERR_CONTROL_DENIED:
+  case FWS_ERR_CONTROL_VERSION:
+  case FWS_ERR_CONTROL_LOST:
+    return classes.control;
   default:
     return classes.base;
   }
@@ -114,7 +121,7 @@ void phpext_throw(fws_result result, const phpext_given *given) {
   case FWS_ERR_NOT_RUNNING:
     phpext_throw_text(result,
                       "the WebSocket core does not run in this process. The server starts it when its Caddyfile has a "
-                      "websocket directive; a script on the command line has none");
+                      "websocket directive");
     break;
   case FWS_ERR_UNKNOWN_CLIENT:
     phpext_throw_about(result, "no client has the id \"%s\": it never had, or its connection has closed", given->id);
@@ -159,9 +166,37 @@ void phpext_throw(fws_result result, const phpext_given *given) {
                                   ? "a client has at most 256 keys and 4 MiB of stored information"
                                   : "the key-value store is full: delete values, or let them expire");
     break;
+  case FWS_ERR_NO_SERVER:
+  case FWS_ERR_CONTROL_DENIED:
+  case FWS_ERR_CONTROL_VERSION:
+  case FWS_ERR_CONTROL_LOST: {
+    fws_bytes why = {0};
+    fws_remote_error(&why);
+    phpext_throw_text(result, "%.*s", (int)why.len, (const char *)why.ptr);
+    break;
+  }
   default:
     phpext_throw_text(result, "%s", fws_result_text(result));
   }
+}
+
+/* Copies the text of error and frees it, before anything allocates. */
+static void take_text(fws_error *error, char *text, size_t size) {
+  fws_bytes explanation = {0};
+  fws_error_text(error, &explanation);
+  size_t len = MIN(explanation.len, size - 1);
+  if (len > 0) {
+    memcpy(text, explanation.ptr, len);
+  }
+  text[len] = '\0';
+  fws_error_free(error);
+}
+
+void phpext_throw_error(fws_result result, fws_error *error) {
+  char text[1024];
+
+  take_text(error, text, sizeof(text));
+  phpext_throw_text(result, "%s", text[0] != '\0' ? text : fws_result_text(result));
 }
 
 bool phpext_explained(fws_result result, fws_error *const *place, const phpext_given *given) {
@@ -170,16 +205,8 @@ bool phpext_explained(fws_result result, fws_error *const *place, const phpext_g
   }
   /* Read here: a caller's arguments are evaluated in any order, so also before the call that writes the error. */
   fws_error *error = *place;
-  /* Copied, so that the error is freed before anything allocates. */
   char text[512];
-  fws_bytes explanation = {0};
-  fws_error_text(error, &explanation);
-  size_t len = MIN(explanation.len, sizeof(text) - 1);
-  if (len > 0) {
-    memcpy(text, explanation.ptr, len);
-  }
-  text[len] = '\0';
-  fws_error_free(error);
+  take_text(error, text, sizeof(text));
 
   if (result == FWS_ERR_SYNTAX) {
     phpext_throw_text(result, "%s: %s", given->expression != NULL ? "$expression" : "$value", text);

@@ -27,13 +27,20 @@ namespace FrankenPHP\WebSocket {
     {
     }
 
-    /** The WebSocket core does not run in this process: no `websocket` in the Caddyfile, the command line, or a forked child. */
+    /** The WebSocket core does not run in this process: no `websocket` in the Caddyfile, or a forked child. */
     class NotRunningException extends Exception
     {
     }
 
     /** A function for events of connections was called in a request that was not started for any. */
     class NoBellException extends Exception
+    {
+    }
+    /**
+     * On the command line: the server was not reached by its control socket, or the connection was lost. The message says which path was
+     * tried and why. Only where it says that the connection was lost may the call have been carried out.
+     */
+    class ControlException extends Exception
     {
     }
 }

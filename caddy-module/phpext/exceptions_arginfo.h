@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: ace857bb14a780244aec61ddcbe65991cdb389b0 */
+ * Stub hash: ef622088997a5eee99e7fc8e4fd76571ecff68e1 */
 
 static zend_class_entry *register_class_FrankenPHP_WebSocket_Exception(zend_class_entry *class_entry_RuntimeException)
 {
@@ -62,6 +62,20 @@ static zend_class_entry *register_class_FrankenPHP_WebSocket_NoBellException(zen
 	zend_class_entry ce, *class_entry;
 
 	INIT_NS_CLASS_ENTRY(ce, "FrankenPHP\\WebSocket", "NoBellException", NULL);
+#if (PHP_VERSION_ID >= 80400)
+	class_entry = zend_register_internal_class_with_flags(&ce, class_entry_FrankenPHP_WebSocket_Exception, 0);
+#else
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_FrankenPHP_WebSocket_Exception);
+#endif
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_FrankenPHP_WebSocket_ControlException(zend_class_entry *class_entry_FrankenPHP_WebSocket_Exception)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "FrankenPHP\\WebSocket", "ControlException", NULL);
 #if (PHP_VERSION_ID >= 80400)
 	class_entry = zend_register_internal_class_with_flags(&ce, class_entry_FrankenPHP_WebSocket_Exception, 0);
 #else

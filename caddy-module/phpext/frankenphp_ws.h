@@ -42,6 +42,11 @@ void phpext_bell_end(bool broken);
 
 void phpext_authorize_startup(void);
 
+/* ---- batch.c ---- */
+
+/* Ends a batch that its function could not, because the script ended in it; frees results that it could not. */
+void phpext_batch_drop(void);
+
 /* ---- event.c ---- */
 
 void phpext_event_startup(void);
@@ -113,6 +118,9 @@ static zend_always_inline bool phpext_ok(fws_result result, const phpext_given *
 
 /* The same for a call that explains its failure in *place, which is freed. */
 bool phpext_explained(fws_result result, fws_error *const *place, const phpext_given *given);
+
+/* Throws the exception of result's class with the text of error, which is freed. */
+ZEND_COLD void phpext_throw_error(fws_result result, fws_error *error);
 
 /* Throws the exception of result's class with a text of the caller's. */
 ZEND_COLD void phpext_throw_text(fws_result result, const char *format, ...) ZEND_ATTRIBUTE_FORMAT(printf, 2, 3);

@@ -98,3 +98,20 @@ func TestMemoryLimitInNextEventLeavesNothingBehind(t *testing.T) {
 	// The size that was refused is that of the message: the limit was reached in the function.
 	records.await(t, before, "Allowed memory size of 2097152 bytes exhausted (tried to allocate 21")
 }
+
+func TestMemoryLimitInABatchLeavesNothingBehind(t *testing.T) {
+	level(t, func() {
+		// Nearly full before, so that the results of some batches are enough: 32 KiB each.
+		out := raw(t, `ini_set('memory_limit', '4M'); $fill = [str_repeat('x', 2000000), str_repeat('x', 1200000)]; echo 'filled';
+			for ($kept = [];;) { $kept[] = frankenphp_ws_batch(function () { for ($i = 0; $i < 2000; $i++) { frankenphp_ws_global_delete('-'); } }); }`)
+		if !strings.Contains(out, "filled") || !strings.Contains(out, "Allowed memory size of 4194304 bytes exhausted") {
+			t.Fatalf("the limit was not reached: %q", out)
+		}
+	})
+	// And in the callable: the batch that the script left is not that of the next script.
+	level(t, func() {
+		raw(t, `ini_set('memory_limit', '4M'); frankenphp_ws_batch(function () { frankenphp_ws_global_set('left', 'x'); str_repeat('x', 5000000); });`)
+	})
+	returned(t, "x", `$left = frankenphp_ws_global_get('left'); frankenphp_ws_global_delete('left'); return $left;`)
+	returned(t, []bool{false}, `return frankenphp_ws_batch(fn () => frankenphp_ws_global_delete('-'));`)
+}

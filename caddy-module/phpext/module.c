@@ -31,7 +31,10 @@ static int register_all(void) {
 /* The threads of the core stay behind in the parent, its locks as they were in the moment of the fork. */
 static bool forked;
 
-static void in_forked_child(void) { forked = true; }
+static void in_forked_child(void) {
+  forked = true;
+  fws_control_forked();
+}
 
 bool phpext_enter(void) {
   if (UNEXPECTED(forked)) {
@@ -53,6 +56,7 @@ static void request_end(bool broken) {
   if (!forked) {
     phpext_bell_end(broken);
     phpext_reply_drop();
+    phpext_batch_drop();
   }
 }
 
@@ -83,6 +87,10 @@ PHP_MINIT_FUNCTION(frankenphp_ws) {
     sapi_module.deactivate = deactivate;
   }
   websocket_module_entry.version = fws_version();
+  /* FrankenPHP's php-cli. Never in a server: one without websocket directives would talk to another server. */
+  if (strcmp(sapi_module.name, "cli") == 0) {
+    fws_remote_enable();
+  }
 
   phpext_errors_startup();
   phpext_event_startup();
@@ -103,5 +111,6 @@ PHP_MINFO_FUNCTION(frankenphp_ws) {
   php_info_print_table_start();
   php_info_print_table_row(2, "WebSocket core", fws_version());
   php_info_print_table_row(2, "Running in this process", fws_core_running() ? "yes" : "no");
+  php_info_print_table_row(2, "Uses the server of this machine", fws_remote_enabled() ? "yes" : "no");
   php_info_print_table_end();
 }

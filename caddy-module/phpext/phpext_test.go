@@ -54,7 +54,7 @@ func TestStubsAreValidPHP(t *testing.T) {
 
 func TestExceptionsAreOneTreeUnderRuntimeException(t *testing.T) {
 	returned(t, "RuntimeException", `return get_parent_class('FrankenPHP\WebSocket\Exception');`)
-	for _, name := range []string{"UnknownClientException", "InvalidArgumentException", "NotRunningException", "NoBellException"} {
+	for _, name := range []string{"UnknownClientException", "InvalidArgumentException", "NotRunningException", "NoBellException", "ControlException"} {
 		returned(t, `FrankenPHP\WebSocket\Exception`, `return get_parent_class('FrankenPHP\WebSocket\%s');`, name)
 	}
 }
@@ -86,6 +86,7 @@ func TestWrongUseThrowsWhatWasWrongAndWhatWouldBeRight(t *testing.T) {
 		{`frankenphp_ws_sendAll("\xff")`, "InvalidArgument", "$data must be valid UTF-8"},
 		{`frankenphp_ws_sendToTag('', 'x')`, "InvalidArgument", "0 given"},
 		{`frankenphp_ws_sendToTag('x', "\xff")`, "InvalidArgument", "$data must be valid UTF-8"},
+		{`frankenphp_ws_batch(function () { frankenphp_ws_tagClient('nobody', 'x'); })`, "UnknownClient", "call 1 of 1"},
 	} {
 		a := php(t, "return %s;", wrong.call)
 		function, _, _ := strings.Cut(wrong.call, "(")

@@ -504,3 +504,23 @@ function frankenphp_ws_renameConnection(string $id, string $newId): bool {}
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_listRoutes(): array {}
+
+/**
+ * Calls that belong together, in one go: on the command line, many times faster than one by one. $calls is called at once, without
+ * arguments, and what it returns is ignored.
+ *
+ * Within it, functions that change or send do not fail: the first that did is thrown at the end, with its position; all others are
+ * carried out. In the server each is carried out as it is called. On the command line they are queued and return a placeholder at
+ * once: true where they answer yes or no, 0 where they answer a number. Functions that ask answer as ever, after all that was called
+ * before them. A wrong argument that is noticed before the call is queued, such as an id that is not UTF-8, throws at once.
+ *
+ *     $results = frankenphp_ws_batch(function () use ($ids) {
+ *         foreach ($ids as $id) { frankenphp_ws_send($id, 'hello'); }
+ *     });
+ *
+ * @param callable $calls called without arguments
+ * @return list<bool|int|null> what the functions that change or send have returned, in the order of the calls; those that ask are not in it
+ * @throws \FrankenPHP\WebSocket\Exception what the first call that failed would have thrown, with its position
+ * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+ */
+function frankenphp_ws_batch(callable $calls): array {}

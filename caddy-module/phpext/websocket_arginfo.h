@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: cefad7acee447a33e3b0be9c3bb09328942fa36c */
+ * Stub hash: ae91df76744b94dce9aef9bdf9db0752e9b6432d */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_nextEvent, 0, 0, IS_ARRAY, 1)
 ZEND_END_ARG_INFO()
@@ -179,6 +179,10 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_listRoutes, 0, 0, IS_ARRAY, 0)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_batch, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, calls, IS_CALLABLE, 0)
+ZEND_END_ARG_INFO()
+
 ZEND_FUNCTION(frankenphp_ws_nextEvent);
 ZEND_FUNCTION(frankenphp_ws_failEvent);
 ZEND_FUNCTION(frankenphp_ws_getClients);
@@ -219,6 +223,7 @@ ZEND_FUNCTION(frankenphp_ws_setTimer);
 ZEND_FUNCTION(frankenphp_ws_clearTimer);
 ZEND_FUNCTION(frankenphp_ws_renameConnection);
 ZEND_FUNCTION(frankenphp_ws_listRoutes);
+ZEND_FUNCTION(frankenphp_ws_batch);
 
 static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_nextEvent, arginfo_frankenphp_ws_nextEvent)
@@ -261,6 +266,7 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_clearTimer, arginfo_frankenphp_ws_clearTimer)
 	ZEND_FE(frankenphp_ws_renameConnection, arginfo_frankenphp_ws_renameConnection)
 	ZEND_FE(frankenphp_ws_listRoutes, arginfo_frankenphp_ws_listRoutes)
+	ZEND_FE(frankenphp_ws_batch, arginfo_frankenphp_ws_batch)
 	ZEND_FE_END
 };
 

@@ -304,9 +304,36 @@ static void json(void) {
   fws_error_text(error, &text);
   CHECK(memmem(text.ptr, text.len, "line 2", 6) != NULL);
   fws_error_free(error);
-  CHECK(fws_command_json(S("{\"kill\":{\"id\":\"nobody\"}}"), &stream, &error) == FWS_ERR_UNKNOWN_CLIENT);
+  CHECK(fws_command_json(S("{\"clear_tags\":{\"id\":\"nobody\"}}"), &stream, &error) == FWS_ERR_UNKNOWN_CLIENT);
   fws_error_free(error);
   CHECK(fws_command_json(S("\"routes\""), NULL, NULL) == FWS_ERR_NULL);
+}
+
+static void batches(void) {
+  fws_batch *batch = NULL;
+  fws_error *error = NULL;
+  fws_bytes text;
+  size_t count = 0;
+  bool flag = true;
+  CHECK(fws_batch_end(&batch, NULL) == FWS_ERR_STALE);
+  CHECK(fws_batch_begin() == FWS_OK && fws_batch_begin() == FWS_ERR_STALE);
+  CHECK(fws_value_set(S("batch"), S("v"), 0) == FWS_OK);
+  CHECK(fws_value_delete(S("batch"), &flag) == FWS_OK && flag);
+  CHECK(fws_value_delete(S("batch"), &flag) == FWS_OK && !flag);
+  CHECK(fws_batch_end(&batch, &error) == FWS_OK);
+  const fws_result_item *items = fws_batch_results(batch, &count);
+  CHECK(count == 3 && items[0].kind == FWS_RESULT_NOTHING && items[1].kind == FWS_RESULT_FLAG && items[1].value == 1 &&
+        items[2].value == 0);
+  fws_batch_free(batch);
+  fws_batch_free(NULL);
+
+  CHECK(fws_batch_begin() == FWS_OK);
+  CHECK(fws_client_tag(S("nobody"), S("x")) == FWS_OK); /* told at the end */
+  CHECK(fws_batch_end(NULL, &error) == FWS_ERR_UNKNOWN_CLIENT);
+  fws_error_text(error, &text);
+  CHECK(memmem(text.ptr, text.len, "call 1 of 1", 11) != NULL);
+  fws_error_free(error);
+  fws_control_stop();
 }
 
 int main(void) {
@@ -315,6 +342,7 @@ int main(void) {
   handshakes();
   values();
   json();
+  batches();
   a_connection();
   for (int code = -1; code < 40; code++) CHECK(strlen(fws_result_text(code)) > 0);
   puts("the C ABI does what its header says");

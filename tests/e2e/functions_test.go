@@ -42,16 +42,23 @@ func doors(t *testing.T, s *server, path string) []door {
 			}
 			return body
 		}},
+		commandLine(s),
 	}
 }
 
 // php calls a function by its name without the prefix.
 func (d door) php(t *testing.T, function string, args ...any) answer {
 	t.Helper()
+	return d.any(t, "frankenphp_ws_"+function, args...)
+}
+
+// any calls any function.
+func (d door) any(t *testing.T, function string, args ...any) answer {
+	t.Helper()
 	if args == nil {
 		args = []any{}
 	}
-	request, err := json.Marshal(map[string]any{"call": "frankenphp_ws_" + function, "args": args})
+	request, err := json.Marshal(map[string]any{"call": function, "args": args})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +122,7 @@ func controlled() site {
 	return want
 }
 
-func TestTheFunctionsWorkInAWorkerAndInAnOrdinaryRequest(t *testing.T) {
+func TestTheFunctionsWorkInAWorkerInAnOrdinaryRequestAndOnTheCommandLine(t *testing.T) {
 	t.Parallel()
 	s := start(t, controlled())
 	for _, d := range doors(t, s, "/control") {

@@ -32,6 +32,7 @@ type server struct {
 	config string // path of its Caddyfile
 	addr   string // host:port of the site
 	admin  string // host:port of the admin endpoint
+	socket string // path of its control socket
 	env    []string
 	cmd    *exec.Cmd
 	log    *serverLog
@@ -74,6 +75,7 @@ func tryStart(t *testing.T, s site) (*server, error) {
 		home:   home,
 		addr:   "127.0.0.1:" + port,
 		admin:  "127.0.0.1:" + admin,
+		socket: filepath.Join(shortFolder(t), "ctl.sock"),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * bound},
 	}
 	config := filepath.Join(home, "Caddyfile")
@@ -95,7 +97,7 @@ func tryStart(t *testing.T, s site) (*server, error) {
 		srv.writeFile(name, text)
 	}
 
-	srv.env = append(environment(home), "PORT="+port, "E2E_DIR="+home)
+	srv.env = append(environment(home), "PORT="+port, "E2E_DIR="+home, "FRANKENPHP_WS_SOCKET="+srv.socket)
 	srv.env = append(srv.env, s.env...)
 	srv.config = config
 	t.Cleanup(func() {
@@ -105,6 +107,17 @@ func tryStart(t *testing.T, s site) (*server, error) {
 		}
 	})
 	return srv, srv.launch()
+}
+
+// shortFolder is a folder for the length of the test whose path, unlike one of TempDir's, is short enough for a socket.
+func shortFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "fws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
 }
 
 // launch starts the process, on the same ports each time, and waits until it accepts connections.
@@ -453,7 +466,7 @@ func environment(home string) []string {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		switch name {
-		case "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "PORT", "PHP_INI_SCAN_DIR", "PHPRC":
+		case "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "PORT", "PHP_INI_SCAN_DIR", "PHPRC":
 		default:
 			if !strings.HasPrefix(name, "CADDY_") && !strings.HasPrefix(name, "FRANKENPHP_") {
 				env = append(env, variable)

@@ -3,9 +3,12 @@
 use std::{fmt, ptr};
 
 use fws_hub::{Command, CommandError, Outcome, Reply, Target};
+use fws_server::{RemoteError, RemoteFailure};
 
+use crate::batch;
 use crate::bytes::{fws_reply, input, optional, text};
 use crate::client::fws_client;
+use crate::control::{TOO_LONG, is_remote};
 use crate::core::core;
 use crate::result::fws_result::{self, *};
 use crate::result::{fws_error, guard, refuse};
@@ -21,12 +24,16 @@ pub const FWS_SENT_DROPPED: i32 = 1;
 pub const FWS_SENT_GONE: i32 = 2;
 
 /// Why there is no reply.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Failure {
     /// The core is not started.
     NotRunning,
     /// It was asked, and refused.
     Refused(CommandError),
+    /// The server of this machine could not be asked.
+    Remote(RemoteError),
+    /// The command is longer than one for the server of this machine may be.
+    TooLong,
 }
 
 impl Failure {
@@ -34,6 +41,13 @@ impl Failure {
         match self {
             Failure::NotRunning => FWS_ERR_NOT_RUNNING,
             Failure::Refused(why) => why.into(),
+            Failure::Remote(why) => match why.failure {
+                RemoteFailure::NoServer => FWS_ERR_NO_SERVER,
+                RemoteFailure::Denied => FWS_ERR_CONTROL_DENIED,
+                RemoteFailure::OtherVersion => FWS_ERR_CONTROL_VERSION,
+                RemoteFailure::Lost => FWS_ERR_CONTROL_LOST,
+            },
+            Failure::TooLong => FWS_ERR_COMMAND_TOO_LONG,
         }
     }
 }
@@ -43,13 +57,19 @@ impl fmt::Display for Failure {
         match self {
             Failure::NotRunning => f.write_str("the WebSocket core is not running in this process"),
             Failure::Refused(why) => why.fmt(f),
+            Failure::Remote(why) => why.fmt(f),
+            Failure::TooLong => f.write_str(TOO_LONG),
         }
     }
 }
 
 /// Carries out a command: the one way from every door to the core.
 pub(crate) fn execute(command: &Command<'_>) -> Result<Reply, Failure> {
-    core().ok_or(Failure::NotRunning)?.execute(command).map_err(Failure::Refused)
+    match core() {
+        Some(core) => batch::direct(command, || core.execute(command).map_err(Failure::Refused)),
+        None if is_remote() => batch::remote(command),
+        None => Err(Failure::NotRunning),
+    }
 }
 
 /// Where a reply goes.

@@ -3,10 +3,12 @@
 //! One module a noun. The header `include/fws.h` is generated from here; its head states the law of the ABI.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
+mod batch;
 mod bell;
 mod bytes;
 mod client;
 mod command;
+mod control;
 mod core;
 mod handshake;
 mod information;
@@ -16,10 +18,12 @@ mod routes;
 mod timer;
 mod value;
 
+pub use batch::*;
 pub use bell::*;
 pub use bytes::*;
 pub use client::*;
 pub use command::*;
+pub use control::*;
 pub use core::*;
 pub use handshake::*;
 pub use information::*;

@@ -66,6 +66,16 @@ pub enum fws_result {
     FWS_ERR_SUBPROTOCOL = 25,
     /// A command in JSON that cannot be read; the error says where and why.
     FWS_ERR_COMMAND = 26,
+    /// No server answers at the control socket; see fws_remote_error.
+    FWS_ERR_NO_SERVER = 27,
+    /// The control socket is not for this user, or its place is not to be trusted; see fws_remote_error.
+    FWS_ERR_CONTROL_DENIED = 28,
+    /// The server at the control socket is of another version; see fws_remote_error.
+    FWS_ERR_CONTROL_VERSION = 29,
+    /// The connection to the server was lost: it is unknown whether the command was carried out; see fws_remote_error.
+    FWS_ERR_CONTROL_LOST = 30,
+    /// A command that is too long for the control socket.
+    FWS_ERR_COMMAND_TOO_LONG = 31,
 }
 
 use fws_result::*;
@@ -100,11 +110,16 @@ impl fws_result {
             FWS_ERR_ID_TAKEN => c"another client has this id",
             FWS_ERR_SUBPROTOCOL => c"the client did not offer this sub-protocol, or no worker of the route handles it",
             FWS_ERR_COMMAND => c"the command cannot be read",
+            FWS_ERR_NO_SERVER => c"no server answers at the control socket",
+            FWS_ERR_CONTROL_DENIED => c"this user may not use the control socket",
+            FWS_ERR_CONTROL_VERSION => c"the server at the control socket is of another version",
+            FWS_ERR_CONTROL_LOST => c"the connection to the server was lost; whether the command was carried out is unknown",
+            FWS_ERR_COMMAND_TOO_LONG => c"a command for another process has at most 64 MiB",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 27] = [
+    const ALL: [fws_result; 32] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -132,6 +147,11 @@ impl fws_result {
         FWS_ERR_ID_TAKEN,
         FWS_ERR_SUBPROTOCOL,
         FWS_ERR_COMMAND,
+        FWS_ERR_NO_SERVER,
+        FWS_ERR_CONTROL_DENIED,
+        FWS_ERR_CONTROL_VERSION,
+        FWS_ERR_CONTROL_LOST,
+        FWS_ERR_COMMAND_TOO_LONG,
     ];
 }
 

@@ -264,6 +264,41 @@ impl Command<'_> {
         )
     }
 
+    /// What a caller is told who does not wait for the answer, where he need not: a command that changes or sends. `None`: it only asks.
+    pub fn placeholder(&self) -> Option<Reply> {
+        Some(match self {
+            Command::Send { to: Target::Client(_), .. } => Reply::Sent(Outcome::Queued),
+            Command::Send { .. } => Reply::Queued(0),
+            Command::Close { .. }
+            | Command::Tag { .. }
+            | Command::Untag { .. }
+            | Command::ClearTags { .. }
+            | Command::SetInformation { .. }
+            | Command::ClearInformation { .. }
+            | Command::Set { .. } => Reply::Done,
+            Command::Ping { .. }
+            | Command::Kill { .. }
+            | Command::Rename { .. }
+            | Command::DeleteInformation { .. }
+            | Command::Add { .. }
+            | Command::Delete { .. }
+            | Command::ClearTimer { .. } => Reply::Flag(true),
+            Command::Increment { .. } | Command::SetTimer { .. } => Reply::Integer(0),
+            Command::List { .. }
+            | Command::Count { .. }
+            | Command::Client { .. }
+            | Command::PingTime { .. }
+            | Command::Routes
+            | Command::Stats
+            | Command::Tags { .. }
+            | Command::GetInformation { .. }
+            | Command::AllInformation { .. }
+            | Command::SearchInformation { .. }
+            | Command::Get { .. }
+            | Command::Expiry { .. } => return None,
+        })
+    }
+
     /// Whether it is about global values, of which the registry knows nothing.
     pub fn is_about_values(&self) -> bool {
         matches!(

@@ -7,6 +7,7 @@
 //! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
 //! * [`Core::execute`] carries out commands of any thread against the hub and posts what follows to the shards; `compress` is for clients
 //!   that want it compressed;
+//! * [`Control`] serves commands of other processes, [`Remote`] is their side;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration says, by generation; `log` and `stats` tell what happens.
 //!
 //! The core never calls its host. It raises one flag, a file descriptor ([`Core::flag`]), when bells or log records wait.
@@ -16,6 +17,7 @@ mod bell;
 mod claims;
 mod compress;
 mod conn;
+mod control;
 mod core;
 mod dispatch;
 mod flag;
@@ -30,6 +32,7 @@ mod values;
 pub use admission::{AdmissionError, Handshake};
 pub use bell::{Bell, Current, Ended, Ring};
 pub use conn::{Conn, Transport};
+pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Remote, RemoteError, RemoteFailure, forked};
 pub use core::{Config, Core};
 pub use os::own_socket;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig};

@@ -31,6 +31,7 @@ pub enum Trouble {
     EventsDropped,
     BellUnanswered,
     Violation,
+    Control,
 }
 
 #[derive(Debug)]

@@ -745,4 +745,4 @@ fn find(entries: &mut [Option<Box<Entry>>], count: usize, key: Key) -> Option<(u
 }
 
 /// A write to a closed socket is an error, not a signal.
-const NOSIGNAL: i32 = nix::sys::socket::MsgFlags::MSG_NOSIGNAL.bits();
+pub(crate) const NOSIGNAL: i32 = nix::sys::socket::MsgFlags::MSG_NOSIGNAL.bits();

@@ -64,6 +64,12 @@ counters! {
     bells_unanswered,
     /// Bells that never reached PHP.
     bells_abandoned,
+    /// Clients that came to the control socket.
+    control_clients,
+    /// Of these, those that were cut off: strangers, and who broke a limit.
+    control_clients_cut,
+    /// Commands that came by the control socket.
+    control_commands,
 }
 
 /// Adds to a counter.

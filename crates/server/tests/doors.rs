@@ -1,12 +1,13 @@
 //! Every command with every argument gives the same answer through every door. The table is the one of docs/commands.md.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 
 use fws_hub::{Command, CommandError, Reply};
-use fws_server::{Config, Core, own_socket};
+use fws_server::{Batch, Config, Control, ControlConfig, Core, Remote, own_socket};
 use serde::Deserialize;
 use serde::de::value::Error;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, VariantAccess, Visitor};
@@ -131,14 +132,32 @@ fn through_json(core: &Core, command: &Value) -> Answer {
     Ok(serde_json::from_str(&text).expect("readable"))
 }
 
+/// Over the control socket, on one connection for all.
+fn through_the_socket(core: &Arc<Core>) -> Vec<Answer> {
+    let mut name = [0; 8];
+    getrandom::fill(&mut name).expect("random bytes");
+    let path = std::env::temp_dir().join(format!("fws-doors-{}", u64::from_ne_bytes(name)));
+    // SAFETY: no other test of this process looks at this variable, and none sets one.
+    unsafe { std::env::set_var("FRANKENPHP_WS_SOCKET", &path) };
+    let _control = Control::serve(core.clone(), &ControlConfig::default()).expect("a socket");
+    let remote = RefCell::new(Remote::default());
+    run(core, |_, command| {
+        let command = Command::deserialize(command).expect("a command");
+        remote.borrow_mut().call(&Batch::from(&command)).expect("an answer")
+    })
+}
+
 #[test]
 fn every_command_with_every_argument_is_answered_the_same_through_every_door() {
     let (direct, _clients) = core();
     let wanted = comparable(run(&direct, directly));
     assert!(wanted.iter().filter(|answer| answer.is_err()).count() > 12, "refusals are compared, too");
-    let (core, _clients) = core();
-    for (n, (got, wanted)) in comparable(run(&core, through_json)).into_iter().zip(wanted).enumerate() {
-        assert!(got == wanted, "command {n} through JSON: {got:.200?}, not {wanted:.200?}");
+    let (json, _clients) = core();
+    let (socket, _clients) = core();
+    for (door, answers) in [("JSON", run(&json, through_json)), ("the socket", through_the_socket(&socket))] {
+        for (n, (got, wanted)) in comparable(answers).into_iter().zip(&wanted).enumerate() {
+            assert!(got == *wanted, "command {n} through {door}: {got:.200?}, not {wanted:.200?}");
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 declare(strict_types=1);
 
+require_once __DIR__ . '/batch.php';
+
 /**
  * Calls a function as {"call": name, "args": […]} asks, and answers with {"value": …} or {"exception": class, "message": …}.
  * JSON carries no arbitrary bytes: strings that start with "base64:" are decoded, and those that need it are encoded.
