@@ -2,23 +2,21 @@ package websocket
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
-// Admin adds to Caddy's admin endpoint:
-//
-//	GET /websocket/stats    the counters of the core, a JSON object
-type Admin struct{}
+// Admin adds to Caddy's admin endpoint everything that can be asked of the core, below /websocket/: see [adminEndpoints], and
+// docs/admin-api.md for users. Who may use it is Caddy's matter, as for the rest of the endpoint.
+type Admin struct {
+	door coreDoor
+}
 
 // CaddyModule returns the Caddy module information.
 func (Admin) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "admin.api.websocket", New: func() caddy.Module { return new(Admin) }}
+	return caddy.ModuleInfo{ID: "admin.api.websocket", New: func() caddy.Module { return &Admin{door: bridge.Command} }}
 }
 
 // Provision closes the gate for a configuration that the App has no part in: one without WebSockets restarts PHP as well,
@@ -46,28 +44,20 @@ func (*Admin) Provision(ctx caddy.Context) error {
 
 // Routes implements [caddy.AdminRouter].
 func (a *Admin) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: "/websocket/stats", Handler: caddy.AdminHandlerFunc(a.stats)}}
-}
-
-func (*Admin) stats(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-
-		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("%s is not allowed: use GET", r.Method)}
+	methods := make(map[string]adminMethods)
+	for _, e := range adminEndpoints {
+		if methods[e.pattern] == nil {
+			methods[e.pattern] = make(adminMethods)
+		}
+		methods[e.pattern][e.method] = e
 	}
 
-	stats, err := bridge.Stats()
-	if errors.Is(err, bridge.ErrNotRunning) {
-		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: errors.New("no configuration with a websocket handler has been loaded")}
-	}
-	if err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}
+	routes := []caddy.AdminRoute{{Pattern: "/websocket/", Handler: caddy.AdminHandlerFunc(noSuchEndpoint)}}
+	for pattern, allowed := range methods {
+		routes = append(routes, caddy.AdminRoute{Pattern: pattern, Handler: a.handler(allowed)})
 	}
 
-	w.Header().Set("Content-Type", "application/json")
-	_, err = w.Write(append(stats, '\n'))
-
-	return err
+	return routes
 }
 
 // Interface guards

@@ -1,0 +1,342 @@
+package websocket
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddyserver/caddy/v2"
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+)
+
+// maxAdminBody bounds the bodies of requests.
+const maxAdminBody = 16 << 20
+
+// adminMethods are the endpoints of one resource, by method.
+type adminMethods map[string]adminEndpoint
+
+// adminCall is a request to an endpoint.
+type adminCall struct {
+	door  coreDoor
+	w     http.ResponseWriter
+	r     *http.Request
+	query url.Values
+}
+
+// handler serves a resource.
+func (a *Admin) handler(methods adminMethods) caddy.AdminHandler {
+	allowed := slices.Sorted(maps.Keys(methods))
+	if _, readable := methods[http.MethodGet]; readable {
+		allowed = append(allowed, http.MethodHead)
+	}
+
+	return caddy.AdminHandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		endpoint, ok := methods[method]
+		if !ok {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+
+			return adminError(http.StatusMethodNotAllowed, fmt.Errorf("%s is not allowed: use %s", r.Method, strings.Join(allowed, ", ")))
+		}
+
+		query, err := parseQuery(r, endpoint.query)
+		if err != nil {
+			return err
+		}
+		if err := checkPath(r, endpoint.pattern); err != nil {
+			return err
+		}
+
+		return endpoint.handle(&adminCall{door: a.door, w: w, r: r, query: query})
+	})
+}
+
+func noSuchEndpoint(http.ResponseWriter, *http.Request) error {
+	return adminError(http.StatusNotFound, errors.New("there is no such endpoint below /websocket/: docs/admin-api.md lists all"))
+}
+
+// parseQuery reads the parameters that an endpoint knows.
+func parseQuery(r *http.Request, known []string) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("the query string cannot be read: " + err.Error())
+	}
+	for name, values := range query {
+		if !slices.Contains(known, name) {
+			if len(known) == 0 {
+				return nil, badRequest(fmt.Sprintf("there is no parameter %q here, nor any other", name))
+			}
+
+			return nil, badRequest(fmt.Sprintf("there is no parameter %q here, but %s", name, strings.Join(known, ", ")))
+		}
+		if len(values) > 1 {
+			return nil, badRequest(fmt.Sprintf("the parameter %q is given more than once", name))
+		}
+		// Of these the core takes any bytes. The others are text.
+		if name != "value" && !utf8.ValidString(values[0]) {
+			return nil, badRequest(fmt.Sprintf("the parameter %q is not UTF-8", name))
+		}
+	}
+
+	return query, nil
+}
+
+// checkPath sees that ids, tags and keys of information are text. Keys of global values are any bytes.
+func checkPath(r *http.Request, pattern string) error {
+	for _, name := range []string{"id", "tag", "key"} {
+		if name == "key" && strings.HasPrefix(pattern, "/websocket/values/") {
+			continue
+		}
+		if !utf8.ValidString(r.PathValue(name)) {
+			return badRequest(fmt.Sprintf("the %s in the path is not UTF-8", name))
+		}
+	}
+
+	return nil
+}
+
+// ofClient is a command about the client that the path names.
+func (c *adminCall) ofClient(name string, arguments map[string]any) coreCommand {
+	all := map[string]any{"id": c.r.PathValue("id")}
+	maps.Copy(all, arguments)
+
+	return commandOf(name, all)
+}
+
+// ofValue is a command about the global value that the path names.
+func (c *adminCall) ofValue(name string, arguments map[string]any) coreCommand {
+	all := map[string]any{"key": coreBytes(c.r.PathValue("key"))}
+	maps.Copy(all, arguments)
+
+	return commandOf(name, all)
+}
+
+// optional is a parameter of text, or nil.
+func (c *adminCall) optional(name string) any {
+	if !c.query.Has(name) {
+		return nil
+	}
+
+	return c.query.Get(name)
+}
+
+// group is whom the parameters tag and expression name, or nil.
+func (c *adminCall) group() (any, error) {
+	tag, expression := c.optional("tag"), c.optional("expression")
+	switch {
+	case tag != nil && expression != nil:
+		return nil, badRequest("either tag or expression: an expression can name the tag, as in vip&(lyon|paris)")
+	case tag != nil:
+		return map[string]any{"tag": tag}, nil
+	case expression != nil:
+		return map[string]any{"expression": expression}, nil
+	default:
+		return nil, nil
+	}
+}
+
+// flag is a parameter that is there or not; a value may say so, too.
+func (c *adminCall) flag(name string) (bool, error) {
+	if !c.query.Has(name) {
+		return false, nil
+	}
+	switch c.query.Get(name) {
+	case "", "1", "true":
+		return true, nil
+	case "0", "false":
+		return false, nil
+	default:
+		return false, badRequest(fmt.Sprintf("%s is true or false", name))
+	}
+}
+
+// number is a parameter that is an integer, or nil.
+func (c *adminCall) integer(name string, least, most int64) (any, error) {
+	if !c.query.Has(name) {
+		return nil, nil
+	}
+
+	return integer(name, c.query.Get(name), least, most)
+}
+
+func integer(name, text string, least, most int64) (any, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least || n > most {
+		return nil, badRequest(fmt.Sprintf("%s is an integer from %d to %d, not %q", name, least, most, text))
+	}
+
+	return n, nil
+}
+
+// body reads the body.
+func (c *adminCall) body() ([]byte, error) {
+	tooLarge := adminError(http.StatusRequestEntityTooLarge, fmt.Errorf("a body has at most %d bytes", maxAdminBody))
+	if c.r.ContentLength > maxAdminBody {
+		return nil, tooLarge
+	}
+
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxAdminBody))
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return nil, tooLarge
+	}
+	if err != nil {
+		return nil, badRequest("reading the body: " + err.Error())
+	}
+
+	return body, nil
+}
+
+// decode reads a body that is a JSON object.
+func (c *adminCall) decode(into any) error {
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.DisallowUnknownFields()
+	err = decoder.Decode(into)
+	if err == nil && decoder.More() {
+		err = errors.New("there is more behind the object")
+	}
+	if err != nil {
+		return badRequest("the body is not the JSON that is expected here: " + err.Error())
+	}
+
+	return nil
+}
+
+// answer carries out a command and passes its answer on.
+func (c *adminCall) answer(command coreCommand) error {
+	return c.stream(c.door.ask(command))
+}
+
+// stream passes an answer on as the core writes it, so that a list of many thousand ids is never in memory as a whole.
+func (c *adminCall) stream(answer io.ReadCloser, err error) error {
+	if err != nil {
+		return refusal(err)
+	}
+	defer answer.Close()
+
+	c.w.Header().Set("Content-Type", "application/json")
+	_, err = io.CopyBuffer(onlyWriter{c.w}, answer, make([]byte, 16<<10))
+	if err == nil {
+		_, err = c.w.Write([]byte{'\n'})
+	}
+	if err != nil {
+		// The header is out: all that can be done is not to pretend that the answer was whole.
+		panic(http.ErrAbortHandler)
+	}
+
+	return nil
+}
+
+// onlyWriter hides ReadFrom, which would read through a buffer of its own.
+type onlyWriter struct{ io.Writer }
+
+// answerUnlessNo carries out a command that is answered with a flag. A no is an error.
+func (c *adminCall) answerUnlessNo(command coreCommand, status int, no error) error {
+	answer, err := c.door.call(command)
+	if err != nil {
+		return refusal(err)
+	}
+	if answer.refused() {
+		return adminError(status, no)
+	}
+
+	return c.write(http.StatusOK, map[string]bool{"flag": true})
+}
+
+// answerBytes carries out a command that is answered with a value, and sends its bytes as they are.
+func (c *adminCall) answerBytes(command coreCommand) error {
+	answer, err := c.door.call(command)
+	if err != nil {
+		return refusal(err)
+	}
+	if answer.Value == nil {
+		return adminError(http.StatusNotFound, noSuchKey)
+	}
+
+	// Whoever stored it may not be trusted: no browser shall take it for a page.
+	c.w.Header().Set("Content-Type", "application/octet-stream")
+	c.w.Header().Set("X-Content-Type-Options", "nosniff")
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(*answer.Value)))
+	if _, err := c.w.Write(*answer.Value); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+
+	return nil
+}
+
+// write sends a short answer.
+func (c *adminCall) write(status int, answer any) error {
+	encoded, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.WriteHeader(status)
+	if _, err := c.w.Write(append(encoded, '\n')); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+
+	return nil
+}
+
+var noSuchKey = errors.New("there is no value under this key")
+
+// bridgeUnknownClient is the core's sentence, for commands that say it with a flag.
+var bridgeUnknownClient error = bridge.ErrUnknownClient
+
+func adminError(status int, err error) error {
+	return caddy.APIError{HTTPStatus: status, Err: err}
+}
+
+func badRequest(text string) error {
+	return adminError(http.StatusBadRequest, errors.New(text))
+}
+
+// refusal converts the core's error. What the caller gets may quote the command; what Caddy logs must not: it may be a message.
+func refusal(err error) error {
+	text := coreText(err)
+
+	var result bridge.Result
+	if !errors.As(err, &result) {
+		return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err, Message: text}
+	}
+	if result == bridge.ErrNotRunning {
+		return adminError(http.StatusServiceUnavailable, errors.New("no configuration with a websocket handler has been loaded"))
+	}
+
+	return caddy.APIError{HTTPStatus: refusalStatus(result), Err: result, Message: text}
+}
+
+// refusalStatus is the status of a result. Those that are not named here say that an argument is wrong.
+func refusalStatus(result bridge.Result) int {
+	switch result {
+	case bridge.ErrUnknownClient, bridge.ErrUnknownRoute:
+		return http.StatusNotFound
+	case bridge.ErrTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case bridge.ErrNotAnInteger, bridge.ErrTooManyTags:
+		return http.StatusConflict
+	case bridge.ErrFull:
+		return http.StatusInsufficientStorage
+	case bridge.ErrPanic, bridge.ErrIO, bridge.ErrNull, bridge.ErrConfig, bridge.ErrStale, bridge.ErrNoBell:
+		return http.StatusInternalServerError
+	default:
+		return http.StatusBadRequest
+	}
+}

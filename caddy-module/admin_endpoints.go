@@ -1,0 +1,370 @@
+package websocket
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+)
+
+// adminEndpoint is a method of a resource.
+type adminEndpoint struct {
+	method, pattern string
+	// query names the parameters it knows. Others are refused: to overlook `exept` would send to whom it was to leave out.
+	query  []string
+	handle func(*adminCall) error
+}
+
+// adminEndpoints are all of them. docs/admin-api.md has the same table.
+var adminEndpoints = []adminEndpoint{
+	{"GET", "/websocket/clients", []string{"route", "tag", "expression", "count", "information", "operator", "value"}, listClients},
+	{"GET", "/websocket/clients/{id}", nil, getClient},
+	{"PATCH", "/websocket/clients/{id}", nil, patchClient},
+	{"DELETE", "/websocket/clients/{id}", []string{"code", "reason", "kill"}, deleteClient},
+	{"GET", "/websocket/clients/{id}/ping", nil, getPing},
+	{"GET", "/websocket/clients/{id}/tags", nil, getClientTags},
+	{"DELETE", "/websocket/clients/{id}/tags", nil, clearClientTags},
+	{"GET", "/websocket/clients/{id}/tags/{tag}", nil, hasTag},
+	{"PUT", "/websocket/clients/{id}/tags/{tag}", nil, putTag},
+	{"DELETE", "/websocket/clients/{id}/tags/{tag}", nil, deleteTag},
+	{"GET", "/websocket/clients/{id}/information", nil, getAllInformation},
+	{"DELETE", "/websocket/clients/{id}/information", nil, clearInformation},
+	{"GET", "/websocket/clients/{id}/information/{key}", nil, getInformation},
+	{"PUT", "/websocket/clients/{id}/information/{key}", nil, putInformation},
+	{"DELETE", "/websocket/clients/{id}/information/{key}", nil, deleteInformation},
+	{"POST", "/websocket/messages", []string{"client", "tag", "expression", "all", "route", "except", "binary"}, postMessage},
+	{"GET", "/websocket/tags", nil, getTags},
+	{"GET", "/websocket/routes", nil, getRoutes},
+	{"GET", "/websocket/stats", nil, getStats},
+	{"GET", "/websocket/values/{key}", nil, getValue},
+	{"PUT", "/websocket/values/{key}", []string{"expire"}, putValue},
+	{"DELETE", "/websocket/values/{key}", nil, deleteValue},
+	{"GET", "/websocket/values/{key}/expiry", nil, getExpiry},
+	{"POST", "/websocket/values/{key}/increment", []string{"by"}, incrementValue},
+	{"POST", "/websocket/timers", []string{"delay", "repeat", "worker"}, postTimer},
+	{"DELETE", "/websocket/timers/{timer}", nil, deleteTimer},
+	{"POST", "/websocket/commands", nil, postCommand},
+}
+
+func listClients(c *adminCall) error {
+	route, information := c.optional("route"), c.optional("information")
+	count, err := c.flag("count")
+	if err != nil {
+		return err
+	}
+
+	if information == nil {
+		if c.query.Has("operator") || c.query.Has("value") {
+			return badRequest("operator and value are for a search: information=KEY&operator=OPERATOR&value=VALUE")
+		}
+		of, err := c.group()
+		if err != nil {
+			return err
+		}
+		name := "list"
+		if count {
+			name = "count"
+		}
+
+		return c.answer(commandOf(name, map[string]any{"of": of, "route": route}))
+	}
+
+	if c.query.Has("tag") || c.query.Has("expression") || count {
+		return badRequest("a search by information takes operator, value and route, and neither tag, expression nor count")
+	}
+	if !c.query.Has("operator") || !c.query.Has("value") {
+		return badRequest("a search by information needs operator and value: information=KEY&operator=OPERATOR&value=VALUE")
+	}
+
+	return c.answer(commandOf("search_information", map[string]any{
+		"key": information, "operator": c.query.Get("operator"), "value": coreBytes(c.query.Get("value")), "route": route,
+	}))
+}
+
+func getClient(c *adminCall) error {
+	return c.answer(c.ofClient("client", nil))
+}
+
+func patchClient(c *adminCall) error {
+	var change struct {
+		ID   *string         `json:"id"`
+		Ping json.RawMessage `json:"ping"`
+	}
+	if err := c.decode(&change); err != nil {
+		return err
+	}
+	if (change.ID == nil) == (change.Ping == nil) {
+		return badRequest(`one change at a time: {"id": "NEW ID"}, {"ping": MILLISECONDS}, {"ping": "route"} or {"ping": "off"}`)
+	}
+
+	if change.Ping != nil {
+		how, err := pinging(change.Ping)
+		if err != nil {
+			return err
+		}
+
+		return c.answerUnlessNo(c.ofClient("ping", map[string]any{"how": how}), http.StatusNotFound, bridgeUnknownClient)
+	}
+
+	answer, err := c.door.call(c.ofClient("rename", map[string]any{"new": *change.ID}))
+	if err != nil {
+		return refusal(err)
+	}
+	if !answer.refused() {
+		return c.write(http.StatusOK, map[string]bool{"flag": true})
+	}
+
+	// The core says no to both an unknown client and a name that is taken.
+	if _, err := c.door.call(c.ofClient("tags", nil)); err != nil {
+		return refusal(err)
+	}
+
+	return adminError(http.StatusConflict, errors.New("another client has this id: choose one that is free"))
+}
+
+// pinging reads how often a client is to be pinged.
+func pinging(encoded json.RawMessage) (any, error) {
+	var (
+		milliseconds uint32
+		word         string
+	)
+	switch {
+	case json.Unmarshal(encoded, &milliseconds) == nil:
+		return map[string]uint32{"every": milliseconds}, nil
+	case json.Unmarshal(encoded, &word) == nil && (word == "route" || word == "off"):
+		return word, nil
+	default:
+		return nil, badRequest(`ping is a number of milliseconds, "route" (as its route says) or "off"`)
+	}
+}
+
+func deleteClient(c *adminCall) error {
+	kill, err := c.flag("kill")
+	if err != nil {
+		return err
+	}
+	if kill {
+		if c.query.Has("code") || c.query.Has("reason") {
+			return badRequest("kill cuts the connection, without a code and a reason: leave them out, or leave kill out")
+		}
+
+		return c.answerUnlessNo(c.ofClient("kill", nil), http.StatusNotFound, bridgeUnknownClient)
+	}
+
+	code, err := c.integer("code", 0, 65535)
+	if err != nil {
+		return err
+	}
+
+	return c.answer(c.ofClient("close", map[string]any{"code": code, "reason": c.optional("reason")}))
+}
+
+func getPing(c *adminCall) error         { return c.answer(c.ofClient("ping_time", nil)) }
+func getClientTags(c *adminCall) error   { return c.answer(c.ofClient("tags", nil)) }
+func clearClientTags(c *adminCall) error { return c.answer(c.ofClient("clear_tags", nil)) }
+
+func hasTag(c *adminCall) error {
+	answer, err := c.door.call(c.ofClient("tags", nil))
+	if err != nil {
+		return refusal(err)
+	}
+	if !slices.Contains(answer.Names, c.r.PathValue("tag")) {
+		return adminError(http.StatusNotFound, errors.New("the client does not have this tag"))
+	}
+
+	return c.write(http.StatusOK, map[string]bool{"flag": true})
+}
+
+func putTag(c *adminCall) error {
+	return c.answer(c.ofClient("tag", map[string]any{"tag": c.r.PathValue("tag")}))
+}
+
+func deleteTag(c *adminCall) error {
+	return c.answer(c.ofClient("untag", map[string]any{"tag": c.r.PathValue("tag")}))
+}
+
+func getAllInformation(c *adminCall) error { return c.answer(c.ofClient("all_information", nil)) }
+func clearInformation(c *adminCall) error  { return c.answer(c.ofClient("clear_information", nil)) }
+
+func getInformation(c *adminCall) error {
+	return c.answerBytes(c.ofClient("get_information", map[string]any{"key": c.r.PathValue("key")}))
+}
+
+func putInformation(c *adminCall) error {
+	value, err := c.body()
+	if err != nil {
+		return err
+	}
+
+	return c.answer(c.ofClient("set_information", map[string]any{"key": c.r.PathValue("key"), "value": coreBytes(value)}))
+}
+
+func deleteInformation(c *adminCall) error {
+	return c.answerUnlessNo(c.ofClient("delete_information", map[string]any{"key": c.r.PathValue("key")}), http.StatusNotFound, noSuchKey)
+}
+
+func postMessage(c *adminCall) error {
+	to, err := c.group()
+	if err != nil {
+		return err
+	}
+	all, err := c.flag("all")
+	if err != nil {
+		return err
+	}
+	client := c.optional("client")
+	if client != nil {
+		if to != nil {
+			return badRequest(whoParameters)
+		}
+		to = map[string]any{"client": client}
+	}
+	if all == (to != nil) {
+		return badRequest(whoParameters)
+	}
+	if all {
+		to = "all"
+	}
+	binary, err := c.flag("binary")
+	if err != nil {
+		return err
+	}
+	data, err := c.body()
+	if err != nil {
+		return err
+	}
+
+	answer, err := c.door.call(commandOf("send", map[string]any{
+		"to": to, "data": coreBytes(data), "binary": binary, "route": c.optional("route"), "except": c.optional("except"),
+	}))
+	switch {
+	case err != nil:
+		return refusal(err)
+	case answer.Sent == "gone":
+		return adminError(http.StatusNotFound, errors.New("no client has this id, or it is not on that route"))
+	case answer.Sent == "dropped":
+		return adminError(http.StatusServiceUnavailable, errors.New("the message was dropped: the client's outbox is full"))
+	case answer.Sent != "":
+		return c.write(http.StatusOK, map[string]string{"sent": answer.Sent})
+	default:
+		return c.write(http.StatusOK, map[string]uint64{"queued": answer.Queued})
+	}
+}
+
+const whoParameters = "say to whom, once: client=ID, tag=TAG, expression=EXPRESSION or all"
+
+func getTags(c *adminCall) error   { return c.answer(commandOf("tags", nil)) }
+func getRoutes(c *adminCall) error { return c.answer("routes") }
+
+func getStats(c *adminCall) error {
+	answer, err := c.door.call("stats")
+	if err != nil {
+		return refusal(err)
+	}
+
+	return c.write(http.StatusOK, answer.Stats)
+}
+
+func getValue(c *adminCall) error {
+	return c.answerBytes(c.ofValue("get", nil))
+}
+
+func putValue(c *adminCall) error {
+	expire, err := c.integer("expire", 0, 1<<63-1)
+	if err != nil {
+		return err
+	}
+	condition := c.r.Header.Get("If-None-Match")
+	if condition != "" && condition != "*" {
+		return badRequest("If-None-Match can only be *: set the value if there is none")
+	}
+	value, err := c.body()
+	if err != nil {
+		return err
+	}
+
+	arguments := map[string]any{"value": coreBytes(value), "expire": expire}
+	if condition == "" {
+		return c.answer(c.ofValue("set", arguments))
+	}
+
+	return c.answerUnlessNo(c.ofValue("add", arguments), http.StatusPreconditionFailed, errors.New("the key has a value already"))
+}
+
+func deleteValue(c *adminCall) error {
+	return c.answerUnlessNo(c.ofValue("delete", nil), http.StatusNotFound, noSuchKey)
+}
+
+func getExpiry(c *adminCall) error {
+	answer, err := c.door.call(c.ofValue("expiry", nil))
+	if err != nil {
+		return refusal(err)
+	}
+	if answer.Expiry == nil || string(answer.Expiry) == "null" {
+		return adminError(http.StatusNotFound, noSuchKey)
+	}
+
+	return c.write(http.StatusOK, map[string]json.RawMessage{"expiry": answer.Expiry})
+}
+
+func incrementValue(c *adminCall) error {
+	by, err := c.integer("by", -1<<63, 1<<63-1)
+	if err != nil {
+		return err
+	}
+
+	return c.answer(c.ofValue("increment", map[string]any{"by": by}))
+}
+
+func postTimer(c *adminCall) error {
+	delay, err := c.integer("delay", 0, 1<<63-1)
+	if err != nil {
+		return err
+	}
+	repeat, err := c.flag("repeat")
+	if err != nil {
+		return err
+	}
+	worker := c.optional("worker")
+	if delay == nil || worker == nil {
+		return badRequest("a timer needs delay=MILLISECONDS and worker=NAME")
+	}
+	payload, err := c.body()
+	if err != nil {
+		return err
+	}
+
+	answer, err := c.door.call(commandOf("set_timer", map[string]any{
+		"delay": delay, "payload": coreBytes(payload), "repeat": repeat, "worker": worker,
+	}))
+	if err != nil {
+		return refusal(err)
+	}
+	c.w.Header().Set("Location", fmt.Sprintf("/websocket/timers/%d", answer.Integer))
+
+	return c.write(http.StatusCreated, map[string]int64{"integer": answer.Integer})
+}
+
+func deleteTimer(c *adminCall) error {
+	timer, err := integer("the number of a timer", c.r.PathValue("timer"), 0, 1<<63-1)
+	if err != nil {
+		return err
+	}
+
+	return c.answerUnlessNo(commandOf("clear_timer", map[string]any{"timer": timer}), http.StatusNotFound, errors.New("no timer has this number"))
+}
+
+// postCommand takes any command. JSON is asked for as Caddy's own endpoints do: a form on a foreign page cannot send it.
+func postCommand(c *adminCall) error {
+	if kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return adminError(http.StatusUnsupportedMediaType, errors.New("a command is JSON: say so with Content-Type: application/json"))
+	}
+	command, err := c.body()
+	if err != nil {
+		return err
+	}
+
+	return c.stream(c.door(command))
+}

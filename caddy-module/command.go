@@ -1,0 +1,135 @@
+package websocket
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+)
+
+// A coreCommand is a command to the core as docs/commands.md has it: an object of one entry, or its name alone.
+type coreCommand any
+
+// commandOf names a command and its arguments. Arguments that are nil are left out.
+func commandOf(name string, arguments map[string]any) coreCommand {
+	given := make(map[string]any, len(arguments))
+	for argument, value := range arguments {
+		if value != nil {
+			given[argument] = value
+		}
+	}
+
+	return map[string]any{name: given}
+}
+
+// coreDoor carries out a command in JSON and returns its answer, which is to be closed: [bridge.Command], or what a test puts there.
+type coreDoor func(command []byte) (io.ReadCloser, error)
+
+// ask carries out a command and returns its answer as it is written.
+func (d coreDoor) ask(command coreCommand) (io.ReadCloser, error) {
+	encoded, err := json.Marshal(command)
+	if err != nil {
+		return nil, err
+	}
+
+	return d(encoded)
+}
+
+// call carries out a command with a short answer.
+func (d coreDoor) call(command coreCommand) (coreAnswer, error) {
+	var answer coreAnswer
+
+	reader, err := d.ask(command)
+	if err != nil {
+		return answer, err
+	}
+	defer reader.Close()
+
+	if err := json.NewDecoder(reader).Decode(&answer); err != nil {
+		return answer, fmt.Errorf("reading the core's answer: %w", err)
+	}
+
+	return answer, nil
+}
+
+// coreAnswer is any answer; docs/commands.md says which entry is there.
+type coreAnswer struct {
+	Sent    string
+	Queued  uint64
+	Count   uint64
+	Names   []string
+	Value   *coreBytes
+	Pairs   map[string]coreBytes
+	Flag    *bool
+	Integer int64
+	Expiry  json.RawMessage
+	Client  json.RawMessage
+	Stats   json.RawMessage
+}
+
+// refused tells whether the answer is a no.
+func (a coreAnswer) refused() bool {
+	return a.Flag != nil && !*a.Flag
+}
+
+// coreBytes are bytes in a command or an answer. They are written as base64, whatever they are: text full of control characters
+// would grow six times as a string of JSON.
+type coreBytes []byte
+
+// MarshalJSON implements [json.Marshaler].
+func (b coreBytes) MarshalJSON() ([]byte, error) {
+	const before, after = `{"base64":"`, `"}`
+
+	out := make([]byte, 0, len(before)+base64.StdEncoding.EncodedLen(len(b))+len(after))
+	out = append(out, before...)
+	out = base64.StdEncoding.AppendEncode(out, b)
+
+	return append(out, after...), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (b *coreBytes) UnmarshalJSON(encoded []byte) error {
+	if bytes.HasPrefix(encoded, []byte{'"'}) {
+		var text string
+		err := json.Unmarshal(encoded, &text)
+		*b = coreBytes(text)
+
+		return err
+	}
+
+	var wrapped struct {
+		Base64 *[]byte `json:"base64"`
+	}
+	if err := json.Unmarshal(encoded, &wrapped); err != nil {
+		return err
+	}
+	if wrapped.Base64 == nil {
+		return errors.New(`bytes are a string or {"base64": "…"}`)
+	}
+	*b = *wrapped.Base64
+
+	return nil
+}
+
+// coreText is what the core says of a failure, without the name of the function that was called.
+func coreText(err error) string {
+	var refused *bridge.CallError
+	if !errors.As(err, &refused) {
+		return err.Error()
+	}
+	if refused.Text != "" {
+		return refused.Text
+	}
+
+	return refused.Result.Error()
+}
+
+// Interface guards
+var (
+	_ json.Marshaler   = coreBytes(nil)
+	_ json.Unmarshaler = (*coreBytes)(nil)
+)
