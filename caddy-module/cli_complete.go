@@ -1,0 +1,92 @@
+package websocket
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// mostCompletions bounds what a shell is offered. A server may have many thousand clients.
+const mostCompletions = 500
+
+// completer tells which names an argument may be, by those before it: a command that lists them, or nil.
+type completer func(args []string) coreCommand
+
+// clientIDsFirst completes the first argument with the ids of clients.
+func clientIDsFirst(args []string) coreCommand {
+	if len(args) > 0 {
+		return nil
+	}
+
+	return commandOf("list", nil)
+}
+
+// clientThen completes the first argument with the ids of clients, the others otherwise.
+func clientThen(others completer) completer {
+	return func(args []string) coreCommand {
+		if len(args) == 0 {
+			return clientIDsFirst(args)
+		}
+
+		return others(args)
+	}
+}
+
+func tagsInUse([]string) coreCommand { return commandOf("tags", nil) }
+
+func tagsOfFirst(args []string) coreCommand {
+	return commandOf("tags", map[string]any{"id": args[0]})
+}
+
+func routesInForce([]string) coreCommand { return "routes" }
+
+func allClients([]string) coreCommand { return commandOf("list", nil) }
+
+// completeFlags completes those of a command's flags that are names.
+func (c *cli) completeFlags(cmd *cobra.Command) {
+	for flag, complete := range map[string]completer{"route": routesInForce, "tag": tagsInUse, "except": allClients} {
+		if cmd.Flags().Lookup(flag) == nil {
+			continue
+		}
+		if err := cmd.RegisterFlagCompletionFunc(flag, c.completion(complete)); err != nil {
+			panic(err) // a flag that is completed twice
+		}
+	}
+}
+
+// completion asks the server for names. Without a server there are none, and no files in their place.
+func (c *cli) completion(complete completer) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if complete == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		command := complete(args)
+		if command == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+
+		c.reach()
+		answer, err := c.door.ask(command)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer answer.Close()
+
+		var names []cobra.Completion
+		enough := errors.New("enough")
+		_ = eachName(answer, func(name string) error {
+			// A shell would take what is behind a tab for a description, and a line for a name of its own.
+			if strings.HasPrefix(name, toComplete) && visible(name) == name {
+				names = append(names, name)
+			}
+			if len(names) == mostCompletions {
+				return enough
+			}
+
+			return nil
+		})
+
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,91 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) sendCommand() *cobra.Command {
+	var (
+		tag, expression, route, except string
+		all, binary                    bool
+	)
+	cmd := c.command("send [ID|--tag T|--expr E|--all] [MESSAGE|-]", "Sends a message to one client or many", cobra.MaximumNArgs(2), clientIDsFirst,
+		func(cmd *cobra.Command, args []string) error {
+			to, err := groupOf(cmd, tag, expression)
+			if err != nil {
+				return err
+			}
+			if all && to != nil {
+				return usageError("--all goes with neither --tag nor --expr")
+			}
+			if all {
+				to = "all"
+			}
+			message := 0
+			switch {
+			case to == nil && len(args) == 0:
+				return usageError("say to whom: an id, --tag, --expr or --all")
+			case to == nil:
+				to, message = map[string]any{"client": args[0]}, 1
+			case len(args) > 1:
+				return usageError("a message to many is one argument, and there is no id before it")
+			}
+
+			data, err := c.payload(args, message)
+			if err != nil {
+				return err
+			}
+
+			return c.send(commandOf("send", map[string]any{
+				"to": to, "data": coreBytes(data), "binary": binary, "route": given(cmd, "route", route), "except": given(cmd, "except", except),
+			}))
+		})
+	cmd.Long = `Sends a message to one client or many. Without a message, or with -, it is what standard input says, to the last byte.
+A text message must be UTF-8. Arguments can be seen by other users of the machine: what is secret belongs into standard input.`
+	cmd.Flags().StringVar(&tag, "tag", "", "to all with this tag")
+	cmd.Flags().StringVar(&expression, "expr", "", "to all whose tags fit this expression")
+	cmd.Flags().BoolVar(&all, "all", false, "to all")
+	cmd.Flags().StringVar(&route, "route", "", "only to clients of this route")
+	cmd.Flags().StringVar(&except, "except", "", "not to this client")
+	cmd.Flags().BoolVar(&binary, "binary", false, "a binary message, not a text")
+	c.completeFlags(cmd)
+
+	return cmd
+}
+
+func (c *cli) send(command coreCommand) error {
+	answer, err := c.door.call(command)
+	if err != nil {
+		return err
+	}
+
+	if answer.Sent == "" {
+		if c.json {
+			fmt.Fprintf(c.out, "{\"queued\":%d}\n", answer.Queued)
+		} else if answer.Queued == 1 {
+			fmt.Fprintln(c.out, "queued for 1 client")
+		} else {
+			fmt.Fprintf(c.out, "queued for %d clients\n", answer.Queued)
+		}
+
+		return nil
+	}
+
+	if c.json {
+		fmt.Fprintf(c.out, "{\"sent\":%q}\n", answer.Sent)
+	}
+	switch answer.Sent {
+	case "gone":
+		return &cliFailure{exitAbsent, errors.New("no client has this id, or it is not on that route")}
+	case "dropped":
+		return &cliFailure{exitNot, errors.New("the message was dropped: the client's outbox is full")}
+	}
+	if !c.json {
+		fmt.Fprintln(c.out, answer.Sent)
+	}
+
+	return nil
+}
