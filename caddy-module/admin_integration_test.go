@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -144,6 +145,15 @@ func TestTheAdminAPIReachesClientsValuesAndTags(t *testing.T) {
 		{"POST", "/websocket/values/hits/increment?by=41", "", 200, `{"integer":41}`},
 		{"DELETE", "/websocket/values/hits", "", 200, `{"flag":true}`},
 		{"GET", "/websocket/routes", "", 200, `{"names":["core"]}`},
+		{"GET", "/websocket/clients/rob/ping", "", 200, `{"integer":0}`},
+		{"GET", "/websocket/clients/nobody", "", 404, "no client has this id"},
+		{"PATCH", "/websocket/clients/rob", `{"ping":60000}`, 200, `{"flag":true}`},
+		{"PATCH", "/websocket/clients/rob", `{"ping":"route"}`, 200, `{"flag":true}`},
+		{"PATCH", "/websocket/clients/rob", `{"ping":1}`, 400, "every 100 milliseconds"},
+		{"PATCH", "/websocket/clients/nobody", `{"ping":"off"}`, 404, "no client has this id"},
+		{"POST", "/websocket/timers?delay=1000&worker=none", "payload", 400, "no worker"},
+		{"DELETE", "/websocket/timers/12345", "", 404, "no timer has this number"},
+		{"DELETE", "/websocket/clients/nobody?kill", "", 404, "no client has this id"},
 		{"DELETE", "/websocket/clients/rob?code=1", "", 400, "a close code is"},
 		{"DELETE", "/websocket/clients/rob?code=4001&reason=bye", "", 200, `{"done":true}`},
 	} {
@@ -155,6 +165,9 @@ func TestTheAdminAPIReachesClientsValuesAndTags(t *testing.T) {
 		if status != c.status || !strings.Contains(answer, c.want) || status == 200 && strings.TrimSuffix(answer, "\n") != c.want {
 			t.Errorf("%s %s: %d %q, want %d %q", c.method, c.path, status, answer, c.status, c.want)
 		}
+	}
+	if status, answer := request(t, "GET", admin+"/websocket/clients/an%2Fn", ""); status != 200 || !strings.HasPrefix(answer, `{"client":{"id":"an/n","route":"core","path":"/core",`) || !strings.Contains(answer, `"tags":["ly/on"]`) {
+		t.Errorf("%d %s", status, answer)
 	}
 	if _, got := receive(t, ann); got != "secret for ann" {
 		t.Errorf("got %q", got)
@@ -189,6 +202,18 @@ func TestEveryCommandPassesThroughTheAdminAPI(t *testing.T) {
 		}
 	}
 
+	// A worker for timers, which needs no PHP as long as none is due.
+	generation := process.generations.Add(1)
+	routes := `{"routes":[{"name":"core","echo":true},{"name":"chat","echo":true},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}`
+	if err := errors.Join(bridge.StageRoutes(generation, []byte(routes)), bridge.CommitRoutes(generation)); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := bridge.WithdrawRoutes(generation); err != nil {
+			t.Error(err)
+		}
+	}()
+
 	for _, key := range []string{"greeting", "%FF", "lock", "visits"} { // of other tests, or of an earlier run
 		request(t, "DELETE", admin+"/websocket/values/"+key, "")
 	}
@@ -201,10 +226,17 @@ func TestEveryCommandPassesThroughTheAdminAPI(t *testing.T) {
 	if len(rows) < 30 {
 		t.Fatalf("docs/commands.md: %d examples found", len(rows))
 	}
+	var timer string
 	for _, row := range rows {
-		status, answer := request(t, "POST", admin+"/websocket/commands", row[1], jsonType)
+		command := strings.Replace(row[1], `"timer": 1}`, `"timer": `+timer+`}`, 1)
+		status, answer := request(t, "POST", admin+"/websocket/commands", command, jsonType)
 		if status != http.StatusOK {
-			t.Errorf("%s: %d %s", row[1], status, answer)
+			t.Errorf("%s: %d %s", command, status, answer)
+
+			continue
+		}
+		if strings.Contains(command, "set_timer") {
+			timer = strings.Trim(answer, "{\"integer:}\n") // its number depends on the tests before
 
 			continue
 		}

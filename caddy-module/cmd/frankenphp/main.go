@@ -4,6 +4,7 @@
 package main
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
@@ -12,5 +13,8 @@ import (
 )
 
 func main() {
+	// What help calls the program, and shell completion completes. FrankenPHP's own builds say so to the linker.
+	caddy.CustomBinaryName = "frankenphp"
+
 	caddycmd.Main()
 }
