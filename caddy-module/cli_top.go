@@ -131,7 +131,7 @@ func (c *cli) draw(before, now topSample, interval time.Duration) {
 	lines = append(lines, "", fmt.Sprintf("every %s; Ctrl-C ends it", interval))
 	for i, line := range lines[:min(len(lines), height)] {
 		if i > 0 {
-			fmt.Fprint(c.out, "\r\n")
+			fmt.Fprint(c.out, "\n")
 		}
 		fmt.Fprint(c.out, cut(line, width), eraseLine)
 	}
