@@ -60,6 +60,11 @@
 // The core is one per process and outlives configurations; so do its connections. A configuration is a generation of
 // routes: staged when its [App] starts, committed when Caddy says that all has started, withdrawn when the App stops. PHP
 // is shut down and started again by a reload, so no bell may ring then: see [gateHold].
+//
+// # Looking after it
+//
+// [Admin] puts every command of the core on Caddy's admin endpoint, and the command `frankenphp websocket` reaches the server
+// of the machine by its control socket.
 package websocket
 
 import (

@@ -22,19 +22,6 @@ import (
 
 // These tests run `frankenphp websocket` as people do.
 
-// withCLI gives a site a control socket of its own.
-func withCLI(t *testing.T, s site) site {
-	t.Helper()
-	// A path of TempDir's can be too long for a socket.
-	folder, err := os.MkdirTemp("", "fws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
-	s.env = append(s.env, "FRANKENPHP_WS_SOCKET="+filepath.Join(folder, "cli.sock"))
-	return s
-}
-
 // ran is what came of a command.
 type ran struct {
 	stdout, stderr string
@@ -77,7 +64,7 @@ func (s *server) failCLI(code int, why string, args ...string) {
 
 func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 	t.Parallel()
-	s := start(t, withCLI(t, lab()))
+	s := start(t, lab())
 	ann, facts := dialLab(t, s, "/lab", nil)
 	s.wantCLI("", "rename", "--", facts.ID, "ann")
 	bob, facts := dialLab(t, s, "/strict", nil)
@@ -173,7 +160,7 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 
 func TestAMegabyteWithNULBytesGoesThroughTheCommandLineAsItIs(t *testing.T) {
 	t.Parallel()
-	s := start(t, withCLI(t, lab()))
+	s := start(t, lab())
 	c, facts := dialLab(t, s, "/lab", nil)
 	megabyte := strings.Repeat("0123456789abc\x00\xff\n", 1<<16)
 
@@ -198,12 +185,7 @@ func TestTheCommandLineWithoutAServerSaysSoSoon(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	env := append(environment(folder), "FRANKENPHP_WS_SOCKET="+filepath.Join(folder, "none"))
-	silent, err := os.MkdirTemp("", "fws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(silent)
-	listener, err := net.Listen("unix", filepath.Join(silent, "s"))
+	listener, err := net.Listen("unix", filepath.Join(shortFolder(t), "silent"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +210,7 @@ func TestTheCommandLineWithoutAServerSaysSoSoon(t *testing.T) {
 
 func TestShellsCompleteIdsTagsAndRoutesOfTheServer(t *testing.T) {
 	t.Parallel()
-	s := start(t, withCLI(t, lab()))
+	s := start(t, lab())
 	_, facts := dialLab(t, s, "/lab", nil)
 	s.wantCLI("", "rename", "--", facts.ID, "ann of lyon")
 	s.wantCLI("", "tag", "ann of lyon", "vip")
@@ -281,7 +263,7 @@ func terminal(t *testing.T) (person, program *os.File) {
 
 func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
-	s := start(t, withCLI(t, lab()))
+	s := start(t, lab())
 	dialLab(t, s, "/lab", nil)
 	for name, end := range map[string]string{"Ctrl-C": "\x03", "SIGTERM": ""} {
 		t.Run(name, func(t *testing.T) {
