@@ -106,16 +106,20 @@ func (c *client) send(opcode byte, payload string) {
 	}
 }
 
-// stay answers the server's pings, which have no payload, until the connection ends: without it a client that a test leaves
-// alone for long is cut. The client must not be read otherwise.
+// stay answers the server's pings until the connection ends: without it a client that a test leaves alone for long is cut. The
+// client must not be read otherwise.
 func (c *client) stay() {
 	go func() {
-		pong := []byte{0x80 | opPong, 0x80, 0, 0, 0, 0}
 		for {
 			var head [2]byte
-			if _, err := io.ReadFull(c.in, head[:]); err != nil || head != [2]byte{0x80 | opPing, 0} {
+			if _, err := io.ReadFull(c.in, head[:]); err != nil || head[0] != 0x80|opPing {
 				return
 			}
+			payload := make([]byte, head[1]) // of a control frame: at most 125
+			if _, err := io.ReadFull(c.in, payload); err != nil {
+				return
+			}
+			pong := append([]byte{0x80 | opPong, 0x80 | head[1], 0, 0, 0, 0}, payload...)
 			if _, err := c.conn.Write(pong); err != nil {
 				return
 			}
