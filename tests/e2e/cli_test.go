@@ -72,6 +72,9 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 
 	s.wantCLI("ann\n", "list", "--route", "lab")
 	s.wantCLI("2\n", "list", "--count")
+	if got := runCLI(t, environment(s.home), "", "websocket", "--socket", s.socket, "list", "--count"); got != (ran{stdout: "2\n"}) {
+		t.Errorf("--socket: %+v", got)
+	}
 	s.wantCLI("{\"names\":[\"ann\"]}\n", "list", "--route", "lab", "--json")
 	s.wantCLI("", "tag", "ann", "vip", "lyon")
 	s.wantCLI("", "tag", "--", "-bob", "vip")
