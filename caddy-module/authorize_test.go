@@ -149,8 +149,8 @@ func slowly(t *testing.T) (address string, asked chan *http.Request, answer chan
 	return strings.TrimPrefix(server.URL, "http://"), asked, answer
 }
 
-// within returns what comes from a channel, which it does soon.
-func within[T any](t *testing.T, c <-chan T, what string) (value T) {
+// comes returns what comes from a channel, which it does soon.
+func comes[T any](t *testing.T, c <-chan T, what string) (value T) {
 	t.Helper()
 
 	select {
@@ -168,7 +168,7 @@ func TestNoAnswerInTimeRefuses(t *testing.T) {
 
 	_, response := dial(t, socket, "/core", nil)
 	wantRefusal(t, response, http.StatusGatewayTimeout, "in time")
-	within(t, within(t, asked, "the request").Context().Done(), "its end")
+	comes(t, comes(t, asked, "the request").Context().Done(), "its end")
 }
 
 func TestAConnectionThatIsBeingAuthorisedHoldsItsPlaceAndARefusedOneGivesItBack(t *testing.T) {
@@ -180,12 +180,12 @@ func TestAConnectionThatIsBeingAuthorisedHoldsItsPlaceAndARefusedOneGivesItBack(
 		_, response := dial(t, socket, "/core", nil)
 		refused <- response
 	}()
-	within(t, asked, "the request")
+	comes(t, asked, "the request")
 	_, response := dial(t, socket, "/core", nil)
 	wantRefusal(t, response, http.StatusServiceUnavailable, "as many connections as it may")
 
 	answer <- 403
-	wantRefusal(t, within(t, refused, "the refusal"), http.StatusForbidden, "")
+	wantRefusal(t, comes(t, refused, "the refusal"), http.StatusForbidden, "")
 	answer <- 200
 	c, _ := dial(t, socket, "/core", nil)
 	exchange(t, c, "hello")
@@ -202,9 +202,9 @@ func TestAClientThatGoesWhileItIsAuthorisedGivesItsPlaceBack(t *testing.T) {
 	if _, err := io.WriteString(conn, strings.Replace(upgrade, "/ws", "/core", 1)+"\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	inner := within(t, asked, "the request")
+	inner := comes(t, asked, "the request")
 	conn.Close()
-	within(t, inner.Context().Done(), "its end")
+	comes(t, inner.Context().Done(), "its end")
 
 	eventually(t, func() bool {
 		h, err := bridge.NewHandshake("core", []byte(upgrade+"\r\n"), "", false)
