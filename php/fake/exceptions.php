@@ -25,3 +25,7 @@ class NotRunningException extends Exception
 class NoBellException extends Exception
 {
 }
+
+class ControlException extends Exception
+{
+}

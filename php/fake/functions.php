@@ -5,6 +5,7 @@ declare(strict_types=1);
 /* The functions of the extension, talking to the fake server. ../stubs documents them. */
 
 use FrankenPHP\WebSocket\NoBellException;
+use FrankenPHP\WebSocket\Testing\Batch;
 use FrankenPHP\WebSocket\Testing\FakeClient;
 use FrankenPHP\WebSocket\Testing\FakeServer;
 use FrankenPHP\WebSocket\Testing\Refusal;
@@ -53,67 +54,79 @@ function frankenphp_ws_listRoutes(): array
 
 function frankenphp_ws_send(string $id, string $data, ?string $route = null, bool $binary = false): bool
 {
-    Refusal::unlessUtf8(['id' => $id, 'route' => $route, 'data' => $binary ? null : $data]);
-    $server = FakeServer::current();
-    $client = $server->registry->find($id);
-    if ($client === null || !$client->live || ($route !== null && $client->route !== $route)) {
-        return false;
-    }
-    if (FakeServer::isTooLarge($data)) {
-        throw Refusal::invalid('$data has ' . strlen($data) . ' bytes, which is more than the max_outbox of the client\'s route');
-    }
+    return Batch::call(static function () use ($id, $data, $route, $binary): bool {
+        Refusal::unlessUtf8(['id' => $id, 'route' => $route, 'data' => $binary ? null : $data]);
+        $server = FakeServer::current();
+        $client = $server->registry->find($id);
+        if ($client === null || !$client->live || ($route !== null && $client->route !== $route)) {
+            return false;
+        }
+        if (FakeServer::isTooLarge($data)) {
+            throw Refusal::invalid('$data has ' . strlen($data) . ' bytes, which is more than the max_outbox of the client\'s route');
+        }
 
-    return $server->deliver($client, $data, $binary);
+        return $server->deliver($client, $data, $binary);
+    }, true);
 }
 
 function frankenphp_ws_sendAll(string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
 {
-    Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
-    $server = FakeServer::current();
+    return Batch::call(static function () use ($data, $route, $binary, $exceptId): int {
+        Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
+        $server = FakeServer::current();
 
-    return $server->deliverToAll($server->registry->live(), $data, $route, $binary, $exceptId);
+        return $server->deliverToAll($server->registry->live(), $data, $route, $binary, $exceptId);
+    }, 0);
 }
 
 function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
 {
-    Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
-    $server = FakeServer::current();
+    return Batch::call(static function () use ($tag, $data, $route, $binary, $exceptId): int {
+        Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
+        $server = FakeServer::current();
 
-    return $server->deliverToAll($server->registry->tagged($tag), $data, $route, $binary, $exceptId);
+        return $server->deliverToAll($server->registry->tagged($tag), $data, $route, $binary, $exceptId);
+    }, 0);
 }
 
 function frankenphp_ws_sendToTagExpression(string $expression, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
 {
-    Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
-    $server = FakeServer::current();
+    return Batch::call(static function () use ($expression, $data, $route, $binary, $exceptId): int {
+        Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
+        $server = FakeServer::current();
 
-    return $server->deliverToAll($server->registry->matching($expression), $data, $route, $binary, $exceptId);
+        return $server->deliverToAll($server->registry->matching($expression), $data, $route, $binary, $exceptId);
+    }, 0);
 }
 
 function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''): void
 {
-    Refusal::unlessUtf8(['id' => $id, 'reason' => $reason]);
-    if (($code < 1000 || $code > 1003) && ($code < 1007 || $code > 1014) && ($code < 3000 || $code > 4999)) {
-        throw Refusal::invalid("\$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), $code given");
-    }
-    if (strlen($reason) > 123) {
-        throw Refusal::invalid('$reason must have at most 123 bytes, ' . strlen($reason) . ' given');
-    }
-    $server = FakeServer::current();
-    $server->end($server->registry->connected($id), $code, $reason, true);
+    Batch::call(static function () use ($id, $code, $reason): void {
+        Refusal::unlessUtf8(['id' => $id, 'reason' => $reason]);
+        if (($code < 1000 || $code > 1003) && ($code < 1007 || $code > 1014) && ($code < 3000 || $code > 4999)) {
+            throw Refusal::invalid("\$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), $code given");
+        }
+        if (strlen($reason) > 123) {
+            throw Refusal::invalid('$reason must have at most 123 bytes, ' . strlen($reason) . ' given');
+        }
+        $server = FakeServer::current();
+        $server->end($server->registry->connected($id), $code, $reason, true);
+    });
 }
 
 function frankenphp_ws_killConnection(string $id): bool
 {
-    Refusal::unlessUtf8(['id' => $id]);
-    $server = FakeServer::current();
-    $client = $server->registry->find($id);
-    if ($client === null || !$client->live) {
-        return false;
-    }
-    $server->end($client, 1006, 'the server cut the connection', false);
+    return Batch::call(static function () use ($id): bool {
+        Refusal::unlessUtf8(['id' => $id]);
+        $server = FakeServer::current();
+        $client = $server->registry->find($id);
+        if ($client === null || !$client->live) {
+            return false;
+        }
+        $server->end($client, 1006, 'the server cut the connection', false);
 
-    return true;
+        return true;
+    }, true);
 }
 
 function frankenphp_ws_getClient(string $id): array
@@ -128,37 +141,49 @@ function frankenphp_ws_getClientPingTime(string $id): int
 
 function frankenphp_ws_enablePing(string $id, int $intervalMs = 0): bool
 {
-    Refusal::unlessUtf8(['id' => $id]);
-    if ($intervalMs !== 0 && ($intervalMs < 100 || $intervalMs > 86_400_000)) {
-        throw Refusal::invalid("\$intervalMs must be 0, or 100 to 86400000, $intervalMs given");
-    }
+    return Batch::call(static function () use ($id, $intervalMs): bool {
+        Refusal::unlessUtf8(['id' => $id]);
+        if ($intervalMs !== 0 && ($intervalMs < 100 || $intervalMs > 86_400_000)) {
+            throw Refusal::invalid("\$intervalMs must be 0, or 100 to 86400000, $intervalMs given");
+        }
 
-    return FakeServer::current()->registry->find($id)?->live === true;
+        return FakeServer::current()->registry->find($id)?->live === true;
+    }, true);
 }
 
 function frankenphp_ws_disablePing(string $id): bool
 {
-    return frankenphp_ws_enablePing($id);
+    return Batch::call(static function () use ($id): bool {
+        return frankenphp_ws_enablePing($id);
+    }, true);
 }
 
 function frankenphp_ws_renameConnection(string $id, string $newId): bool
 {
-    return FakeServer::current()->registry->rename($id, $newId);
+    return Batch::call(static function () use ($id, $newId): bool {
+        return FakeServer::current()->registry->rename($id, $newId);
+    }, true);
 }
 
 function frankenphp_ws_tagClient(string $id, string $tag): void
 {
-    FakeServer::current()->registry->tag($id, $tag);
+    Batch::call(static function () use ($id, $tag): void {
+        FakeServer::current()->registry->tag($id, $tag);
+    });
 }
 
 function frankenphp_ws_untagClient(string $id, string $tag): void
 {
-    FakeServer::current()->registry->untag($id, $tag);
+    Batch::call(static function () use ($id, $tag): void {
+        FakeServer::current()->registry->untag($id, $tag);
+    });
 }
 
 function frankenphp_ws_clearTagClient(string $id): void
 {
-    FakeServer::current()->registry->known($id)->tags = [];
+    Batch::call(static function () use ($id): void {
+        FakeServer::current()->registry->known($id)->tags = [];
+    });
 }
 
 function frankenphp_ws_getTags(?string $id = null): array
@@ -185,8 +210,10 @@ function frankenphp_ws_getClientsByTagExpression(string $expression): array
 
 function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): void
 {
-    Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
-    FakeServer::current()->registry->known($id)->information->set($key, $value);
+    Batch::call(static function () use ($id, $key, $value): void {
+        Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
+        FakeServer::current()->registry->known($id)->information->set($key, $value);
+    });
 }
 
 function frankenphp_ws_getStoredInformation(string $id, string $key): string
@@ -205,14 +232,18 @@ function frankenphp_ws_hasStoredInformation(string $id, string $key): bool
 
 function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
 {
-    Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
+    return Batch::call(static function () use ($id, $key): bool {
+        Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
 
-    return FakeServer::current()->registry->known($id)->information->delete($key);
+        return FakeServer::current()->registry->known($id)->information->delete($key);
+    }, true);
 }
 
 function frankenphp_ws_clearStoredInformation(string $id): void
 {
-    FakeServer::current()->registry->known($id)->information->clear();
+    Batch::call(static function () use ($id): void {
+        FakeServer::current()->registry->known($id)->information->clear();
+    });
 }
 
 function frankenphp_ws_listStoredInformationKeys(string $id): array
@@ -241,15 +272,19 @@ function frankenphp_ws_searchStoredInformation(string $key, string $operator, st
 
 function frankenphp_ws_global_set(string $key, string $value, int $expireSeconds = 0): void
 {
-    $server = FakeServer::current();
-    $server->values->set($key, $value, $expireSeconds, $server->now());
+    Batch::call(static function () use ($key, $value, $expireSeconds): void {
+        $server = FakeServer::current();
+        $server->values->set($key, $value, $expireSeconds, $server->now());
+    });
 }
 
 function frankenphp_ws_global_add(string $key, string $value, int $expireSeconds = 0): bool
 {
-    $server = FakeServer::current();
+    return Batch::call(static function () use ($key, $value, $expireSeconds): bool {
+        $server = FakeServer::current();
 
-    return $server->values->add($key, $value, $expireSeconds, $server->now());
+        return $server->values->add($key, $value, $expireSeconds, $server->now());
+    }, true);
 }
 
 function frankenphp_ws_global_get(string $key): string
@@ -268,16 +303,20 @@ function frankenphp_ws_global_has(string $key): bool
 
 function frankenphp_ws_global_delete(string $key): bool
 {
-    $server = FakeServer::current();
+    return Batch::call(static function () use ($key): bool {
+        $server = FakeServer::current();
 
-    return $server->values->delete($key, $server->now());
+        return $server->values->delete($key, $server->now());
+    }, true);
 }
 
 function frankenphp_ws_global_increment(string $key, int $by = 1): int
 {
-    $server = FakeServer::current();
+    return Batch::call(static function () use ($key, $by): int {
+        $server = FakeServer::current();
 
-    return $server->values->increment($key, $by, $server->now());
+        return $server->values->increment($key, $by, $server->now());
+    }, 0);
 }
 
 function frankenphp_ws_global_ttl(string $key): ?int
@@ -289,16 +328,25 @@ function frankenphp_ws_global_ttl(string $key): ?int
 
 function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null): int
 {
-    if ($ms < 1 || $ms > 31_622_400_000) {
-        throw Refusal::invalid("\$ms must be 1 to 31622400000 (366 days), $ms given");
-    }
-    $server = FakeServer::current();
-    $server->checkWorker($worker);
+    return Batch::call(static function () use ($ms, $payload, $repeat, $worker): int {
+        if ($ms < 1 || $ms > 31_622_400_000) {
+            throw Refusal::invalid("\$ms must be 1 to 31622400000 (366 days), $ms given");
+        }
+        $server = FakeServer::current();
+        $server->checkWorker($worker);
 
-    return $server->timers->set($ms, $payload, $repeat, $server->now());
+        return $server->timers->set($ms, $payload, $repeat, $server->now());
+    }, 0);
 }
 
 function frankenphp_ws_clearTimer(int $timer): bool
 {
-    return FakeServer::current()->timers->clear($timer);
+    return Batch::call(static function () use ($timer): bool {
+        return FakeServer::current()->timers->clear($timer);
+    }, true);
+}
+
+function frankenphp_ws_batch(callable $calls): array
+{
+    return Batch::run($calls);
 }

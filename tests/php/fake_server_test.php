@@ -67,6 +67,30 @@ test('what a request outside the application does takes effect at once', static 
     same(['open', 'close 1001'], $recorder->told);
 });
 
+test('a batch returns what its functions returned, and throws the first failure at its end', static function (): void {
+    $server = new FakeServer(new Recorder());
+    $client = $server->connect();
+    $asked = null;
+    same([true, null, 1, false, 7, true], frankenphp_ws_batch(static function () use ($client, &$asked): void {
+        frankenphp_ws_send($client->id, 'x');
+        frankenphp_ws_tagClient($client->id, 't');
+        $asked = frankenphp_ws_getTags($client->id);
+        frankenphp_ws_sendToTag('t', 'y');
+        frankenphp_ws_send('nobody', 'x');
+        frankenphp_ws_global_increment('n', 7);
+        frankenphp_ws_global_delete('n');
+    }));
+    same([['t'], ['x', 'y']], [$asked, $client->take()]);
+    throws(UnknownClientException::class, 'call 1 of 3 in the batch: no client has the id "nobody": it never had, or its connection has closed (1 more failed', static fn () => frankenphp_ws_batch(static function (): void {
+        frankenphp_ws_tagClient('nobody', 't');
+        frankenphp_ws_global_set('', 'no key');
+        frankenphp_ws_global_set('behind', '1');
+    }));
+    same('1', frankenphp_ws_global_get('behind'));
+    throws(DomainException::class, 'own', static fn () => frankenphp_ws_batch(static fn () => throw new DomainException('own')));
+    same([], frankenphp_ws_batch(static fn () => null));
+});
+
 test('a client that does not read makes sends fail for itself alone', static function (): void {
     $server = new FakeServer(new Recorder());
     [$slow, $other] = [$server->connect(), $server->connect()];
