@@ -84,14 +84,17 @@ impl Information {
     }
 }
 
-/// How a value is compared with what is searched for. The numbers are part of the C ABI and of PHP's constants.
+/// How a value is compared with what is searched for. The numbers are part of the C ABI, the names in JSON are the
+/// values of PHP's constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 #[repr(u32)]
 pub enum Operator {
     /// Equal.
+    #[serde(rename = "eq")]
     Equal = 0,
     /// Not equal; a client without the key is not found.
+    #[serde(rename = "neq")]
     NotEqual = 1,
     /// Begins with.
     Prefix = 2,
@@ -100,12 +103,16 @@ pub enum Operator {
     /// Contains.
     Contains = 4,
     /// Equal, whatever the case.
+    #[serde(rename = "ieq")]
     EqualFold = 5,
     /// Begins with, whatever the case.
+    #[serde(rename = "iprefix")]
     PrefixFold = 6,
     /// Ends with, whatever the case.
+    #[serde(rename = "isuffix")]
     SuffixFold = 7,
     /// Contains, whatever the case.
+    #[serde(rename = "icontains")]
     ContainsFold = 8,
     /// Fits a regular expression, anywhere in the value; the search takes time linear in the value.
     Regex = 9,

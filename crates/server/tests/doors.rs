@@ -85,7 +85,7 @@ fn more() -> Vec<Value> {
         json!({ "set_information": { "id": "rob", "key": "bytes", "value": { "base64": "/wA=" } } }),
         json!({ "all_information": { "id": "rob" } }),
         json!({ "search_information": { "key": "bytes", "operator": "regex", "value": "(" } }),
-        json!({ "search_information": { "key": "bytes", "operator": "not_equal", "value": "" } }),
+        json!({ "search_information": { "key": "bytes", "operator": "neq", "value": "" } }),
         json!({ "set": { "key": "", "value": "" } }),
         json!({ "set": { "key": "megabyte\0", "value": "y".repeat(1 << 20) } }),
         json!({ "get": { "key": "megabyte\0" } }),

@@ -147,7 +147,7 @@ $steps = [
     $call('getStoredInformation', 'nobody', 'country'),
     $call('listStoredInformationKeys', 'bob'),
     $call('getAllStoredInformation', 'bob'),
-    $call('searchStoredInformation', 'city', 10, 'x'),
+    $call('searchStoredInformation', 'city', 'like', 'x'),
     $call('searchStoredInformation', 'city', FRANKENPHP_WS_OP_REGEX, '('),
     $call('searchStoredInformation', 'city', FRANKENPHP_WS_OP_REGEX, 'a(?=b)'),
     $call('searchStoredInformation', 'city', FRANKENPHP_WS_OP_EQ, 'Lyon', 'nobody'),
