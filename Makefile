@@ -24,7 +24,7 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 ENV := . tools/env.sh &&
 
 .PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-php test-go test-e2e test-xcaddy \
-	lint bench fmt clean setup
+	lint bench slow-clients fmt clean setup
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,14 @@ fmt: ## Format all sources
 
 bench: build ## Measure CPU per message and memory per connection beside a peer
 	$(ENV) tests/bench/run.sh
+
+# subscribers, bytes a second to each, bytes of a message, seconds
+SLOW_CLIENTS ?= 1000,131072,8192,5
+
+slow-clients: build ## Measure what subscribers notice of others that stop reading, under each policy
+	@tools/setup.sh e2e
+	$(ENV) cd tests/e2e && FWS_SLOW_CLIENTS=$(SLOW_CLIENTS) FWS_FRANKENPHP=$(FRANKENPHP) \
+		go test -count=1 -timeout 10m -v -run TestHalfOfTheSubscribersStopReading . | grep -E 'subscribers,|^(ok|FAIL|---)'
 
 clean: ## Remove build/ and target/
 	rm -rf build target

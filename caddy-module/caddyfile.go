@@ -161,6 +161,27 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 			h.MaxPendingEvents, err = number(d)
 		case "max_connections":
 			h.MaxConnections, err = number(d)
+		case "max_connections_per_ip":
+			h.MaxConnectionsPerIP, err = number(d)
+		case "rate_limit":
+			h.RateLimit, err = rateLimit(d)
+		case "slow_client":
+			if h.SlowClient, err = word(d); err == nil {
+				err = wrap(d, h.checkSlowClient())
+			}
+		case "handshake_timeout":
+			h.HandshakeTimeout, err = duration(d)
+		case "ping_interval":
+			interval, wrong := durationOrOff(d)
+			h.PingInterval, err = &interval, wrong
+		case "pong_timeout":
+			h.PongTimeout, err = duration(d)
+		case "idle_timeout":
+			h.IdleTimeout, err = durationOrOff(d)
+		case "max_lifetime":
+			h.MaxLifetime, err = durationOrOff(d)
+		case "close_timeout":
+			h.CloseTimeout, err = duration(d)
 		case "on_error":
 			if h.OnError, err = word(d); err == nil {
 				err = wrap(d, h.checkOnError())
@@ -275,14 +296,16 @@ func parseAuthorize(d *caddyfile.Dispenser) (*Authorize, error) {
 	return a, nil
 }
 
-// options are those of the directive, in the order of its documentation.
+// options are those of the directive, in the order of docs/options.md.
 var options = []string{
 	"name", "worker", "echo",
 	"origins",
 	"subprotocols", "subprotocol", "subprotocol_required",
 	"authorize",
-	"max_message_size", "max_frame_size", "max_outbox", "max_pending_events", "max_connections",
-	"compression",
+	"max_message_size", "max_frame_size", "compression",
+	"max_connections", "max_connections_per_ip", "rate_limit",
+	"handshake_timeout", "ping_interval", "pong_timeout", "idle_timeout", "max_lifetime", "close_timeout",
+	"max_outbox", "slow_client", "max_pending_events",
 	"on_error",
 }
 

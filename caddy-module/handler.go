@@ -13,9 +13,6 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// commitWait bounds how long a handshake waits for a starting server: the listeners are open before PHP is there.
-const commitWait = 30 * time.Second
-
 // Handler takes over WebSocket connections. Other requests go to the next handler.
 type Handler struct {
 	Route
@@ -83,7 +80,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return refuse(w, http.StatusBadRequest, "a WebSocket handshake has no body")
 	}
 
-	handshake, err := h.examine(r)
+	deadline := h.deadline()
+	handshake, err := h.examine(r, deadline)
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("websocket route %s: %w", h.Name, err))
 	}
@@ -96,13 +94,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 
 	if h.Authorize != nil {
-		if accepted, err := h.authorize(w, r, handshake); !accepted {
+		ctx, cancel := context.WithDeadline(r.Context(), deadline)
+		accepted, err := h.authorize(w, r.WithContext(ctx), handshake)
+		cancel()
+		if !accepted {
 			return err
 		}
 	}
 
 	handshake.Headers(w.Header().Set)
 	// Through the response writer, so that the handlers before this one and the access log see it.
+	answerUntil(deadline, w)
 	w.WriteHeader(http.StatusSwitchingProtocols)
 
 	if err := adopt(w, handshake); err != nil {
@@ -127,13 +129,13 @@ func (h *Handler) unavailable() string {
 }
 
 // examine puts the request to the core. One that comes for a route that is not in force yet waits until it is.
-func (h *Handler) examine(r *http.Request) (*bridge.Handshake, error) {
+func (h *Handler) examine(r *http.Request, deadline time.Time) (*bridge.Handshake, error) {
 	handshake, err := bridge.NewHandshake(h.Name, requestHead(r), clientIP(r), r.TLS != nil)
 	if err != nil || handshake.Status() != http.StatusServiceUnavailable || isClosed(h.app.committed) {
 		return handshake, err
 	}
 
-	ctx, cancel := context.WithTimeout(r.Context(), commitWait)
+	ctx, cancel := context.WithDeadline(r.Context(), deadline)
 	defer cancel()
 	if !h.app.waitCommitted(ctx) {
 		return handshake, nil

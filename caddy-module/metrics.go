@@ -52,6 +52,8 @@ var (
 		counter("messages_dropped", "Messages dropped because the client's outbox was full."),
 		counter("messages_compressed", "Messages that went out compressed."),
 		counter("compression_bytes_saved", "Bytes by which those were shorter than they are."),
+		counter("slow_clients_closed", "Clients closed because they did not read as fast as they were sent to."),
+		counter("rate_limit_delays", "Times that a client was not read for a while because it sent too fast."),
 		counter("violations", "Connections failed because the client broke the protocol or a limit."),
 		counter("events_queued", "Events queued for PHP."),
 		counter("events_delivered", "Events handed to PHP."),

@@ -22,26 +22,40 @@
 // and php_server:
 //
 //	websocket [<matcher>] {
-//		name               <route name>
-//		worker             <name>
+//		name                   <route name>
+//		worker                 <name>
 //		echo
-//		origins            <host pattern...>
-//		subprotocols       <name...>
-//		subprotocol        <name> {
+//		origins                <host pattern...>
+//		subprotocols           <name...>
+//		subprotocol            <name> {
 //			worker <name>
 //		}
 //		subprotocol_required
-//		authorize          <uri> {
+//		authorize              <uri> {
 //			timeout               <duration>
 //			copy_response_headers <name...>
 //		}
-//		max_message_size   <size>
-//		max_frame_size     <size>
-//		compression        [on|off]
-//		max_outbox         <size>
-//		max_pending_events <n>
-//		max_connections    <n>
-//		on_error           continue|close
+//		max_message_size       <size>
+//		max_frame_size         <size>
+//		compression            [on|off]
+//		max_connections        <n>
+//		max_connections_per_ip <n>
+//		rate_limit {
+//			messages <n>/s
+//			bytes    <size>/s
+//			burst    <duration>
+//			exceed   delay|close
+//		}
+//		handshake_timeout      <duration>
+//		ping_interval          <duration>|off
+//		pong_timeout           <duration>
+//		idle_timeout           <duration>|off
+//		max_lifetime           <duration>|off
+//		close_timeout          <duration>
+//		max_outbox             <size>
+//		slow_client            close|drop_oldest|drop_newest
+//		max_pending_events     <n>
+//		on_error               continue|close
 //	}
 //
 // Instead of on, compression can have a block:
@@ -53,7 +67,7 @@
 //		level       <1..9>
 //	}
 //
-// [Route] describes the options and [App] the global ones.
+// [Route] describes the options and [App] the global ones; docs/options.md has a table of them with all defaults.
 //
 // # Who lives how long
 //

@@ -6,7 +6,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -49,6 +51,28 @@ type Route struct {
 	MaxPendingEvents uint64 `json:"max_pending_events,omitempty"`
 	// MaxConnections is how many connections the route takes; further ones get 503. Default: unlimited.
 	MaxConnections uint64 `json:"max_connections,omitempty"`
+	// MaxConnectionsPerIP is how many connections one client takes; further ones get 429. A client is an address as Caddy
+	// sees it, trusted proxies considered; IPv6 addresses are told apart by their first 64 bits. Default: unlimited.
+	MaxConnectionsPerIP uint64 `json:"max_connections_per_ip,omitempty"`
+	// RateLimit is how fast a client may send. Default: unlimited.
+	RateLimit *RateLimit `json:"rate_limit,omitempty"`
+	// SlowClient says what becomes of a client whose outbox is full: "close" closes it with 1013, so that it can come back
+	// and catch up; "drop_oldest" drops messages that wait for it in favour of new ones; "drop_newest" drops the new ones.
+	// Default: "close".
+	SlowClient string `json:"slow_client,omitempty"`
+	// HandshakeTimeout is how long a handshake may take from when its request is read. Default: 30s.
+	HandshakeTimeout caddy.Duration `json:"handshake_timeout,omitempty"`
+	// PingInterval is how long a client may be silent before it is pinged; 0 switches pings off. Default: 25s.
+	PingInterval *caddy.Duration `json:"ping_interval,omitempty"`
+	// PongTimeout is how long a client may be silent after a ping before it is cut. Default: 20s.
+	PongTimeout caddy.Duration `json:"pong_timeout,omitempty"`
+	// IdleTimeout is how long a client may send no message, pings and pongs aside, before it is closed with 1001.
+	// Default: for ever.
+	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
+	// MaxLifetime is how long a connection may last, ± 10 %, before it is closed with 1001. Default: for ever.
+	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
+	// CloseTimeout is how long a client may take to answer a close frame. Default: 5s.
+	CloseTimeout caddy.Duration `json:"close_timeout,omitempty"`
 	// OnError says what happens to a connection whose event failed in PHP: "continue" with its next event, or "close" it
 	// with 1011. Default: "continue".
 	OnError string `json:"on_error,omitempty"`
@@ -74,8 +98,10 @@ func (r *Route) complete() error {
 		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
 	}
 
-	if err := r.checkOnError(); err != nil {
-		return err
+	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 
 	if i := slices.Index(r.Origins, ""); i >= 0 {
@@ -241,6 +267,11 @@ func (r *Route) settings() map[string]string {
 	for key, value := range raw {
 		settings[key] = string(value)
 	}
+	r.eachTime(func(name string, t caddy.Duration) {
+		if _, set := settings[name]; set {
+			settings[name] = time.Duration(t).String()
+		}
+	})
 
 	return settings
 }

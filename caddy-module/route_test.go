@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 func TestARouteLeavesDefaultsToTheCore(t *testing.T) {
@@ -31,6 +34,10 @@ func TestARouteThatCannotWorkIsRefused(t *testing.T) {
 		{Route{Echo: true, OnError: "retry"}, `on_error is "continue" or "close", not "retry"`},
 		{Route{Echo: true, Compression: &Compression{WindowBits: 8}}, "window_bits is 9 to 15, not 8"},
 		{Route{Echo: true, Compression: &Compression{Level: 10}}, "level is 1 to 9, not 10"},
+		{Route{Echo: true, SlowClient: "wait"}, `slow_client is "close", "drop_oldest" or "drop_newest", not "wait"`},
+		{Route{Echo: true, IdleTimeout: -5}, "idle_timeout is negative: -5ns"},
+		{Route{Echo: true, RateLimit: &RateLimit{}}, "rate_limit limits nothing"},
+		{Route{Echo: true, RateLimit: &RateLimit{Bytes: 1, Burst: -1}}, "burst of rate_limit is negative"},
 		{Route{Echo: true, Origins: []string{"a", ""}}, "origin pattern 2 is empty"},
 		{Route{Echo: true, Subprotocols: []string{"chat,v1"}}, `subprotocol "chat,v1" is not a name`},
 		{Route{Worker: "chat", SubprotocolWorkers: []SubprotocolWorker{{Subprotocol: "a"}}}, "subprotocol a has no worker"},
@@ -75,6 +82,15 @@ func TestAConflictTellsEverySettingThatDiffers(t *testing.T) {
 	}
 	if want := `two websocket handlers are named "x" but differ: max_connections 10 and (default), max_outbox (default) and 5, origins ["a"] and ["a","b"]; give one of them another name, or both the same settings`; err.Error() != want {
 		t.Errorf("got:  %v\nwant: %s", err, want)
+	}
+}
+
+func TestAConflictTellsTimesAsTimes(t *testing.T) {
+	off := caddy.Duration(0)
+	first := Route{Name: "x", Echo: true, IdleTimeout: caddy.Duration(90 * time.Second), PingInterval: &off}
+	second := Route{Name: "x", Echo: true}
+	if err := conflict(&first, &second); err == nil || !strings.Contains(err.Error(), "idle_timeout 1m30s and (default), ping_interval 0s and (default)") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -242,6 +242,8 @@ typedef struct {
   uint64_t queued_bytes;
   // How long its last pong took, nanoseconds; 0 before the first.
   uint64_t ping_time;
+  // Messages to it that were dropped because it does not read as fast as it is sent to.
+  uint64_t messages_dropped;
 } fws_client;
 
 #ifdef __cplusplus
@@ -494,7 +496,7 @@ fws_result fws_handshake_new(const uint8_t *route,
                              uint32_t flags,
                              fws_handshake **out);
 
-// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 431, 503, 505). 0 for NULL.
+// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 429, 431, 503, 505). 0 for NULL.
 uint16_t fws_handshake_status(const fws_handshake *handshake);
 
 // How many headers the answer needs, whether it is 101 or a refusal.

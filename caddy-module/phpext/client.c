@@ -46,6 +46,7 @@ PHP_FUNCTION(frankenphp_ws_getClient) {
   add_count(return_value, "bytes_received", client.bytes_received);
   add_count(return_value, "messages_sent", client.messages_sent);
   add_count(return_value, "bytes_sent", client.bytes_sent);
+  add_count(return_value, "messages_dropped", client.messages_dropped);
   add_count(return_value, "queued_bytes", client.queued_bytes);
   add_count(return_value, "ping_time", client.ping_time);
   array_init(&tags);

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: ae91df76744b94dce9aef9bdf9db0752e9b6432d */
+ * Stub hash: 738a2059ee7310af333450a465798d12baa0f678 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_nextEvent, 0, 0, IS_ARRAY, 1)
 ZEND_END_ARG_INFO()

@@ -40,7 +40,7 @@ func TestAClientThatSendsFasterThanPHPHandlesIsSlowedDownAndLosesNothing(t *test
 func TestAClientThatDoesNotReadFillsItsOwnOutboxAndNobodyElses(t *testing.T) {
 	t.Parallel()
 	want := lab()
-	want.body = strings.Replace(want.body, "worker lab\n", "worker lab\n\t\tmax_outbox 256KB\n", 1)
+	want.body = strings.Replace(want.body, "worker lab\n", "worker lab\n\t\tmax_outbox 256KB\n\t\tslow_client drop_newest\n", 1)
 	s := start(t, want)
 	reads, readsFacts := dialLab(t, s, "/lab", nil)
 	deaf := dialRaw(t, s.addr, "/lab?facts", "")

@@ -63,18 +63,26 @@ func request(t *testing.T, addr, bytes string) *raw {
 	return r
 }
 
-func tryRequest(addr, bytes string) (*raw, error) {
+// dialTCP connects and sends nothing.
+func dialTCP(addr string) (*raw, error) {
 	conn, err := net.DialTimeout("tcp", addr, bound)
 	if err != nil {
 		return nil, err
 	}
 	conn.SetDeadline(time.Now().Add(2 * bound))
-	r := &raw{Conn: conn, in: bufio.NewReader(conn)}
-	if _, err = io.WriteString(conn, bytes); err == nil {
+	return &raw{Conn: conn, in: bufio.NewReader(conn)}, nil
+}
+
+func tryRequest(addr, bytes string) (*raw, error) {
+	r, err := dialTCP(addr)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = io.WriteString(r, bytes); err == nil {
 		r.response, err = http.ReadResponse(r.in, nil)
 	}
 	if err != nil {
-		conn.Close()
+		r.Close()
 		return nil, err
 	}
 	return r, nil

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -57,7 +58,9 @@ func TestSIGTERMClosesWith1001AndDeliversTheCloseEvents(t *testing.T) {
 
 func TestSIGTERMIsNotHeldUpByClientsThatNeverRead(t *testing.T) {
 	t.Parallel()
-	s := start(t, lab())
+	want := lab()
+	want.body = strings.Replace(want.body, "worker lab\n", "worker lab\n\t\tslow_client drop_newest\n", 1)
+	s := start(t, want)
 	for range 5 {
 		r := dialRaw(t, s.addr, "/lab", "")
 		if err := r.Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {

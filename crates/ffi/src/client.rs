@@ -30,6 +30,8 @@ pub struct fws_client {
     pub queued_bytes: u64,
     /// How long its last pong took, nanoseconds; 0 before the first.
     pub ping_time: u64,
+    /// Messages to it that were dropped because it does not read as fast as it is sent to.
+    pub messages_dropped: u64,
 }
 
 impl fws_client {
@@ -44,6 +46,7 @@ impl fws_client {
             bytes_sent: client.bytes_sent,
             queued_bytes: client.queued_bytes,
             ping_time: client.ping_time.unwrap_or(0),
+            messages_dropped: client.messages_dropped,
         }
     }
 

@@ -43,7 +43,7 @@ pub unsafe extern "C" fn fws_handshake_new(
     })
 }
 
-/// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 431, 503, 505). 0 for NULL.
+/// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 429, 431, 503, 505). 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_status(handshake: *const fws_handshake) -> u16 {
     // SAFETY: the caller passes NULL or a live handshake.

@@ -1,13 +1,14 @@
 //! What other threads know of a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use fws_hub::{Client, Key, RouteId};
-use fws_session::Compression;
+use fws_session::{Compression, Settings, SlowClient};
 use parking_lot::RwLock;
 
 use crate::dispatch::LineId;
+use crate::places::Address;
 
 /// The handle of a connection: the hub keeps one per client. The socket and the session belong to its shard alone.
 #[derive(Debug)]
@@ -28,6 +29,12 @@ pub struct Conn {
     posted: AtomicUsize,
     /// Bytes in the outbox when the shard last looked.
     waiting: AtomicUsize,
+    /// Messages to it that were dropped because it does not read as fast as it is sent to.
+    dropped: AtomicU64,
+    /// A [`SlowClient`] as a number.
+    slow_client: AtomicU8,
+    /// It lost a message under [`SlowClient::Close`]: its end is on its way.
+    doomed: AtomicBool,
     over: AtomicU8,
     /// What its upgrade request said.
     pub request: Request,
@@ -151,7 +158,7 @@ impl Conn {
         route: RouteId,
         line: LineId,
         route_name: Arc<str>,
-        max_outbox: usize,
+        settings: &Settings,
         request: Request,
         transport: Transport,
     ) -> Conn {
@@ -161,15 +168,23 @@ impl Conn {
             route,
             line,
             route_name,
-            max_outbox: AtomicUsize::new(max_outbox),
+            max_outbox: AtomicUsize::new(settings.max_outbox),
             posted: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            dropped: AtomicU64::new(0),
+            slow_client: AtomicU8::new(settings.slow_client as u8),
+            doomed: AtomicBool::new(false),
             over: AtomicU8::new(0),
             request,
             transport,
             traffic: Traffic::default(),
             compression: None,
         }
+    }
+
+    /// Whose it is, for the count of connections by address.
+    pub(crate) fn address(&self) -> Option<Address> {
+        Address::parse(&self.request.ip)
     }
 
     /// Its id at the moment.
@@ -195,6 +210,7 @@ impl Conn {
             bytes_received: load(&traffic.bytes_received),
             messages_sent: load(&traffic.messages_sent),
             bytes_sent: load(&traffic.bytes_sent),
+            messages_dropped: self.dropped(),
             queued_bytes: (self.posted.load(Ordering::Relaxed) + self.waiting.load(Ordering::Relaxed)) as u64,
             ping_time: traffic.ping_time(),
             tags: Vec::new(),
@@ -206,13 +222,41 @@ impl Conn {
     }
 
     /// Reserves room for a frame that is about to be posted. `false`: it does not fit.
-    pub(crate) fn reserve(&self, len: usize) -> bool {
+    ///
+    /// The outbox is the shard's, which may be writing it at this moment: what is compared is what waited when the shard last looked,
+    /// and all that was posted since. Where the oldest messages are dropped the shard makes the room when it takes the frame – else a
+    /// sender in a hurry would lose its newest ones – unless it is too far `behind` with what was posted to it.
+    pub(crate) fn reserve(&self, len: usize, behind: impl FnOnce() -> bool) -> bool {
         let before = self.posted.fetch_add(len, Ordering::Relaxed) + self.waiting.load(Ordering::Relaxed);
-        let fits = before + len <= self.max_outbox.load(Ordering::Relaxed);
+        let room = match self.slow_client.load(Ordering::Relaxed) == SlowClient::DropOldest as u8 {
+            true => !behind(),
+            false => before + len <= self.max_outbox.load(Ordering::Relaxed),
+        };
+        let fits = room && !self.doomed.load(Ordering::Relaxed);
         if !fits {
             self.posted.fetch_sub(len, Ordering::Relaxed);
         }
         fits
+    }
+
+    /// A message did not fit. `true`, once: the connection is to be closed for it.
+    pub(crate) fn overflowed(&self) -> bool {
+        self.count_dropped(1);
+        self.slow_client.load(Ordering::Relaxed) == SlowClient::Close as u8 && !self.doomed.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_dropped(&self, messages: u64) {
+        self.dropped.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// Messages to it that were dropped because it does not read as fast as it is sent to.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Bytes posted to the shard that it has not taken yet.
+    pub(crate) fn posted(&self) -> usize {
+        self.posted.load(Ordering::Relaxed)
     }
 
     /// The shard took a posted frame into the outbox, or dropped it.
@@ -225,8 +269,10 @@ impl Conn {
         self.waiting.store(len, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_max_outbox(&self, bytes: usize) {
-        self.max_outbox.store(bytes, Ordering::Relaxed);
+    /// Other settings hold from now on.
+    pub(crate) fn configure(&self, settings: &Settings) {
+        self.max_outbox.store(settings.max_outbox, Ordering::Relaxed);
+        self.slow_client.store(settings.slow_client as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn max_outbox(&self) -> usize {

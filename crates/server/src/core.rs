@@ -135,8 +135,8 @@ impl Core {
             let opened = &ticket.opened;
             let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
             let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
-            let (name, max_outbox) = (route.name.clone(), route.settings.max_outbox);
-            let mut conn = Conn::new(key, ticket.id, route.id, ticket.line, name, max_outbox, request, Transport::Tcp);
+            let name = route.name.clone();
+            let mut conn = Conn::new(key, ticket.id, route.id, ticket.line, name, &route.settings, request, Transport::Tcp);
             conn.compression = ticket.compression;
             made.insert(Arc::new(conn)).clone()
         });
@@ -144,9 +144,9 @@ impl Core {
         hub.furnish(key, ticket.outfit);
         let adoption = Adoption { conn, route, socket, opened: ticket.opened, buffered: buffered.into() };
         self.post(key, Op::Adopt(Box::new(adoption)));
+        ticket.reservation.adopted();
         drop(hub);
         drop(ticket.claim);
-        drop(ticket.reservation);
         add(&self.counters.connections_opened, 1);
         if gone || self.is_draining() {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
@@ -200,7 +200,7 @@ impl Core {
             Command::Close { reason, .. } if reason.len() > close::MAX_REASON => return Err(CommandError::ReasonTooLong),
             _ => {}
         }
-        let mut post = Post { core: self, command, parcel: Parcel::default(), put_off: Vec::new(), dropped: 0 };
+        let mut post = Post { core: self, command, parcel: Parcel::default(), put_off: Vec::new(), dropped: 0, logged: None };
         let reply = self.hub.read().ask(command, &mut post);
         post.finish(reply)
     }
@@ -254,8 +254,10 @@ impl Core {
         for route in &config.routes {
             let id = hub.route(&route.name);
             let name = hub.route_name(id).clone();
-            let reserved = routes.reserved.entry(name.clone()).or_default().clone();
-            let route = Route::new(route, id, name.clone(), reserved, |subprotocol| routes.line(id, subprotocol));
+            let places = routes.places.entry(name.clone()).or_default().clone();
+            let live = hub.handles().filter(|(_, on, _)| *on == id).filter_map(|(_, _, conn)| conn.address());
+            places.count_connections(route.max_connections_per_ip.is_some(), live);
+            let route = Route::new(route, id, name.clone(), places, |subprotocol| routes.line(id, subprotocol));
             for (line, worker) in route.lines.iter().filter_map(|line| Some((line.id, line.worker.as_ref()?))) {
                 worker_of_line.insert(line, worker.clone());
                 if !workers.contains(worker) {
@@ -398,6 +400,13 @@ impl Core {
         &self.shards[self.shard_number(key)]
     }
 
+    /// A connection is no longer: neither is it sent to nor does it take a place on its route.
+    pub(crate) fn closed(&self, conn: &Conn, route: &Route) {
+        let mut hub = self.hub.write();
+        hub.close(conn.key);
+        route.places.left(conn.address());
+    }
+
     /// One side is through with a closed connection.
     pub(crate) fn through(&self, conn: &Conn, side: Through) {
         if conn.through(side) {
@@ -432,10 +441,35 @@ impl Core {
         }
     }
 
-    /// A message did not fit a client's outbox.
-    fn outbox_full(&self, conn: &Conn, len: usize) {
-        let message = "messages are dropped: a client does not read as fast as it is sent to";
-        self.log.burst(Trouble::OutboxFull, &conn.route_name, message, || not_sent(conn, len));
+    /// A message did not fit a client's outbox. `logged`: the route of which that was told a moment ago.
+    fn outbox_full(&self, conn: &Conn, len: usize, logged: &mut Option<RouteId>) {
+        if conn.overflowed() {
+            self.post(conn.key, Op::CloseSlow { key: conn.key });
+        }
+        if logged.replace(conn.route) != Some(conn.route) {
+            let message = "messages are dropped: a client does not read as fast as it is sent to";
+            self.log.burst(Trouble::OutboxFull, &conn.route_name, message, || not_sent(conn, len));
+        }
+    }
+
+    /// Messages to a client were dropped for newer ones.
+    pub(crate) fn overtaken(&self, conn: &Conn, messages: u64) {
+        let message = "old messages are dropped: a client does not read as fast as it is sent to";
+        self.log.burst(Trouble::OutboxFull, &conn.route_name, message, || dropped(conn, messages));
+    }
+
+    /// A client is closed because it does not read, and what waited for it is dropped.
+    pub(crate) fn too_slow(&self, conn: &Conn, messages: u64) {
+        add(&self.counters.slow_clients_closed, 1);
+        let message = "a client is closed with 1013: it does not read as fast as it is sent to";
+        self.log.burst(Trouble::SlowClient, &conn.route_name, message, || dropped(conn, messages));
+    }
+
+    /// Clients send faster than they may.
+    pub(crate) fn too_fast(&self, conn: &Conn, times: u64) {
+        add(&self.counters.rate_limit_delays, times);
+        let message = "a client is not read for a while: it sends faster than rate_limit allows";
+        self.log.burst(Trouble::RateLimit, &conn.route_name, message, || about(conn));
     }
 
     /// A message is longer than a client's whole outbox.
@@ -448,13 +482,25 @@ impl Core {
 fn route_stats(route: &Route, connections: u64) -> Value {
     let own = route.lines.iter().filter(|line| line.worker != route.worker);
     let own: serde_json::Map<String, Value> = own.map(|line| (line.subprotocol.clone(), json!(line.worker))).collect();
-    json!({ "connections": connections, "worker": route.worker, "subprotocol_workers": own })
+    json!({ "connections": connections, "worker": route.worker, "subprotocol_workers": own, "options": route.options() })
 }
 
-fn not_sent(conn: &Conn, len: usize) -> serde_json::Map<String, Value> {
+fn about(conn: &Conn) -> serde_json::Map<String, Value> {
     let mut fields = serde_json::Map::new();
     fields.insert("route".into(), conn.route_name.as_ref().into());
     fields.insert("connection".into(), conn.id().as_ref().into());
+    fields
+}
+
+fn dropped(conn: &Conn, messages: u64) -> serde_json::Map<String, Value> {
+    let mut fields = about(conn);
+    fields.insert("messages".into(), messages.into());
+    fields.insert("max_outbox".into(), conn.max_outbox().into());
+    fields
+}
+
+fn not_sent(conn: &Conn, len: usize) -> serde_json::Map<String, Value> {
+    let mut fields = about(conn);
     fields.insert("frame_bytes".into(), len.into());
     fields.insert("max_outbox".into(), conn.max_outbox().into());
     fields
@@ -468,6 +514,8 @@ pub(crate) struct Post<'a> {
     /// Clients that get it compressed, which is done when the hub is not locked any more.
     put_off: Vec<(Key, Arc<Conn>)>,
     dropped: u64,
+    /// The route on which a full outbox was told last.
+    logged: Option<RouteId>,
 }
 
 /// A frame, and the clients that get it.
@@ -523,9 +571,9 @@ impl Post<'_> {
             self.core.too_large(to, len);
             return Outcome::TooLarge;
         }
-        if !to.reserve(len) {
+        if !to.reserve(len, || self.core.shard(to.key).is_behind()) {
             self.dropped += 1;
-            self.core.outbox_full(to, len);
+            self.core.outbox_full(to, len, &mut self.logged);
             return Outcome::Dropped;
         }
         Outcome::Queued

@@ -8,7 +8,8 @@
 //! * [`Core::execute`] carries out commands of any thread against the hub and posts what follows to the shards; `compress` is for clients
 //!   that want it compressed;
 //! * [`Control`] serves commands of other processes, [`Remote`] is their side;
-//! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration says, by generation; `log` and `stats` tell what happens.
+//! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration
+//!   says, by generation; `places` counts who is on a route, by address where asked for; `log` and `stats` tell what happens.
 //!
 //! The core never calls its host. It raises one flag, a file descriptor ([`Core::flag`]), when bells or log records wait.
 
@@ -23,6 +24,7 @@ mod dispatch;
 mod flag;
 mod log;
 mod os;
+mod places;
 mod routes;
 mod shard;
 mod stats;
@@ -35,4 +37,5 @@ pub use conn::{Conn, Transport};
 pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Remote, RemoteError, RemoteFailure, forked};
 pub use core::{Config, Core};
 pub use os::own_socket;
+pub use places::Address;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig};

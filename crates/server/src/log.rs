@@ -27,6 +27,8 @@ pub enum Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trouble {
     OutboxFull,
+    SlowClient,
+    RateLimit,
     TooLarge,
     EventsDropped,
     BellUnanswered,

@@ -5,13 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use fws_hub::RouteId;
-use fws_session::{Compression, Settings};
+use fws_session::{Compression, Exceed, Millis, RateLimit, Settings, SlowClient};
 use fws_wire::deflate;
 use fws_wire::handshake::Policy;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::places::Places;
 
 use crate::dispatch::LineId;
 
@@ -38,7 +40,7 @@ pub struct WorkerConfig {
     pub threads: u32,
 }
 
-/// One route. Absent numbers mean the defaults.
+/// One route. Absent numbers mean the defaults. Times are nanoseconds, as in the host's JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
@@ -81,6 +83,33 @@ pub struct RouteConfig {
     /// Connections at a time; default unlimited.
     #[serde(default)]
     pub max_connections: Option<u64>,
+    /// Connections at a time from one [address](crate::places::Address); default unlimited.
+    #[serde(default)]
+    pub max_connections_per_ip: Option<u32>,
+    /// What becomes of a client whose outbox is full.
+    #[serde(default)]
+    pub slow_client: SlowClientConfig,
+    /// How fast a client may send; default unlimited.
+    #[serde(default)]
+    pub rate_limit: Option<RateLimitConfig>,
+    /// How long a handshake may take. It is the host that carries it out; the core but knows the word.
+    #[serde(default)]
+    pub handshake_timeout: Option<u64>,
+    /// A client silent for so long is pinged; 0: never; default 25 s.
+    #[serde(default)]
+    pub ping_interval: Option<u64>,
+    /// A client that is silent for so long after a ping is cut; default 20 s.
+    #[serde(default)]
+    pub pong_timeout: Option<u64>,
+    /// A client without messages for so long is closed; default never.
+    #[serde(default)]
+    pub idle_timeout: Option<u64>,
+    /// A connection is closed after this time, ± 10 %; default never.
+    #[serde(default)]
+    pub max_lifetime: Option<u64>,
+    /// How long the client's close frame is waited for; default 5 s.
+    #[serde(default)]
+    pub close_timeout: Option<u64>,
     /// What becomes of a connection on one of whose events PHP failed.
     #[serde(default)]
     pub on_error: OnError,
@@ -128,8 +157,50 @@ impl CompressionConfig {
     }
 }
 
+/// What becomes of a client whose outbox is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlowClientConfig {
+    /// It is closed with 1013.
+    #[default]
+    Close,
+    /// The oldest messages are dropped.
+    DropOldest,
+    /// The new message is dropped.
+    DropNewest,
+}
+
+/// How fast a client may send.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitConfig {
+    /// A second; default unlimited.
+    #[serde(default)]
+    pub messages: u32,
+    /// A second; default unlimited.
+    #[serde(default)]
+    pub bytes: u64,
+    /// What may come at once, as a time at these rates; default 2 s.
+    #[serde(default)]
+    pub burst: Option<u64>,
+    /// What happens beyond.
+    #[serde(default)]
+    pub exceed: ExceedConfig,
+}
+
+/// What happens to a client that sends too fast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExceedConfig {
+    /// It is not read for a while.
+    #[default]
+    Delay,
+    /// It is closed with 1008.
+    Close,
+}
+
 /// What becomes of a connection on one of whose events PHP failed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// It goes on with the next event.
@@ -199,6 +270,20 @@ impl RoutesConfig {
             if route.max_message_size == Some(0) || route.max_outbox == Some(0) || route.max_pending_events == Some(0) {
                 return wrong("max_message_size, max_outbox and max_pending_events must be at least 1");
             }
+            if route.max_connections_per_ip == Some(0) {
+                return wrong("max_connections_per_ip must be at least 1");
+            }
+            if route.pong_timeout == Some(0) || route.close_timeout == Some(0) {
+                return wrong("pong_timeout and close_timeout must be longer than 0");
+            }
+            if let Some(limit) = &route.rate_limit {
+                if limit.messages == 0 && limit.bytes == 0 {
+                    return wrong("rate_limit must have messages, bytes or both");
+                }
+                if limit.burst == Some(0) {
+                    return wrong("rate_limit: burst must be longer than 0");
+                }
+            }
         }
         Ok(config)
     }
@@ -231,9 +316,13 @@ pub struct Route {
     max_pending_weight: usize,
     pub max_connections: Option<u64>,
     pub on_error: OnError,
-    /// Handshakes that were accepted and not adopted yet; survives generations.
-    pub reserved: Arc<AtomicU64>,
+    pub max_connections_per_ip: Option<u32>,
+    /// Survives generations.
+    pub places: Arc<Places>,
 }
+
+/// Default of [`RateLimitConfig::burst`].
+const BURST: Millis = 2000;
 
 /// The connections of a route that have one sub-protocol, or none.
 #[derive(Debug)]
@@ -247,7 +336,7 @@ pub struct Line {
 
 impl Route {
     /// `line` numbers the route's lines by their sub-protocols.
-    pub fn new(config: &RouteConfig, id: RouteId, name: Arc<str>, reserved: Arc<AtomicU64>, mut line: impl FnMut(&str) -> LineId) -> Route {
+    pub fn new(config: &RouteConfig, id: RouteId, name: Arc<str>, places: Arc<Places>, mut line: impl FnMut(&str) -> LineId) -> Route {
         let mut lines = Vec::new();
         let mut add = |subprotocol: &str, worker: Option<&str>| {
             lines.push(Line { id: line(subprotocol), subprotocol: subprotocol.to_owned(), worker: worker.map(Arc::from) });
@@ -266,6 +355,32 @@ impl Route {
         };
         let defaults = Settings::default();
         let max_message_size = config.max_message_size.unwrap_or(defaults.max_message_size);
+        let time = |configured: Option<u64>, default| configured.map_or(default, millis);
+        let settings = Settings {
+            max_message_size,
+            max_frame_size: config.max_frame_size.unwrap_or(defaults.max_frame_size),
+            max_outbox: config.max_outbox.unwrap_or(4 << 20),
+            slow_client: match config.slow_client {
+                SlowClientConfig::Close => SlowClient::Close,
+                SlowClientConfig::DropOldest => SlowClient::DropOldest,
+                SlowClientConfig::DropNewest => SlowClient::DropNewest,
+            },
+            rate_limit: config.rate_limit.as_ref().map(|limit| RateLimit {
+                messages: limit.messages,
+                bytes: limit.bytes,
+                burst: time(limit.burst, BURST),
+                exceed: match limit.exceed {
+                    ExceedConfig::Delay => Exceed::Delay,
+                    ExceedConfig::Close => Exceed::Close,
+                },
+            }),
+            ping_interval: time(config.ping_interval, defaults.ping_interval),
+            pong_timeout: time(config.pong_timeout, defaults.pong_timeout),
+            idle_timeout: time(config.idle_timeout, defaults.idle_timeout),
+            max_lifetime: time(config.max_lifetime, defaults.max_lifetime),
+            close_timeout: time(config.close_timeout, defaults.close_timeout),
+            ..defaults
+        };
         Route {
             id,
             name,
@@ -274,17 +389,13 @@ impl Route {
             lines,
             policy,
             compression: config.compression.clone().unwrap_or_default(),
-            settings: Arc::new(Settings {
-                max_message_size,
-                max_frame_size: config.max_frame_size.unwrap_or(defaults.max_frame_size),
-                max_outbox: config.max_outbox.unwrap_or(4 << 20),
-                ..defaults
-            }),
+            settings: Arc::new(settings),
             max_pending_events: config.max_pending_events.unwrap_or(1024),
             max_pending_weight: usize::try_from(max_message_size).unwrap_or(usize::MAX).max(1 << 20),
             max_connections: config.max_connections,
             on_error: config.on_error,
-            reserved,
+            max_connections_per_ip: config.max_connections_per_ip,
+            places,
         }
     }
 
@@ -298,27 +409,55 @@ impl Route {
         self.lines.iter().any(|served| served.id == line)
     }
 
+    /// What is in force, under the names of the configuration and with its units; null: unlimited, or never.
+    pub fn options(&self) -> Value {
+        let settings = &self.settings;
+        let nanos = |millis: Millis| millis.saturating_mul(1_000_000);
+        let time = |millis: Millis| (millis > 0).then(|| nanos(millis));
+        json!({
+            "origins": self.policy.origins,
+            "subprotocols": self.policy.subprotocols,
+            "max_message_size": settings.max_message_size,
+            "max_frame_size": Some(settings.max_frame_size).filter(|most| *most < u64::MAX),
+            "compression": self.policy.compression.as_ref().map(|_| json!({
+                "context_takeover": self.compression.context_takeover,
+                "window_bits": self.compression.window_bits,
+                "threshold": self.compression.threshold,
+                "level": self.compression.level,
+            })),
+            "max_connections": self.max_connections,
+            "max_connections_per_ip": self.max_connections_per_ip,
+            "rate_limit": settings.rate_limit.as_ref().map(|limit| json!({
+                "messages": (limit.messages > 0).then_some(limit.messages),
+                "bytes": (limit.bytes > 0).then_some(limit.bytes),
+                "burst": nanos(limit.burst),
+                "exceed": match limit.exceed { Exceed::Delay => ExceedConfig::Delay, Exceed::Close => ExceedConfig::Close },
+            })),
+            "ping_interval": time(settings.ping_interval),
+            "pong_timeout": time(settings.pong_timeout),
+            "idle_timeout": time(settings.idle_timeout),
+            "max_lifetime": time(settings.max_lifetime),
+            "close_timeout": time(settings.close_timeout),
+            "max_outbox": settings.max_outbox,
+            "slow_client": match settings.slow_client {
+                SlowClient::Close => SlowClientConfig::Close,
+                SlowClient::DropOldest => SlowClientConfig::DropOldest,
+                SlowClient::DropNewest => SlowClientConfig::DropNewest,
+            },
+            "max_pending_events": self.max_pending_events,
+            "on_error": self.on_error,
+        })
+    }
+
     /// The most events of one connection that may wait for PHP, and the most bytes of them.
     pub fn event_limits(&self) -> (usize, usize) {
         (self.max_pending_events, self.max_pending_weight)
     }
 }
 
-/// A place on a route that is held until the connection is taken over or given up.
-#[derive(Debug)]
-pub struct Reservation(Arc<AtomicU64>);
-
-impl Reservation {
-    pub fn new(reserved: &Arc<AtomicU64>) -> Reservation {
-        reserved.fetch_add(1, Ordering::AcqRel);
-        Reservation(reserved.clone())
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
+/// Of a time in the configuration; what is not 0 does not become 0.
+fn millis(nanos: u64) -> Millis {
+    nanos.div_ceil(1_000_000)
 }
 
 /// The generations and what is in force.
@@ -328,7 +467,7 @@ pub struct Routes {
     pub committed: Option<u64>,
     pub current: HashMap<Arc<str>, Arc<Route>>,
     /// By name, for routes that come back.
-    pub reserved: HashMap<Arc<str>, Arc<AtomicU64>>,
+    pub places: HashMap<Arc<str>, Arc<Places>>,
     /// By route and sub-protocol, for those that come back.
     lines: HashMap<(RouteId, Box<str>), LineId>,
 }
@@ -376,6 +515,13 @@ mod tests {
             ),
             (r#"{"routes":[{"name":"a","subprotocols":["q"],"subprotocol_workers":[{"subprotocol":"p","worker":"w"}]}]}"#, "it has none"),
             (r#"{"routes":[{"name":"a","echo":true,"subprotocol_required":true}]}"#, "would refuse everyone"),
+            (r#"{"routes":[{"name":"a","echo":true,"slow_client":"wait"}]}"#, "unknown variant `wait`"),
+            (r#"{"routes":[{"name":"a","echo":true,"max_connections_per_ip":0}]}"#, "max_connections_per_ip must be at least 1"),
+            (r#"{"routes":[{"name":"a","echo":true,"pong_timeout":0}]}"#, "longer than 0"),
+            (r#"{"routes":[{"name":"a","echo":true,"idle_timeout":-1}]}"#, "invalid value"),
+            (r#"{"routes":[{"name":"a","echo":true,"rate_limit":{}}]}"#, "messages, bytes or both"),
+            (r#"{"routes":[{"name":"a","echo":true,"rate_limit":{"bytes":5,"burst":0}}]}"#, "burst must be longer than 0"),
+            (r#"{"routes":[{"name":"a","echo":true,"rate_limit":{"byts":5}}]}"#, "unknown field `byts`"),
             ("nonsense", "expected"),
         ];
         for (json, text) in cases {
@@ -383,5 +529,26 @@ mod tests {
             assert!(error.0.contains(text), "{json}: {error}");
         }
         assert!(RoutesConfig::parse(br#"{"routes":[{"name":"a","worker":"w"}],"workers":[{"name":"w","threads":2}]}"#).is_ok());
+    }
+
+    #[test]
+    fn every_option_arrives_where_it_is_carried_out() {
+        let options = r#"{"origins":["a"],"subprotocols":["b"],"max_message_size":1,"max_frame_size":14,
+            "compression":{"context_takeover":true,"window_bits":9,"threshold":1,"level":2},"max_connections":2,"max_connections_per_ip":3,
+            "rate_limit":{"messages":4,"bytes":5,"burst":6000000,"exceed":"close"},"ping_interval":7000000,"pong_timeout":8000000,
+            "idle_timeout":9000000,"max_lifetime":10000000,"close_timeout":11000000,"max_outbox":12,"slow_client":"drop_oldest",
+            "max_pending_events":13,"on_error":"close"}"#;
+        let mut config: Value = serde_json::from_str(options).expect("JSON");
+        let wanted = config.clone();
+        config["name"] = "a".into();
+        config["worker"] = "w".into();
+        config["handshake_timeout"] = 1.into();
+        let config = RoutesConfig::parse(json!({ "routes": [config] }).to_string().as_bytes()).expect("legal");
+        let route = Route::new(&config.routes[0], RouteId(0), "a".into(), Arc::default(), |_| LineId(0));
+        assert_eq!(route.options(), wanted);
+        let never = RouteConfig { ping_interval: Some(0), ..config.routes[0].clone() };
+        assert_eq!(Route::new(&never, RouteId(0), "a".into(), Arc::default(), |_| LineId(0)).settings.ping_interval, 0);
+        let shortest = RouteConfig { pong_timeout: Some(1), ..never };
+        assert_eq!(Route::new(&shortest, RouteId(0), "a".into(), Arc::default(), |_| LineId(0)).settings.pong_timeout, 1);
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fws_hub::{Key, Pinging, RouteId};
@@ -77,6 +77,10 @@ pub enum Op {
         key: Key,
         how: Pinging,
     },
+    /// The client does not read and a message to it was lost: it is closed, and what waits for it dropped.
+    CloseSlow {
+        key: Key,
+    },
     /// The connection may be read again: its events are being handled.
     Resume {
         key: Key,
@@ -107,10 +111,16 @@ pub struct ShardHandle {
 struct Inbox {
     /// Guards what was posted and not taken yet.
     ops: Mutex<Vec<Op>>,
+    /// Bytes of messages among them; written under their lock.
+    bytes: AtomicUsize,
     /// [`AWAKE`], [`DOZING`] or [`ASLEEP`].
     state: AtomicU8,
     waker: Waker,
 }
+
+/// A shard with so many bytes of messages posted to it is behind: where old messages make room for new ones, nothing else bounds how
+/// many are on their way.
+const BACKLOG: usize = 64 << 20;
 
 /// The shard will look at what was posted before it sleeps.
 const AWAKE: u8 = 0;
@@ -145,7 +155,19 @@ pub fn take_deferred(wake: impl Fn(usize)) {
 impl ShardHandle {
     /// Posts without waking: [`ShardHandle::wake`] or [`ShardHandle::wake_or_defer`] must follow.
     pub fn post(&self, op: Op) {
-        self.inbox.ops.lock().push(op);
+        let bytes = match &op {
+            Op::Send { frame, .. } | Op::SendMany { frame, .. } => frame.len(),
+            Op::SendPrivately { reserved, .. } => *reserved,
+            _ => 0,
+        };
+        let mut ops = self.inbox.ops.lock();
+        ops.push(op);
+        self.inbox.bytes.store(self.inbox.bytes.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
+    }
+
+    /// Whether messages are posted faster than the shard takes them.
+    pub fn is_behind(&self) -> bool {
+        self.inbox.bytes.load(Ordering::Relaxed) >= BACKLOG
     }
 
     pub fn wake(&self) {
@@ -175,10 +197,9 @@ struct Entry {
     route: Arc<Route>,
     socket: Socket,
     session: Session,
-    /// When the timer queue will look at it.
+    /// When the timer queue will look at it, and when once more.
     timer: Millis,
-    /// To be closed with 1001 then, as its route is gone.
-    leave_at: Option<Millis>,
+    then: Millis,
     readable: bool,
     writable: bool,
     /// The peer closed its end: what is still there must be read to the end.
@@ -197,8 +218,16 @@ struct Tally {
     bytes_received: u64,
     messages_sent: u64,
     bytes_sent: u64,
-    /// Sent to connections that are closing.
+    /// Sent to connections that are closing, or dropped for newer ones.
     messages_dropped: u64,
+}
+
+/// What a turn has to log.
+struct Note {
+    trouble: Trouble,
+    /// One connection stands for all of its route.
+    conn: Arc<Conn>,
+    count: u64,
 }
 
 pub struct Shard {
@@ -214,6 +243,7 @@ pub struct Shard {
     timers: BinaryHeap<Reverse<(Millis, usize)>>,
     spares: Spares,
     tally: Tally,
+    notes: Vec<Note>,
     started: Instant,
     /// The wall clock at the start, milliseconds since 1970.
     epoch: u64,
@@ -224,7 +254,7 @@ impl Shard {
     pub fn new(number: usize, count: usize) -> io::Result<(Shard, ShardHandle)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
-        let inbox = Arc::new(Inbox { ops: Mutex::default(), state: AtomicU8::new(AWAKE), waker });
+        let inbox = Arc::new(Inbox { ops: Mutex::default(), bytes: AtomicUsize::new(0), state: AtomicU8::new(AWAKE), waker });
         let handle = ShardHandle { number, inbox: inbox.clone() };
         let shard = Shard {
             number,
@@ -238,6 +268,7 @@ impl Shard {
             timers: BinaryHeap::new(),
             spares: Spares::default(),
             tally: Tally::default(),
+            notes: Vec::new(),
             started: Instant::now(),
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
             now: 0,
@@ -275,7 +306,7 @@ impl Shard {
                 }
             }
             self.read_all(&mut scratch);
-            std::mem::swap(&mut *self.inbox.ops.lock(), &mut ops);
+            self.take_posted(&mut ops);
             let idle = idle && ops.is_empty();
             for op in ops.drain(..) {
                 self.carry_out(core, op, &mut scratch);
@@ -293,6 +324,12 @@ impl Shard {
                 core.dispatch.care();
             }
         }
+    }
+
+    fn take_posted(&self, ops: &mut Vec<Op>) {
+        let mut posted = self.inbox.ops.lock();
+        std::mem::swap(&mut *posted, ops);
+        self.inbox.bytes.store(0, Ordering::Relaxed);
     }
 
     /// How long to sleep: not at all where something waits already.
@@ -381,10 +418,23 @@ impl Shard {
         }
     }
 
-    fn receive(&mut self, at: usize, mut input: &mut [u8]) {
-        let Some(entry) = self.entries[at].as_mut() else { return };
-        let mut bytes = input.len() as u64;
+    fn receive(&mut self, at: usize, input: &mut [u8]) {
+        let bytes = input.len() as u64;
         self.tally.bytes_received += bytes;
+        self.decode(at, input, bytes);
+    }
+
+    /// What the connection held back is looked at, once it may be.
+    fn resume(&mut self, at: usize) {
+        if let Some(mut held) = self.entries[at].as_mut().and_then(|entry| entry.session.resume(self.now)) {
+            self.decode(at, &mut held, 0);
+            self.read_again(at);
+        }
+    }
+
+    /// `bytes`: how many of them have just come.
+    fn decode(&mut self, at: usize, mut input: &mut [u8], mut bytes: u64) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
         if entry.session.is_ending() {
             return;
         }
@@ -424,7 +474,11 @@ impl Shard {
         if entry.session.take_signs().pong_received {
             entry.conn.traffic.pong_received(self.started.elapsed().as_nanos() as u64);
         }
-        if entry.session.is_ending() || entry.session.outbox_len() > 0 {
+        let held = entry.session.is_held();
+        if held {
+            note(&mut self.notes, Trouble::RateLimit, &entry.conn, 1);
+        }
+        if held || entry.session.is_ending() || entry.session.outbox_len() > 0 {
             self.touch(at);
         }
     }
@@ -466,6 +520,16 @@ impl Shard {
                     self.touch(at);
                 }
             }
+            Op::CloseSlow { key } => {
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key)
+                    && let Some(dropped) = entry.session.close_slow(self.now, &mut self.spares)
+                {
+                    entry.conn.count_dropped(dropped);
+                    core.too_slow(&entry.conn, dropped);
+                    self.tally.messages_dropped += dropped;
+                    self.touch(at);
+                }
+            }
             Op::Resume { key } => {
                 if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
                     entry.paused = false;
@@ -476,22 +540,22 @@ impl Shard {
                 let mut order = 0;
                 for at in 0..self.entries.len() {
                     let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route.id) else { continue };
-                    entry.conn.set_max_outbox(route.settings.max_outbox);
-                    entry.session.configure(route.settings.clone());
+                    entry.conn.configure(&route.settings);
+                    let leaving = entry.session.leaves_at();
+                    entry.session.configure(route.settings.clone(), self.now, entry.conn.key.index);
                     if entry.route.echo == route.echo {
                         entry.route = route.clone();
                         // Of a sub-protocol that is gone it leaves as from a route that is gone.
-                        let leaves = !route.serves(entry.conn.line);
-                        entry.leave_at = leaves.then(|| entry.leave_at.unwrap_or_else(|| leave_at(self.now, order)));
-                        if leaves {
+                        if !route.serves(entry.conn.line) {
+                            entry.session.leave(leaving.unwrap_or_else(|| leave_at(self.now, order)), self.now);
                             order += 1;
-                            self.touch(at);
                         }
                     } else {
                         // To PHP it would be a connection without its first event, or without its last: it ends as what it was.
                         entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
-                        self.touch(at);
                     }
+                    // Its times may be others now.
+                    self.touch(at);
                 }
             }
             Op::CloseRoute { route: None } => {
@@ -499,7 +563,7 @@ impl Shard {
                 let hurried = Arc::new(Settings { close_timeout: 3_000, linger: 1_000, ..Settings::default() });
                 for at in 0..self.entries.len() {
                     if let Some(entry) = self.entries[at].as_mut() {
-                        entry.session.configure(hurried.clone());
+                        entry.session.configure(hurried.clone(), self.now, entry.conn.key.index);
                         entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
                         self.touch(at);
                     }
@@ -509,7 +573,7 @@ impl Shard {
                 let mut order = 0;
                 for at in 0..self.entries.len() {
                     if let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route) {
-                        entry.leave_at = Some(leave_at(self.now, order));
+                        entry.session.leave(leave_at(self.now, order), self.now);
                         order += 1;
                         self.touch(at);
                     }
@@ -530,7 +594,7 @@ impl Shard {
                 "a connection could not be watched and was closed",
                 serde_json::json!({ "route": conn.route_name, "error": error.to_string() }),
             );
-            core.hub.write().close(key);
+            core.closed(&conn, &route);
             conn.through(Through::Events);
             core.through(&conn, Through::Socket);
             return;
@@ -538,7 +602,7 @@ impl Shard {
         if self.entries.len() <= at {
             self.entries.resize_with(at + 1, || None);
         }
-        let session = Session::new(route.settings.clone(), self.now).with_compression(conn.compression);
+        let session = Session::new(route.settings.clone(), self.now, key.index).with_compression(conn.compression);
         conn.traffic.opened(self.epoch + self.now);
         if !route.echo {
             let limits = route.event_limits();
@@ -550,7 +614,7 @@ impl Shard {
             socket,
             session,
             timer: Millis::MAX,
-            leave_at: None,
+            then: Millis::MAX,
             readable: false,
             writable: true,
             finished: false,
@@ -570,23 +634,29 @@ impl Shard {
     fn send(&mut self, key: Key, frame: Frame) {
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
         entry.conn.taken(frame.len());
-        if entry.session.send(frame, &mut self.spares) {
-            entry.conn.traffic.sent_messages(1);
-            self.touch(at);
-        } else {
-            self.tally.messages_dropped += 1;
+        if make_room(entry, &mut self.tally, &mut self.notes, frame.len()) {
+            let sent = entry.session.send(frame, &mut self.spares);
+            self.sent(at, sent);
         }
     }
 
     fn send_privately(&mut self, key: Key, binary: bool, payload: &[u8], reserved: usize) {
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
         entry.conn.taken(reserved);
-        if entry.session.send_message(binary, payload, &mut self.spares) {
-            entry.conn.traffic.sent_messages(1);
-            self.touch(at);
-        } else {
-            self.tally.messages_dropped += 1;
+        if make_room(entry, &mut self.tally, &mut self.notes, reserved) {
+            let sent = entry.session.send_message(binary, payload, &mut self.spares);
+            self.sent(at, sent);
         }
+    }
+
+    /// A message was put into the outbox – or not: the connection is closing.
+    fn sent(&mut self, at: usize, sent: bool) {
+        let Some(entry) = self.entries[at].as_mut().filter(|_| sent) else {
+            self.tally.messages_dropped += 1;
+            return;
+        };
+        entry.conn.traffic.sent_messages(1);
+        self.touch(at);
     }
 
     fn close(&mut self, key: Key, code: u16, reason: &str) {
@@ -603,11 +673,7 @@ impl Shard {
         {
             self.timers.pop();
             let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut).filter(|entry| entry.timer == time) else { continue };
-            entry.timer = Millis::MAX;
-            if entry.leave_at.is_some_and(|leave| leave <= self.now) {
-                entry.leave_at = None;
-                entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
-            }
+            entry.timer = std::mem::replace(&mut entry.then, Millis::MAX);
             if entry.paused {
                 // It is we who do not listen: the client's silence means nothing.
                 entry.session.heard(self.now);
@@ -616,6 +682,7 @@ impl Shard {
             if entry.session.take_signs().ping_sent {
                 entry.conn.traffic.ping_sent(self.started.elapsed().as_nanos() as u64);
             }
+            self.resume(at);
             self.touch(at);
         }
     }
@@ -628,6 +695,8 @@ impl Shard {
     }
 
     fn finish(&mut self, core: &Core, at: usize) {
+        // Before the client reads our close frame: it may come back at once, and its place must be free.
+        self.tell_end(core, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
         entry.touched = false;
         let blocked = !entry.session.wants_read();
@@ -655,26 +724,8 @@ impl Shard {
             // An error means that the peer has closed already.
             let _ = entry.socket.shutdown(Shutdown::Write);
         }
-        if let Some(closed) = entry.session.take_closed() {
-            core.hub.write().close(entry.conn.key);
-            if closed.violation {
-                add(&core.counters.violations, 1);
-                core.log.burst(Trouble::Violation, &entry.conn.route_name, "a client broke the protocol or a limit", || {
-                    let mut fields = serde_json::Map::new();
-                    fields.insert("route".into(), entry.conn.route_name.as_ref().into());
-                    fields.insert("connection".into(), entry.conn.id().as_ref().into());
-                    fields.insert("code".into(), closed.code.into());
-                    fields.insert("reason".into(), closed.reason.as_str().into());
-                    fields
-                });
-            }
-            if !entry.route.echo {
-                let limits = entry.route.event_limits();
-                self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Close(closed), limits });
-            } else {
-                core.through(&entry.conn, Through::Events);
-            }
-        }
+        self.tell_end(core, at);
+        let Some(entry) = self.entries[at].as_mut() else { return };
         if entry.session.is_ended() {
             let _ = self.poll.registry().deregister(&mut SourceFd(&entry.socket.as_raw_fd()));
             if let Some(entry) = self.entries[at].take() {
@@ -682,10 +733,11 @@ impl Shard {
             }
             return;
         }
-        let deadline = [entry.session.deadline(), entry.leave_at].into_iter().flatten().min();
-        if let Some(deadline) = deadline
+        if let Some(deadline) = entry.session.deadline()
             && deadline < entry.timer
         {
+            // Who comes back to the queue again and again, as a rate limit does, shall not leave a later place in it each time.
+            entry.then = entry.timer;
             entry.timer = deadline;
             self.timers.push(Reverse((deadline, at)));
         }
@@ -695,6 +747,30 @@ impl Shard {
                 entry.paused = false;
             }
             self.read_again(at);
+        }
+    }
+
+    /// Tells the registry and PHP that a connection is over, once that is known.
+    fn tell_end(&mut self, core: &Core, at: usize) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        let Some(closed) = entry.session.take_closed() else { return };
+        core.closed(&entry.conn, &entry.route);
+        if closed.violation {
+            add(&core.counters.violations, 1);
+            core.log.burst(Trouble::Violation, &entry.conn.route_name, "a client broke the protocol or a limit", || {
+                let mut fields = serde_json::Map::new();
+                fields.insert("route".into(), entry.conn.route_name.as_ref().into());
+                fields.insert("connection".into(), entry.conn.id().as_ref().into());
+                fields.insert("code".into(), closed.code.into());
+                fields.insert("reason".into(), closed.reason.as_str().into());
+                fields
+            });
+        }
+        if !entry.route.echo {
+            let limits = entry.route.event_limits();
+            self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Close(closed), limits });
+        } else {
+            core.through(&entry.conn, Through::Events);
         }
     }
 
@@ -716,6 +792,12 @@ impl Shard {
     }
 
     fn count_up(&mut self, core: &Core) {
+        for Note { trouble, conn, count } in self.notes.drain(..) {
+            match trouble {
+                Trouble::RateLimit => core.too_fast(&conn, count),
+                _ => core.overtaken(&conn, count),
+            }
+        }
         let tally = std::mem::take(&mut self.tally);
         core.count_saved(self.spares.take_saved());
         for (counter, count) in [
@@ -744,5 +826,35 @@ fn find(entries: &mut [Option<Box<Entry>>], count: usize, key: Key) -> Option<(u
     (entry.conn.key == key).then_some((at, entry))
 }
 
+/// Makes room for a message in the way of the route, and counts what that costs. `false`: it costs the message itself.
+fn make_room(entry: &mut Entry, tally: &mut Tally, notes: &mut Vec<Note>, len: usize) -> bool {
+    let room = entry.session.make_room(len, entry.conn.posted());
+    let overtaken = room.dropped + u64::from(!room.fits);
+    if overtaken > 0 {
+        entry.conn.count_dropped(overtaken);
+        tally.messages_dropped += overtaken;
+        note(notes, Trouble::OutboxFull, &entry.conn, overtaken);
+    }
+    room.fits
+}
+
+/// Remembers to log: one record for each route and turn.
+fn note(notes: &mut Vec<Note>, trouble: Trouble, conn: &Arc<Conn>, count: u64) {
+    match notes.iter_mut().find(|note| note.trouble == trouble && note.conn.route == conn.route) {
+        Some(note) => note.count += count,
+        None => notes.push(Note { trouble, conn: conn.clone(), count }),
+    }
+}
+
 /// A write to a closed socket is an error, not a signal.
 pub(crate) const NOSIGNAL: i32 = nix::sys::socket::MsgFlags::MSG_NOSIGNAL.bits();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_stays_small() {
+        assert!(size_of::<Entry>() <= 176, "{}", size_of::<Entry>());
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
@@ -15,7 +15,7 @@ macro_rules! counters {
         impl Counters {
             /// All counters by name.
             pub fn to_json(&self) -> Value {
-                json!({ $(stringify!($name): self.$name.load(Ordering::Relaxed)),+ })
+                Value::Object([$((stringify!($name).to_owned(), self.$name.load(Ordering::Relaxed).into())),+].into_iter().collect())
             }
         }
     };
@@ -40,6 +40,10 @@ counters! {
     messages_compressed,
     /// Bytes by which those were shorter than they are.
     compression_bytes_saved,
+    /// Clients closed because they do not read as fast as they are sent to.
+    slow_clients_closed,
+    /// Times that a client was not read for a while because it sent faster than it may.
+    rate_limit_delays,
     /// Connections failed because the client broke the protocol or a limit.
     violations,
     /// Events queued for PHP.

@@ -14,7 +14,7 @@ use tungstenite::{Message, WebSocket};
 
 const ROUTES: &str = r#"{"routes":[
   {"name":"echo","echo":true},
-  {"name":"php","worker":"w","max_outbox":100000,"max_pending_events":8},
+  {"name":"php","worker":"w","max_outbox":100000,"slow_client":"drop_newest","max_pending_events":8},
   {"name":"strict","worker":"w","on_error":"close","max_connections":1}]}"#;
 
 fn started() -> Arc<Core> {

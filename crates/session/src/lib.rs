@@ -2,6 +2,7 @@
 //!
 //! * [`Session`] is the connection: it decodes, answers pings and closes, keeps the timers, and says what it wants of its socket;
 //! * [`Outbox`] holds the bytes that wait for the socket;
+//! * [`RateLimit`] is how fast a client may send, [`SlowClient`] what becomes of one that reads too slowly;
 //! * [`Frame`] is a message encoded once, for one client or for many;
 //! * [`Compression`] says how what is sent to a client is compressed;
 //! * [`Event`] is what PHP is told, and [`Fifo`] the events of one connection that wait for it.
@@ -13,13 +14,16 @@ mod compression;
 mod event;
 mod frame;
 mod outbox;
+mod rate;
 mod session;
+mod terms;
 
 pub use compression::Compression;
 pub use event::{Closed, Event, Fifo, Opened, Timer};
 pub use frame::Frame;
 pub use outbox::{Outbox, Saved, Spares};
-pub use session::{Message, Session, Settings, Signs};
+pub use rate::{Exceed, RateLimit};
+pub use session::{Message, Room, Session, Settings, Signs, SlowClient};
 
 /// Milliseconds since the caller's start.
 pub type Millis = u64;

@@ -16,22 +16,47 @@ const BUFFER: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub struct Outbox {
     segments: VecDeque<Segment>,
-    /// How much of the first segment is written.
-    written: usize,
+    /// So many segments at the front are not to be dropped from: the rest of a frame that was begun, and control frames.
+    kept: usize,
     len: usize,
 }
 
 #[derive(Debug)]
-enum Segment {
+struct Segment {
+    data: Stored,
+    /// How much of it is written, or dropped.
+    from: usize,
+    /// The start of a frame, at or before `from`.
+    frame: usize,
+}
+
+#[derive(Debug)]
+enum Stored {
     Copied(Vec<u8>),
     Shared(Bytes),
 }
 
 impl Segment {
+    fn new(data: Stored) -> Segment {
+        Segment { data, from: 0, frame: 0 }
+    }
+
     fn as_slice(&self) -> &[u8] {
-        match self {
-            Segment::Copied(bytes) => bytes,
-            Segment::Shared(bytes) => bytes,
+        match &self.data {
+            Stored::Copied(bytes) => bytes,
+            Stored::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Forgets what is in it, if it is a buffer. `false`: it is none.
+    fn clear(&mut self) -> bool {
+        (self.from, self.frame) = (0, 0);
+        match &mut self.data {
+            Stored::Copied(bytes) => {
+                bytes.clear();
+                true
+            }
+            Stored::Shared(_) => false,
         }
     }
 }
@@ -51,7 +76,7 @@ impl Outbox {
     pub fn push(&mut self, frame: Bytes) {
         self.len += frame.len();
         if frame.len() >= SHARE_FROM {
-            self.segments.push_back(Segment::Shared(frame));
+            self.segments.push_back(Segment::new(Stored::Shared(frame)));
         } else {
             self.buffer(frame.len()).extend_from_slice(&frame);
         }
@@ -73,23 +98,26 @@ impl Outbox {
 
     /// The buffer to which `more` bytes can be appended in order.
     fn buffer(&mut self, more: usize) -> &mut Vec<u8> {
-        let fits = matches!(self.segments.back(), Some(Segment::Copied(last)) if last.is_empty() || last.len() + more <= BUFFER);
-        if !fits {
-            self.segments.push_back(Segment::Copied(Vec::new()));
+        let open = self.segments.len() > self.kept;
+        let fits = |last: &Segment| matches!(&last.data, Stored::Copied(bytes) if bytes.is_empty() || bytes.len() + more <= BUFFER);
+        if !(open && self.segments.back().is_some_and(fits)) {
+            // A full buffer is behind others for a while: it shall not take more than it holds.
+            if let Some(Segment { data: Stored::Copied(full), .. }) = self.segments.back_mut() {
+                full.shrink_to_fit();
+            }
+            self.segments.push_back(Segment::new(Stored::Copied(Vec::new())));
         }
-        match self.segments.back_mut() {
-            Some(Segment::Copied(last)) => last,
+        match self.segments.back_mut().map(|last| &mut last.data) {
+            Some(Stored::Copied(last)) => last,
             _ => unreachable!("bug: the last segment is a buffer"),
         }
     }
 
     /// Fills `slices` with what is to be written first; returns how many were filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let mut skip = self.written;
         let mut filled = 0;
         for (slice, segment) in slices.iter_mut().zip(&self.segments) {
-            *slice = IoSlice::new(&segment.as_slice()[skip..]);
-            skip = 0;
+            *slice = IoSlice::new(&segment.as_slice()[segment.from..]);
             filled += 1;
         }
         filled
@@ -98,22 +126,88 @@ impl Outbox {
     /// The socket took `count` bytes.
     pub fn consume(&mut self, count: usize) {
         self.len -= count;
-        self.written += count;
-        loop {
-            let last = self.segments.len() == 1;
-            let Some(first) = self.segments.front_mut() else { return };
-            let size = first.as_slice().len();
-            if self.written < size {
+        let mut count = count;
+        while let Some(first) = self.segments.front_mut() {
+            let here = count.min(first.as_slice().len() - first.from);
+            first.from += here;
+            count -= here;
+            if first.from < first.as_slice().len() {
                 return;
             }
-            self.written -= size;
-            match first {
-                // The last buffer is kept for what comes next.
-                Segment::Copied(bytes) if last => {
-                    bytes.clear();
-                    return;
+            self.kept = self.kept.saturating_sub(1);
+            if self.discard(0) {
+                return;
+            }
+        }
+    }
+
+    /// Takes a segment out that is used up. `true`: it was the last, and is kept, empty, for what comes next.
+    fn discard(&mut self, at: usize) -> bool {
+        let last = self.segments.len() == 1 && self.segments[0].clear();
+        if !last {
+            self.segments.remove(at);
+        }
+        last
+    }
+
+    /// Drops the oldest messages until `least` bytes are free or none is left that can be dropped; how many.
+    ///
+    /// Never a part of a frame, hence none that was begun; never a control frame: it moves to the front instead. What is not dropped
+    /// keeps its order.
+    pub fn drop_oldest(&mut self, least: usize) -> u64 {
+        let (mut messages, mut freed) = (0, 0);
+        self.keep_begun();
+        while freed < least {
+            let Some(segment) = self.segments.get_mut(self.kept) else { break };
+            let rest = &segment.as_slice()[segment.from..];
+            if rest.is_empty() {
+                break; // the buffer that is kept for what comes next
+            }
+            let (len, is_control) = measure(rest);
+            let control = is_control.then(|| rest[..len].to_vec());
+            segment.from += len;
+            segment.frame = segment.from;
+            if segment.from == segment.as_slice().len() {
+                self.discard(self.kept);
+            }
+            match control {
+                Some(frame) => self.keep(frame),
+                None => {
+                    messages += 1;
+                    freed += len;
                 }
-                _ => drop(self.segments.pop_front()),
+            }
+        }
+        self.len -= freed;
+        messages
+    }
+
+    /// Sets the rest of a frame that was begun apart from the frames behind it.
+    fn keep_begun(&mut self) {
+        let Some(first) = self.segments.front_mut().filter(|first| self.kept == 0 && first.from > first.frame) else { return };
+        while first.frame < first.from {
+            let end = first.frame + measure(&first.as_slice()[first.frame..]).0;
+            if end <= first.from {
+                first.frame = end;
+                continue;
+            }
+            if end == first.as_slice().len() {
+                self.kept = 1;
+            } else {
+                let begun = first.as_slice()[first.from..end].to_vec();
+                (first.from, first.frame) = (end, end);
+                self.keep(begun);
+            }
+            return;
+        }
+    }
+
+    fn keep(&mut self, bytes: Vec<u8>) {
+        match self.kept.checked_sub(1).map(|last| &mut self.segments[last].data) {
+            Some(Stored::Copied(kept)) => kept.extend_from_slice(&bytes),
+            _ => {
+                self.segments.insert(self.kept, Segment::new(Stored::Copied(bytes)));
+                self.kept += 1;
             }
         }
     }
@@ -121,13 +215,22 @@ impl Outbox {
     /// Forgets all.
     fn clear(&mut self) {
         self.segments.truncate(1);
-        match self.segments.front_mut() {
-            Some(Segment::Copied(bytes)) => bytes.clear(),
-            _ => self.segments.clear(),
+        if !self.segments.front_mut().is_some_and(Segment::clear) {
+            self.segments.clear();
         }
-        self.written = 0;
+        self.kept = 0;
         self.len = 0;
     }
+}
+
+/// The length of the frame of ours at the start of `bytes`, and whether it is a control frame.
+fn measure(bytes: &[u8]) -> (usize, bool) {
+    let payload = match bytes[1] {
+        126 => usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+        127 => u64::from_be_bytes(bytes[2..10].try_into().expect("bug: a frame without its header")) as usize,
+        length => usize::from(length),
+    };
+    (frame::encoded_len(payload), bytes[0] & 8 != 0)
 }
 
 /// What connections have only while they need it: outboxes while something waits, so that a busy one costs no allocation, and contexts
@@ -205,6 +308,95 @@ mod tests {
             outbox.push(b"again"[..].into());
             assert_eq!(waiting(&outbox), b"again");
         }
+    }
+
+    fn encoded(opcode: OpCode, len: usize, fill: u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        frame::encode(opcode, true, &vec![fill; len], &mut bytes);
+        bytes
+    }
+
+    /// The frames in `bytes`: opcode, and the byte they are filled with.
+    fn frames(mut bytes: &[u8]) -> Vec<(u8, u8)> {
+        let mut all = Vec::new();
+        while !bytes.is_empty() {
+            let len = measure(bytes).0;
+            all.push((bytes[0] & 15, bytes[len - 1]));
+            bytes = &bytes[len..];
+        }
+        all
+    }
+
+    #[test]
+    fn whatever_is_dropped_the_client_sees_whole_frames_in_order_and_every_control_frame() {
+        const DATA: OpCode = OpCode::Data(frame::Data::Binary);
+        let mut seed = 1u32;
+        let mut random = move |below: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as usize % below
+        };
+        for _ in 0..20 {
+            let mut outbox = Outbox::default();
+            let (mut got, mut sent, mut pings, mut dropped) = (Vec::new(), 0u8, 0u8, 0);
+            for _ in 0..200 {
+                match random(5) {
+                    0 => {
+                        let len = [1, 50, 126, 4000, 5000, 70_000][random(6)];
+                        sent += 1;
+                        outbox.push(encoded(DATA, len, sent).into());
+                    }
+                    1 => {
+                        sent += 1;
+                        outbox.encode(DATA, &vec![sent; 1 + random(300)]);
+                    }
+                    2 if pings < 60 => {
+                        pings += 1;
+                        outbox.encode(OpCode::Control(frame::Control::Ping), &[pings]);
+                    }
+                    3 => {
+                        let (before, least) = (outbox.len(), random(6000));
+                        let count = outbox.drop_oldest(least);
+                        assert!(count == 0 || before - outbox.len() >= least || outbox.drop_oldest(1) == 0);
+                        dropped += count;
+                    }
+                    _ => {
+                        let now = waiting(&outbox);
+                        let count = random(6000).min(now.len());
+                        got.extend_from_slice(&now[..count]);
+                        outbox.consume(count);
+                    }
+                }
+                if sent > 250 {
+                    break;
+                }
+            }
+            while !outbox.is_empty() {
+                let now = waiting(&outbox);
+                got.extend_from_slice(&now);
+                outbox.consume(now.len());
+            }
+            let frames = frames(&got);
+            let of = |opcode: u8| frames.iter().filter(|f| f.0 == opcode).map(|f| f.1).collect::<Vec<_>>();
+            assert_eq!(of(9), (1..=pings).collect::<Vec<_>>(), "no ping is dropped");
+            let messages = of(2);
+            assert!(messages.is_sorted(), "{messages:?}");
+            assert_eq!(messages.len() as u64 + dropped, u64::from(sent), "what does not arrive is counted");
+        }
+    }
+
+    #[test]
+    fn the_oldest_that_was_not_begun_goes_and_a_begun_one_stays() {
+        let mut outbox = Outbox::default();
+        for fill in 1..=4 {
+            outbox.push(encoded(OpCode::Data(frame::Data::Binary), 100, fill).into());
+        }
+        outbox.consume(7);
+        assert_eq!(outbox.drop_oldest(150), 2);
+        let mut all = encoded(OpCode::Data(frame::Data::Binary), 100, 1)[..7].to_vec();
+        all.extend(waiting(&outbox));
+        assert_eq!(frames(&all), [(2, 1), (2, 4)]);
+        assert_eq!(outbox.len(), 95 + 102);
+        assert_eq!((outbox.drop_oldest(usize::MAX), outbox.len()), (1, 95), "the begun one alone is left");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use fws_wire::message::{Decoder, Item, Limits, Payload};
 use crate::compression::Compressor;
 use crate::frame::kind;
 use crate::outbox::{Outbox, Spares};
+use crate::rate::{Exceed, RateLimit};
+use crate::terms::{Held, Terms};
 use crate::{Closed, Compression, Frame, Millis};
 
 /// What a route asks of its connections.
@@ -21,6 +23,14 @@ pub struct Settings {
     pub max_frame_size: u64,
     /// While more bytes than this wait in the outbox, nothing more is read.
     pub max_outbox: usize,
+    /// What becomes of a client to which more than `max_outbox` would have to wait.
+    pub slow_client: SlowClient,
+    /// How fast the client may send.
+    pub rate_limit: Option<RateLimit>,
+    /// A client that sends no message for so long is closed with 1001, pings or not; 0: never.
+    pub idle_timeout: Millis,
+    /// After so long, ± 10 %, the connection is closed with 1001; 0: never.
+    pub max_lifetime: Millis,
     /// A client silent for so long is pinged; 0: never.
     pub ping_interval: Millis,
     /// A client that is silent for so long after a ping is cut.
@@ -29,6 +39,28 @@ pub struct Settings {
     pub close_timeout: Millis,
     /// How long the client's end of the TCP connection is waited for after the last byte was sent.
     pub linger: Millis,
+}
+
+/// What becomes of a client that reads more slowly than it is sent to, when its outbox is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SlowClient {
+    /// It is closed with 1013; what waited for it is dropped.
+    #[default]
+    Close,
+    /// The oldest messages that have not begun to be written are dropped.
+    DropOldest,
+    /// The message that does not fit is dropped.
+    DropNewest,
+}
+
+/// Whether a message fits an outbox, see [`Session::make_room`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Older messages that were dropped for it.
+    pub dropped: u64,
+    /// Whether it fits now.
+    pub fits: bool,
 }
 
 /// However slowly a client reads what waits: after this time from its beginning, the end of a connection is cut short.
@@ -40,6 +72,10 @@ impl Default for Settings {
             max_message_size: 1 << 20,
             max_frame_size: u64::MAX,
             max_outbox: 1 << 20,
+            slow_client: SlowClient::default(),
+            rate_limit: None,
+            idle_timeout: 0,
+            max_lifetime: 0,
             ping_interval: 25_000,
             pong_timeout: 20_000,
             close_timeout: 5_000,
@@ -89,7 +125,9 @@ pub struct Session {
     /// What the first close frame said, while the other is waited for.
     sent_close: Option<Box<CloseFrame>>,
     /// The last ping while the outbox is over its limit: of several, only the latest must be answered (RFC 6455, 5.5.3).
-    late_pong: Option<Box<[u8]>>,
+    late_pong: Option<Box<LatePong>>,
+    /// Only where the settings ask for some.
+    terms: Option<Box<Terms>>,
     last_heard: Millis,
     /// When the last ping was sent, or when this connection got its own interval.
     last_ping: Millis,
@@ -103,6 +141,10 @@ pub struct Session {
     pong_due: bool,
     signs: Signs,
 }
+
+/// The payload of a ping that is still to be answered. In a box of its own: a slice's pointer takes two words, and few have one.
+#[derive(Debug)]
+struct LatePong(Box<[u8]>);
 
 /// The ping interval of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,9 +165,11 @@ pub struct Signs {
 }
 
 impl Session {
-    /// A connection whose opening handshake is done.
-    pub fn new(settings: Arc<Settings>, now: Millis) -> Session {
+    /// A connection whose opening handshake is done. `seed`: its share of the jitter in [`Settings::max_lifetime`]; seeds that count up
+    /// are spread evenly.
+    pub fn new(settings: Arc<Settings>, now: Millis, seed: u32) -> Session {
         Session {
+            terms: Terms::new(&settings, None, now, seed),
             settings,
             decoder: Decoder::default(),
             compressor: None,
@@ -153,9 +197,23 @@ impl Session {
         self
     }
 
-    /// Other settings hold from now on.
-    pub fn configure(&mut self, settings: Arc<Settings>) {
+    /// Other settings hold from now on; times that the old ones did not count are counted from now on. See [`Session::new`].
+    pub fn configure(&mut self, settings: Arc<Settings>, now: Millis, seed: u32) {
+        let old = self.terms.take().map(|terms| (terms, &*self.settings));
+        self.terms = Terms::new(&settings, old, now, seed);
         self.settings = settings;
+    }
+
+    /// The connection is to be closed with 1001 at that time, unless other settings come before.
+    pub fn leave(&mut self, at: Millis, now: Millis) {
+        if self.phase == Phase::Open {
+            self.terms.get_or_insert_with(|| Terms::begin(&self.settings, None, now, 0)).leave = Some(at);
+        }
+    }
+
+    /// When it leaves, if it was told to.
+    pub fn leaves_at(&self) -> Option<Millis> {
+        self.terms.as_ref().and_then(|terms| terms.leave)
     }
 
     /// Bytes arrived: takes the next message out of `input`, which is advanced. `None`: `input` is used up, or the connection ended.
@@ -166,8 +224,29 @@ impl Session {
         self.pinged = false;
         let limits = Limits { max_message_size: self.settings.max_message_size, max_frame_size: self.settings.max_frame_size };
         while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
-            match self.decoder.next(input, &limits, &mut spares.pool) {
-                Ok(None) => return None,
+            if self.terms.is_some() && self.hold(input) {
+                return None;
+            }
+            let before = input.len();
+            let item = self.decoder.next(input, &limits, &mut spares.pool);
+            if self.terms.is_some() {
+                let (is_message, is_ping) = match &item {
+                    Ok(Some(Item::Message { .. })) => (true, false),
+                    Ok(Some(Item::Ping(_))) => (false, true),
+                    _ => (false, false),
+                };
+                if self.is_overdrawn(is_message, is_ping, before - input.len(), now) {
+                    self.fail(close::POLICY, "more was sent than rate_limit allows", now, spares);
+                    return None;
+                }
+            }
+            match item {
+                Ok(None) => {
+                    if self.terms.is_some() {
+                        self.hold(input);
+                    }
+                    return None;
+                }
                 Ok(Some(Item::Message { binary, payload })) => return Some(Message { binary, payload }),
                 Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), spares),
                 Ok(Some(Item::Pong(payload))) => self.received_pong(payload.as_slice()),
@@ -214,10 +293,55 @@ impl Session {
         (!rest.is_empty()).then(|| std::mem::take(rest))
     }
 
+    /// Counts what was received. `true`: it is more than the route stands.
+    fn is_overdrawn(&mut self, is_message: bool, is_ping: bool, bytes: usize, now: Millis) -> bool {
+        let Some(terms) = self.terms.as_deref_mut() else { return false };
+        if is_message {
+            terms.last_message = now;
+        }
+        let (Some(limit), Some(meter)) = (&self.settings.rate_limit, &mut terms.meter) else { return false };
+        meter.charge(limit, u64::from(is_message || is_ping), bytes, now);
+        limit.exceed == Exceed::Close && meter.is_overdrawn()
+    }
+
+    /// Holds back what the client sent too early, if it did: `input` is kept, and nothing is read until [`Session::resume`].
+    fn hold(&mut self, input: &mut &mut [u8]) -> bool {
+        let Some(terms) = self.terms.as_deref_mut() else { return false };
+        if let Some(held) = &mut terms.held {
+            let input: &mut [u8] = std::mem::take(input);
+            held.rest.extend_from_slice(input);
+            return true;
+        }
+        let (Some(limit), Some(meter)) = (&self.settings.rate_limit, &mut terms.meter) else { return false };
+        if limit.exceed == Exceed::Close {
+            return false;
+        }
+        meter.charge(limit, 0, 0, self.last_heard);
+        let Some(wait) = meter.wait(limit, !input.is_empty()) else { return false };
+        terms.held = Some(Held { until: self.last_heard.saturating_add(wait), rest: std::mem::take(input).to_vec() });
+        true
+    }
+
+    /// Whether the client sent too fast and is not read for the moment.
+    pub fn is_held(&self) -> bool {
+        self.terms.as_ref().is_some_and(|terms| terms.held.is_some())
+    }
+
+    /// What was held back and may be looked at now: it is to be given to [`Session::receive`]. `None`: nothing is, or not yet.
+    pub fn resume(&mut self, now: Millis) -> Option<Vec<u8>> {
+        let terms = self.terms.as_deref_mut()?;
+        let held = terms.held.take_if(|held| held.until <= now)?;
+        self.heard(now);
+        Some(held.rest)
+    }
+
     /// The client is known to be there, or not listened to.
     pub fn heard(&mut self, now: Millis) {
         self.last_heard = now;
         self.pinged = false;
+        if let Some(terms) = &mut self.terms {
+            terms.last_message = now;
+        }
         if let Phase::Closing { since, .. } = &mut self.phase {
             *since = now;
         }
@@ -241,6 +365,7 @@ impl Session {
         self.phase = Phase::Ended;
         self.outbox = None;
         self.late_pong = None;
+        self.terms = None;
     }
 
     /// Queues an encoded message, compressed only where that was agreed on. `false`: the connection is closing and nothing more can be sent.
@@ -284,9 +409,48 @@ impl Session {
         }
     }
 
+    /// Where the settings say so, drops the oldest messages that have not begun to be written until `len` more bytes fit, and the
+    /// `posted` ones that are on their way behind them.
+    pub fn make_room(&mut self, len: usize, posted: usize) -> Room {
+        let most = self.settings.max_outbox;
+        if self.settings.slow_client != SlowClient::DropOldest || self.phase != Phase::Open {
+            return Room { dropped: 0, fits: true };
+        }
+        let over = (self.outbox_len() + len + posted).saturating_sub(most);
+        // With a context that outlives messages, later ones could not be decompressed without the one that was dropped.
+        let dependent = self.compressor.as_ref().is_some_and(|compressor| compressor.compression.params.server_takeover);
+        let dropped = match self.outbox.as_deref_mut() {
+            Some(outbox) if over > 0 && !dependent => outbox.drop_oldest(over),
+            _ => 0,
+        };
+        // A frame that was begun stays, however long.
+        Room { dropped, fits: self.outbox_len() + len <= most }
+    }
+
+    /// Closes a client that does not read as fast as it is sent to, and drops what waits for it, so that the close frame is the next
+    /// that it reads. How many messages were dropped; `None`: it is closing already.
+    pub fn close_slow(&mut self, now: Millis, spares: &mut Spares) -> Option<u64> {
+        if self.phase != Phase::Open {
+            return None;
+        }
+        let dropped = self.outbox.as_deref_mut().map_or(0, |outbox| outbox.drop_oldest(usize::MAX));
+        self.late_pong = None;
+        self.close(close::TRY_AGAIN_LATER, "too slow: max_outbox was reached", now, spares);
+        Some(dropped)
+    }
+
     /// Does what is due; [`Session::deadline`] says when to call again.
     pub fn tick(&mut self, now: Millis, spares: &mut Spares) {
-        if self.deadline().is_none_or(|deadline| now < deadline) {
+        if let Some(terms) = self.terms.as_deref_mut().filter(|_| self.phase == Phase::Open) {
+            if let Some(reason) = terms.over(&self.settings, now) {
+                return self.close(close::GOING_AWAY, reason, now, spares);
+            }
+            if terms.held.is_some() {
+                // Its pong may lie in what is not looked at.
+                self.heard(now);
+            }
+        }
+        if self.due().is_none_or(|due| now < due) {
             return;
         }
         match self.phase {
@@ -302,6 +466,14 @@ impl Session {
 
     /// When [`Session::tick`] has something to do, if nothing happens until then.
     pub fn deadline(&self) -> Option<Millis> {
+        let terms = self.terms.as_deref();
+        let end = terms.filter(|_| self.phase == Phase::Open).and_then(|terms| terms.end(&self.settings));
+        let resume = terms.and_then(|terms| terms.held.as_ref()).map(|held| held.until);
+        [self.due(), end, resume].into_iter().flatten().min()
+    }
+
+    /// When the phase has something to do.
+    fn due(&self) -> Option<Millis> {
         let settings = &self.settings;
         match self.phase {
             Phase::Open if self.pinged => Some(self.last_ping + settings.pong_timeout),
@@ -316,9 +488,9 @@ impl Session {
         }
     }
 
-    /// Whether the socket should be read: not while too much waits to be written. In the last phase what comes is thrown away.
+    /// Whether the socket should be read: not while too much waits to be written, or the client sent too fast. In the last phase what comes is thrown away.
     pub fn wants_read(&self) -> bool {
-        self.outbox_len() <= self.settings.max_outbox && self.phase != Phase::Ended
+        self.outbox_len() <= self.settings.max_outbox && self.phase != Phase::Ended && !self.is_held()
     }
 
     /// Whether what is read is of no interest any more, so that it can be dropped unseen.
@@ -365,9 +537,9 @@ impl Session {
         let Some(outbox) = self.outbox.as_mut() else { return };
         outbox.consume(count);
         if outbox.len() <= self.settings.max_outbox
-            && let Some(payload) = self.late_pong.take()
+            && let Some(late) = self.late_pong.take()
         {
-            outbox.encode(OpCode::Control(Control::Pong), &payload);
+            outbox.encode(OpCode::Control(Control::Pong), &late.0);
         }
         if outbox.is_empty()
             && let Some(outbox) = self.outbox.take()
@@ -405,7 +577,7 @@ impl Session {
             return;
         }
         if self.outbox_len() > self.settings.max_outbox {
-            self.late_pong = Some(payload.into());
+            self.late_pong = Some(Box::new(LatePong(payload.into())));
         } else {
             self.outbox(spares).encode(OpCode::Control(Control::Pong), payload);
         }
@@ -443,6 +615,7 @@ impl Session {
         self.phase = Phase::Ending { begun: now, since: now, half_closed: false };
         self.decoder = Decoder::default();
         self.compressor = None;
+        self.terms = None;
     }
 }
 

@@ -177,7 +177,7 @@ fn what_is_sent_is_compressed_where_agreed_worth_it_and_long_enough() {
         (Some(Compression { params: NO_TAKEOVER, level: 6, threshold: 77 }), &text[..], 0x82),
         (Some(Compression { params: NO_TAKEOVER, level: 6, threshold: 76 }), &text[..], 0xc2),
     ] {
-        let mut session = Session::new(Arc::new(Settings::default()), 0).with_compression(compression);
+        let mut session = Session::new(Arc::new(Settings::default()), 0, 0).with_compression(compression);
         let mut spares = Spares::default();
         assert!(session.send_message(true, payload, &mut spares));
         assert_eq!(session.outbox_len(), if first == 0x82 { payload.len() + 2 } else { session.outbox_len() }, "the wire's bytes count");
@@ -193,7 +193,7 @@ fn a_shared_frame_is_counted_as_it_is_on_the_wire() {
     let payload = [b'x'; 100_000];
     let frame = Frame::compressed(true, &payload, &mut Deflater::new(6, 15, false)).expect("it shrinks");
     assert!(frame.is_compressed() && frame.len() < 1000);
-    let mut session = Session::new(Arc::new(Settings::default()), 0).with_compression(with(NO_TAKEOVER));
+    let mut session = Session::new(Arc::new(Settings::default()), 0, 0).with_compression(with(NO_TAKEOVER));
     let mut spares = Spares::default();
     let len = frame.len();
     assert!(session.send(frame, &mut spares));

@@ -20,6 +20,8 @@ pub const POLICY: u16 = 1008;
 pub const TOO_BIG: u16 = 1009;
 /// 1011: the server met a condition that kept it from fulfilling the request.
 pub const INTERNAL_ERROR: u16 = 1011;
+/// The server cannot serve the client for now; it may come back (registered with IANA).
+pub const TRY_AGAIN_LATER: u16 = 1013;
 
 /// The longest reason: a control frame's 125 bytes less the code's two.
 pub const MAX_REASON: usize = 123;

@@ -108,7 +108,7 @@ final class FakeClient
             'transport' => 'tcp', 'connected' => $this->live, 'connected_at' => $this->connectedAt, 'last_message_at' => $this->lastMessageAt,
             'messages_received' => $this->messages, 'bytes_received' => $this->bytes, 'messages_sent' => count($this->received),
             'bytes_sent' => array_sum(array_map(static fn (FakeMessage $message): int => strlen($message->data), $this->received)),
-            'queued_bytes' => 0, 'ping_time' => 0, 'tags' => $this->tags,
+            'messages_dropped' => 0, 'queued_bytes' => 0, 'ping_time' => 0, 'tags' => $this->tags,
         ];
     }
 

@@ -9,7 +9,7 @@ struct Wire {
 
 impl Wire {
     fn new(settings: Settings) -> Wire {
-        Wire { session: Session::new(Arc::new(settings), 0), spares: Spares::default(), now: 0 }
+        Wire { session: Session::new(Arc::new(settings), 0, 0), spares: Spares::default(), now: 0 }
     }
 
     /// The client sends frames; the messages the server sees.
@@ -36,6 +36,12 @@ impl Wire {
             all.extend_from_slice(&now);
             self.session.wrote(now.len(), self.now, &mut self.spares);
         }
+    }
+
+    /// What was held back is looked at, once it may be.
+    fn resume(&mut self) -> Option<Vec<Vec<u8>>> {
+        let rest = self.session.resume(self.now)?;
+        Some(self.receive(&rest))
     }
 
     fn closed(&mut self) -> Option<(u16, String, bool)> {
@@ -232,4 +238,232 @@ fn a_violation_after_our_close_frame_does_not_change_the_code() {
     let closed = wire.session.take_closed().expect("it has ended");
     assert_eq!((closed.code, closed.clean, closed.violation), (4000, false, true));
     assert_eq!(wire.written(), b"\x88\x06\x0f\xa0ours");
+}
+
+fn messages(count: usize) -> Vec<u8> {
+    (0..count).flat_map(|n| client(0x82, &[n as u8])).collect()
+}
+
+fn rate(messages: u32, bytes: u64, exceed: Exceed) -> Settings {
+    Settings { rate_limit: Some(RateLimit { messages, bytes, burst: 1000, exceed }), ping_interval: 0, ..Settings::default() }
+}
+
+#[test]
+fn a_client_that_sends_too_fast_is_delayed_and_loses_nothing() {
+    let mut wire = Wire::new(rate(10, 0, Exceed::Delay));
+    // All in one segment, and half a frame behind it.
+    let mut bytes = messages(45);
+    let half = bytes.split_off(bytes.len() - 3);
+    let mut got = wire.receive(&bytes);
+    assert_eq!(got.len(), 10, "the burst");
+    assert!(!wire.session.wants_read() && wire.session.is_held());
+    while got.len() < 44 {
+        let at = wire.session.deadline().expect("it goes on some time");
+        assert!(wire.now < at);
+        wire.at(at);
+        got.extend(wire.resume().expect("due"));
+        assert!(got.len() as u64 <= 10 + wire.now / 100, "{} at {}", got.len(), wire.now);
+    }
+    assert_eq!(got, (0..44).map(|n| vec![n]).collect::<Vec<_>>());
+    assert!((3300..3500).contains(&wire.now), "{}", wire.now);
+    while let Some(at) = wire.session.deadline() {
+        wire.at(at).resume();
+    }
+    assert!(wire.session.wants_read());
+    wire.now += 1000;
+    assert_eq!(wire.receive(&half), [[44]]);
+}
+
+#[test]
+fn a_client_that_sends_too_many_bytes_is_delayed_as_long_as_they_take() {
+    let mut wire = Wire::new(rate(0, 100, Exceed::Delay));
+    assert_eq!(wire.receive(&client(0x82, &[0; 84])).len(), 1);
+    assert!(wire.session.wants_read());
+    assert_eq!(wire.receive(&client(0x82, &[0; 84])).len(), 1, "a message that began is received");
+    assert!(!wire.session.wants_read());
+    let debt = 80 * 10;
+    assert_eq!(wire.session.deadline(), Some(debt));
+    assert_eq!(wire.at(debt - 1).session.resume(debt - 1), None);
+    assert_eq!(wire.at(debt).resume(), Some(vec![]));
+    assert!(wire.session.wants_read());
+}
+
+#[test]
+fn with_exceed_close_a_client_that_sends_too_fast_is_closed_with_1008_and_what_it_was_allowed_arrives() {
+    let mut wire = Wire::new(rate(10, 0, Exceed::Close));
+    assert_eq!(wire.receive(&messages(20)).len(), 10);
+    let written = wire.written();
+    assert_eq!((written[0], &written[2..4]), (0x88, &1008u16.to_be_bytes()[..]));
+    let closed = wire.session.take_closed().expect("it has ended");
+    assert_eq!((closed.code, closed.violation), (1008, true));
+}
+
+#[test]
+fn pings_count_against_the_rate_and_not_against_idleness() {
+    let mut wire = Wire::new(Settings { idle_timeout: 500, ..rate(10, 0, Exceed::Close) });
+    let pings: Vec<u8> = (0..10).flat_map(|_| client(0x89, b"")).collect();
+    wire.now = 400;
+    wire.receive(&pings);
+    assert!(!wire.session.is_ending());
+    assert_eq!(wire.session.deadline(), Some(500));
+    wire.receive(&client(0x89, b""));
+    assert_eq!(wire.closed().map(|c| c.0), Some(1008));
+}
+
+#[test]
+fn a_client_without_messages_is_closed_with_1001_after_idle_timeout() {
+    let mut wire = Wire::new(Settings { idle_timeout: 1000, ping_interval: 300, pong_timeout: 200, ..Settings::default() });
+    for now in [300, 600, 900] {
+        assert_eq!(wire.at(now).written()[..2], *b"\x89\x04");
+        wire.receive(&client(0x8a, b""));
+    }
+    wire.receive(&client(0x81, b"here I am"));
+    for now in [1200, 1500, 1800] {
+        assert_eq!(wire.at(now).written()[..2], *b"\x89\x04");
+        wire.receive(&client(0x8a, b""));
+    }
+    assert_eq!(wire.session.deadline(), Some(1900));
+    let written = wire.at(1900).written();
+    assert_eq!(written[..4], *b"\x88\x20\x03\xe9");
+    wire.receive(&client(0x88, b"\x03\xe9"));
+    assert_eq!(wire.closed(), Some((1001, "no message within idle_timeout".into(), true)));
+}
+
+#[test]
+fn silence_that_is_the_servers_own_doing_is_not_idleness() {
+    let mut wire = Wire::new(Settings { idle_timeout: 100, ping_interval: 100, pong_timeout: 50, ..rate(0, 10, Exceed::Delay) });
+    // A debt of ten seconds.
+    wire.receive(&client(0x82, &[0; 104]));
+    while wire.now < 10_000 {
+        let at = wire.session.deadline().expect("it is held");
+        assert!(!wire.at(at).session.is_ended() && wire.session.phase == Phase::Open, "at {at}");
+        if wire.resume().is_some() {
+            break;
+        }
+    }
+    assert!(wire.session.wants_read());
+    assert_eq!(wire.session.deadline(), Some(wire.now + 100), "from here on it counts");
+}
+
+#[test]
+fn lives_end_with_1001_spread_over_a_fifth_of_max_lifetime() {
+    let settings = Arc::new(Settings { max_lifetime: 1000, ping_interval: 0, ..Settings::default() });
+    let ends: Vec<Millis> =
+        (0..1000).map(|seed| Session::new(settings.clone(), 5000, seed).deadline().expect("it has an end") - 5000).collect();
+    assert!(ends.iter().all(|end| (900..=1100).contains(end)));
+    for tenth in 0..10 {
+        let there = ends.iter().filter(|end| (900 + tenth * 20..920 + tenth * 20).contains(*end)).count();
+        assert!((80..=120).contains(&there), "{there} of 1000 end in the {tenth}. tenth");
+    }
+    let mut wire = Wire::new(Settings { max_lifetime: 1000, ping_interval: 0, ..Settings::default() });
+    let end = wire.session.deadline().expect("it has an end");
+    assert_eq!(wire.at(end - 1).written(), b"");
+    assert_eq!(wire.at(end).written()[2..4], 1001u16.to_be_bytes());
+}
+
+#[test]
+fn other_settings_hold_at_once_and_a_shorter_life_does_not_end_all_at_the_same_time() {
+    let plain = Arc::new(Settings { ping_interval: 0, ..Settings::default() });
+    let short = Arc::new(Settings { max_lifetime: 1000, idle_timeout: 5000, ping_interval: 0, ..Settings::default() });
+    let long = Arc::new(Settings { max_lifetime: 100_000, ping_interval: 0, ..Settings::default() });
+    let mut session = Session::new(plain.clone(), 0, 7);
+    assert_eq!(session.deadline(), None);
+    session.configure(short.clone(), 50_000, 7);
+    assert!(session.deadline().is_some_and(|end| (50_900..=51_100).contains(&end)), "it counts from when it was asked for");
+    session.configure(plain, 50_001, 7);
+    assert!(session.deadline().is_none() && session.terms.is_none());
+    let ends: std::collections::HashSet<Millis> = (0..100)
+        .map(|seed| {
+            let mut session = Session::new(long.clone(), 0, seed);
+            session.configure(short.clone(), 10_000, seed);
+            session.deadline().expect("it has an end")
+        })
+        .collect();
+    assert!(ends.len() > 50 && ends.iter().all(|end| (10_000..=10_100).contains(end)), "{ends:?}");
+}
+
+#[test]
+fn what_is_held_goes_on_when_the_limit_is_taken_away() {
+    let mut wire = Wire::new(rate(1, 0, Exceed::Delay));
+    assert_eq!(wire.receive(&messages(3)).len(), 1);
+    wire.now = 10;
+    wire.session.configure(Arc::new(Settings::default()), 10, 0);
+    assert_eq!(wire.session.deadline(), Some(10));
+    assert_eq!(wire.resume(), Some(vec![vec![1], vec![2]]));
+    assert!(wire.session.wants_read());
+}
+
+#[test]
+fn a_slow_client_is_closed_with_1013_behind_the_message_that_it_is_reading() {
+    let mut wire = Wire::new(Settings::default());
+    for n in 0..5u8 {
+        wire.session.send_message(true, &[n; 100], &mut wire.spares);
+    }
+    wire.session.wrote(50, 0, &mut wire.spares);
+    assert_eq!(wire.session.close_slow(0, &mut wire.spares), Some(4));
+    assert_eq!(wire.session.close_slow(0, &mut wire.spares), None, "once");
+    let written = wire.written();
+    assert_eq!(written[..52], [0; 52], "the rest of the first");
+    assert_eq!((written[52], &written[54..56]), (0x88, &1013u16.to_be_bytes()[..]));
+    assert_eq!(wire.session.deadline(), Some(5000), "and cut if it does not answer");
+}
+
+#[test]
+fn room_is_made_by_dropping_the_oldest_and_never_a_ping() {
+    let settings = Settings { max_outbox: 500, slow_client: SlowClient::DropOldest, ping_interval: 100, ..Settings::default() };
+    let mut wire = Wire::new(settings);
+    wire.session.send(Frame::message(true, &[1; 98]), &mut wire.spares);
+    wire.at(100);
+    for n in 2..=10u8 {
+        let frame = Frame::message(true, &[n; 98]);
+        let room = wire.session.make_room(frame.len(), 0);
+        assert!(room.fits && room.dropped == u64::from(n > 4), "{n}: {room:?}");
+        wire.session.send(frame, &mut wire.spares);
+    }
+    let written = wire.written();
+    assert_eq!(written[..2], *b"\x89\x04", "the ping is still there");
+    assert_eq!(written[6..].chunks(100).map(|frame| frame[2]).collect::<Vec<_>>(), [7, 8, 9, 10]);
+    // A frame that was begun stays, however long it is: then there is no room.
+    wire.session.send(Frame::message(true, &[1; 480]), &mut wire.spares);
+    wire.session.wrote(1, 100, &mut wire.spares);
+    assert_eq!(wire.session.make_room(100, 0), Room { dropped: 0, fits: false });
+}
+
+#[test]
+fn a_connection_whose_route_is_gone_leaves_when_told_unless_the_route_comes_back() {
+    let mut wire = Wire::new(Settings { ping_interval: 0, ..Settings::default() });
+    wire.session.leave(100, 0);
+    assert_eq!(wire.session.deadline(), Some(100));
+    wire.session.configure(Arc::new(Settings { ping_interval: 0, ..Settings::default() }), 50, 0);
+    assert!(wire.session.deadline().is_none() && wire.session.terms.is_none());
+    wire.session.leave(100, 50);
+    assert_eq!(wire.at(99).written(), b"");
+    assert_eq!(wire.at(100).written(), b"\x88\x02\x03\xe9");
+}
+
+#[test]
+fn what_comes_while_something_is_held_is_held_behind_it() {
+    let mut wire = Wire::new(rate(1, 0, Exceed::Delay));
+    let all = messages(4);
+    assert_eq!(wire.receive(&all[..14]).len(), 1);
+    assert_eq!(wire.receive(&all[14..]), Vec::<Vec<u8>>::new());
+    wire.now = 10;
+    wire.session.configure(Arc::new(Settings::default()), 10, 0);
+    assert_eq!(wire.resume(), Some(vec![vec![1], vec![2], vec![3]]));
+}
+
+#[test]
+fn of_messages_that_need_each_other_to_be_decompressed_none_is_dropped() {
+    let settings = Settings { max_outbox: 500, slow_client: SlowClient::DropOldest, ..Settings::default() };
+    for server_takeover in [false, true] {
+        let params = fws_wire::deflate::Params { server_takeover, client_takeover: false, server_bits: 15, client_bits: 15 };
+        let compression = Compression { params, level: 6, threshold: 10_000 };
+        let mut wire = Wire::new(settings.clone());
+        wire.session = Session::new(Arc::new(settings.clone()), 0, 0).with_compression(Some(compression));
+        for _ in 0..4 {
+            wire.session.send(Frame::message(true, &[1; 98]), &mut wire.spares);
+        }
+        let room = wire.session.make_room(200, 0);
+        assert_eq!(room, if server_takeover { Room { dropped: 0, fits: false } } else { Room { dropped: 1, fits: true } });
+    }
 }

@@ -44,7 +44,7 @@ pub struct Outcome {
 }
 
 pub fn run(settings: &Settings, compression: Option<Compression>, bytes: &[u8], segment: usize) -> Outcome {
-    let mut session = Session::new(Arc::new(settings.clone()), 0).with_compression(compression);
+    let mut session = Session::new(Arc::new(settings.clone()), 0, 0).with_compression(compression);
     let mut spares = Spares::default();
     let mut outcome = Outcome::default();
     for piece in bytes.chunks(segment) {

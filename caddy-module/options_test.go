@@ -1,0 +1,171 @@
+package websocket
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/dustin/go-humanize"
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+)
+
+// documentedOption is a row of the table in docs/options.md.
+type documentedOption struct{ word, json, fallback string }
+
+func documentedOptions(t *testing.T) []documentedOption {
+	t.Helper()
+
+	text, err := os.ReadFile("../docs/options.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var rows []documentedOption
+	row := regexp.MustCompile("^\\| (?:… )?`<?([a-z_]+)[^`]*` \\| `([a-z_.]+)` \\| .* \\| (.+) \\|$")
+	for line := range strings.Lines(string(text)) {
+		if m := row.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+			rows = append(rows, documentedOption{m[1], m[2], strings.Trim(m[3], "`")})
+		}
+	}
+
+	return rows
+}
+
+// jsonNames lists the members of a struct in JSON, those of structs in it as outer.inner, too.
+func jsonNames(of reflect.Type, prefix string) []string {
+	var names []string
+	for field := range of.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		names = append(names, prefix+name)
+
+		inner := field.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct {
+			names = append(names, jsonNames(inner, prefix+name+".")...)
+		}
+	}
+
+	return names
+}
+
+func TestEveryOptionIsInTheDocumentedTableAndTheTableHasNoOther(t *testing.T) {
+	rows := documentedOptions(t)
+
+	var words, inJSON []string
+	for _, row := range rows {
+		inJSON = append(inJSON, row.json)
+		if !strings.Contains(row.json, ".") {
+			words = append(words, row.word)
+		}
+	}
+	if !slices.Equal(words, options) {
+		t.Errorf("Caddyfile:\ndocumented %v\nknown      %v", words, options)
+	}
+
+	known := jsonNames(reflect.TypeFor[Route](), "")
+	slices.Sort(known)
+	slices.Sort(inJSON)
+	if !slices.Equal(inJSON, known) {
+		t.Errorf("JSON:\ndocumented %v\nknown      %v", inJSON, known)
+	}
+}
+
+func TestTheGodocShowsEveryOption(t *testing.T) {
+	source, err := os.ReadFile("module.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range documentedOptions(t) {
+		if !regexp.MustCompile(`(?m)^//\t.*\b` + row.word + `\b`).Match(source) {
+			t.Errorf("%s is not in the package's documentation", row.word)
+		}
+	}
+}
+
+// inForce returns the options of the route core as the core has them.
+func inForce(t *testing.T) map[string]any {
+	t.Helper()
+
+	encoded, err := bridge.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stats struct {
+		Routes map[string]struct {
+			Options map[string]any `json:"options"`
+		} `json:"routes"`
+	}
+	if err := json.Unmarshal(encoded, &stats); err != nil {
+		t.Fatal(err)
+	}
+	options := stats.Routes["core"].Options
+	for _, block := range []string{"rate_limit", "compression"} {
+		inner, _ := options[block].(map[string]any)
+		for name, value := range inner {
+			options[block+"."+name] = value
+		}
+	}
+
+	return options
+}
+
+func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
+	run(t, site("\twebsocket /core {\n\t\techo\n\t}"))
+	real := inForce(t)
+	load(t, site("\twebsocket /core {\n\t\techo\n\t\tcompression\n\t\trate_limit {\n\t\t\tmessages 1/s\n\t\t}\n\t}"), t.TempDir()+"/s")
+	limited := inForce(t)
+	// What another option brings along, and what the core does not know.
+	for _, name := range []string{
+		"rate_limit.bytes", "rate_limit.burst", "rate_limit.exceed",
+		"compression.context_takeover", "compression.window_bits", "compression.threshold", "compression.level",
+	} {
+		real[name] = limited[name]
+	}
+	load(t, site("\twebsocket /core {\n\t\techo\n\t\trate_limit {\n\t\t\tbytes 1MiB/s\n\t\t}\n\t}"), t.TempDir()+"/s")
+	real["rate_limit.messages"] = inForce(t)["rate_limit.messages"]
+	real["handshake_timeout"] = float64(new(Route).handshakeTimeout())
+	real["authorize.timeout"] = float64(defaultAuthorizeTimeout)
+
+	for _, row := range documentedOptions(t) {
+		got, known := real[row.json]
+		switch row.json {
+		case "name", "worker", "echo", "subprotocol_workers", "subprotocol_required", "authorize", "authorize.uri", "authorize.copy_response_headers":
+			continue // what the handler is, and what is not there unless it is said
+		case "origins", "subprotocols":
+			if list, ok := got.([]any); !ok || len(list) > 0 {
+				t.Errorf("%s: %v", row.json, got)
+			}
+
+			continue
+		}
+
+		var want any = row.fallback
+		if row.fallback == "unlimited" || row.fallback == "off" {
+			want = nil
+		} else if row.fallback == "no" {
+			want = false
+		} else if duration, err := caddy.ParseDuration(row.fallback); err == nil {
+			want = float64(duration)
+		} else if bytes, err := humanize.ParseBytes(row.fallback); err == nil {
+			want = float64(bytes)
+		}
+		if !known || got != want {
+			t.Errorf("%s: documented %v, in force %v (known: %v)", row.json, want, got, known)
+		}
+	}
+
+	if defaultBurst != time.Duration(real["rate_limit.burst"].(float64)) || defaultMaxMessageSize != real["max_message_size"].(float64) {
+		t.Error("the defaults that checks use are not the core's")
+	}
+}

@@ -1,0 +1,188 @@
+//! Who takes the places of a route: handshakes that were accepted and, where it is asked for, connections by address.
+
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that name a network – the other 64 are the client's
+/// to choose, so that a limit by whole address would limit nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address(NonZeroU64);
+
+impl Address {
+    /// Reads an address as the host tells it. `None` where there is none, as for Unix sockets: such clients are not told apart.
+    pub fn parse(text: &str) -> Option<Address> {
+        // The zone of a link-local address.
+        let text = text.split_once('%').map_or(text, |(address, _)| address);
+        let number = match text.parse::<IpAddr>().ok()?.to_canonical() {
+            // RFC 6666: 100::/64 discards what is sent to it, so nobody's address is in it or around it.
+            IpAddr::V4(address) => 0x0100 << 48 | u64::from(address.to_bits()),
+            IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+        };
+        // The network of ::1 is 0.
+        Some(Address(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN)))
+    }
+}
+
+/// The places of one route, by name: they outlive configurations.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// Guards all counts, so that a place changes hands without being free, or taken twice, in between.
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    /// Handshakes that were accepted and not adopted yet.
+    reserved: u64,
+    /// Of these, how many by address.
+    handshakes: HashMap<Address, u32>,
+    /// Live connections by address; only where they are limited. An address nobody has is not here, so there are never more than
+    /// connections.
+    connections: Option<HashMap<Address, u32>>,
+}
+
+impl Places {
+    /// Handshakes that were accepted and not adopted yet.
+    pub fn reserved(&self) -> u64 {
+        self.taken.lock().reserved
+    }
+
+    /// Holds a place for a handshake. `None`: its address has as many as it may.
+    pub fn reserve(places: &Arc<Places>, address: Option<Address>, most: Option<u32>) -> Option<Reservation> {
+        let mut taken = places.taken.lock();
+        if let Some(address) = address {
+            let connections = taken.connections.as_ref().and_then(|by| by.get(&address)).copied().unwrap_or(0);
+            let count = taken.handshakes.entry(address).or_insert(0);
+            if most.is_some_and(|most| *count + connections >= most) {
+                if *count == 0 {
+                    taken.handshakes.remove(&address);
+                }
+                return None;
+            }
+            *count += 1;
+        }
+        taken.reserved += 1;
+        Some(Reservation { places: places.clone(), address })
+    }
+
+    /// Begins or ends to count connections by address; `live` are those there are. To be called under the lock of the registry, as
+    /// [`Reservation::adopted`] and [`Places::left`] are, so that none is missed.
+    pub fn count_connections(&self, wanted: bool, live: impl Iterator<Item = Address>) {
+        let mut taken = self.taken.lock();
+        if wanted == taken.connections.is_some() {
+            return;
+        }
+        taken.connections = wanted.then(|| {
+            let mut counts = HashMap::new();
+            live.for_each(|address| *counts.entry(address).or_insert(0) += 1);
+            counts
+        });
+    }
+
+    /// A live connection of this address is no longer.
+    pub fn left(&self, address: Option<Address>) {
+        if let (Some(address), Some(connections)) = (address, &mut self.taken.lock().connections) {
+            decrement(connections, address);
+        }
+    }
+
+    #[cfg(test)]
+    fn counts(&self) -> (u64, usize, Option<usize>) {
+        let taken = self.taken.lock();
+        (taken.reserved, taken.handshakes.len(), taken.connections.as_ref().map(HashMap::len))
+    }
+}
+
+fn decrement(counts: &mut HashMap<Address, u32>, address: Address) {
+    if let Some(count) = counts.get_mut(&address) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&address);
+        }
+    }
+}
+
+/// A place on a route that is held until the connection is taken over or given up.
+#[derive(Debug)]
+pub struct Reservation {
+    places: Arc<Places>,
+    address: Option<Address>,
+}
+
+impl Reservation {
+    /// The connection is live: from now on it takes the place itself.
+    pub fn adopted(mut self) {
+        let mut taken = self.places.taken.lock();
+        let Some(address) = self.address.take() else { return };
+        decrement(&mut taken.handshakes, address);
+        if let Some(connections) = &mut taken.connections {
+            *connections.entry(address).or_insert(0) += 1;
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock();
+        taken.reserved -= 1;
+        if let Some(address) = self.address {
+            decrement(&mut taken.handshakes, address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::parse(text).expect(text)
+    }
+
+    #[test]
+    fn an_address_is_an_ipv4_address_or_an_ipv6_network() {
+        assert_eq!(address("192.0.2.1"), address("::ffff:192.0.2.1"));
+        assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
+        assert_eq!(address("2001:db8:1:2::1"), address("2001:db8:1:2:ffff::9"));
+        assert_ne!(address("2001:db8:1:2::1"), address("2001:db8:1:3::1"));
+        assert_eq!(address("fe80::1%eth0"), address("fe80::2"));
+        assert_ne!(address("::1"), address("0.0.0.1"));
+        assert_eq!(Address::parse(""), None);
+        assert_eq!(Address::parse("@"), None);
+    }
+
+    #[test]
+    fn counts_stay_exact_however_the_option_comes_and_goes_and_nothing_is_left_of_those_who_left() {
+        let places = Arc::new(Places::default());
+        let (a, b) = (Some(address("192.0.2.1")), Some(address("192.0.2.2")));
+        let reserve = |whose, most| Places::reserve(&places, whose, most);
+        // Not limited: connections are not counted, handshakes are.
+        reserve(a, None).expect("free").adopted();
+        let pending = reserve(a, None).expect("free");
+        assert_eq!(places.counts(), (1, 1, None));
+        // A reload limits them to two: the live connection and the handshake are both counted.
+        places.count_connections(true, a.into_iter());
+        assert!(reserve(a, Some(2)).is_none() && reserve(b, Some(2)).is_some());
+        pending.adopted();
+        assert!(reserve(a, Some(2)).is_none());
+        assert_eq!(places.counts(), (0, 0, Some(1)));
+        places.left(a);
+        let given_up = reserve(a, Some(2)).expect("one has left");
+        assert!(reserve(a, Some(2)).is_none());
+        drop(given_up);
+        drop(reserve(a, Some(2)).expect("it was given back"));
+        // Another reload with the option changes nothing; one without it forgets.
+        places.count_connections(true, std::iter::empty());
+        assert_eq!(places.counts(), (0, 0, Some(1)));
+        places.left(a);
+        assert_eq!(places.counts(), (0, 0, Some(0)));
+        places.count_connections(false, std::iter::empty());
+        places.left(a);
+        // Who has no address is not limited.
+        assert!(reserve(None, Some(0)).is_some());
+    }
+}

@@ -1,0 +1,230 @@
+//! What a route limits, with real sockets and an independent client.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::IntoRawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fws_hub::{Command, Outcome, Reply, Target};
+use fws_server::{Config, Core, Handshake, own_socket};
+use tungstenite::protocol::Role;
+use tungstenite::{Message, WebSocket};
+
+const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// A core with one echo route, `r`, that has these options.
+fn started(options: &str) -> Arc<Core> {
+    let core = Core::start(&Config { shards: 1 }).expect("threads and epolls");
+    configure(&core, 1, options);
+    core
+}
+
+fn configure(core: &Core, generation: u64, options: &str) {
+    let comma = if options.is_empty() { "" } else { "," };
+    let json = format!(r#"{{"routes":[{{"name":"r","echo":true{comma}{options}}}]}}"#);
+    core.stage(generation, json.as_bytes()).expect("legal");
+    core.commit(generation).expect("staged");
+}
+
+fn adopt(core: &Core, handshake: Handshake) -> WebSocket<TcpStream> {
+    assert_eq!(handshake.status(), 101, "{}", handshake.text());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
+    let (server, _) = listener.accept().expect("a connection");
+    client.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    // SAFETY: the descriptor is open and given away.
+    let socket = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
+    assert!(core.adopt(handshake, socket, &[]).is_ok());
+    WebSocket::from_raw_socket(client, Role::Client, None)
+}
+
+fn connect(core: &Core, ip: &str) -> WebSocket<TcpStream> {
+    adopt(core, core.handshake("r", HEAD, ip, false))
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < until, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn counter(core: &Core, name: &str) -> u64 {
+    core.stats()[name].as_u64().unwrap_or_else(|| panic!("no counter {name}"))
+}
+
+fn send(core: &Core, id: &str, data: &[u8]) -> Outcome {
+    match core.execute(&Command::Send { to: Target::Client(id), route: None, except: None, binary: true, data: data.into() }) {
+        Ok(Reply::Sent(outcome)) => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The number at the start of a message.
+fn number(message: &Message) -> u32 {
+    u32::from_be_bytes(message.clone().into_data()[..4].try_into().expect("a number"))
+}
+
+fn numbered(number: u32, len: usize) -> Vec<u8> {
+    let mut data = number.to_be_bytes().to_vec();
+    data.resize(len, 0);
+    data
+}
+
+/// All binary messages up to the close frame, and its code.
+fn read_to_close(client: &mut WebSocket<TcpStream>) -> (Vec<u32>, u16) {
+    let mut got = Vec::new();
+    loop {
+        match client.read().expect("a message or a close frame") {
+            Message::Close(frame) => return (got, frame.map_or(1005, |frame| frame.code.into())),
+            message => got.push(number(&message)),
+        }
+    }
+}
+
+#[test]
+fn a_slow_client_is_closed_with_1013_though_its_outbox_is_full_and_what_it_misses_is_counted() {
+    let core = started(r#""max_outbox":100000"#);
+    let mut client = connect(&core, "");
+    let id = core.ids()[0].clone();
+    let mut queued = 0;
+    wait_until("a message does not fit", || match send(&core, &id, &numbered(queued, 10_000)) {
+        Outcome::Queued => {
+            queued += 1;
+            false
+        }
+        outcome => {
+            assert_eq!(outcome, Outcome::Dropped);
+            true
+        }
+    });
+    wait_until("it is closed", || counter(&core, "slow_clients_closed") == 1);
+    assert_ne!(send(&core, &id, b"too late"), Outcome::Queued, "it is not said to be queued any more");
+    let (got, code) = read_to_close(&mut client);
+    assert_eq!(code, 1013);
+    assert_eq!(got, (0..got.len() as u32).collect::<Vec<_>>(), "without a gap up to the close frame");
+    let missed = u64::from(queued) - got.len() as u64;
+    assert!(missed > 0 && counter(&core, "messages_dropped") >= missed + 2, "{missed} of {queued}");
+    wait_until("it is forgotten", || core.stats()["connections_known"] == 0);
+    let mut log = vec![0; 65536];
+    let written = core.take_log(&mut log);
+    let log = String::from_utf8_lossy(&log[..written]).into_owned();
+    assert_eq!(log.matches("a client is closed with 1013").count(), 1, "{log}");
+}
+
+#[test]
+fn a_slow_client_that_never_reads_again_is_cut_and_its_memory_free() {
+    let core = started(r#""max_outbox":100000,"close_timeout":50000000"#);
+    let _client = connect(&core, "");
+    let id = core.ids()[0].clone();
+    wait_until("it is cut", || {
+        send(&core, &id, &[0; 10_000]);
+        core.stats()["connections_known"] == 0
+    });
+}
+
+#[test]
+fn with_drop_oldest_a_slow_client_gets_the_newest_in_order_and_whole() {
+    let core = started(r#""max_outbox":100000,"slow_client":"drop_oldest""#);
+    let mut client = connect(&core, "");
+    let id = core.ids()[0].clone();
+    const COUNT: u32 = 20_000;
+    for n in 0..COUNT {
+        // However far the sender outruns the shard: it is old messages that go.
+        assert_eq!(send(&core, &id, &numbered(n, 1000 + n as usize % 3000)), Outcome::Queued);
+    }
+    assert_eq!(send(&core, &id, &numbered(COUNT, 10)), Outcome::Queued);
+    let mut got = Vec::new();
+    while got.last() != Some(&COUNT) {
+        got.push(number(&client.read().expect("a message")));
+    }
+    assert!(got.is_sorted() && got.len() < COUNT as usize / 2, "{} of {COUNT}", got.len());
+    assert_eq!(counter(&core, "messages_dropped"), u64::from(COUNT) + 1 - got.len() as u64, "what is missing is counted");
+    client.send(Message::text("and lives on")).expect("sent");
+    assert_eq!(client.read().expect("an answer"), Message::text("and lives on"));
+}
+
+#[test]
+fn other_settings_hold_for_living_connections() {
+    let core = started(r#""max_outbox":100000"#);
+    let mut client = connect(&core, "");
+    configure(&core, 2, r#""idle_timeout":20000000"#);
+    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1001));
+}
+
+#[test]
+fn a_rate_limit_that_is_lifted_lets_what_was_held_go_on_at_once() {
+    let core = started(r#""rate_limit":{"messages":1,"burst":1000000}"#);
+    let mut client = connect(&core, "");
+    for n in 0..100 {
+        client.send(Message::text(n.to_string())).expect("sent");
+    }
+    assert_eq!(client.read().expect("an answer"), Message::text("0"));
+    wait_until("it is delayed", || counter(&core, "rate_limit_delays") > 0);
+    let began = Instant::now();
+    configure(&core, 2, "");
+    for n in 1..100 {
+        assert_eq!(client.read().expect("an answer"), Message::text(n.to_string()));
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "not at one a second");
+}
+
+#[test]
+fn connections_by_address_are_counted_exactly_through_closes_failures_and_reloads() {
+    let core = started(r#""max_connections_per_ip":2"#);
+    let status = |ip: &str| core.handshake("r", HEAD, ip, false).status();
+    let (a, b) = ("192.0.2.1", "192.0.2.2");
+    // A handshake that comes to nothing gives its place back.
+    let held = [core.handshake("r", HEAD, a, false), core.handshake("r", HEAD, a, false)];
+    assert_eq!((status(a), status(b)), (429, 101));
+    drop(held);
+    let (mut first, second) = (connect(&core, a), connect(&core, a));
+    assert_eq!((status(a), status(b)), (429, 101));
+    // Who has read the answer to its close frame may come again at once.
+    first.close(None).expect("sent");
+    while first.read().is_ok() {}
+    let third = connect(&core, a);
+    assert_eq!(status(a), 429);
+    // Whoever is cut leaves its place, too.
+    drop(third);
+    wait_until("it is gone", || core.connections() == 1);
+    assert_eq!(status(a), 101);
+    // A reload without the limit, connections that come then, and one with it: they are counted.
+    configure(&core, 2, "");
+    let pending = core.handshake("r", HEAD, a, false);
+    let more = [connect(&core, a), connect(&core, a)];
+    configure(&core, 3, r#""max_connections_per_ip":5"#);
+    assert_eq!(status(a), 101, "three connections, a handshake, and this one");
+    let last = adopt(&core, pending);
+    let fifth = connect(&core, a);
+    assert_eq!((status(a), status(b)), (429, 101));
+    // Past closing, nothing is left.
+    drop((second, more, last, fifth));
+    wait_until("all are gone", || core.connections() == 0);
+    let all: Vec<_> = (0..5).map(|_| core.handshake("r", HEAD, a, false)).collect();
+    assert!(all.iter().all(|handshake| handshake.status() == 101) && status(a) == 429);
+}
+
+#[test]
+fn a_thousand_at_once_from_one_address_get_exactly_their_places() {
+    let core = started(r#""max_connections_per_ip":100"#);
+    let accepted: Vec<Handshake> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| (0..250).map(|_| core.handshake("r", HEAD, "192.0.2.1", false)).collect::<Vec<_>>())).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).filter(|h| h.status() == 101).collect()
+    });
+    assert_eq!(accepted.len(), 100);
+}
+
+#[test]
+fn the_end_of_a_life_is_told_with_1001_and_the_socket_closed() {
+    let core = started(r#""max_lifetime":50000000"#);
+    let mut client = connect(&core, "");
+    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1001));
+    let _ = client.read();
+    let _ = client.get_mut().read(&mut [0; 1]);
+    wait_until("it is forgotten", || core.stats()["connections_known"] == 0);
+}
