@@ -30,6 +30,8 @@ type App struct {
 	// Shards is how many threads serve connections. Default: one for every two CPUs. It is read when the server starts, and a reload
 	// does not change it.
 	Shards int `json:"shards,omitempty"`
+	// Values bounds the global key-value store. It is read when the server starts, and a reload does not change it.
+	Values *Values `json:"values,omitempty"`
 	// Control configures the control socket, by which programs on the command line reach the server. Default: it is there, for the
 	// server's own user.
 	Control *Control `json:"control,omitempty"`
@@ -49,6 +51,14 @@ type App struct {
 	staged    bool
 	committed chan struct{} // closed when the routes are in force
 	ended     chan struct{} // closed when they no longer are, or never will be
+}
+
+// Values bounds the global key-value store: what does not fit throws in PHP.
+type Values struct {
+	// MaxEntries is how many values there may be. Default: 1,000,000.
+	MaxEntries uint64 `json:"max_entries,omitempty"`
+	// MaxSize is how many bytes they may take, with their keys and 128 for each. Default: 256 MiB.
+	MaxSize uint64 `json:"max_size,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.

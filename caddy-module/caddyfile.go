@@ -29,6 +29,10 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //
 //	websocket {
 //		shards <n>
+//		values {
+//			max_entries <n>
+//			max_size    <size>
+//		}
 //		control [off | <path>] {
 //			mode  <octal>
 //			group <name>
@@ -53,6 +57,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 			a.Shards = int(n)
+		case "values":
+			values, err := parseValues(d)
+			if err != nil {
+				return err
+			}
+			a.Values = values
 		case "control":
 			control, err := parseControl(d)
 			if err != nil {
@@ -60,11 +70,41 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			a.Control = control
 		default:
-			return d.Errf("unknown option %q of the global block websocket: it knows shards and control", d.Val())
+			return d.Errf("unknown option %q of the global block websocket: it knows shards, values and control", d.Val())
 		}
 	}
 
 	return nil
+}
+
+// parseValues parses the option values.
+func parseValues(d *caddyfile.Dispenser) (*Values, error) {
+	if d.NextArg() {
+		return nil, d.Errf("values takes a block, not an argument: %s", d.Val())
+	}
+
+	values := new(Values)
+	seen := make(map[string]int)
+	for d.NextBlock(1) {
+		if err := once(d, seen); err != nil {
+			return nil, err
+		}
+
+		var err error
+		switch d.Val() {
+		case "max_entries":
+			values.MaxEntries, err = number(d)
+		case "max_size":
+			values.MaxSize, err = size(d)
+		default:
+			err = d.Errf("unknown option %q of values: it knows max_entries and max_size", d.Val())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	return values, nil
 }
 
 // parseDirective parses the handler directive. What it can check against the rest of the Caddyfile it checks here, where

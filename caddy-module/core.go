@@ -52,7 +52,10 @@ func (p *coreProcess) log() *zap.Logger {
 
 // start starts the core, the first time, and sees that somebody listens to it.
 func (p *coreProcess) start(app *App) error {
-	config, err := json.Marshal(map[string]int{"shards": app.Shards})
+	config, err := json.Marshal(struct {
+		Shards int     `json:"shards"`
+		Values *Values `json:"values,omitempty"`
+	}{app.Shards, app.Values})
 	if err != nil {
 		return err
 	}
@@ -67,7 +70,7 @@ func (p *coreProcess) start(app *App) error {
 	if p.config == "" {
 		p.config = string(config)
 	} else if p.config != string(config) {
-		app.logger.Warn("the number of shards cannot change while the server runs: restart it to apply",
+		app.logger.Warn("shards and values cannot change while the server runs: restart it to apply",
 			zap.String("running", p.config), zap.ByteString("configured", config))
 	}
 

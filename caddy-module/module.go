@@ -11,6 +11,10 @@
 //	{
 //		websocket {
 //			shards <n>
+//			values {
+//				max_entries <n>
+//				max_size    <size>
+//			}
 //			control [off | <path>] {
 //				mode  <octal>
 //				group <name>

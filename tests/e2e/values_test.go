@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -211,4 +212,33 @@ func TestStoredInformationBelongsToAClientAndIsFoundByItsValue(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheGlobalStoreIsAsLargeAsConfiguredAndARestartIsAskedForToChangeIt(t *testing.T) {
+	t.Parallel()
+	want := lab()
+	want.global += "\n\twebsocket {\n\t\tvalues {\n\t\t\tmax_entries 2\n\t\t\tmax_size 4KiB\n\t\t}\n\t}"
+	s := start(t, want)
+	for _, d := range doors(t, s, "/lab") {
+		t.Run(d.name, func(t *testing.T) {
+			d.want(t, nil, "global_set", "a", strings.Repeat("x", 1000))
+			d.want(t, nil, "global_set", "b", "")
+			if full := d.php(t, "global_set", "c", ""); !strings.Contains(full.Message, "full") {
+				t.Errorf("a third value: %+v", full)
+			}
+			if full := d.php(t, "global_set", "b", strings.Repeat("x", 4000)); !strings.Contains(full.Message, "full") {
+				t.Errorf("5 KiB: %+v", full)
+			}
+			d.want(t, "", "global_get", "b")
+			d.want(t, true, "global_delete", "a")
+			d.want(t, true, "global_delete", "b")
+		})
+	}
+	s.load(strings.ReplaceAll(s.source(), "max_entries 2", "max_entries 3"))
+	eventually(t, func() error {
+		if !s.log.contains("restart it to apply") {
+			return errors.New("the log does not say that it takes a restart")
+		}
+		return nil
+	})
 }

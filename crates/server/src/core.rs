@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_hub::{Client, Command, CommandError, Due, Hub, Key, Outcome, Outlet, PING_INTERVALS, Pinging, Reply, RouteId, Target};
+use fws_hub::{Bounds, Client, Command, CommandError, Due, Hub, Key, Outcome, Outlet, PING_INTERVALS, Pinging, Reply, RouteId, Target};
 use fws_session::{Event, Frame, Timer};
 use fws_wire::close;
 use hashbrown::HashMap;
@@ -36,6 +36,27 @@ pub struct Config {
     /// Threads that own sockets; 0: one for every two processors. At most 256.
     #[serde(default)]
     pub shards: usize,
+    /// What the global values may take.
+    #[serde(default)]
+    pub values: ValuesConfig,
+}
+
+/// What the global values may take; absent or 0: the defaults of [`fws_hub::Bounds`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValuesConfig {
+    /// The most values.
+    pub max_entries: usize,
+    /// The most bytes of keys and values, with 128 for each.
+    pub max_size: usize,
+}
+
+impl ValuesConfig {
+    fn bounds(&self) -> Bounds {
+        let or = |configured, default| if configured == 0 { default } else { configured };
+        let defaults = Bounds::default();
+        Bounds { entries: or(self.max_entries, defaults.entries), bytes: or(self.max_size, defaults.bytes) }
+    }
 }
 
 /// The running core. There is one in a process; it is never stopped, but can be [drained](Core::drain).
@@ -80,7 +101,7 @@ impl Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
             claims: Claims::default(),
-            values: Values::default(),
+            values: Values::new(config.values.bounds()),
             timers: Timers::default(),
             dispatch: Dispatch::new(flag.clone()),
             bells: Bells::default(),

@@ -35,7 +35,7 @@ pub use admission::{AdmissionError, Handshake};
 pub use bell::{Bell, Current, Ended, Ring};
 pub use conn::{Conn, Transport};
 pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Remote, RemoteError, RemoteFailure, forked};
-pub use core::{Config, Core};
+pub use core::{Config, Core, ValuesConfig};
 pub use os::own_socket;
 pub use places::Address;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig};

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_hub::{Command, CommandError, KeyValue, Reply};
+use fws_hub::{Bounds, Command, CommandError, KeyValue, Reply};
 use parking_lot::Mutex;
 
 /// [`KeyValue`] and its time.
@@ -15,13 +15,11 @@ pub struct Values {
     due: AtomicU64,
 }
 
-impl Default for Values {
-    fn default() -> Self {
-        Values { store: Mutex::default(), started: Instant::now(), due: AtomicU64::new(u64::MAX) }
-    }
-}
-
 impl Values {
+    pub fn new(bounds: Bounds) -> Values {
+        Values { store: Mutex::new(KeyValue::new(bounds)), started: Instant::now(), due: AtomicU64::new(u64::MAX) }
+    }
+
     /// Carries out a command on values. `sooner` is called when [`Values::sweep`] is due sooner than before.
     pub fn execute(&self, command: &Command<'_>, sooner: impl FnOnce()) -> Result<Reply, CommandError> {
         let mut store = self.store.lock();
