@@ -24,10 +24,10 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 ENV := . tools/env.sh &&
 
 .PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-php test-go test-e2e test-xcaddy \
-	lint bench slow-clients fmt clean setup
+	test-autobahn test-fuzz autobahn fuzz lint bench slow-clients fmt clean setup
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Set up what is missing, build, and start EXAMPLE (chat) on http://localhost:$PORT (8080)
 	@tools/run.sh $(EXAMPLE)
@@ -63,7 +63,7 @@ install: $(LIB) ## Install library, header and pkg-config file below PREFIX (/us
 xcaddy: setup $(LIB) ## Build build/xcaddy-frankenphp the way the README tells users to
 	@tools/xcaddy.sh
 
-test: test-rust test-abi test-generated test-php test-go test-e2e test-xcaddy ## Run every test
+test: test-rust test-fuzz test-abi test-generated test-php test-go test-e2e test-autobahn test-xcaddy ## Run every test
 
 test-rust: setup ## Unit and integration tests of the core, and of the benchmark's load generator
 	cargo test --workspace
@@ -86,6 +86,18 @@ test-php: setup ## Syntax of all PHP files, unit tests of the Composer package, 
 test-e2e: build ## The real binary with real PHP, real clients and a real browser
 	@tools/setup.sh e2e
 	$(ENV) cd tests/e2e && go vet ./... && FWS_FRANKENPHP=$(FRANKENPHP) go test -count=1 -timeout 20m ./...
+
+test-autobahn: build ## The Autobahn test suite, all but its long cases (SKIP_AUTOBAHN=1 leaves it out)
+	@tests/autobahn/run.sh sample
+
+test-fuzz: setup ## The fuzz targets on their committed corpus, and a few seconds beyond it
+	@tools/fuzz.sh replay
+
+autobahn: build ## The whole Autobahn test suite against the server and the standalone example
+	@tests/autobahn/run.sh all
+
+fuzz: setup ## Fuzz each target for FUZZ_SECONDS (60), or only TARGET
+	@tools/fuzz.sh
 
 test-xcaddy: xcaddy ## The binary that xcaddy built has the module
 	@tools/xcaddy.sh check

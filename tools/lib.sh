@@ -45,24 +45,26 @@ need() {
     command -v "$1" >/dev/null || missing+=("$2")
     shift 2
   done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  if command -v apt-get >/dev/null; then
-    say "installing ${missing[*]} with apt-get"
-    if as_root apt-get update >>"$cache/apt.log" 2>&1 &&
-       as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >>"$cache/apt.log" 2>&1; then
-      return 0
-    fi
-    die "missing: ${missing[*]}. Install with: sudo apt-get install ${missing[*]}"
-  fi
-  die "missing tools, install them with your package manager (Debian names): ${missing[*]}"
+  [ ${#missing[@]} -eq 0 ] || need_packages "${missing[@]}"
 }
 
-# fetch_source PACKAGE FOLDER LOG: downloads the Debian or Ubuntu source package, verified by apt, into FOLDER.
-#
-# apt works with lists of its own there, so the machine's are left as they are. The mirror is the machine's; the suites are those
-# that have PHP 8.4 and PHP-Parser 5.
-fetch_source() {
-  local package=$1 folder=$2 log=$3 repos uri origin suite
+# need_packages PACKAGE…: installs Debian packages, or says how to.
+need_packages() {
+  if command -v apt-get >/dev/null; then
+    say "installing $* with apt-get"
+    if as_root apt-get update >>"$cache/apt.log" 2>&1 &&
+       as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$cache/apt.log" 2>&1; then
+      return 0
+    fi
+    die "missing: $*. Install with: sudo apt-get install $*"
+  fi
+  die "missing tools, install them with your package manager (Debian names): $*"
+}
+
+# own_apt FOLDER TYPE DEBIAN-SUITES UBUNTU-SUITES LOG: makes apt lists of these suites in FOLDER, from the machine's own mirror, and sets
+# apt_options to what makes apt-get use them. The machine's lists are left as they are. TYPE is deb or deb-src; suites may be empty.
+own_apt() {
+  local folder=$1 type=$2 debian=$3 ubuntu=$4 log=$5 repos uri origin suite
   command -v apt-get >/dev/null || return 1
   mkdir -p "$folder/apt/state/lists/partial" "$folder/apt/cache/archives/partial"
   # shellcheck disable=SC2016
@@ -75,14 +77,22 @@ fetch_source() {
   while read -r uri origin; do
     case $uri/$origin in
       *security*) ;;
-      */Debian) for suite in trixie trixie-updates; do
-        echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"; done ;;
-      */Ubuntu) for suite in questing questing-updates; do
-        echo "deb-src [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $uri $suite main universe"; done ;;
+      */Debian) for suite in $debian; do
+        echo "$type [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"; done ;;
+      */Ubuntu) for suite in $ubuntu; do
+        echo "$type [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $uri $suite main universe"; done ;;
     esac
   done <<<"$repos" | sort -u >"$folder/apt/sources.list"
-  local options=(-o "Dir::Etc::SourceList=$folder/apt/sources.list" -o Dir::Etc::SourceParts=/nonexistent
+  [ -s "$folder/apt/sources.list" ] || return 1
+  apt_options=(-o "Dir::Etc::SourceList=$folder/apt/sources.list" -o Dir::Etc::SourceParts=/nonexistent
     -o "Dir::State=$folder/apt/state" -o "Dir::Cache=$folder/apt/cache")
-  [ "$(id -u)" != 0 ] || options+=(-o APT::Sandbox::User=root)
-  (cd "$folder" && apt-get "${options[@]}" update && apt-get "${options[@]}" source --download-only "$package") >>"$log" 2>&1
+  [ "$(id -u)" != 0 ] || apt_options+=(-o APT::Sandbox::User=root)
+  apt-get "${apt_options[@]}" update >>"$log" 2>&1
+}
+
+# fetch_source PACKAGE FOLDER LOG: downloads the Debian or Ubuntu source package, verified by apt, into FOLDER. The suites are those
+# that have PHP 8.4 and PHP-Parser 5.
+fetch_source() {
+  own_apt "$2" deb-src "trixie trixie-updates" "questing questing-updates" "$3" || return 1
+  (cd "$2" && apt-get "${apt_options[@]}" source --download-only "$1") >>"$3" 2>&1
 }
