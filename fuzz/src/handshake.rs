@@ -1,0 +1,106 @@
+//! Upgrade requests: what is accepted here tungstenite accepts too, with the same answer; and no origin of another host is allowed.
+
+use std::io::{self, Read, Write};
+
+use base64_key::is_key;
+use fws_wire::handshake::{Policy, Request, accept_key, examine, origin_allowed};
+use url::{Origin, Url};
+
+/// A request's head, examined for several routes.
+pub fn check(data: &[u8]) {
+    origins(data);
+    let Ok(request) = Request::parse(data) else { return };
+    let any = Policy { origins: vec!["*".into()], subprotocols: vec!["chat.v1".into(), "b".into()] };
+    let own = Policy::default();
+    let mut accepted_by_own = false;
+    for (secure, policy) in [(false, &any), (true, &any), (false, &own), (true, &own)] {
+        match examine(&request, secure, policy) {
+            Ok(accepted) => {
+                let key = request.header("sec-websocket-key").expect("accepted without a key").trim();
+                assert!(is_key(key), "{key:?} was accepted");
+                assert_eq!(accepted.accept, tungstenite::handshake::derive_accept_key(key.as_bytes()));
+                assert_eq!(accepted.accept, accept_key(key));
+                if let Some(agreed) = &accepted.subprotocol {
+                    assert!(policy.subprotocols.contains(agreed), "{agreed:?} is not spoken");
+                    let offers = request.headers.iter().filter(|(name, _)| name == "sec-websocket-protocol");
+                    assert!(
+                        offers
+                            .flat_map(|(_, value)| value.split(|byte| *byte == b','))
+                            .any(|offer| offer.trim_ascii() == agreed.as_bytes()),
+                        "{agreed:?} was not offered"
+                    );
+                }
+                accepted_by_own |= policy == &own;
+                assert!(policy != &own || examine(&request, secure, &any).is_ok(), "refused by the route that takes any origin");
+            }
+            Err(refused) => {
+                assert!(matches!(refused.status, 400 | 403 | 405 | 426 | 431 | 505), "{refused:?}");
+                assert!(!refused.text.is_empty());
+            }
+        }
+    }
+    // tungstenite refuses bytes behind the head.
+    let whole = data.ends_with(b"\r\n\r\n") && data.windows(4).filter(|end| end == b"\r\n\r\n").count() == 1;
+    if accepted_by_own && whole && !data.windows(2).any(|end| end == b"\n\n" || end == b"\n\r") {
+        let mut wire = Wire { input: data, output: Vec::new() };
+        let agreed = tungstenite::accept(&mut wire).map(drop).map_err(|error| error.to_string());
+        // It knows no more than 124 header lines.
+        assert!(agreed.is_ok() || request.headers.len() > 124, "tungstenite refuses: {agreed:?}");
+    }
+}
+
+/// Read as `origin LF host LF anything`: what is allowed as the same host is the same host to the URL standard too.
+fn origins(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.split('\n');
+    let (Some(origin), Some(host)) = (lines.next(), lines.next()) else { return };
+    let patterns: Vec<String> = lines.map(str::to_owned).collect();
+    for secure in [false, true] {
+        let _ = origin_allowed(origin, host, secure, &patterns);
+        assert!(origin_allowed(origin, host, secure, &["*".to_owned()]));
+        if !origin_allowed(origin, host, secure, &[]) {
+            continue;
+        }
+        let (Some((origin_host, _)), Some((own_host, _))) = (canonical(origin), canonical(&format!("http://{host}"))) else { continue };
+        assert_eq!(origin_host, own_host, "{origin:?} is allowed on {host:?}");
+    }
+}
+
+/// Host and port of an origin in the form that browsers send.
+fn canonical(text: &str) -> Option<(String, u16)> {
+    let origin = Url::parse(text).ok()?.origin();
+    match &origin {
+        Origin::Tuple(_, host, port) if origin.ascii_serialization() == text => Some((host.to_string(), *port)),
+        _ => None,
+    }
+}
+
+mod base64_key {
+    /// 16 bytes in base64: 22 characters, of which the last carries two bits only, and the padding.
+    pub fn is_key(key: &str) -> bool {
+        let legal = |c: u8| c.is_ascii_alphanumeric() || c == b'+' || c == b'/';
+        key.len() == 24 && key.ends_with("==") && key.as_bytes()[..22].iter().all(|&c| legal(c)) && b"AQgw".contains(&key.as_bytes()[21])
+    }
+}
+
+/// A client's bytes, and where the answer goes.
+struct Wire<'a> {
+    input: &'a [u8],
+    output: Vec<u8>,
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.input.read(buffer)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

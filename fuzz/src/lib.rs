@@ -1,0 +1,31 @@
+//! What any bytes must not do to the core. Each module is a target: its `check` panics where a promise is broken.
+//!
+//! * [`frame`]: headers and masks;
+//! * [`message`]: frames put together to messages, also against tungstenite;
+//! * [`handshake`]: upgrade requests, also against tungstenite, and origins against the URL standard;
+//! * [`session`]: whole connections, however their bytes are cut into segments and whatever the clock says;
+//! * [`expression`]: tag expressions against a parser and an evaluator without any cleverness.
+//!
+//! The targets are programs of libFuzzer (`fuzz_targets`, `make fuzz`) and tests that replay the corpus (`tests/corpus.rs`, `make
+//! test-fuzz`).
+#![forbid(unsafe_code)]
+
+pub mod expression;
+pub mod frame;
+pub mod handshake;
+pub mod message;
+mod peer;
+mod segments;
+pub mod session;
+
+/// A target's name and its check.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("frame", frame::check),
+    ("message", message::check),
+    ("handshake", handshake::check),
+    ("session", session::check),
+    ("expression", expression::check),
+];
