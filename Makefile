@@ -105,13 +105,16 @@ test-xcaddy: xcaddy ## The binary that xcaddy built has the module
 lint: setup ## Formatters and static checks
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/bench/load/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --workspace --all-targets -- -D warnings
 	CARGO_TARGET_DIR=$(BUILD)/bench/target cargo clippy --locked --manifest-path tests/bench/load/Cargo.toml --all-targets -- -D warnings
+	CARGO_TARGET_DIR=$(BUILD)/fuzz/target cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
 	@unformatted=$$(gofmt -l go-bridge caddy-module tests); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 
 fmt: ## Format all sources
 	cargo fmt
 	cargo fmt --manifest-path tests/bench/load/Cargo.toml
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	gofmt -w go-bridge caddy-module tests
 
 bench: build ## Measure CPU per message and memory per connection beside a peer
