@@ -538,6 +538,8 @@ impl Session {
         outbox.consume(count);
         if outbox.len() <= self.settings.max_outbox
             && let Some(late) = self.late_pong.take()
+            // Behind our close frame it would come too late.
+            && self.phase == Phase::Open
         {
             outbox.encode(OpCode::Control(Control::Pong), &late.0);
         }

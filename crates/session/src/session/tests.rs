@@ -132,6 +132,23 @@ fn our_close_waits_for_the_clients_and_messages_on_their_way_still_arrive() {
 }
 
 #[test]
+fn a_pong_that_waited_for_room_does_not_follow_the_close_frame() {
+    for by_client in [false, true] {
+        let mut wire = Wire::new(Settings { max_outbox: 10, ..Settings::default() });
+        assert!(wire.session.send_message(true, &[0; 20], &mut wire.spares));
+        wire.receive(&client(0x89, b"ping"));
+        if by_client {
+            wire.receive(&client(0x88, b""));
+        } else {
+            wire.session.close(1001, "", 0, &mut wire.spares);
+        }
+        let written = wire.written();
+        assert_eq!(written[22], 0x88, "{written:02x?}");
+        assert_eq!(written.len(), if by_client { 24 } else { 26 }, "{written:02x?}");
+    }
+}
+
+#[test]
 fn a_client_that_does_not_answer_the_close_is_cut() {
     let mut wire = Wire::new(Settings::default());
     wire.session.close(1001, "", 0, &mut wire.spares);
