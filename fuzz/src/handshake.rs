@@ -10,7 +10,7 @@ use url::{Origin, Url};
 pub fn check(data: &[u8]) {
     origins(data);
     let Ok(request) = Request::parse(data) else { return };
-    let any = Policy { origins: vec!["*".into()], subprotocols: vec!["chat.v1".into(), "b".into()] };
+    let any = Policy { origins: vec!["*".into()], subprotocols: vec!["chat.v1".into(), "b".into()], ..Policy::default() };
     let own = Policy::default();
     let mut accepted_by_own = false;
     for (secure, policy) in [(false, &any), (true, &any), (false, &own), (true, &own)] {
