@@ -79,6 +79,10 @@ fn what_one_client_sends_to_broadcast_reaches_all_there_and_nobody_else() {
     let address = serve();
     let (mut sender, mut other, mut elsewhere) =
         (connect(address, "/broadcast"), connect(address, "/broadcast"), connect(address, "/echo"));
+    // A client has its 101 a moment before the core has the client: each is there once it has heard itself.
+    say(&mut sender, "I am here");
+    say(&mut other, "me too");
+    assert_eq!(heard_until(&mut sender, "me too"), ["me too"]);
     for n in 0..100 {
         sender.send(Message::text(n.to_string())).expect("sent");
     }
