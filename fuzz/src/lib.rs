@@ -3,6 +3,7 @@
 //! * [`frame`]: headers and masks;
 //! * [`message`]: frames put together to messages, also against tungstenite;
 //! * [`handshake`]: upgrade requests, also against tungstenite, and origins against the URL standard;
+//! * [`inflate`]: compressed messages against another implementation of DEFLATE;
 //! * [`session`]: whole connections, however their bytes are cut into segments and whatever the clock says;
 //! * [`expression`]: tag expressions against a parser and an evaluator without any cleverness.
 //!
@@ -13,6 +14,7 @@
 pub mod expression;
 pub mod frame;
 pub mod handshake;
+pub mod inflate;
 pub mod message;
 mod peer;
 mod segments;
@@ -26,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("frame", frame::check),
     ("message", message::check),
     ("handshake", handshake::check),
+    ("inflate", inflate::check),
     ("session", session::check),
     ("expression", expression::check),
 ];

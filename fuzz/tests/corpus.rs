@@ -107,6 +107,7 @@ targets! {
     frame: any_bytes_are_a_header_or_a_violation_as_the_rfc_says,
     message: messages_are_the_same_however_they_arrive_and_as_tungstenite_has_them,
     handshake: what_is_accepted_tungstenite_accepts_too,
+    inflate: compressed_messages_are_what_another_inflater_has,
     session: a_connection_keeps_its_promises_whatever_comes_and_when,
     expression: an_expression_selects_whom_a_naive_evaluator_selects,
 }

@@ -28,7 +28,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// A path is the route of the same name. The limits are those that the largest messages of the Autobahn test suite need.
 const ROUTES: &str = r#"{"routes":[
-  {"name":"/echo","echo":true,"max_message_size":67108864,"max_outbox":134217728},
+  {"name":"/echo","echo":true,"max_message_size":67108864,"max_outbox":134217728,
+   "compression":{"context_takeover":true}},
   {"name":"/broadcast","worker":"broadcast"}]}"#;
 
 /// How long a client may take for the head of its request.
