@@ -5,12 +5,14 @@
 //! * [`handshake`]: upgrade requests, also against tungstenite, and origins against the URL standard;
 //! * [`inflate`]: compressed messages against another implementation of DEFLATE;
 //! * [`session`]: whole connections, however their bytes are cut into segments and whatever the clock says;
+//! * [`control`]: what the control socket carries, and commands of any kind to a running core;
 //! * [`expression`]: tag expressions against a parser and an evaluator without any cleverness.
 //!
 //! The targets are programs of libFuzzer (`fuzz_targets`, `make fuzz`) and tests that replay the corpus (`tests/corpus.rs`, `make
 //! test-fuzz`).
 #![forbid(unsafe_code)]
 
+pub mod control;
 pub mod expression;
 pub mod frame;
 pub mod handshake;
@@ -31,4 +33,5 @@ pub const TARGETS: &[Target] = &[
     ("inflate", inflate::check),
     ("session", session::check),
     ("expression", expression::check),
+    ("control", control::check),
 ];

@@ -110,4 +110,5 @@ targets! {
     inflate: compressed_messages_are_what_another_inflater_has,
     session: a_connection_keeps_its_promises_whatever_comes_and_when,
     expression: an_expression_selects_whom_a_naive_evaluator_selects,
+    control: what_the_control_socket_carries_is_a_value_or_an_error_and_breaks_no_core,
 }

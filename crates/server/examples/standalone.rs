@@ -179,7 +179,7 @@ fn drain(core: &Core, ring: &Ring) {
 /// The application.
 fn handle(core: &Core, event: &Event) {
     if let Event::Message { binary, data } = event {
-        let everyone = Command::Send { to: Target::All, route: Some("/broadcast"), except: None, binary: *binary, data };
+        let everyone = Command::Send { to: Target::All, route: Some("/broadcast"), except: None, binary: *binary, data: data[..].into() };
         if let Err(error) = core.execute(&everyone) {
             eprintln!("not sent: {error:?}");
         }
