@@ -38,7 +38,7 @@ struct Plan {
 impl Plan {
     fn session(&self, max_outbox: usize) -> Session {
         let settings = Settings { max_message_size: self.max_message_size, max_outbox, ..Settings::default() };
-        Session::new(Arc::new(settings), 0)
+        Session::new(Arc::new(settings), 0, 0)
     }
 
     fn act(&self, session: &mut Session, arrived: usize, now: u64, spares: &mut Spares) {
