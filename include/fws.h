@@ -69,6 +69,38 @@
 // Flag of fws_handshake_new: the request came over TLS.
 #define FWS_SECURE 1
 
+// Transport for fws_pipe_open: HTTP/1.1 on an encrypted connection.
+#define FWS_TRANSPORT_TLS 1
+
+// Transport for fws_pipe_open: a stream of HTTP/2.
+#define FWS_TRANSPORT_HTTP2 2
+
+// Transport for fws_pipe_open: a stream of HTTP/3. Its client is pinged at least every 20 seconds.
+#define FWS_TRANSPORT_HTTP3 3
+
+// Transport for fws_pipe_open: a plain connection that has no descriptor of its own.
+#define FWS_TRANSPORT_TCP 4
+
+// Bit of a pipe's state: there are (more) bytes to take.
+#define FWS_PIPE_OUTPUT 1
+
+// Bit of a pipe's state: bytes that were not consumed can be fed again. Told once, by fws_pipes_dirty.
+#define FWS_PIPE_RESUME 2
+
+// Bit of a pipe's state: no bytes will follow those that can be taken now. Behind them the sending side is to be closed; the client
+// is still to be read.
+#define FWS_PIPE_FINISHED 4
+
+// Bit of a pipe's state: the connection is over. It is to be closed once the last bytes are sent, or after a short time if the client
+// does not take them.
+#define FWS_PIPE_OVER 8
+
+// How for fws_pipe_close: the client sends no more, or reading from it failed. The id stays valid.
+#define FWS_PIPE_END 0
+
+// How for fws_pipe_close: the host is through with the pipe. A connection that is not over is cut, and the id is stale from now on.
+#define FWS_PIPE_FREE 1
+
 // How a call went. Codes are only ever added.
 enum fws_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -245,6 +277,14 @@ typedef struct {
   // Messages to it that were dropped because it does not read as fast as it is sent to.
   uint64_t messages_dropped;
 } fws_client;
+
+// A pipe that the host has to look at.
+typedef struct {
+  // The pipe.
+  uint64_t id;
+  // FWS_PIPE_OUTPUT, FWS_PIPE_RESUME, FWS_PIPE_FINISHED and FWS_PIPE_OVER.
+  uint32_t state;
+} fws_dirty;
 
 #ifdef __cplusplus
 extern "C" {
@@ -487,7 +527,8 @@ size_t fws_log_take(uint8_t *buffer, size_t capacity);
 // Examines an upgrade request for a route.
 //
 // `head` is the request as an HTTP/1.1 head: `GET /path?query HTTP/1.1`, header lines and an empty line, each ended by CR LF; at most
-// 64 KiB. `client_ip` is the client's address as text. FWS_OK also when the request is refused: see fws_handshake_status.
+// 64 KiB. An extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is `websocket` is written as
+// `CONNECT /path?query HTTP/1.1`, with its authority as Host. `client_ip` is the client's address as text. FWS_OK also when the request is refused: see fws_handshake_status.
 fws_result fws_handshake_new(const uint8_t *route,
                              size_t route_len,
                              const uint8_t *head,
@@ -497,10 +538,11 @@ fws_result fws_handshake_new(const uint8_t *route,
                              uint32_t flags,
                              fws_handshake **out);
 
-// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 429, 431, 503, 505). 0 for NULL.
+// The status to answer with: 101, or 200 for an extended CONNECT, or that of the refusal (400, 403, 405, 426, 429, 431, 503, 505). 0 for
+// NULL.
 uint16_t fws_handshake_status(const fws_handshake *handshake);
 
-// How many headers the answer needs, whether it is 101 or a refusal.
+// How many headers the answer needs, whether it is accepted or refused.
 size_t fws_handshake_header_count(const fws_handshake *handshake);
 
 // One header of the answer, valid as long as the handshake. FWS_END beyond the last.
@@ -585,6 +627,40 @@ size_t fws_stream_read(fws_stream *stream, uint8_t *buffer, size_t capacity);
 
 // Frees an answer, read to its end or not; NULL is allowed.
 void fws_stream_free(fws_stream *stream);
+
+// Opens a pipe for a connection whose 101 or 200 has been written. The handshake is consumed in every case: do not use or free it
+// afterwards.
+//
+// `out` receives the id of the pipe, never 0. It carries a generation: one that is no longer valid is FWS_ERR_STALE everywhere and
+// never another pipe. Every pipe must be ended with fws_pipe_close and FWS_PIPE_FREE, whatever becomes of the connection. FWS_ERR_STALE
+// here: the handshake was not accepted. FWS_ERR_OUT_OF_RANGE: `transport` is none of FWS_TRANSPORT_….
+fws_result fws_pipe_open(fws_handshake *handshake, uint32_t transport, uint64_t *out);
+
+// Hands over bytes that the client sent, in their order: by one thread at a time. Does not block.
+//
+// `consumed` receives how many were taken. Where that is less than `len`, the client is not to be read until FWS_PIPE_RESUME, and the
+// rest is to be fed then: PHP does not keep up, or the client does not read what it is sent. `state` receives what is to be done
+// already, see FWS_PIPE_…; of that, fws_pipes_dirty may say nothing more.
+fws_result fws_pipe_feed(uint64_t id, const uint8_t *bytes, size_t len, size_t *consumed, uint32_t *state);
+
+// Moves bytes that are to be sent to the client into `buffer`, in their order: by one thread at a time. Does not block.
+//
+// `taken` receives how many, `state` what is left to be done: see FWS_PIPE_…, without FWS_PIPE_RESUME. FWS_PIPE_FINISHED and
+// FWS_PIPE_OVER hold behind the last byte, that is once FWS_PIPE_OUTPUT is not set.
+fws_result fws_pipe_take(uint64_t id, uint8_t *buffer, size_t capacity, size_t *taken, uint32_t *state);
+
+// A non-blocking eventfd that becomes readable when pipes are dirty; -1 before the start.
+//
+// It belongs to the core and lives as long as the process. Read 8 bytes of it, then call fws_pipes_dirty until there are no more.
+int32_t fws_pipe_fd(void);
+
+// Takes at most `capacity` pipes about which there is something new into `out`; returns how many. A pipe is in the list at most once;
+// what happens to it from then on brings it there again. By one thread at a time; the host may have freed a pipe that is in `out`.
+size_t fws_pipes_dirty(fws_dirty *out, size_t capacity);
+
+// Ends a pipe: `how` is FWS_PIPE_END or FWS_PIPE_FREE, else FWS_ERR_OUT_OF_RANGE. May be called while another thread is in
+// fws_pipe_feed or fws_pipe_take of the same pipe; what that does then has no effect.
+fws_result fws_pipe_close(uint64_t id, uint32_t how);
 
 // What a code means: a static English sentence, NUL-terminated, never NULL, also for unknown codes.
 const char *fws_result_text(int32_t code);

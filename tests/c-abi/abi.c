@@ -68,7 +68,7 @@ static void before_the_start(void) {
   fws_bell *bell;
   CHECK(fws_abi_version() == FWS_ABI_VERSION);
   CHECK(strlen(fws_version()) > 0);
-  CHECK(!fws_core_running() && fws_core_fd() == -1);
+  CHECK(!fws_core_running() && fws_core_fd() == -1 && fws_pipe_fd() == -1);
   CHECK(fws_clients_count(NULL, 0, &count) == FWS_ERR_NOT_RUNNING);
   CHECK(fws_handshake_new(S("r"), S(head), S("ip"), 0, &handshake) == FWS_ERR_NOT_RUNNING);
   CHECK(fws_bell_claim(S("fws_bell=1"), &bell) == FWS_ERR_NOT_RUNNING);
@@ -264,6 +264,50 @@ static void a_connection(void) {
   fws_reply_free(reply);
 }
 
+/* A connection whose bytes the host carries. */
+static void a_pipe(void) {
+  static const char connect[] = "CONNECT /chat HTTP/1.1\r\nHost: example.com\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  fws_handshake *handshake = NULL;
+  CHECK(fws_routes_stage(2, S("{\"routes\":[{\"name\":\"e\",\"echo\":true}]}"), NULL) == FWS_OK && fws_routes_commit(2) == FWS_OK);
+  CHECK(fws_handshake_new(S("e"), S(connect), S("192.0.2.7"), FWS_SECURE, &handshake) == FWS_OK);
+  CHECK(fws_handshake_status(handshake) == 200 && fws_handshake_header_count(handshake) == 0);
+  uint64_t id = 0;
+  CHECK(fws_pipe_open(NULL, FWS_TRANSPORT_TLS, &id) == FWS_ERR_NULL);
+  CHECK(fws_pipe_open(examine("e", 101), FWS_TRANSPORT_TLS, NULL) == FWS_ERR_NULL);
+  CHECK(fws_pipe_open(examine("e", 101), 0, &id) == FWS_ERR_OUT_OF_RANGE);
+  CHECK(fws_pipe_open(examine("nowhere", 503), FWS_TRANSPORT_TLS, &id) == FWS_ERR_STALE && id == 0);
+  CHECK(fws_pipe_open(handshake, FWS_TRANSPORT_HTTP2, &id) == FWS_OK && id != 0);
+
+  const uint8_t hi[] = {0x81, 0x82, 0, 0, 0, 0, 'h', 'i'};
+  uint8_t buffer[16];
+  size_t count = 0, total = 0;
+  uint32_t state = 0;
+  CHECK(fws_pipe_feed(id, NULL, 1, &count, &state) == FWS_ERR_NULL && fws_pipe_feed(id, hi, sizeof hi, NULL, &state) == FWS_ERR_NULL);
+  CHECK(fws_pipe_feed(id, hi, sizeof hi, &count, &state) == FWS_OK && count == sizeof hi);
+  CHECK(fws_pipe_take(id, NULL, 1, &count, &state) == FWS_ERR_NULL);
+  while (total < 4) {
+    CHECK(fws_pipe_take(id, buffer + total, sizeof buffer - total, &count, &state) == FWS_OK);
+    total += count;
+  }
+  CHECK(memcmp(buffer, "\x81\x02hi", 4) == 0);
+
+  /* The client goes: the pipe is dirty until it is over and freed. */
+  fws_dirty dirty = {0};
+  struct pollfd flag = {.fd = fws_pipe_fd(), .events = POLLIN};
+  CHECK(fws_pipes_dirty(NULL, 1) == 0);
+  while (fws_pipes_dirty(&dirty, 1) == 1) {}
+  CHECK(fws_pipe_close(id, FWS_PIPE_END) == FWS_OK && fws_pipe_close(id, 7) == FWS_ERR_OUT_OF_RANGE);
+  do {
+    if (fws_pipes_dirty(&dirty, 1) == 0) {
+      uint64_t raised;
+      CHECK(poll(&flag, 1, 10000) == 1 && read(flag.fd, &raised, sizeof raised) == sizeof raised);
+    }
+  } while (dirty.id != id || !(dirty.state & FWS_PIPE_OVER));
+  CHECK(fws_pipe_close(id, FWS_PIPE_FREE) == FWS_OK && fws_pipe_close(id, FWS_PIPE_FREE) == FWS_ERR_STALE);
+  CHECK(fws_pipe_feed(id, hi, sizeof hi, &count, &state) == FWS_ERR_STALE);
+  CHECK(fws_pipe_take(id, buffer, sizeof buffer, &count, &state) == FWS_ERR_STALE);
+}
+
 static void values(void) {
   fws_reply *reply = NULL;
   fws_bytes value;
@@ -344,6 +388,7 @@ int main(void) {
   json();
   batches();
   a_connection();
+  a_pipe();
   for (int code = -1; code < 40; code++) CHECK(strlen(fws_result_text(code)) > 0);
   puts("the C ABI does what its header says");
   return 0;

@@ -10,13 +10,20 @@ use crate::result::guard;
 /// An examined upgrade request. Ended by fws_conn_adopt or fws_handshake_free.
 pub struct fws_handshake(Handshake);
 
+impl fws_handshake {
+    pub(crate) fn into_inner(self) -> Handshake {
+        self.0
+    }
+}
+
 /// Flag of fws_handshake_new: the request came over TLS.
 pub const FWS_SECURE: u32 = 1;
 
 /// Examines an upgrade request for a route.
 ///
 /// `head` is the request as an HTTP/1.1 head: `GET /path?query HTTP/1.1`, header lines and an empty line, each ended by CR LF; at most
-/// 64 KiB. `client_ip` is the client's address as text. FWS_OK also when the request is refused: see fws_handshake_status.
+/// 64 KiB. An extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is `websocket` is written as
+/// `CONNECT /path?query HTTP/1.1`, with its authority as Host. `client_ip` is the client's address as text. FWS_OK also when the request is refused: see fws_handshake_status.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_new(
     route: *const u8,
@@ -43,14 +50,15 @@ pub unsafe extern "C" fn fws_handshake_new(
     })
 }
 
-/// The status to answer with: 101, or that of the refusal (400, 403, 405, 426, 429, 431, 503, 505). 0 for NULL.
+/// The status to answer with: 101, or 200 for an extended CONNECT, or that of the refusal (400, 403, 405, 426, 429, 431, 503, 505). 0 for
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_status(handshake: *const fws_handshake) -> u16 {
     // SAFETY: the caller passes NULL or a live handshake.
     guard(0, || unsafe { handshake.as_ref() }.map_or(0, |handshake| handshake.0.status()))
 }
 
-/// How many headers the answer needs, whether it is 101 or a refusal.
+/// How many headers the answer needs, whether it is accepted or refused.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_header_count(handshake: *const fws_handshake) -> usize {
     // SAFETY: the caller passes NULL or a live handshake.

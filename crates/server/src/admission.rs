@@ -63,7 +63,7 @@ pub enum AdmissionError {
 }
 
 impl Handshake {
-    /// 101, or the status of the refusal.
+    /// 101, or 200 for an extended CONNECT, or the status of the refusal.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -84,7 +84,7 @@ impl Handshake {
 }
 
 impl Core {
-    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head, `secure` says that it came over TLS.
+    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head (an extended CONNECT is written as `CONNECT /path HTTP/1.1`), `secure` says that it came over TLS.
     pub fn handshake(&self, route: &str, head: &[u8], ip: &str, secure: bool) -> Handshake {
         let handshake = self.examine(route, head, ip, secure);
         if handshake.ticket.is_none() {
@@ -127,8 +127,19 @@ impl Core {
             Ok(id) => id.into(),
             Err(error) => return Handshake::refused(503, format!("no randomness for an id: {error}")),
         };
-        let mut headers =
-            vec![("Upgrade", "websocket".to_owned()), ("Connection", "Upgrade".to_owned()), ("Sec-WebSocket-Accept", accepted.accept)];
+        let mut headers = Vec::new();
+        let status = match accepted.accept {
+            Some(accept) => {
+                headers.extend([
+                    ("Upgrade", "websocket".to_owned()),
+                    ("Connection", "Upgrade".to_owned()),
+                    ("Sec-WebSocket-Accept", accept),
+                ]);
+                101
+            }
+            // An extended CONNECT (RFC 8441, 5).
+            None => 200,
+        };
         if let Some(subprotocol) = &accepted.subprotocol {
             headers.push((SUBPROTOCOL, subprotocol.clone()));
         }
@@ -148,7 +159,7 @@ impl Core {
         });
         let (offered, outfit) = (accepted.offered, Outfit::default());
         let ticket = Ticket { route, id, opened, line, offered, outfit, claim: None, compression, reservation };
-        Handshake { status: 101, headers, text: String::new(), ticket: Some(ticket) }
+        Handshake { status, headers, text: String::new(), ticket: Some(ticket) }
     }
 
     /// Gives the connection an id of the host's choice. It is promised to this handshake until that is over.

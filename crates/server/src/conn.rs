@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use fws_hub::{Client, Key, RouteId};
-use fws_session::{Compression, Settings, SlowClient};
+use fws_session::{Compression, Millis, Settings, SlowClient};
 use parking_lot::RwLock;
 
 use crate::dispatch::LineId;
@@ -81,7 +81,21 @@ impl Transport {
     }
 }
 
-/// What a connection has carried. Written by its shard alone, read by everyone.
+/// A connection of QUIC that is silent for 30 seconds is cut by either side: pings keep it.
+const HTTP3_PING_INTERVAL: Millis = 20_000;
+
+impl Transport {
+    /// How often a silent client is pinged that is to be pinged so often; 0: never.
+    pub(crate) fn ping_interval(self, asked: Millis) -> Millis {
+        match self {
+            Transport::Http3 if asked == 0 => HTTP3_PING_INTERVAL,
+            Transport::Http3 => asked.min(HTTP3_PING_INTERVAL),
+            _ => asked,
+        }
+    }
+}
+
+/// What a connection has carried. Written by who has its shard's turn, read by everyone.
 #[derive(Debug, Default)]
 pub struct Traffic {
     /// Milliseconds since 1970.
@@ -98,7 +112,7 @@ pub struct Traffic {
     ping_time: AtomicU64,
 }
 
-/// Adds to a count that only this thread writes: no locked instruction.
+/// Adds to a count that only one thread at a time writes: no locked instruction.
 fn count(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
 }

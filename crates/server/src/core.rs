@@ -15,14 +15,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use socket2::Socket;
 
-use crate::admission::Handshake;
+use crate::admission::{Handshake, Ticket};
 use crate::bell::Bells;
 use crate::claims::Claims;
 use crate::compress::Compressors;
 use crate::conn::{Conn, Request, Through, Transport};
 use crate::dispatch::{Arrival, Dispatch, Orphans, Source};
 use crate::flag::Flag;
+use crate::link::Link;
 use crate::log::{Level, Log, Trouble};
+use crate::pipe::Pipes;
 use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
 use crate::shard::{Adoption, Op, Shard, ShardHandle};
 use crate::stats::{Counters, add};
@@ -73,6 +75,7 @@ pub struct Core {
     pub(crate) timers: Timers,
     pub(crate) dispatch: Dispatch,
     pub(crate) bells: Bells,
+    pub(crate) pipes: Pipes,
     pub(crate) log: Log,
     pub(crate) counters: Counters,
     pub(crate) compressors: Compressors,
@@ -96,7 +99,7 @@ impl Core {
         .min(256);
         let flag = Arc::new(Flag::new()?);
         let (shards, handles): (Vec<_>, Vec<_>) =
-            (0..count).map(|number| Shard::new(number, count)).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
+            (0..count).map(|number| Shard::create(number, count)).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         let core = Arc::new(Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
@@ -105,6 +108,7 @@ impl Core {
             timers: Timers::default(),
             dispatch: Dispatch::new(flag.clone()),
             bells: Bells::default(),
+            pipes: Pipes::new()?,
             log: Log::new(flag.clone()),
             counters: Counters::default(),
             compressors: Compressors::default(),
@@ -145,6 +149,14 @@ impl Core {
     /// Takes over an accepted connection. `buffered`: what was read behind the request. `Err` gives the socket back.
     pub fn adopt(&self, handshake: Handshake, socket: Socket, buffered: &[u8]) -> Result<(), Socket> {
         let Some(ticket) = handshake.ticket else { return Err(socket) };
+        let mut socket = Some(socket);
+        self.take_over(ticket, Transport::Tcp, buffered, |_| Link::Socket(socket.take().expect("bug: there is one socket")));
+        // The closure is not called where the hub does not take the client.
+        socket.map_or(Ok(()), Err)
+    }
+
+    /// Registers a client and gives its connection, which `link` makes, to its shard. `link` is not called if that cannot be.
+    pub(crate) fn take_over(&self, ticket: Ticket, transport: Transport, buffered: &[u8], link: impl FnOnce(Key) -> Link) {
         let routes = self.routes.read();
         let route = routes.current.get(&ticket.route.name).cloned();
         let gone = route.as_ref().is_none_or(|route| !route.serves(ticket.line));
@@ -157,13 +169,13 @@ impl Core {
             let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
             let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
             let name = route.name.clone();
-            let mut conn = Conn::new(key, ticket.id, route.id, ticket.line, name, &route.settings, request, Transport::Tcp);
+            let mut conn = Conn::new(key, ticket.id, route.id, ticket.line, name, &route.settings, request, transport);
             conn.compression = ticket.compression;
             made.insert(Arc::new(conn)).clone()
         });
-        let (Some(key), Some(conn)) = (registered, made) else { return Err(socket) };
+        let (Some(key), Some(conn)) = (registered, made) else { return };
         hub.furnish(key, ticket.outfit);
-        let adoption = Adoption { conn, route, socket, opened: ticket.opened, buffered: buffered.into() };
+        let adoption = Adoption { conn, route, link: link(key), opened: ticket.opened, buffered: buffered.into() };
         self.post(key, Op::Adopt(Box::new(adoption)));
         ticket.reservation.adopted();
         drop(hub);
@@ -172,7 +184,6 @@ impl Core {
         if gone || self.is_draining() {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
         }
-        Ok(())
     }
 
     /// Carries out a command. See [`Command`] for what each answers.
@@ -388,6 +399,7 @@ impl Core {
             "events_pending": pending_events,
             "connections_with_events": pending_connections,
             "shards": self.shards.len(),
+            "pipes": self.pipes.len(),
             "uptime_seconds": self.started.elapsed().as_secs(),
             "routes": routes,
             "workers": workers,

@@ -1,7 +1,8 @@
 //! The running core: threads that own the sockets, and queues in which events wait for PHP.
 //!
 //! In the order of the data:
-//! * [`Core::handshake`] (`admission`) examines an upgrade request, [`Core::adopt`] takes the connection over;
+//! * [`Core::handshake`] (`admission`) examines an upgrade request, [`Core::adopt`] takes the connection over,
+//!   or [`Core::open_pipe`] where there is no socket to move (TLS, HTTP/2, HTTP/3) and the host carries the bytes;
 //! * a `shard` – one thread, one epoll – owns it from then on: reads, feeds its [`fws_session::Session`], writes once per turn;
 //! * what it receives goes to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
 //! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
@@ -22,8 +23,10 @@ mod control;
 mod core;
 mod dispatch;
 mod flag;
+mod link;
 mod log;
 mod os;
+mod pipe;
 mod places;
 mod routes;
 mod shard;
@@ -37,5 +40,6 @@ pub use conn::{Conn, Transport};
 pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Remote, RemoteError, RemoteFailure, forked};
 pub use core::{Config, Core, ValuesConfig};
 pub use os::own_socket;
+pub use pipe::{News, PipeId};
 pub use places::Address;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig};

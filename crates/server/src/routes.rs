@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::places::Places;
 
+use crate::conn::Transport;
 use crate::dispatch::LineId;
 
 /// All routes of one generation, as the host writes them in JSON.
@@ -449,6 +450,15 @@ impl Route {
         })
     }
 
+    /// What the route asks of a connection that came over `transport`.
+    pub fn settings_for(&self, transport: Transport) -> Arc<Settings> {
+        let ping_interval = transport.ping_interval(self.settings.ping_interval);
+        if ping_interval == self.settings.ping_interval {
+            return self.settings.clone();
+        }
+        Arc::new(Settings { ping_interval, ..Settings::clone(&self.settings) })
+    }
+
     /// The most events of one connection that may wait for PHP, and the most bytes of them.
     pub fn event_limits(&self) -> (usize, usize) {
         (self.max_pending_events, self.max_pending_weight)
@@ -550,5 +560,19 @@ mod tests {
         assert_eq!(Route::new(&never, RouteId(0), "a".into(), Arc::default(), |_| LineId(0)).settings.ping_interval, 0);
         let shortest = RouteConfig { pong_timeout: Some(1), ..never };
         assert_eq!(Route::new(&shortest, RouteId(0), "a".into(), Arc::default(), |_| LineId(0)).settings.pong_timeout, 1);
+    }
+
+    #[test]
+    fn clients_over_http3_are_pinged_before_quic_gives_them_up() {
+        let config = RouteConfig { name: "a".into(), echo: true, ..RouteConfig::default() };
+        let mut route = Route::new(&config, RouteId(0), "a".into(), Arc::default(), |_| LineId(0));
+        assert_eq!(route.settings_for(Transport::Http3).ping_interval, 20_000);
+        for transport in [Transport::Tcp, Transport::Tls, Transport::Http2] {
+            assert!(Arc::ptr_eq(&route.settings_for(transport), &route.settings), "{}", transport.as_str());
+        }
+        for (configured, expected) in [(0, 20_000), (5_000, 5_000), (20_000, 20_000), (60_000, 20_000)] {
+            route.settings = Arc::new(Settings { ping_interval: configured, ..Settings::default() });
+            assert_eq!(route.settings_for(Transport::Http3).ping_interval, expected, "{configured}");
+        }
     }
 }

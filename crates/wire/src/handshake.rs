@@ -1,4 +1,4 @@
-//! The opening handshake, server side (RFC 6455, 4.2).
+//! The opening handshake, server side (RFC 6455, 4.2; over HTTP/2 and HTTP/3 RFC 8441, 5 and RFC 9220).
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha1::{Digest, Sha1};
@@ -28,7 +28,7 @@ pub struct Policy {
 pub struct Request {
     /// Whether the version is HTTP/1.1.
     pub http_1_1: bool,
-    /// The method, such as `GET`.
+    /// The method: `GET`, or `CONNECT` for the extended one of HTTP/2 and HTTP/3.
     pub method: String,
     /// The path of the request target, as sent (still percent-encoded).
     pub path: String,
@@ -41,8 +41,8 @@ pub struct Request {
 /// A request that may be upgraded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// The value of `Sec-WebSocket-Accept`.
-    pub accept: String,
+    /// The value of `Sec-WebSocket-Accept`; an extended CONNECT is answered without it, with 200 instead of 101.
+    pub accept: Option<String>,
     /// The sub-protocol agreed on.
     pub subprotocol: Option<String>,
     /// All that the client offered, its preference first.
@@ -118,8 +118,13 @@ impl Request {
 }
 
 /// Checks a request against RFC 6455, 4.2.1 and the route's policy. `secure`: it came over TLS.
+///
+/// A CONNECT is an extended one whose `:protocol` the caller has found to be `websocket`. RFC 8441, 5: "Implementations using this
+/// extended CONNECT to bootstrap WebSockets do not do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields",
+/// nor of Upgrade and Connection; all else is as in HTTP/1.1.
 pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accepted, Refused> {
-    if request.method != "GET" {
+    let extended = request.method == "CONNECT";
+    if !extended && request.method != "GET" {
         return Err(Refused::new(405, format!("the method of a WebSocket handshake is GET, not {}", request.method)).with("Allow", "GET"));
     }
     // RFC 6455, 4.2.1: "An HTTP/1.1 or higher GET request".
@@ -129,12 +134,12 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     let Some(host) = request.header("host").filter(|host| !host.is_empty()) else {
         return Err(Refused::new(400, "the request has no Host header"));
     };
-    if !request.list("upgrade").any(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+    if !extended && !request.list("upgrade").any(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
         return Err(Refused::new(426, "this resource speaks WebSocket: the Upgrade header must contain websocket")
             .with("Upgrade", "websocket")
             .with("Connection", "Upgrade"));
     }
-    if !request.list("connection").any(|option| option.eq_ignore_ascii_case("upgrade")) {
+    if !extended && !request.list("connection").any(|option| option.eq_ignore_ascii_case("upgrade")) {
         return Err(Refused::new(400, "the Connection header does not contain Upgrade"));
     }
     // RFC 6455, 4.2.2: with another version, "abort … and send an appropriate HTTP error code (such as 426 Upgrade Required) and a
@@ -143,18 +148,13 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
         Some("13") => {}
         other => {
             let sent = other.unwrap_or("none");
-            return Err(Refused::new(426, format!("this server speaks WebSocket version 13; the request's version is {sent:?}"))
-                .with("Sec-WebSocket-Version", "13")
-                .with("Upgrade", "websocket")
-                .with("Connection", "Upgrade"));
+            let refused = Refused::new(426, format!("this server speaks WebSocket version 13; the request's version is {sent:?}"))
+                .with("Sec-WebSocket-Version", "13");
+            // RFC 9113, 8.2.2 forbids connection-specific headers.
+            return Err(if extended { refused } else { refused.with("Upgrade", "websocket").with("Connection", "Upgrade") });
         }
     }
-    // RFC 6455, 4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length".
-    let key = request.header("sec-websocket-key").map(str::trim).unwrap_or_default();
-    let keys = request.headers.iter().filter(|(name, _)| name == "sec-websocket-key").count();
-    if keys != 1 || !BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16) {
-        return Err(Refused::new(400, "Sec-WebSocket-Key must be given once, 16 bytes in base64"));
-    }
+    let accept = if extended { None } else { Some(accept_key(key(request)?)) };
     if let Some((_, origin)) = request.headers.iter().find(|(name, _)| name == "origin") {
         let origin = std::str::from_utf8(origin).unwrap_or("not text");
         if !origin_allowed(origin, host, secure, &policy.origins) {
@@ -171,7 +171,17 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     let offers = request.headers.iter().filter(|(name, _)| name == "sec-websocket-extensions").map(|(_, value)| value.as_slice());
     let compression = deflate::negotiate(offers, policy.compression.as_ref())
         .map_err(|deflate::Malformed| Refused::new(400, "Sec-WebSocket-Extensions is not a list as RFC 6455, 9.1 has it"))?;
-    Ok(Accepted { accept: accept_key(key), subprotocol, offered, compression })
+    Ok(Accepted { accept, subprotocol, offered, compression })
+}
+
+/// The key of an upgrade request. RFC 6455, 4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length".
+fn key(request: &Request) -> Result<&str, Refused> {
+    let key = request.header("sec-websocket-key").map(str::trim).unwrap_or_default();
+    let keys = request.headers.iter().filter(|(name, _)| name == "sec-websocket-key").count();
+    if keys != 1 || !BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16) {
+        return Err(Refused::new(400, "Sec-WebSocket-Key must be given once, 16 bytes in base64"));
+    }
+    Ok(key)
 }
 
 /// `Sec-WebSocket-Accept` for a key (RFC 6455, 4.2.2).

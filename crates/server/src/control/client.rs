@@ -18,7 +18,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::location::Location;
 use super::protocol::{Answer, Batch, Frames, GREETING, Greeting, read};
-use crate::shard::NOSIGNAL;
+use crate::link::NOSIGNAL;
 
 /// How long it may take until a server has greeted.
 const CONNECTED: Duration = Duration::from_secs(1);

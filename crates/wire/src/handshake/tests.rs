@@ -32,7 +32,7 @@ fn the_example_of_rfc_6455_1_3_gets_its_accept_key() {
     let accepted = try_with(&Policy::default(), |_| {}).expect("a right request");
     assert_eq!(
         accepted,
-        Accepted { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(), subprotocol: None, offered: Vec::new(), compression: None }
+        Accepted { accept: Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into()), subprotocol: None, offered: Vec::new(), compression: None }
     );
 }
 
@@ -176,4 +176,34 @@ fn a_head_that_is_cut_malformed_or_too_big_is_refused() {
     assert_eq!(Request::parse(b"GET / HTTP/1.1\r\nHo st: a\r\n\r\n").expect_err("malformed").status, 400);
     assert_eq!(Request::parse(&head(|l| l.extend((0..200).map(|n| format!("X-{n}: y"))))).expect_err("many").status, 431);
     assert_eq!(Request::parse(&vec![b'a'; MAX_HEAD + 1]).expect_err("long").status, 431);
+}
+
+/// The head of the example of RFC 8441, 5.1, as the host writes it.
+fn connect(edit: impl Fn(&mut Vec<String>)) -> Vec<u8> {
+    let mut lines: Vec<String> = [
+        "CONNECT /chat HTTP/1.1",
+        "Host: server.example.com",
+        "Sec-WebSocket-Protocol: chat, superchat",
+        "Sec-WebSocket-Extensions: permessage-deflate",
+        "Sec-WebSocket-Version: 13",
+        "Origin: http://www.example.com",
+    ]
+    .map(String::from)
+    .to_vec();
+    edit(&mut lines);
+    (lines.join("\r\n") + "\r\n\r\n").into_bytes()
+}
+
+#[test]
+fn an_extended_connect_needs_neither_key_nor_upgrade_but_all_else() {
+    let policy = Policy { origins: vec!["www.example.com".into()], subprotocols: vec!["superchat".into()], ..Policy::default() };
+    let try_with = |edit: &dyn Fn(&mut Vec<String>)| examine(&Request::parse(&connect(edit))?, true, &policy);
+    let accepted = try_with(&|_| {}).expect("the example");
+    assert_eq!((accepted.accept, accepted.subprotocol.as_deref()), (None, Some("superchat")));
+    for (from, to, status) in [("Version: 13", "Version: 8", 426), ("www.example", "evil.example", 403), ("Host", "X-Host", 400)] {
+        let refused = try_with(&replaced(from, to)).expect_err(to);
+        assert_eq!(refused.status, status, "{from} → {to}: {}", refused.text);
+        // RFC 9113, 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields."
+        assert!(!refused.headers.iter().any(|(name, _)| matches!(*name, "Upgrade" | "Connection")));
+    }
 }

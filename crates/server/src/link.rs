@@ -1,0 +1,80 @@
+//! What carries a connection's bytes, as its shard sees it: a socket of its own, or a pipe to the host.
+
+use std::io::{self, IoSlice, Read};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use socket2::{MsgHdr, Socket};
+
+use crate::pipe::Pipe;
+
+/// A socket, or what stands for one.
+pub enum Link {
+    Socket(Socket),
+    Pipe(Arc<Pipe>),
+}
+
+impl Link {
+    /// Readiness of a socket is told by epoll, that of a pipe by [`crate::shard::Op::Stir`].
+    pub fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Link::Socket(socket) => registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE | Interest::WRITABLE),
+            Link::Pipe(_) => Ok(()),
+        }
+    }
+
+    /// The end: nothing of it is of use any more.
+    pub fn end(&self, registry: &Registry) {
+        match self {
+            Link::Socket(socket) => {
+                let _ = registry.deregister(&mut SourceFd(&socket.as_raw_fd()));
+            }
+            Link::Pipe(pipe) => pipe.finish_all(),
+        }
+    }
+
+    #[inline]
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Link::Socket(socket) => socket.read(buffer),
+            Link::Pipe(pipe) => pipe.read(buffer),
+        }
+    }
+
+    /// Whether there is more to read, after a read: `filled` says that it filled its buffer, or that the end was announced.
+    #[inline]
+    pub fn has_more(&self, filled: bool) -> bool {
+        match self {
+            // A short read of a stream has emptied it; the next byte raises a new event.
+            Link::Socket(_) => filled,
+            Link::Pipe(pipe) => pipe.is_readable(),
+        }
+    }
+
+    #[inline]
+    pub fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            // Not write or writev: they would raise SIGPIPE, whose handler is the host's. One buffer goes the shorter way.
+            Link::Socket(socket) => match slices {
+                [one] => socket.send_with_flags(one, NOSIGNAL),
+                several => socket.sendmsg(&MsgHdr::new().with_buffers(several), NOSIGNAL),
+            },
+            Link::Pipe(pipe) => pipe.write(slices),
+        }
+    }
+
+    /// Closes our end.
+    pub fn half_close(&self) {
+        match self {
+            // An error means that the peer has closed already.
+            Link::Socket(socket) => drop(socket.shutdown(Shutdown::Write)),
+            Link::Pipe(pipe) => pipe.finish(),
+        }
+    }
+}
+
+/// A write to a closed socket is an error, not a signal.
+pub(crate) const NOSIGNAL: i32 = nix::sys::socket::MsgFlags::MSG_NOSIGNAL.bits();

@@ -1,0 +1,379 @@
+//! Connections without a descriptor: TLS, HTTP/2 and HTTP/3 streams, whose bytes the host carries.
+//!
+//! A pipe stands where a socket's buffers in the kernel would be: two bounded queues of bytes, one each way. The host *feeds* what
+//! arrived and *takes* what is to be sent; the shard reads and writes it like a socket. Neither side waits for the other: a queue that
+//! is full is told about when it has room again, the host by the list of dirty pipes and its flag, the shard by an operation.
+//!
+//! Locks: a pipe's own is taken last, below the shard's and the registry's, and held for a copy.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use fws_hub::Key;
+use parking_lot::{Mutex, RwLock};
+
+use crate::admission::Handshake;
+use crate::conn::Transport;
+use crate::core::Core;
+use crate::flag::Flag;
+use crate::link::Link;
+use crate::shard::Op;
+
+/// The most bytes that wait in a pipe, each way. As of a socket, they come on top of what `max_outbox` allows.
+const ROOM: usize = 64 * 1024;
+
+/// A pipe as the host names it: its place in the registry and how often that was used before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PipeId(pub u64);
+
+impl PipeId {
+    fn new(index: usize, generation: u32) -> PipeId {
+        // Never 0: generations begin at 1.
+        PipeId(u64::from(generation) << 32 | index as u64)
+    }
+
+    fn index(self) -> usize {
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
+
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// What the host has to do about a pipe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct News {
+    /// There are bytes to take.
+    pub output: bool,
+    /// There is room again for bytes that were not consumed.
+    pub resume: bool,
+    /// Nothing follows the bytes that can be taken now: the sending side is to be closed behind them.
+    pub finished: bool,
+    /// The connection is over: it is to be closed when these bytes are gone, or soon.
+    pub over: bool,
+}
+
+/// What the shard is to be told by whoever changed a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stir {
+    pub key: Key,
+    pub readable: bool,
+    pub writable: bool,
+}
+
+/// One pipe.
+#[derive(Debug)]
+pub struct Pipe {
+    id: PipeId,
+    key: Key,
+    dirty: Arc<Dirty>,
+    /// Guards both queues; held for a copy.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    input: VecDeque<u8>,
+    /// The host will feed no more.
+    ended: bool,
+    /// The host has bytes that did not fit.
+    refused: bool,
+    output: VecDeque<u8>,
+    /// The shard has bytes that did not fit.
+    full: bool,
+    finished: bool,
+    over: bool,
+    /// To be told once: there is room for what was refused.
+    resume: bool,
+    /// In the list of dirty pipes.
+    listed: bool,
+    /// The host is in a turn of its own with it, and is told what is new at the end of that.
+    in_turn: bool,
+}
+
+/// The pipes that the host has to look at, each once.
+#[derive(Debug)]
+pub struct Dirty {
+    ids: Mutex<VecDeque<PipeId>>,
+    flag: Flag,
+}
+
+impl Pipe {
+    /// Takes what the client sent. Returns how much was taken: less than all means that the rest is to be fed again after
+    /// [`News::resume`].
+    fn feed(&self, bytes: &[u8]) -> (usize, Option<Stir>) {
+        let mut state = self.state.lock();
+        if state.ended || state.over {
+            // Nobody will look at it: it is thrown away, as the kernel does with what arrives behind a close.
+            return (bytes.len(), None);
+        }
+        let was_empty = state.input.is_empty();
+        let count = bytes.len().min(ROOM - state.input.len());
+        state.input.extend(&bytes[..count]);
+        if count < bytes.len() {
+            state.refused = true;
+            state.resume = false;
+        }
+        (count, (was_empty && count > 0).then_some(Stir { key: self.key, readable: true, writable: false }))
+    }
+
+    /// Nothing more will be fed.
+    fn end(&self) -> Option<Stir> {
+        let mut state = self.state.lock();
+        let first = !std::mem::replace(&mut state.ended, true);
+        first.then_some(Stir { key: self.key, readable: true, writable: false })
+    }
+
+    /// Moves what is to be sent into `buffer`; returns how much, and what else there is to know.
+    fn take(&self, buffer: &mut [u8]) -> (usize, News, Option<Stir>) {
+        let mut state = self.state.lock();
+        let count = move_out(&mut state.output, buffer);
+        let room = std::mem::take(&mut state.full);
+        let news = state.news();
+        (count, news, room.then_some(Stir { key: self.key, readable: false, writable: true }))
+    }
+
+    /// As of a socket: `Ok(0)` is the end, [`io::ErrorKind::WouldBlock`] that nothing is there.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        let count = move_out(&mut state.input, buffer);
+        if std::mem::take(&mut state.refused) {
+            state.resume = true;
+            self.list(&mut state);
+        }
+        if count == 0 && !state.ended { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    }
+
+    /// Whether [`Pipe::read`] would return something, the end included.
+    pub fn is_readable(&self) -> bool {
+        let state = self.state.lock();
+        !state.input.is_empty() || state.ended
+    }
+
+    /// As of a socket: [`io::ErrorKind::WouldBlock`] where it is full.
+    pub fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        let mut written = 0;
+        for slice in slices {
+            let count = slice.len().min(ROOM - state.output.len());
+            state.output.extend(&slice[..count]);
+            written += count;
+            if count < slice.len() {
+                break;
+            }
+        }
+        if written == 0 {
+            state.full = true;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.list(&mut state);
+        Ok(written)
+    }
+
+    /// Nothing more will be written.
+    pub fn finish(&self) {
+        let mut state = self.state.lock();
+        state.finished = true;
+        self.list(&mut state);
+    }
+
+    /// The shard is through with it. What was written can still be taken.
+    pub fn finish_all(&self) {
+        let mut state = self.state.lock();
+        state.finished = true;
+        state.over = true;
+        state.input = VecDeque::new();
+        state.resume |= std::mem::take(&mut state.refused);
+        self.list(&mut state);
+    }
+
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The host's thread begins a turn. `false`: there are bytes that come before those it has.
+    pub fn begin_turn(&self) -> bool {
+        let mut state = self.state.lock();
+        state.in_turn = state.input.is_empty() && !state.ended;
+        state.in_turn
+    }
+
+    pub fn end_turn(&self) -> News {
+        let mut state = self.state.lock();
+        state.in_turn = false;
+        state.news()
+    }
+
+    fn list(&self, state: &mut State) {
+        if state.in_turn {
+            return;
+        }
+        if !std::mem::replace(&mut state.listed, true) {
+            self.dirty.ids.lock().push_back(self.id);
+            self.dirty.flag.raise();
+        }
+    }
+}
+
+impl State {
+    fn news(&self) -> News {
+        News { output: !self.output.is_empty(), resume: self.resume, finished: self.finished, over: self.over }
+    }
+}
+
+/// Moves bytes from the front of a queue; an empty queue keeps no buffer.
+fn move_out(queue: &mut VecDeque<u8>, buffer: &mut [u8]) -> usize {
+    let count = queue.len().min(buffer.len());
+    let (front, back) = queue.as_slices();
+    let first = count.min(front.len());
+    buffer[..first].copy_from_slice(&front[..first]);
+    buffer[first..count].copy_from_slice(&back[..count - first]);
+    queue.drain(..count);
+    if queue.is_empty() && queue.capacity() > 0 {
+        *queue = VecDeque::new();
+    }
+    count
+}
+
+/// All pipes.
+#[derive(Debug)]
+pub struct Pipes {
+    /// Guards who is there; written when a pipe is opened and when the host is through with it.
+    slots: RwLock<Slots>,
+    dirty: Arc<Dirty>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    pipe: Option<Arc<Pipe>>,
+}
+
+impl Pipes {
+    pub fn new() -> io::Result<Pipes> {
+        let dirty = Arc::new(Dirty { ids: Mutex::default(), flag: Flag::new()? });
+        Ok(Pipes { slots: RwLock::default(), dirty })
+    }
+
+    /// A new pipe for the connection of a key.
+    pub fn open(&self, key: Key) -> Arc<Pipe> {
+        let mut slots = self.slots.write();
+        let index = slots.free.pop().unwrap_or_else(|| {
+            slots.slots.push(Slot { generation: 0, pipe: None });
+            slots.slots.len() - 1
+        });
+        let slot = &mut slots.slots[index];
+        slot.generation = slot.generation.wrapping_add(1).max(1);
+        let id = PipeId::new(index, slot.generation);
+        slot.pipe.insert(Arc::new(Pipe { id, key, dirty: self.dirty.clone(), state: Mutex::default() })).clone()
+    }
+
+    fn get(&self, id: PipeId) -> Option<Arc<Pipe>> {
+        let slots = self.slots.read();
+        slots.slots.get(id.index()).filter(|slot| slot.generation == id.generation())?.pipe.clone()
+    }
+
+    /// Forgets a pipe: its id is stale from then on.
+    fn forget(&self, id: PipeId) -> Option<Arc<Pipe>> {
+        let mut slots = self.slots.write();
+        let pipe = slots.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation())?.pipe.take()?;
+        slots.free.push(id.index());
+        Some(pipe)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        let slots = self.slots.read();
+        slots.slots.len() - slots.free.len()
+    }
+}
+
+impl Core {
+    /// Opens a pipe for an accepted connection. `None`: the handshake was not accepted.
+    pub fn open_pipe(&self, handshake: Handshake, transport: Transport) -> Option<PipeId> {
+        let ticket = handshake.ticket?;
+        let mut id = None;
+        self.take_over(ticket, transport, &[], |key| {
+            let pipe = self.pipes.open(key);
+            id = Some(pipe.id);
+            Link::Pipe(pipe)
+        });
+        id
+    }
+
+    /// Hands over what a pipe's client sent; returns how much was taken, and what is to be done already. Less than all: the rest is to be
+    /// fed again after [`News::resume`]. `None`: the id is stale.
+    ///
+    /// Where the shard is free its turn is had here. A wake-up of its thread, and then of the host's, costs more than all the rest:
+    /// measured with 512 bytes echoed over TLS, 100 connections, 20 µs of CPU against 10.
+    pub fn feed_pipe(&self, id: PipeId, bytes: &[u8]) -> Option<(usize, News)> {
+        let pipe = self.pipes.get(id)?;
+        let (taken, news) = self.shard(pipe.key).try_turn(self, &pipe, bytes).unwrap_or_default();
+        if taken == bytes.len() {
+            return Some((taken, news));
+        }
+        let (queued, stir) = pipe.feed(&bytes[taken..]);
+        self.stir(stir);
+        Some((taken + queued, news))
+    }
+
+    /// A pipe's client will send no more. `None`: the id is stale.
+    pub fn end_pipe(&self, id: PipeId) -> Option<()> {
+        let stir = self.pipes.get(id)?.end();
+        self.stir(stir);
+        Some(())
+    }
+
+    /// Moves what is to be sent into `buffer`; returns how much, and what else is to be done. `None`: the id is stale.
+    pub fn take_pipe(&self, id: PipeId, buffer: &mut [u8]) -> Option<(usize, News)> {
+        let (count, news, stir) = self.pipes.get(id)?.take(buffer);
+        self.stir(stir);
+        Some((count, news))
+    }
+
+    /// The host is through with a pipe, whose connection is cut if it is not over. `None`: the id is stale.
+    pub fn close_pipe(&self, id: PipeId) -> Option<()> {
+        let stir = self.pipes.forget(id)?.end();
+        self.stir(stir);
+        Some(())
+    }
+
+    /// A pipe that the host has to look at, with what is new about it.
+    pub fn dirty_pipe(&self) -> Option<(PipeId, News)> {
+        loop {
+            let id = self.pipes.dirty.ids.lock().pop_front()?;
+            // The host may be through with it.
+            let Some(pipe) = self.pipes.get(id) else { continue };
+            let mut state = pipe.state.lock();
+            state.listed = false;
+            let news = state.news();
+            state.resume = false;
+            return Some((id, news));
+        }
+    }
+
+    /// A descriptor that becomes readable when pipes are dirty. It belongs to the core.
+    pub fn pipe_flag(&self) -> RawFd {
+        self.pipes.dirty.flag.fd()
+    }
+
+    /// The host begins to take dirty pipes: what comes from here on raises the flag again.
+    pub fn lower_pipe_flag(&self) {
+        self.pipes.dirty.flag.lower();
+    }
+
+    fn stir(&self, stir: Option<Stir>) {
+        if let Some(stir) = stir {
+            self.post(stir.key, Op::Stir(stir));
+        }
+    }
+}
