@@ -5,14 +5,14 @@
 //
 // # Memory
 //
-// No Go pointer stays in C after a call returned: the core copies what it keeps. Handles of the core ([Handshake]) have one
+// No Go pointer stays in C after a call returned: the core copies what it keeps. Handles of the core ([Handshake], [Pipe]) have one
 // owner, who frees them; bytes that the core lends are copied before the call that lent them returns, but for the names of
 // workers, which live as long as the process.
 //
 // # Threads
 //
-// The core never calls Go. What it has to say (bells to ring, log records) waits in its queues, and an eventfd, read
-// through Go's netpoller by a [Watcher], says so. Every function may be called from any goroutine.
+// The core never calls Go. What it has to say (bells to ring, log records, dirty pipes) waits in its queues, and an eventfd,
+// read through Go's netpoller by a [Watcher], says so. Every function may be called from any goroutine.
 package bridge
 
 // The flags of the whole package; the other files only include the header.

@@ -11,16 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watcher waits for the core to have bells or log records.
+// Watcher waits for the core to have bells or log records, or dirty pipes.
 type Watcher struct {
 	file *os.File
 }
 
 // NewWatcher returns a watcher of the running core. It must be closed.
 func NewWatcher() (*Watcher, error) {
-	fd := int(C.fws_core_fd())
+	return watch("fws_core_fd", int(C.fws_core_fd()))
+}
+
+// watch watches the descriptor that function has returned.
+func watch(function string, fd int) (*Watcher, error) {
 	if fd < 0 {
-		return nil, &CallError{Function: "fws_core_fd", Result: ErrNotRunning}
+		return nil, &CallError{Function: function, Result: ErrNotRunning}
 	}
 
 	return newWatcher(fd)
@@ -38,7 +42,7 @@ func newWatcher(fd int) (*Watcher, error) {
 }
 
 // Run calls ready each time the core says that something waits, until the watcher is closed. ready is to take all there is
-// ([TakeBells], [TakeLog]) and must not block.
+// ([TakeBells], [TakeLog]; or [DirtyPipes]) and must not block.
 func (w *Watcher) Run(ready func()) error {
 	// Reading empties the counter before ready looks, so what arrives meanwhile makes it readable again.
 	var counter [8]byte
