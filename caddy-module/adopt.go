@@ -1,7 +1,7 @@
 package websocket
 
 import (
-	"context"
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,35 +14,6 @@ import (
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"golang.org/x/sys/unix"
 )
-
-// connKey finds the connection of a request in its context.
-type connKey struct{}
-
-// rememberConns makes a server put the connection into the context of its requests, so that one that cannot be taken over
-// is refused before the 101 is written.
-func rememberConns(server *caddyhttp.Server) {
-	server.RegisterConnContext(func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, connKey{}, conn)
-	})
-}
-
-// movable returns nil if the core can take over the connection of r, else the reason why not.
-func movable(r *http.Request) error {
-	switch {
-	case r.ProtoMajor != 1:
-		return fmt.Errorf("the request came over HTTP/%d, whose streams have no socket of their own", r.ProtoMajor)
-	case r.TLS != nil:
-		return errTLS
-	}
-
-	conn, ok := r.Context().Value(connKey{}).(net.Conn)
-	if !ok {
-		return nil // a server of unknown making: taking the connection over will tell
-	}
-	_, err := socket(conn)
-
-	return err
-}
 
 var errTLS = errors.New("the connection is encrypted, so its socket alone is of no use")
 
@@ -91,34 +62,63 @@ func unwrap(conn net.Conn) (net.Conn, bool) {
 	return inner, ok && inner != nil
 }
 
-// adopt moves the connection of a response whose 101 is written into the core. It closes Go's side of it in every case.
-func adopt(w http.ResponseWriter, handshake *bridge.Handshake) error {
+// adopt moves the connection of a response whose 101 is written into the core: its socket, or, where that alone is of no
+// use, its bytes through a pipe.
+func adopt(w http.ResponseWriter, handshake *bridge.Handshake, encrypted bool) error {
 	conn, buffer, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return fmt.Errorf("taking the connection out of the HTTP server: %w", err)
 	}
-	defer conn.Close()
+
+	// What the client sent right behind its request: the first frames.
+	first, err := buffer.Reader.Peek(buffer.Reader.Buffered())
+	if err != nil {
+		_ = conn.Close()
+
+		return fmt.Errorf("reading the first frames: %w", err)
+	}
 
 	plain, err := socket(conn)
 	if err != nil {
-		return err
+		err = adoptStream(conn, handshake, encrypted, bytes.Clone(first))
+	} else {
+		err = adoptSocket(plain, handshake, first)
+	}
+	if err != nil || plain != nil {
+		_ = conn.Close()
 	}
 
+	return err
+}
+
+// adoptSocket hands a duplicate of the socket over.
+func adoptSocket(plain syscall.Conn, handshake *bridge.Handshake, first []byte) error {
 	fd, err := duplicate(plain)
 	if err != nil {
 		return fmt.Errorf("duplicating the socket: %w", err)
 	}
-
-	// What the client sent right behind its request: the first frames.
-	first, err := buffer.Reader.Peek(buffer.Reader.Buffered())
-	if err == nil {
-		err = handshake.Adopt(fd, first)
-	}
-	if err != nil {
+	if err := handshake.Adopt(fd, first); err != nil {
 		_ = unix.Close(fd)
 
 		return fmt.Errorf("handing the connection to the WebSocket core: %w", err)
 	}
+
+	return nil
+}
+
+// adoptStream hands the bytes over. It reads in a fresh goroutine: that of the HTTP server has a stack of many times the
+// size, and all that belongs to the request hangs on it.
+func adoptStream(conn net.Conn, handshake *bridge.Handshake, encrypted bool, first []byte) error {
+	transport := bridge.TCP
+	if encrypted {
+		transport = bridge.TLS
+	}
+
+	p, err := process.pipes.openPipe(handshake, transport, newTLSStream(conn), nil)
+	if err != nil {
+		return fmt.Errorf("handing the connection to the WebSocket core: %w", err)
+	}
+	go p.read(first)
 
 	return nil
 }

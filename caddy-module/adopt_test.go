@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/sys/unix"
 )
@@ -86,74 +84,6 @@ func TestTheWrapperOfTheAccessLogIsTakenOff(t *testing.T) {
 	go http.Get(server.URL) //nolint:errcheck // the server cuts the connection
 	if err := <-found; err != nil {
 		t.Error(err)
-	}
-}
-
-// probe is a handler that tells of each request whether its connection could be taken over.
-type probe struct{}
-
-var probed = make(chan error, 1)
-
-func (probe) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.handlers.websocket_test_probe", New: func() caddy.Module { return new(probe) }}
-}
-
-func (*probe) Provision(ctx caddy.Context) error {
-	rememberConns(ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server))
-
-	return nil
-}
-
-func (*probe) ServeHTTP(_ http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	if r.Context().Value(connKey{}) == nil {
-		probed <- io.ErrUnexpectedEOF
-
-		return nil
-	}
-	probed <- movable(r)
-
-	return nil
-}
-
-func TestTheConnectionOfARequestIsKnownBeforeTheResponse(t *testing.T) {
-	caddy.RegisterModule(probe{})
-
-	for name, options := range map[string]string{
-		"all protocols":           ``,
-		"HTTP/1 only (http2Conn)": `"protocols": ["h1"],`,
-		"an access log":           `"logs": {},`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := t.TempDir() + "/s"
-			if err := caddy.Load([]byte(`{
-				"admin": {"disabled": true, "config": {"persist": false}},
-				"logging": {"logs": {"default": {"writer": {"output": "discard"}}}},
-				"apps": {"http": {"servers": {"test": {
-					`+options+`
-					"listen": ["unix/`+path+`"],
-					"routes": [{"handle": [{"handler": "websocket_test_probe"}]}]
-				}}}}
-			}`), true); err != nil {
-				t.Fatal(err)
-			}
-			defer caddy.Stop() //nolint:errcheck // a test's end
-
-			client := http.Client{Transport: &http.Transport{
-				DisableKeepAlives: true,
-				DialContext: func(context.Context, string, string) (net.Conn, error) {
-					return net.Dial("unix", path)
-				},
-			}}
-			response, err := client.Get("http://example.com/")
-			if err != nil {
-				t.Fatal(err)
-			}
-			response.Body.Close()
-
-			if err := <-probed; err != nil {
-				t.Error(err)
-			}
-		})
 	}
 }
 

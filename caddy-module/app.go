@@ -47,6 +47,9 @@ type App struct {
 	workers map[string]Worker
 	servers map[*caddyhttp.Server]struct{}
 
+	// http3 are the servers that have had streams of HTTP/3.
+	http3 http3Servers
+
 	mu        sync.Mutex // guards what follows: an event and the end of the configuration may come together
 	staged    bool
 	committed chan struct{} // closed when the routes are in force
@@ -136,7 +139,7 @@ func (a *App) addServer(server *caddyhttp.Server) {
 		return
 	}
 	a.servers[server] = struct{}{}
-	rememberConns(server)
+	server.RegisterOnShutdown(cutStreamsAtExit)
 }
 
 // frankenphp returns the frankenphp app of the configuration; nil without an error if there is none.
@@ -236,12 +239,36 @@ func (a *App) onStopping() {
 			zap.Uint64("connections", remaining), zap.Duration("timeout", drainTimeout))
 	}
 
+	// The HTTP server waits for streams of HTTP/2, for ever where there is no grace period.
+	process.pipes.cut()
+	if !a.hasGracePeriod() {
+		a.http3.shutdown(drainTimeout)
+	}
+
 	// No bell may ring while PHP is shut down. The gate stays closed: nothing comes after.
 	if _, err := bridge.CloseGate(time.Second); err != nil && !errors.Is(err, bridge.ErrNotRunning) {
 		a.logger.Error("closing the gate", zap.Error(err))
 	}
 
 	bridge.StopControl()
+}
+
+// hasGracePeriod tells whether Caddy itself bounds how long its servers wait for requests.
+func (a *App) hasGracePeriod() bool {
+	module, err := a.ctx.AppIfConfigured("http")
+	if err != nil {
+		return false
+	}
+	app, ok := module.(*caddyhttp.App)
+
+	return ok && app.GracePeriod > 0
+}
+
+// cutStreamsAtExit is for streams that were opened while the others were closed: their server waits for them.
+func cutStreamsAtExit() {
+	if caddy.Exiting() {
+		time.AfterFunc(drainTimeout, process.pipes.cut)
+	}
 }
 
 // Stop ends the generation. If a later one is in force, connections go on under it; if there is none, they close.

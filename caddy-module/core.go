@@ -17,6 +17,7 @@ var process = newProcess()
 type coreProcess struct {
 	bells *ringer
 	gate  *phpGate
+	pipes *pipeTable
 
 	// generations numbers the configurations; the core wants each number larger than those before.
 	generations atomic.Uint64
@@ -28,7 +29,7 @@ type coreProcess struct {
 }
 
 func newProcess() *coreProcess {
-	p := new(coreProcess)
+	p := &coreProcess{pipes: newPipeTable()}
 	p.bells = newRinger(ringPHP, bridge.EndBell, p.log)
 	p.gate = &phpGate{
 		close:   bridge.CloseGate,
@@ -82,23 +83,35 @@ func (p *coreProcess) start(app *App) error {
 	if err != nil {
 		return err
 	}
+	pipes, err := bridge.NewPipeWatcher()
+	if err != nil {
+		_ = watcher.Close()
+
+		return err
+	}
 	p.watched = true
-	go p.watch(watcher)
+	go p.watch(watcher, pipes)
 
 	return nil
 }
 
 // watch serves the core for the life of the process.
-func (p *coreProcess) watch(watcher *bridge.Watcher) {
-	records := newLogReader(p.log)
+func (p *coreProcess) watch(watcher, pipes *bridge.Watcher) {
+	ended := make(chan error, 2)
+	go func() { ended <- pipes.Run(func() { bridge.DirtyPipes(p.pipes.look) }) }()
+	go func() {
+		records := newLogReader(p.log)
+		ended <- watcher.Run(func() {
+			bridge.TakeBells(p.bells.ring)
+			records.drain(bridge.TakeLog)
+		})
+	}()
 
-	err := watcher.Run(func() {
-		bridge.TakeBells(p.bells.ring)
-		records.drain(bridge.TakeLog)
-	})
-
-	p.log().Error("the WebSocket core is no longer listened to: its events do not reach PHP until the next reload", zap.Error(err))
+	err := <-ended
 	_ = watcher.Close()
+	_ = pipes.Close()
+	<-ended
+	p.log().Error("the WebSocket core is no longer listened to: its events do not reach PHP until the next reload", zap.Error(err))
 
 	p.mu.Lock()
 	p.watched = false

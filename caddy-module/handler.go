@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -57,6 +58,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !isUpgrade(r) {
+		if isOtherConnect(r) {
+			return refuse(w, http.StatusNotImplemented, "of the protocols of an extended CONNECT only websocket is spoken here")
+		}
+
 		return next.ServeHTTP(w, r)
 	}
 
@@ -64,19 +69,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return refuse(w, http.StatusLoopDetected, "a handler of the site makes the authorize request of a WebSocket ask for a WebSocket")
 	}
 
-	if err := movable(r); err != nil {
-		h.logger.Warn("WebSocket refused: only plain HTTP/1.1 connections can be taken over",
-			zap.String("route", h.Name), zap.String("client_ip", clientIP(r)), zap.Error(err))
-
-		return refuse(w, http.StatusNotImplemented, "this server takes WebSocket connections over plain HTTP/1.1 only: "+err.Error())
-	}
-
 	if reason := h.unavailable(); reason != "" {
 		return refuse(w, http.StatusServiceUnavailable, reason)
 	}
 
 	// The HTTP server would leave the body in front of the frames, and the client decide where it ends.
-	if r.ContentLength != 0 {
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
 		return refuse(w, http.StatusBadRequest, "a WebSocket handshake has no body")
 	}
 
@@ -87,7 +85,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer handshake.Close()
 
-	if status := handshake.Status(); status != http.StatusSwitchingProtocols {
+	// 200 is for an extended CONNECT.
+	if status := handshake.Status(); status != http.StatusSwitchingProtocols && status != http.StatusOK {
 		handshake.Headers(w.Header().Set)
 
 		return refuse(w, status, handshake.Text())
@@ -103,17 +102,32 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 
 	handshake.Headers(w.Header().Set)
-	// Through the response writer, so that the handlers before this one and the access log see it.
 	answerUntil(deadline, w)
-	w.WriteHeader(http.StatusSwitchingProtocols)
-
-	if err := adopt(w, handshake); err != nil {
-		// The client has its 101: nothing can be said to it any more but by the end of the connection.
+	if r.ProtoMajor == 3 {
+		h.app.http3.add(r)
+	}
+	if err := accept(w, r, handshake); err != nil {
+		// The client has its answer: nothing can be said to it any more but by the end of the connection.
 		h.logger.Error("a WebSocket connection is cut: it could not be taken over",
 			zap.String("route", h.Name), zap.String("client_ip", clientIP(r)), zap.Error(err))
 	}
 
 	return nil
+}
+
+// accept answers a request whose handshake is right and gives its connection to the core. The answer goes through the
+// response writer, so that the handlers before this one and the access log see it.
+func accept(w http.ResponseWriter, r *http.Request, handshake *bridge.Handshake) error {
+	switch r.ProtoMajor {
+	case 1:
+		w.WriteHeader(http.StatusSwitchingProtocols)
+
+		return adopt(w, handshake, r.TLS != nil)
+	case 2:
+		return serveHTTP2(w, r, handshake)
+	default:
+		return serveHTTP3(w, handshake)
+	}
 }
 
 // unavailable returns why no connection can be taken at the moment, if so.
@@ -148,13 +162,37 @@ func (h *Handler) examine(r *http.Request, deadline time.Time) (*bridge.Handshak
 
 // isUpgrade tells whether r asks for a WebSocket. Whether it asks correctly is for the core to say.
 func isUpgrade(r *http.Request) bool {
-	if r.Method == http.MethodConnect {
-		// RFC 8441 (HTTP/2) and RFC 9220 (HTTP/3); the latter as quic-go shows it.
-		return r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket"
+	switch {
+	case r.ProtoMajor == 1:
+	case r.Method == http.MethodConnect:
+		return connectProtocol(r) == "websocket"
+	default:
+		return false
 	}
 
 	return httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket")
 }
+
+// isOtherConnect tells whether r is an extended CONNECT, which no handler behind this one expects, for something else.
+func isOtherConnect(r *http.Request) bool {
+	return r.Method == http.MethodConnect && r.ProtoMajor > 1 && connectProtocol(r) != ""
+}
+
+// connectProtocol is the :protocol of an extended CONNECT: of HTTP/2 (RFC 8441) as x/net/http2 shows it, of HTTP/3 (RFC 9220)
+// as quic-go does.
+func connectProtocol(r *http.Request) string {
+	if r.ProtoMajor == 3 {
+		if strings.HasPrefix(r.Proto, "HTTP/") {
+			return ""
+		}
+
+		return r.Proto
+	}
+
+	return r.Header.Get(protocolHeader)
+}
+
+const protocolHeader = ":protocol"
 
 // clientIP is the client's address as Caddy sees it, trusted proxies considered.
 func clientIP(r *http.Request) string {

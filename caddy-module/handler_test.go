@@ -1,10 +1,8 @@
 package websocket
 
 import (
-	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -38,18 +36,31 @@ func TestOtherRequestsGoToTheNextHandler(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoSocketOfItsOwnIsAnsweredWith501AndTheReason(t *testing.T) {
-	encrypted := parseRequest(t, upgrade+"\r\n")
-	encrypted.TLS = new(tls.ConnectionState)
+func TestAnExtendedConnectForAnotherProtocolIsAnsweredWith501(t *testing.T) {
+	overHTTP2 := httptest.NewRequest(http.MethodConnect, "/ws", nil)
+	overHTTP2.ProtoMajor, overHTTP2.Header = 2, http.Header{":protocol": {"connect-udp"}}
 
-	stream := parseRequest(t, upgrade+"\r\n")
-	stream.ProtoMajor = 2
+	overHTTP3 := httptest.NewRequest(http.MethodConnect, "/ws", nil)
+	overHTTP3.ProtoMajor, overHTTP3.Proto = 3, "connect-udp"
 
-	for reason, r := range map[string]*http.Request{"encrypted": encrypted, "HTTP/2": stream} {
-		w := serve(t, r)
-		if w.Code != http.StatusNotImplemented || !strings.Contains(w.Body.String(), reason) {
-			t.Errorf("got %d %s, want 501 and a word on %s", w.Code, w.Body, reason)
+	for _, r := range []*http.Request{overHTTP2, overHTTP3} {
+		if w := serve(t, r); w.Code != http.StatusNotImplemented {
+			t.Errorf("HTTP/%d: got %d %s, want 501", r.ProtoMajor, w.Code, w.Body)
 		}
+	}
+
+	ordinary := httptest.NewRequest(http.MethodConnect, "/ws", nil)
+	ordinary.ProtoMajor, ordinary.Proto = 3, "HTTP/3.0"
+	if w := serve(t, ordinary); w.Code != http.StatusTeapot {
+		t.Errorf("an ordinary CONNECT: got %d, want that of the next handler", w.Code)
+	}
+}
+
+func TestAnUpgradeHeaderMeansNothingOverHTTP2(t *testing.T) {
+	r := parseRequest(t, upgrade+"\r\n")
+	r.ProtoMajor = 2
+	if w := serve(t, r); w.Code != http.StatusTeapot {
+		t.Errorf("got %d, want that of the next handler", w.Code)
 	}
 }
 

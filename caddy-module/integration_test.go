@@ -73,13 +73,17 @@ func dial(t *testing.T, socket, path string, more []byte) (*bufio.ReadWriter, *h
 	if _, err := conn.Write(append([]byte(request), more...)); err != nil {
 		t.Fatal(err)
 	}
-	c := bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn))
+	c := reader(conn)
 	response, err := http.ReadResponse(c.Reader, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	return c, response
+}
+
+func reader(conn net.Conn) *bufio.ReadWriter {
+	return bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn))
 }
 
 // text is a text frame of a client, masked with zeros.

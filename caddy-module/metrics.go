@@ -42,6 +42,7 @@ var (
 		gauge("timers", "Timers set."),
 		gauge("events_pending", "Events that wait for PHP or are being handled."),
 		gauge("shards", "Threads that serve connections."),
+		gauge("pipes", "Connections without a socket of their own: over TLS, HTTP/2 or HTTP/3."),
 		gauge("uptime_seconds", "Time since the core was started."),
 		counter("connections_opened", "Connections taken over."),
 		counter("handshakes_refused", "Upgrade requests that were refused."),

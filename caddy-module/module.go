@@ -1,8 +1,9 @@
 // Package websocket is the Caddy module of frankenphp-ws: it puts WebSockets inside FrankenPHP.
 //
 // Caddy accepts, routes and authorises the upgrade request; the handler [Handler] lets the core examine it, answers, hands
-// the socket itself over to the core, and returns. From then on no Go code belongs to the connection. PHP workers of the
-// frankenphp app fetch its events; the module rings them ([ringer]) when the core has some.
+// the socket itself over to the core, and returns. From then on no Go code belongs to the connection. Over TLS, HTTP/2 and
+// HTTP/3 there is no socket to hand over: a [pipe] carries the bytes. PHP workers of the frankenphp app fetch the
+// connection's events; the module rings them ([ringer]) when the core has some.
 //
 // # Caddyfile
 //
@@ -88,9 +89,12 @@ package websocket
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/http2connect"
 )
 
 func init() {
+	http2connect.Restore()
+
 	caddy.RegisterModule(new(App))
 	caddy.RegisterModule(Handler{})
 	caddy.RegisterModule(Admin{})

@@ -1,0 +1,94 @@
+package websocket
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+)
+
+// serveHTTP2 serves a WebSocket on a stream of HTTP/2 (RFC 8441), which lives as long as its handler.
+func serveHTTP2(w http.ResponseWriter, r *http.Request, handshake *bridge.Handshake) error {
+	s := &http2Stream{Reader: r.Body, writer: w, control: http.NewResponseController(w)}
+	// The server's timeouts are for requests that end. Deadlines are also what ends a read and a write that wait.
+	if err := errors.Join(s.control.SetReadDeadline(time.Time{}), s.control.SetWriteDeadline(time.Time{})); err != nil {
+		return errors.Join(err, refuse(w, http.StatusNotImplemented, "a handler in front of this one hides the stream"))
+	}
+	w.WriteHeader(http.StatusOK)
+	if err := s.control.Flush(); err != nil {
+		return err
+	}
+
+	gone := make(chan struct{})
+	p, err := process.pipes.openPipe(handshake, bridge.HTTP2, s, gone)
+	if err != nil {
+		return err
+	}
+	p.read(nil)
+	<-gone
+	s.end()
+
+	return nil
+}
+
+// http2Stream is a stream of HTTP/2 as its handler has it.
+type http2Stream struct {
+	io.Reader
+	writer  http.ResponseWriter
+	control *http.ResponseController
+
+	mu      sync.Mutex // guards what follows; held while deadlines are set, so that the handler has not ended then
+	writing bool
+	ended   bool
+}
+
+// Write implements [stream].
+func (s *http2Stream) Write(b []byte) (int, error) {
+	s.setWriting(true)
+	defer s.setWriting(false)
+
+	count, err := s.writer.Write(b)
+	if err == nil {
+		err = s.control.Flush()
+	}
+
+	return count, err
+}
+
+func (s *http2Stream) setWriting(writing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = writing
+}
+
+// CloseWrite ends the reading: it is the end of the handler that tells the client that nothing follows.
+func (s *http2Stream) CloseWrite() error { return s.Close() }
+
+// Close ends the reading, which ends the handler. A write that waits is cut short, and the stream with it.
+func (s *http2Stream) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.ended {
+		return nil
+	}
+	past := time.Unix(1, 0)
+	if s.writing {
+		_ = s.control.SetWriteDeadline(past)
+	}
+
+	return s.control.SetReadDeadline(past)
+}
+
+// end says that the handler returns: nothing of the stream may be touched any more.
+func (s *http2Stream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
+// Buffered implements [stream].
+func (s *http2Stream) Buffered() int { return 0 }

@@ -1,0 +1,128 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// serveHTTP3 takes a stream of HTTP/3 (RFC 9220) out of its server, so that the handler, with its stack and its request,
+// can end.
+func serveHTTP3(w http.ResponseWriter, handshake *bridge.Handshake) error {
+	streamer, err := httpStreamer(w)
+	if err != nil {
+		return errors.Join(err, refuse(w, http.StatusNotImplemented, "a handler in front of this one hides the stream"))
+	}
+	w.WriteHeader(http.StatusOK)
+	control := http.NewResponseController(w)
+	if err := errors.Join(control.Flush(), control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})); err != nil {
+		return err
+	}
+
+	p, err := process.pipes.openPipe(handshake, bridge.HTTP3, &http3Stream{Stream: streamer.HTTPStream()}, nil)
+	if err != nil {
+		return err
+	}
+	go p.read(nil)
+
+	return nil
+}
+
+// http3Servers are servers of HTTP/3, each once.
+type http3Servers struct{ servers sync.Map }
+
+// add remembers the server of a request.
+func (h *http3Servers) add(r *http.Request) {
+	if server, ok := r.Context().Value(http3.ServerContextKey).(*http3.Server); ok {
+		h.servers.Store(server, nil)
+	}
+}
+
+// shutdown ends their connections, with a goodbye and at the latest after timeout. It does not wait. A client keeps a
+// connection without requests for as long as it likes, and a server that shuts down waits for it.
+func (h *http3Servers) shutdown(timeout time.Duration) {
+	for server := range h.servers.Range {
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), timeout)
+			defer cancel()
+			_ = server.(*http3.Server).Shutdown(ctx)
+		}()
+	}
+}
+
+// httpStreamer finds quic-go's response writer below those of other handlers.
+func httpStreamer(w http.ResponseWriter) (http3.HTTPStreamer, error) {
+	for inner := w; ; {
+		switch v := inner.(type) {
+		case http3.HTTPStreamer:
+			return v, nil
+		case interface{ Unwrap() http.ResponseWriter }:
+			inner = v.Unwrap()
+		default:
+			return nil, fmt.Errorf("the response writer is a %T, not one of HTTP/3", inner)
+		}
+	}
+}
+
+// http3Stream is a stream of HTTP/3.
+type http3Stream struct {
+	*http3.Stream
+
+	mu      sync.Mutex // guards writing and closed: quic-go allows no Close during a Write
+	writing bool
+	closed  bool
+}
+
+// Write implements [stream].
+func (s *http3Stream) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	s.writing = true
+	s.mu.Unlock()
+
+	count, err := s.Stream.Write(b)
+
+	s.mu.Lock()
+	s.writing = false
+	s.mu.Unlock()
+
+	return count, err
+}
+
+// CloseWrite implements [stream].
+func (s *http3Stream) CloseWrite() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.closeWrite()
+}
+
+func (s *http3Stream) closeWrite() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if s.writing {
+		s.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
+
+		return nil
+	}
+
+	return s.Stream.Close()
+}
+
+// Close implements [stream].
+func (s *http3Stream) Close() error {
+	s.CancelRead(quic.StreamErrorCode(http3.ErrCodeNoError))
+
+	return s.CloseWrite()
+}
+
+// Buffered implements [stream].
+func (s *http3Stream) Buffered() int { return 0 }

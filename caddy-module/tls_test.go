@@ -1,0 +1,171 @@
+package websocket
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// tlsPair returns the two ends of a connection of TLS whose handshake is done.
+func tlsPair(t *testing.T) (client, server *tls.Conn) {
+	t.Helper()
+
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	c, s := socketPair(t)
+	client = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+	server = tls.Server(s, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}})
+	done := make(chan error, 1)
+	go func() { done <- client.Handshake() }()
+	if err := server.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+
+	return client, server
+}
+
+func TestTheBuffersOfThisGosTLSAreKnown(t *testing.T) {
+	if !tlsFields.known {
+		t.Fatal("crypto/tls has changed: an idle connection takes 3.8 KiB more until tls.go knows the new fields")
+	}
+}
+
+func TestFieldsThatAreNotWhatTheyWereAreLeftAlone(t *testing.T) {
+	type renamed struct {
+		hand, raw bytes.Buffer
+		input     bytes.Reader
+	}
+	type retyped struct {
+		hand, rawInput []byte
+		input          bytes.Reader
+	}
+	type embedded struct{ renamed }
+	for _, conn := range []reflect.Type{reflect.TypeFor[renamed](), reflect.TypeFor[retyped](), reflect.TypeFor[embedded]()} {
+		if findTLSFields(conn).known {
+			t.Errorf("%s was taken for a connection of TLS", conn)
+		}
+	}
+}
+
+func TestAConnectionOfTLSThatSleepsWheneverItCanLosesNothing(t *testing.T) {
+	client, server := tlsPair(t)
+	s := newTLSStream(server).(sleeper)
+	buffer := make([]byte, 300<<10)
+	slept := 0
+
+	for size := 1; size < len(buffer); size *= 3 {
+		sent := bytes.Repeat([]byte{byte(size)}, size)
+		go client.Write(sent) //nolint:errcheck // the other end notices
+		for got := 0; got < size; {
+			if s.TrySleep() {
+				slept++
+				s.Sleep()
+			}
+			n, err := s.Read(buffer[got:min(got+1000, size)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += n
+		}
+		if !bytes.Equal(buffer[:size], sent) {
+			t.Fatalf("%d bytes arrived differently", size)
+		}
+	}
+
+	if slept == 0 {
+		t.Error("it never slept")
+	}
+	for name, field := range map[string]tlsField{"hand": tlsFields.hand, "rawInput": tlsFields.rawInput} {
+		if !s.TrySleep() || (*bytes.Buffer)(field.of(server)).Cap() != 0 {
+			t.Errorf("%s keeps a buffer", name)
+		}
+	}
+}
+
+func TestAReadOfTLSThatTimesOutIsNotTheEnd(t *testing.T) {
+	client, server := tlsPair(t)
+	s := newTLSStream(server).(sleeper)
+	buffer := make([]byte, 10)
+
+	for range 3 {
+		if err := s.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Read(buffer); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if err := s.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	go client.Write([]byte("hello")) //nolint:errcheck // the other end notices
+	s.Sleep()
+	if n, err := s.Read(buffer); err != nil || string(buffer[:n]) != "hello" {
+		t.Errorf("got %q, %v", buffer[:n], err)
+	}
+}
+
+func TestTheEndOfAConnectionWakesASleeper(t *testing.T) {
+	for name, end := range map[string]func(client, server *tls.Conn){
+		"by the client": func(client, _ *tls.Conn) { client.NetConn().Close() },
+		"by us":         func(_, server *tls.Conn) { server.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := tlsPair(t)
+			s := newTLSStream(server).(sleeper)
+			if !s.TrySleep() {
+				t.Fatal("there is something to read")
+			}
+			woken := make(chan struct{})
+			go func() { s.Sleep(); close(woken) }()
+			end(client, server)
+			select {
+			case <-woken:
+			case <-time.After(10 * time.Second):
+				t.Fatal("it sleeps on")
+			}
+		})
+	}
+}
+
+func TestWhatIsDecryptedAlreadyIsKnown(t *testing.T) {
+	client, server := tlsPair(t)
+	s := newTLSStream(server)
+
+	if _, err := client.Write(make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(s, make([]byte, 60)); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Buffered(); got != 40 {
+		t.Errorf("%d bytes are said to be there, of 40", got)
+	}
+	if got := newTLSStream(&wrapped{server}).Buffered(); got != 0 {
+		t.Errorf("of an unknown connection %d bytes are said to be there", got)
+	}
+	if _, ok := newTLSStream(tls.Server(&wrapped{server}, nil)).(sleeper); ok {
+		t.Error("a connection of TLS on something unknown is waited upon by its socket")
+	}
+}
