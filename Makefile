@@ -83,9 +83,10 @@ test-php: setup ## Syntax of all PHP files, unit tests of the Composer package, 
 	@tools/php-lint.sh
 	@tools/php-test.sh
 
-test-e2e: build ## The real binary with real PHP, real clients and a real browser
+test-e2e: build ## The real binary with real PHP, real clients and a real browser; all of it over TLS as well
 	@tools/setup.sh e2e
 	$(ENV) cd tests/e2e && go vet ./... && FWS_FRANKENPHP=$(FRANKENPHP) go test -count=1 -timeout 20m ./...
+	$(ENV) cd tests/e2e && FWS_FRANKENPHP=$(FRANKENPHP) FWS_E2E_TRANSPORT=tls go test -short -count=1 -timeout 20m ./...
 
 test-autobahn: build ## The Autobahn test suite, all but its long cases (SKIP_AUTOBAHN=1 leaves it out)
 	@tests/autobahn/run.sh sample

@@ -28,6 +28,7 @@ func browser(t *testing.T) context.Context {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("ignore-certificate-errors", true),
 		chromedp.WindowSize(1100, 760),
 		// A machine busy with other tests takes its time.
 		chromedp.WSURLReadTimeout(2*bound),

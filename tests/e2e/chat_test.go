@@ -38,7 +38,7 @@ func TestTwoPeopleChatByClickingInTheirBrowsers(t *testing.T) {
 	t.Parallel()
 	s := startChat(t)
 	chromium := browser(t)
-	address := "http://" + s.addr + "/"
+	address := s.url("/")
 
 	alice := open(t, chromium, address)
 	alice.shows("#door", "Nobody is here yet")
@@ -125,7 +125,7 @@ func TestTwoPeopleChatByClickingInTheirBrowsers(t *testing.T) {
 func TestTheChatPageReconnectsByItselfAfterARestartOfTheServer(t *testing.T) {
 	t.Parallel()
 	s := startChat(t)
-	dora := open(t, browser(t), "http://"+s.addr+"/")
+	dora := open(t, browser(t), s.url("/"))
 	enter(dora, "Dora")
 	dora.shows("#log", "Welcome, Dora.")
 	s.stop()

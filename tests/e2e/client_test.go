@@ -30,7 +30,14 @@ func dial(t *testing.T, s *server, path string, options *websocket.DialOptions) 
 func tryDial(s *server, path string, options *websocket.DialOptions) (*client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	defer cancel()
-	conn, response, err := websocket.Dial(ctx, "ws://"+s.addr+path, options)
+	var own websocket.DialOptions
+	if options != nil {
+		own = *options
+	}
+	if own.HTTPClient == nil {
+		own.HTTPClient = &http.Client{Transport: &http.Transport{TLSClientConfig: trusting.Clone()}}
+	}
+	conn, response, err := websocket.Dial(ctx, s.url(path), &own)
 	if err != nil {
 		return nil, err
 	}

@@ -259,7 +259,7 @@ func TestTheFunctionsWorkInAWorkerInAnOrdinaryRequestAndOnTheCommandLine(t *test
 				d.want(t, nil, "tagClient", id, "two")
 				d.want(t, nil, "tagClient", id, "one")
 				client := d.value(t, "getClient", id).(map[string]any)
-				for key, want := range map[string]any{"id": id, "route": "lab", "path": "/lab", "ip": "127.0.0.1", "subprotocol": "", "transport": "tcp",
+				for key, want := range map[string]any{"id": id, "route": "lab", "path": "/lab", "ip": "127.0.0.1", "subprotocol": "", "transport": map[bool]string{false: "tcp", true: "tls"}[s.secure],
 					"connected": true, "last_message_at": nil, "messages_received": 0.0, "messages_sent": 1.0, "messages_dropped": 0.0, "queued_bytes": 0.0, "ping_time": 0.0,
 					"tags": []any{"one", "two"}} {
 					if !reflect.DeepEqual(client[key], want) {

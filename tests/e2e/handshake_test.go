@@ -24,7 +24,7 @@ func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 		subprotocols chat.v2 chat.v1
 	}
 	respond "not a WebSocket"`})
-	host := "http://" + s.addr
+	host := s.url("")
 	for _, test := range []struct {
 		name   string
 		path   string

@@ -75,15 +75,20 @@ func dialLab(t *testing.T, s *server, path string, options *websocket.DialOption
 		path += "?facts"
 	}
 	c := dial(t, s, path, options)
+	return c, s.factsIn(c.receive(t))
+}
+
+// factsIn reads the message with which the lab answers a client that asks for facts.
+func (s *server) factsIn(message string) event {
+	s.t.Helper()
 	var facts event
-	message := c.receive(t)
 	if err := json.Unmarshal([]byte(message), &facts); err != nil {
-		t.Fatalf("%v in %q", err, message)
+		s.t.Fatalf("%v in %q", err, message)
 	}
 	if facts.ID == "" {
-		t.Fatalf("no id in %q", message)
+		s.t.Fatalf("no id in %q", message)
 	}
-	return c, facts
+	return facts
 }
 
 // closeEvent waits for the close event of a connection.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func TestAClientThatDoesNotReadFillsItsOwnOutboxAndNobodyElses(t *testing.T) {
 	s := start(t, want)
 	reads, readsFacts := dialLab(t, s, "/lab", nil)
 	deaf := dialRaw(t, s.addr, "/lab?facts", "")
-	if err := deaf.Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+	if err := deaf.socket().SetReadBuffer(4096); err != nil {
 		t.Fatal(err)
 	}
 	var deafID string

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func request(t *testing.T, addr, bytes string) *raw {
 
 // dialTCP connects and sends nothing.
 func dialTCP(addr string) (*raw, error) {
-	conn, err := net.DialTimeout("tcp", addr, bound)
+	conn, err := dialStream(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -198,8 +199,16 @@ func (r *raw) wantEnd(t *testing.T) {
 // reset cuts the connection as a crash or a lost network does: RST, no closing handshake.
 func (r *raw) reset(t *testing.T) {
 	t.Helper()
-	if err := r.Conn.(*net.TCPConn).SetLinger(0); err != nil {
+	if err := r.socket().SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
-	r.Conn.Close()
+	r.socket().Close()
+}
+
+// socket is what is below TLS, if the connection is of that.
+func (r *raw) socket() *net.TCPConn {
+	if encrypted, ok := r.Conn.(*tls.Conn); ok {
+		return encrypted.NetConn().(*net.TCPConn)
+	}
+	return r.Conn.(*net.TCPConn)
 }

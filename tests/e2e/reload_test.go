@@ -105,7 +105,7 @@ func (s *server) source() string {
 func (s *server) serves(n int) {
 	s.t.Helper()
 	eventually(s.t, func() error {
-		res, err := s.client.Get("http://" + s.addr + "/hello.php")
+		res, err := s.client.Get(s.url("/hello.php"))
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type server struct {
 	exited chan struct{} // closed once the process is gone
 	err    error         // how it went, valid after exited
 	client *http.Client
+	secure bool // the site is served over TLS
 }
 
 // site is what a test wants to run. $DIR (the server's own folder) and $TESTDATA are replaced in them.
@@ -48,7 +50,20 @@ type site struct {
 	file   string            // a whole Caddyfile, instead of global and body; started in its own folder
 	files  map[string]string // written into the server's own folder, with the same replacements
 	env    []string
+	plain  bool // never over TLS
+	tls    bool // always
+	// patient leaves the grace period out, so that Caddy waits for requests for ever.
+	patient bool
 }
+
+// overTLS is whether this run of the tests is over TLS: every site that does not say otherwise is served, and called, so.
+var overTLS = os.Getenv("FWS_E2E_TRANSPORT") == "tls"
+
+// encrypted are the addresses of sites that are served over TLS.
+var encrypted sync.Map
+
+// trusting believes every certificate: that of a site is made by the server under test.
+var trusting = &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
 
 // start runs the site until the test ends, and returns when it accepts connections.
 func start(t *testing.T, s site) *server {
@@ -76,7 +91,11 @@ func tryStart(t *testing.T, s site) (*server, error) {
 		addr:   "127.0.0.1:" + port,
 		admin:  "127.0.0.1:" + admin,
 		socket: filepath.Join(shortFolder(t), "ctl.sock"),
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * bound},
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting.Clone()}, Timeout: 2 * bound},
+		secure: s.tls || overTLS && !s.plain,
+	}
+	if srv.secure {
+		encrypted.Store(srv.addr, true)
 	}
 	config := filepath.Join(home, "Caddyfile")
 	if s.file != "" {
@@ -86,6 +105,10 @@ func tryStart(t *testing.T, s site) (*server, error) {
 		}
 		// An example says nothing about the admin endpoint; two of them shall be able to run at once.
 		text := strings.Replace(string(source), "{\n", "{\n\tadmin "+srv.admin+"\n", 1)
+		if srv.secure {
+			text = strings.Replace(text, "{\n", "{\n"+secureGlobal, 1)
+			text = strings.Replace(text, "\n:{$PORT:8080} {\n", "\nhttps://127.0.0.1:{$PORT} {\n\ttls internal\n", 1)
+		}
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +170,8 @@ func (s *server) launch() error {
 		if !log.contains("serving initial configuration") {
 			return errors.New("not serving yet")
 		}
-		conn, err := net.Dial("tcp", s.addr)
+		// Caddy makes the certificate in the background.
+		conn, err := dialStream(s.addr)
 		if err == nil {
 			conn.Close()
 		}
@@ -163,11 +187,47 @@ func startLocked(cmd *exec.Cmd) error {
 	return <-done
 }
 
+const secureGlobal = "\tskip_install_trust\n\tauto_https disable_redirects\n"
+
 func (s *server) writeConfig(want site) {
 	s.t.Helper()
-	text := fmt.Sprintf("{\n\tadmin %s\n\tgrace_period 5s\n%s\n}\n\n:%s {\n%s\n}\n",
-		s.admin, want.global, strings.TrimPrefix(s.addr, "127.0.0.1:"), want.body)
+	address, global, body := ":"+strings.TrimPrefix(s.addr, "127.0.0.1:"), want.global, want.body
+	if s.secure {
+		address, global, body = "https://"+s.addr, secureGlobal+global, "\ttls internal\n"+body
+	}
+	grace := "\tgrace_period 5s\n"
+	if want.patient {
+		grace = ""
+	}
+	text := fmt.Sprintf("{\n\tadmin %s\n%s%s\n}\n\n%s {\n%s\n}\n", s.admin, grace, global, address, body)
 	s.writeFile("Caddyfile", text)
+}
+
+// url is the address of a path of the site.
+func (s *server) url(path string) string {
+	if s.secure {
+		return "https://" + s.addr + path
+	}
+	return "http://" + s.addr + path
+}
+
+// dialStream connects to a site, through TLS if it is served so.
+func dialStream(addr string) (net.Conn, error) {
+	conn, err := net.DialTimeout("tcp", addr, bound)
+	if err != nil {
+		return nil, err
+	}
+	if _, secure := encrypted.Load(addr); !secure {
+		return conn, nil
+	}
+	client := tls.Client(conn, trusting)
+	conn.SetDeadline(time.Now().Add(bound))
+	if err := client.Handshake(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	conn.SetDeadline(time.Time{})
+	return client, nil
 }
 
 // writeFile writes into the server's own folder.
@@ -210,13 +270,13 @@ func (s *server) signal(sig os.Signal) {
 // get requests a path of the site.
 func (s *server) get(path string) (int, string) {
 	s.t.Helper()
-	return s.do(http.MethodGet, "http://"+s.addr+path, "", nil)
+	return s.do(http.MethodGet, s.url(path), "", nil)
 }
 
 // post sends a body to a path of the site.
 func (s *server) post(path, contentType, body string) (int, string) {
 	s.t.Helper()
-	return s.do(http.MethodPost, "http://"+s.addr+path, body, http.Header{"Content-Type": {contentType}})
+	return s.do(http.MethodPost, s.url(path), body, http.Header{"Content-Type": {contentType}})
 }
 
 func (s *server) do(method, url, body string, header http.Header) (int, string) {

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -63,7 +62,7 @@ func TestSIGTERMIsNotHeldUpByClientsThatNeverRead(t *testing.T) {
 	s := start(t, want)
 	for range 5 {
 		r := dialRaw(t, s.addr, "/lab", "")
-		if err := r.Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		if err := r.socket().SetReadBuffer(4096); err != nil {
 			t.Fatal(err)
 		}
 		r.send(t, text("flood 16384")) // far more than the kernel takes
