@@ -10,10 +10,17 @@
 #   BENCH_WORKLOADS="100x1 100x16 1x1"      connections × messages in flight
 #   BENCH_SIZE=20         bytes of a message
 #   BENCH_SERVERS="core php proxy gws"      who is measured
+#   BENCH_TLS=1           everything over TLS, beside the Go server alone; messages of 512 bytes, 3,000 idle connections
 #   FRANKENPHP=build/frankenphp             the binary
 set -eu
 . "$(dirname "$0")/../../tools/lib.sh"
 
+if [ "${BENCH_TLS:-0}" = 1 ]; then
+  scheme=wss peer="gws" echo_folder=peers/tls encrypt=-tls
+  : "${BENCH_SIZE:=512}" "${BENCH_IDLE:=3000}" "${BENCH_SERVERS:=core php gws}"
+else
+  scheme=ws peer="gws behind proxy" echo_folder=../../examples/echo encrypt=
+fi
 rounds=${BENCH_ROUNDS:-3} seconds=${BENCH_SECONDS:-5} warmup=${BENCH_WARMUP:-1} size=${BENCH_SIZE:-20}
 idle=${BENCH_IDLE:-9000} idle_rounds=${BENCH_IDLE_ROUNDS:-1}
 read -ra workloads <<<"${BENCH_WORKLOADS:-100x1 100x16 1x1}"
@@ -22,6 +29,10 @@ frankenphp=$(realpath -m "${FRANKENPHP:-$top/build/frankenphp}")
 bench=$top/tests/bench out=$top/build/bench
 results=$out/results.jsonl load=$out/target/release/fws-load
 declare -A label=([core]="core echo" [php]="php echo" [proxy]="gws behind proxy" [gws]="gws")
+if [ "$scheme" = wss ]; then
+  for server in "${!label[@]}"; do label[$server]+=" over TLS"; done
+  peer+=" over TLS"
+fi
 declare -A process=([core]=echo [php]=echo [proxy]=proxy [gws]=gws)
 for server in "${servers[@]}"; do
   [ -n "${label[$server]:-}" ] || die "BENCH_SERVERS names $server; known are ${!label[*]}"
@@ -68,10 +79,11 @@ start() {
   : >"$out/$name.log"
   case $name in
     echo)
-      caddy echo "${ports[0]}" "${ports[1]}" "$top/examples/echo"
+      caddy echo "${ports[0]}" "${ports[1]}" "$bench/$echo_folder" "ECHO_DIR=$top/examples/echo"
       pids[$name]=$spawned ;;
     gws)
-      spawn gws "$out/gws" -listen "127.0.0.1:${ports[0]}" -debug "127.0.0.1:${ports[1]}"
+      # shellcheck disable=SC2086 # an option or none
+      spawn gws "$out/gws" $encrypt -listen "127.0.0.1:${ports[0]}" -debug "127.0.0.1:${ports[1]}"
       pids[$name]=$spawned ;;
     proxy)
       spawn proxy "$out/gws" -listen "127.0.0.1:${ports[2]}" -debug "127.0.0.1:${ports[3]}"
@@ -82,7 +94,7 @@ start() {
   esac
   local path=/
   [ "$name" != echo ] || path=/core
-  "$load" ready --url "ws://${address[$name]}$path" --pid "${pids[$name]}" --timeout 60 ||
+  "$load" ready --url "$scheme://${address[$name]}$path" --pid "${pids[$name]}" --timeout 60 ||
     { tail -n 20 "$out/$name.log" >&2; die "$name did not start; its whole log is $out/$name.log"; }
 }
 
@@ -107,7 +119,7 @@ measure() {
   local server=$1 round=$2 bound=$3 mode=$4; shift 4
   local name=${process[$server]} path=/
   [ "$name" != echo ] || path=/$server
-  timeout --foreground -k 5 "$bound" "$load" "$mode" --url "ws://${address[$name]}$path" --pid "${pids[$name]}" \
+  timeout --foreground -k 5 "$bound" "$load" "$mode" --url "$scheme://${address[$name]}$path" --pid "${pids[$name]}" \
     --label "${label[$server]}" --round "$round" "$@" >>"$results" || {
     say "${label[$server]}: this run failed and is left out; the end of $out/$name.log:"
     tail -n 5 "$out/$name.log" >&2
@@ -144,6 +156,6 @@ if [ "$idle" -gt 0 ]; then
 fi
 
 printf '\n%s, %s processors, %s\n\n' "$(uname -sr)" "$(nproc)" "$(date -u +%F)"
-"$load" report "$results" --peer "${label[proxy]}"
+"$load" report "$results" --peer "$peer"
 echo "All results: $results"
 exit $failed

@@ -166,7 +166,7 @@ fn measurement(command: &str, mut parser: lexopt::Parser) -> Result<Command> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let target = target.context("--url ws://HOST:PORT/PATH is missing")?;
+    let target = target.context("--url ws://HOST:PORT/PATH or wss://… is missing")?;
     if command == "ready" {
         return Ok(Command::Ready(Ready { target, pids, timeout }));
     }

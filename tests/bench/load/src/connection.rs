@@ -10,6 +10,7 @@ use mio::event::Event;
 use mio::net::TcpStream;
 
 use crate::frame::{self, Item, Reader};
+use crate::stream::Stream;
 use crate::target::{Target, response_head};
 
 /// What every connection sends, and should get back.
@@ -108,7 +109,7 @@ enum State {
 
 /// A client.
 pub struct Connection {
-    socket: TcpStream,
+    stream: Stream,
     state: State,
     reader: Reader,
     /// What the socket did not take.
@@ -119,13 +120,13 @@ pub struct Connection {
 
 impl Connection {
     /// A connection whose socket has just begun to connect.
-    pub fn new(socket: TcpStream) -> Self {
-        Self { socket, state: State::Connecting, reader: Reader::default(), unsent: Vec::new(), sent: VecDeque::new() }
+    pub fn new(stream: Stream) -> Self {
+        Self { stream, state: State::Connecting, reader: Reader::default(), unsent: Vec::new(), sent: VecDeque::new() }
     }
 
     /// The socket, for its registration.
     pub fn socket(&mut self) -> &mut TcpStream {
-        &mut self.socket
+        self.stream.socket()
     }
 
     /// Sends the first messages.
@@ -163,23 +164,31 @@ impl Connection {
 
     fn progress(&mut self, event: &Event, turn: &mut Turn<'_>) -> Result<Change> {
         if matches!(self.state, State::Connecting) {
-            if let Some(error) = self.socket.take_error()? {
+            if let Some(error) = self.stream.socket().take_error()? {
                 return Err(error).context("connecting");
             }
-            match self.socket.peer_addr() {
+            match self.stream.socket().peer_addr() {
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
                     return Ok(Change::Same);
                 }
                 other => other?,
             };
             // Without it a batch that follows a small frame would wait for an acknowledgement.
-            self.socket.set_nodelay(true)?;
+            self.stream.socket().set_nodelay(true)?;
             self.state = State::Handshake(Vec::new());
             self.write(&turn.target.request)?;
-        } else if event.is_writable() && !self.unsent.is_empty() {
+        } else if event.is_writable() {
             self.flush()?;
         }
-        if event.is_readable() { self.read(event.is_read_closed(), turn) } else { Ok(Change::Same) }
+        if !event.is_readable() {
+            return Ok(Change::Same);
+        }
+        let change = self.read(event.is_read_closed() || self.stream.may_hold_back(), turn)?;
+        if !self.unsent.is_empty() && !matches!(self.state, State::Gone) {
+            // Under TLS it may have waited for something to read: the server's part of the handshake.
+            self.flush()?;
+        }
+        Ok(change)
     }
 
     /// One read, unless it filled the scratch buffer or the end of the stream is known to be near: epoll is edge-triggered,
@@ -187,7 +196,7 @@ impl Connection {
     fn read(&mut self, to_the_end: bool, turn: &mut Turn<'_>) -> Result<Change> {
         let mut change = Change::Same;
         loop {
-            let count = match self.socket.read(turn.scratch) {
+            let count = match self.stream.read(turn.scratch) {
                 Ok(0) if matches!(self.state, State::Closing) => return Ok(self.gone()),
                 Ok(0) => bail!("the server has ended the connection"),
                 Ok(count) => count,
@@ -273,6 +282,10 @@ impl Connection {
     }
 
     fn flush(&mut self) -> Result<()> {
+        match self.stream.flush() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            other => other.context("writing")?,
+        }
         let mut unsent = std::mem::take(&mut self.unsent);
         let taken = self.push(&unsent)?;
         unsent.drain(..taken);
@@ -284,7 +297,7 @@ impl Connection {
     fn push(&mut self, bytes: &[u8]) -> Result<usize> {
         let mut taken = 0;
         while taken < bytes.len() {
-            match self.socket.write(&bytes[taken..]) {
+            match self.stream.write(&bytes[taken..]) {
                 Ok(count) => taken += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -4,7 +4,7 @@
 //! * [`args`] what the command line says
 //! * [`target`] a `ws://` address and its opening handshake
 //! * [`frame`] the client's ready-made frames, and the reader of the server's
-//! * [`connection`] one client; [`swarm`] all of them and their epoll
+//! * [`stream`] its bytes, in clear or under TLS; [`connection`] one client; [`swarm`] all of them and their epoll
 //! * [`echo`] and [`idle`] the two measurements; [`process`] what the server's processes cost
 //! * [`server`] waiting for a server, free ports; [`report`] the table made of many results
 
@@ -16,6 +16,7 @@ mod idle;
 mod process;
 mod report;
 mod server;
+mod stream;
 mod swarm;
 mod target;
 

@@ -8,9 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rustls::{ClientConnection, StreamOwned};
 
 use crate::args::Ready;
 use crate::process;
+use crate::stream;
 use crate::target::{Target, response_head};
 
 /// Tries a handshake until one succeeds.
@@ -32,8 +34,17 @@ pub fn wait_until_ready(options: &Ready) -> Result<()> {
 
 fn handshake(target: &Target) -> Result<()> {
     let bound = Duration::from_secs(2);
-    let mut stream = TcpStream::connect_timeout(&target.address, bound)?;
-    stream.set_read_timeout(Some(bound))?;
+    let mut socket = TcpStream::connect_timeout(&target.address, bound)?;
+    socket.set_read_timeout(Some(bound))?;
+    if target.tls {
+        let client = ClientConnection::new(stream::trusting()?, target.address.ip().into())?;
+        upgrade(&mut StreamOwned::new(client, socket), target)
+    } else {
+        upgrade(&mut socket, target)
+    }
+}
+
+fn upgrade(stream: &mut (impl Read + Write), target: &Target) -> Result<()> {
     stream.write_all(&target.request)?;
     let (mut received, mut piece) = (Vec::new(), [0; 4096]);
     while response_head(&received)?.is_none() {

@@ -1,14 +1,17 @@
 //! All client connections and the epoll they share.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rustix::process::{Resource, getrlimit};
+use rustls::ClientConfig;
 
 use crate::connection::{Change, Connection, Tally, Turn, Work};
+use crate::stream::{self, Stream};
 use crate::target::Target;
 
 /// Descriptors that are not connections: standard streams, epoll, /proc files.
@@ -23,6 +26,7 @@ pub struct Swarm {
     gone: usize,
     scratch: Vec<u8>,
     target: Target,
+    tls: Option<Arc<ClientConfig>>,
     origin: Instant,
 }
 
@@ -30,6 +34,7 @@ impl Swarm {
     /// No connection yet.
     pub fn new(target: &Target) -> Result<Self> {
         Ok(Self {
+            tls: target.tls.then(stream::trusting).transpose()?,
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             connections: Vec::new(),
@@ -55,7 +60,8 @@ impl Swarm {
         while self.opened < goal {
             while self.connections.len() < goal && self.connections.len() - self.opened < window {
                 let socket = TcpStream::connect(self.target.address).context("cannot connect")?;
-                let mut connection = Connection::new(socket);
+                let name = self.target.address.ip().into();
+                let mut connection = Connection::new(Stream::new(socket, self.tls.as_ref(), &name)?);
                 let token = Token(self.connections.len());
                 let both = Interest::READABLE | Interest::WRITABLE;
                 self.poll.registry().register(connection.socket(), token, both)?;

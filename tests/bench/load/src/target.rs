@@ -1,4 +1,4 @@
-//! Where the server is: a `ws://` address with its opening handshake, and the `http://` one of a debug endpoint.
+//! Where the server is: a `ws://` or `wss://` address with its opening handshake, and the `http://` one of a debug endpoint.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -17,6 +17,8 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 pub struct Target {
     /// Resolved once.
     pub address: SocketAddr,
+    /// `wss://`.
+    pub tls: bool,
     /// The whole upgrade request.
     pub request: Vec<u8>,
 }
@@ -25,12 +27,13 @@ impl FromStr for Target {
     type Err = anyhow::Error;
 
     fn from_str(url: &str) -> Result<Self> {
-        let (address, host, path) = split(url, "ws://")?;
+        let tls = url.starts_with("wss://");
+        let (address, host, path) = split(url, if tls { "wss://" } else { "ws://" })?;
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
         );
-        Ok(Self { address, request: request.into_bytes() })
+        Ok(Self { address, tls, request: request.into_bytes() })
     }
 }
 

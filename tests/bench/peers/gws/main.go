@@ -3,15 +3,22 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	_ "net/http/pprof" // /debug/pprof/heap?gc=1, the door through which the load generator asks for a collection
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/lxzan/gws"
 )
@@ -26,8 +33,31 @@ func (echo) OnMessage(socket *gws.Conn, message *gws.Message) {
 	_ = socket.WriteMessage(message.Opcode, message.Bytes())
 }
 
+// selfSigned is as Caddy's internal issuer makes them: a key on P-256, and HTTP/1.1 only.
+func selfSigned() (*tls.Config, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(24 * time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+
+	return &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}},
+		NextProtos:   []string{"http/1.1"},
+	}, nil
+}
+
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address of the echo server, path /")
+	encrypt := flag.Bool("tls", false, "serve over TLS, with a certificate of its own making")
 	debug := flag.String("debug", "", "address of net/http/pprof; none when empty")
 	flag.Parse()
 
@@ -50,6 +80,13 @@ func main() {
 	})
 
 	server := &http.Server{Handler: handler}
+	if *encrypt {
+		config, err := selfSigned()
+		if err != nil {
+			log.Fatalf("cannot make a certificate: %v", err)
+		}
+		listener = tls.NewListener(listener, config)
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
