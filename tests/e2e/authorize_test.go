@@ -79,7 +79,7 @@ func (c *client) given(t *testing.T) given {
 // login gets a session by a page of the site.
 func login(t *testing.T, s *server, script, user string) http.Header {
 	t.Helper()
-	res, err := s.client.Get("http://" + s.addr + "/" + script + ".php/login?user=" + user)
+	res, err := s.client.Get(s.url("/" + script + ".php/login?user=" + user))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -192,11 +192,11 @@ func TestAFrameLongerThanTheRouteAllowsIsRefusedByItsHeader(t *testing.T) {
 func TestABrowserCompressesBothWays(t *testing.T) {
 	t.Parallel()
 	s := start(t, compressing())
-	page := open(t, browser(t), "http://"+s.addr+"/hello.php")
+	page := open(t, browser(t), s.url("/hello.php"))
 	for _, path := range []string{"/lab", "/core", "/kept"} {
 		before := s.stats()
 		var result string
-		page.evaluate(fmt.Sprintf(`window.result = "", window.socket = new WebSocket("ws://" + location.host + %q),
+		page.evaluate(fmt.Sprintf(`window.result = "", window.socket = new WebSocket(location.origin.replace("http", "ws") + %q),
 			window.socket.onopen = () => {
 				const sent = [], got = [];
 				for (let n = 0; n < 50; n++) sent.push(("message " + n + " €, ").repeat(1 + n * 20));

@@ -59,7 +59,7 @@ func TestTheExampleOfTheDocumentOnAuthorizeWorks(t *testing.T) {
 	if _, body := refused(t, s, "/chat?room=1", http.StatusUnauthorized); body != "log in first" {
 		t.Errorf("%q", body)
 	}
-	res, err := s.client.Get("http://" + s.addr + "/login.php")
+	res, err := s.client.Get(s.url("/login.php"))
 	if err != nil {
 		t.Fatal(err)
 	}

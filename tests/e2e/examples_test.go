@@ -201,7 +201,7 @@ func TestTheExamplesPagesShowWhatTheirServersSay(t *testing.T) {
 	} {
 		t.Run(example.name, func(t *testing.T) {
 			s := startExample(t, example.name, "REDIS="+redis(t))
-			page := open(t, chromium, "http://"+s.addr+"/")
+			page := open(t, chromium, s.url("/"))
 			page.shows("pre", "connected")
 			// The field holds a first message to try.
 			page.fill("input", "\r")
