@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -191,7 +190,7 @@ func measureSlowClients(t *testing.T, s *server, scale broadcast, policy string)
 	deaf := scale.subscribers / 2
 	for range deaf {
 		r := dialRaw(t, s.addr, "/lab", "")
-		if err := r.Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		if err := r.socket().SetReadBuffer(4096); err != nil {
 			t.Fatal(err)
 		}
 	}
