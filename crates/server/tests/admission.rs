@@ -17,7 +17,7 @@ const ROUTES: &str = r#"{"routes":[
   {"name":"strict","worker":"w","subprotocols":["plain"],"subprotocol_required":true,"max_connections":1}]}"#;
 
 fn started(routes: &str) -> Arc<Core> {
-    let core = Core::start(&Config { shards: 1 }).expect("threads and epolls");
+    let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
     configure(&core, 1, routes);
     core
 }

@@ -18,7 +18,7 @@ const ROUTES: &str = r#"{"routes":[
   {"name":"php","worker":"w","compression":{},"max_pending_events":8}]}"#;
 
 fn started() -> Arc<Core> {
-    let core = Core::start(&Config { shards: 2 }).expect("threads and epolls");
+    let core = Core::start(&Config { shards: 2, ..Config::default() }).expect("threads and epolls");
     core.stage(1, ROUTES.as_bytes()).expect("legal");
     core.commit(1).expect("staged");
     core

@@ -28,7 +28,7 @@ impl Site {
         std::fs::create_dir(&folder).expect("a folder");
         // SAFETY: the tests of this process that look at the environment run one after the other.
         unsafe { std::env::set_var("FRANKENPHP_WS_SOCKET", folder.join("ctl.sock")) };
-        let core = Core::start(&Config { shards: 1 }).expect("threads and epolls");
+        let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
         core.stage(1, br#"{"routes":[{"name":"r","echo":true}]}"#).expect("legal");
         core.commit(1).expect("staged");
         Site { folder, core, _alone: alone }

@@ -18,7 +18,7 @@ const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnect
 
 /// A core with the clients of docs/commands.md, which are kept as long as the second part lives.
 fn core() -> (Arc<Core>, Vec<TcpStream>) {
-    let core = Core::start(&Config { shards: 1 }).expect("threads and epolls");
+    let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
     core.stage(1, br#"{"routes":[{"name":"chat","echo":true},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}"#)
         .expect("legal");
     core.commit(1).expect("staged");

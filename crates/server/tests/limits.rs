@@ -16,7 +16,7 @@ const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnect
 
 /// A core with one echo route, `r`, that has these options.
 fn started(options: &str) -> Arc<Core> {
-    let core = Core::start(&Config { shards: 1 }).expect("threads and epolls");
+    let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
     configure(&core, 1, options);
     core
 }

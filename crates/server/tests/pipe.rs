@@ -16,7 +16,7 @@ const HEAD: &[u8] = b"CONNECT /p?q=1 HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Versio
 const HI: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
 
 fn started() -> Arc<Core> {
-    let core = Core::start(&Config { shards: 2 }).expect("threads and epolls");
+    let core = Core::start(&Config { shards: 2, ..Config::default() }).expect("threads and epolls");
     core.stage(1, ROUTES.as_bytes()).expect("legal");
     core.commit(1).expect("staged");
     core
