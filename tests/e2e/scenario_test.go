@@ -67,6 +67,7 @@ func TestAnApplicationBehavesWithTheFakeServerAsWithTheRealOne(t *testing.T) {
 		t.Fatalf("%v in %.300s", err, output)
 	}
 	s := start(t, site{
+		plain: true, // as the fake server says of its clients
 		global: `
 	frankenphp {
 		worker {
