@@ -19,7 +19,7 @@ import check
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # What is tested, in this order. "plain" and "tls" are two doors of the same server.
-TARGETS = ["plain", "standalone"]
+TARGETS = ["plain", "tls", "standalone"]
 
 # A server that hangs, or a suite that does, ends the run; seconds.
 TIME_LIMIT = {"sample": 180, "all": 1800}
