@@ -67,10 +67,13 @@ func subrequest(ctx context.Context, r *http.Request, target *url.URL, route str
 	return sub
 }
 
+// asPHPSees makes dashes of what PHP does not tell from them in the name of a header: X_Original_Uri and X.Original.Uri would
+// pass for ours.
+var asPHPSees = strings.NewReplacer("_", "-", ".", "-")
+
 // isLeftOut tells whether a header of the upgrade request stays behind.
 func isLeftOut(name string) bool {
-	// PHP does not tell dashes from underscores: X_Original_Uri would pass for ours.
-	name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	name = http.CanonicalHeaderKey(asPHPSees.Replace(name))
 
 	switch name {
 	case headerOriginalURI,

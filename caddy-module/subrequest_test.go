@@ -15,7 +15,7 @@ func TestTheAuthorizeRequestCarriesWhatTheVisitorIsAndNothingOfTheHandshake(t *t
 		"Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Extensions: permessage-deflate\r\nCookie: session=1\r\nAuthorization: Basic eDp5\r\nOrigin: http://example.com\r\n"+
 		"X-Forwarded-For: 192.0.2.9\r\nAccept-Encoding: gzip\r\nIf-None-Match: \"x\"\r\nRange: bytes=0-0\r\nKeep-Alive: 5\r\n"+
 		// Attempts to pass for what the handler itself says, of which PHP would not see the difference.
-		"X-Original-Uri: /admin\r\nX_Original_Uri: /admin\r\nx-original_uri: /admin\r\nX-Websocket-Route: admin\r\nX_WebSocket_Subprotocols: admin\r\nWebSocket-Id: admin\r\n\r\n")
+		"X-Original-Uri: /admin\r\nX_Original_Uri: /admin\r\nx-original_uri: /admin\r\nX-Websocket-Route: admin\r\nX_WebSocket_Subprotocols: admin\r\nX.Original.Uri: /admin\r\nx.original-uri: /admin\r\nX.WebSocket_Route: admin\r\nWebSocket-Id: admin\r\n\r\n")
 
 	sub := subrequest(t.Context(), r, &url.URL{Path: "/auth", RawQuery: "q=1"}, "chat")
 

@@ -151,7 +151,8 @@ func TestPHPIsAskedAsByAnOrdinaryRequestOfThatVisitor(t *testing.T) {
 	t.Parallel()
 	s := start(t, guarded())
 	refused(t, s, "/ws/classic?room=%26x", http.StatusUnauthorized, "Cookie: a=1; b=2", "Origin: http://"+s.addr, "Sec-WebSocket-Protocol: x, b",
-		"X-Original-Uri: /admin", "X_Original_Uri: /admin", "X-WebSocket-Route: admin", "X_Websocket_Subprotocols: admin", "Authorization: Basic YWxpY2U6c2VjcmV0")
+		"X-Original-Uri: /admin", "X_Original_Uri: /admin", "X-WebSocket-Route: admin", "X_Websocket_Subprotocols: admin", "X.Original.Uri: /admin",
+		"X.WebSocket.Route: admin", "X-WebSocket.Subprotocols: admin", "Authorization: Basic YWxpY2U6c2VjcmV0")
 
 	var asked map[string]any
 	lines := s.lines("asked")
