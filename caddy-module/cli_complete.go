@@ -3,6 +3,7 @@ package websocket
 import (
 	"errors"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -76,8 +77,7 @@ func (c *cli) completion(complete completer) cobra.CompletionFunc {
 		var names []cobra.Completion
 		enough := errors.New("enough")
 		_ = eachName(answer, func(name string) error {
-			// A shell would take what is behind a tab for a description, and a line for a name of its own.
-			if strings.HasPrefix(name, toComplete) && visible(name) == name {
+			if strings.HasPrefix(name, toComplete) && completable(name) {
 				names = append(names, name)
 			}
 			if len(names) == mostCompletions {
@@ -89,4 +89,12 @@ func (c *cli) completion(complete completer) cobra.CompletionFunc {
 
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// completable tells whether a name may be offered to a shell. Visitors may have chosen it, and the completion for bash that Caddy
+// writes evaluates what it is offered: a tag $(reboot) would be carried out as soon as it is listed. So only plain words are.
+func completable(name string) bool {
+	return name != "" && name[0] != '-' && strings.IndexFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-./:@+", r)
+	}) < 0
 }

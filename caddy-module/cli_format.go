@@ -63,7 +63,8 @@ var clientFields = []struct {
 }{
 	{"id", asIs}, {"route", asIs}, {"path", asIs}, {"ip", asIs}, {"subprotocol", asIs}, {"transport", asIs}, {"connected", asIs},
 	{"connected_at", asTime}, {"last_message_at", asTime},
-	{"messages_received", asIs}, {"bytes_received", asSize}, {"messages_sent", asIs}, {"bytes_sent", asSize}, {"queued_bytes", asSize},
+	{"messages_received", asIs}, {"bytes_received", asSize}, {"messages_sent", asIs}, {"bytes_sent", asSize}, {"messages_dropped", asIs},
+	{"queued_bytes", asSize},
 	{"ping_time", asNanoseconds}, {"tags", asIs},
 }
 

@@ -199,6 +199,8 @@ func TestAMessageOfAMegabyteWithNULBytesIsSentAsItIs(t *testing.T) {
 func TestNamesAreCompletedWithThoseOfTheServer(t *testing.T) {
 	for _, c := range []struct{ args, command, answer, want string }{
 		{"info ", `{"list":{}}`, `{"names":["ann","anna","bob","a\nb"]}`, "ann\nanna\nbob\n"},
+		// What a shell would not take for a word, or would even carry out.
+		{"info ", `{"list":{}}`, "{\"names\":[\"$(reboot)\",\"`reboot`\",\"a;b\",\"a b\",\"a*\",\"~root\",\"-x\",\"a\\\\b\",\"user:jürgen@example.com/2-a_b\"]}", "user:jürgen@example.com/2-a_b\n"},
 		{"info an", `{"list":{}}`, `{"names":["ann","anna","bob"]}`, "ann\nanna\n"},
 		{"tag ann ", `{"tags":{}}`, `{"names":["lyon"]}`, "lyon\n"},
 		{"untag ann ", `{"tags":{"id":"ann"}}`, `{"names":["lyon"]}`, "lyon\n"},
@@ -278,7 +280,7 @@ func TestTheDocumentOfTheCommandLineHasEveryCommandWithItsOptions(t *testing.T) 
 
 func TestWhatIsKnownOfAClientIsShownForPeople(t *testing.T) {
 	const client = `{"id":"ann","route":"chat","path":"/c\u001b]0;gotcha","ip":"192.0.2.1","subprotocol":"","connected":true,"connected_at":1700000000000,
-		"last_message_at":null,"messages_received":3,"bytes_received":2048,"queued_bytes":0,"ping_time":81230,"tags":["lyon","vip"],"newer":7}`
+		"last_message_at":null,"messages_received":3,"bytes_received":2048,"messages_dropped":4,"queued_bytes":0,"ping_time":81230,"tags":["lyon","vip"],"newer":7}`
 	information := map[string]coreBytes{"city": coreBytes("Lyon"), "bytes": {0xff, 0}}
 	var out strings.Builder
 	if err := writeClient(&out, json.RawMessage(client), information, time.UnixMilli(1700000090000)); err != nil {
@@ -296,6 +298,7 @@ connected at       ` + at + `, 1 minute ago
 last message at    -
 messages received  3
 bytes received     2.0 KiB
+messages dropped   4
 queued bytes       0 B
 ping time          81.23µs
 tags               lyon, vip
