@@ -178,7 +178,9 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 		case "echo":
 			h.Echo, err = flag(d)
 		case "origins":
-			h.Origins, err = words(d)
+			if h.Origins, err = words(d); err == nil {
+				err = wrap(d, h.checkOrigins())
+			}
 		case "subprotocols":
 			if h.Subprotocols, err = words(d); err == nil {
 				err = wrap(d, h.checkSubprotocols())

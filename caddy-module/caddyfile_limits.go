@@ -44,7 +44,8 @@ func rateLimit(d *caddyfile.Dispenser) (*RateLimit, error) {
 		}
 
 		var err error
-		switch d.Val() {
+		option := d.Val()
+		switch option {
 		case "messages":
 			limit.Messages, err = rate(d, "100/s", func(text string) (uint64, error) { return strconv.ParseUint(text, 10, 31) })
 		case "bytes":
@@ -56,10 +57,14 @@ func rateLimit(d *caddyfile.Dispenser) (*RateLimit, error) {
 				err = wrap(d, limit.checkExceed())
 			}
 		default:
-			err = d.Errf("unknown option %q of rate_limit: it knows messages, bytes, burst and exceed", d.Val())
+			err = d.Errf("unknown option %q of rate_limit: it knows messages, bytes, burst and exceed", option)
 		}
 		if err != nil {
 			return nil, err
+		}
+
+		if d.NextBlock(2) {
+			return nil, d.Errf("%s takes no block", option)
 		}
 	}
 

@@ -73,8 +73,12 @@ func parseCompression(d *caddyfile.Dispenser) (*Compression, error) {
 		if compression == nil {
 			return nil, d.Errf("compression is off: %s has no meaning", d.Val())
 		}
+		option := d.Val()
 		if err := compression.parseOption(d); err != nil {
 			return nil, err
+		}
+		if d.NextBlock(2) {
+			return nil, d.Errf("%s takes no block", option)
 		}
 	}
 

@@ -98,14 +98,10 @@ func (r *Route) complete() error {
 		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
 	}
 
-	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit} {
+	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins} {
 		if err := check(); err != nil {
 			return err
 		}
-	}
-
-	if i := slices.Index(r.Origins, ""); i >= 0 {
-		return fmt.Errorf(`origin pattern %d is empty: write a host as in "example.com" or "*.example.com"`, i+1)
 	}
 
 	if err := r.checkSubprotocols(); err != nil {
@@ -138,6 +134,24 @@ func (r *Route) checkOnError() error {
 	default:
 		return fmt.Errorf(`on_error is "continue" or "close", not %q`, r.OnError)
 	}
+}
+
+// checkOrigins refuses patterns that no origin (RFC 6454, 6.2) can match: they would refuse those they were meant for.
+func (r *Route) checkOrigins() error {
+	for _, pattern := range r.Origins {
+		host := pattern
+		if _, behind, whole := strings.Cut(pattern, "://"); whole {
+			host = behind
+		}
+		host = strings.TrimPrefix(host, "*.")
+
+		possible := host != "" && strings.IndexFunc(host, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune("*/?#@{}", c) }) < 0
+		if pattern != "*" && !possible {
+			return fmt.Errorf(`no page has an origin that %q would match: write "example.com", "*.example.com" or "https://example.com:8443", without a path and in ASCII, or "*" for all`, pattern)
+		}
+	}
+
+	return nil
 }
 
 func (r *Route) defaultName() string {
