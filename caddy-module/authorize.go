@@ -85,7 +85,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request, handshake *b
 
 	level := h.logger.Error
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, bridge.ErrIDTaken):
+	case errors.Is(err, context.Canceled), errors.Is(err, bridge.ErrIDTaken), status == http.StatusBadRequest: // the visitor's doing
 		level = h.logger.Info
 	case errors.Is(err, context.DeadlineExceeded):
 		level = h.logger.Warn
@@ -161,10 +161,10 @@ func (a *Authorize) target(r *http.Request) (*url.URL, error) {
 
 	unescaped, err := url.PathUnescape(path)
 	if err != nil {
-		return nil, fmt.Errorf("the path %q: %w", path, err)
+		return nil, fmt.Errorf("the path %q: %w", shortened(path), err)
 	}
 	if slices.Contains(strings.FieldsFunc(unescaped, isSlash), "..") || strings.ContainsRune(unescaped, 0) {
-		return nil, fmt.Errorf("the path %q does not stay where authorize puts it", path)
+		return nil, fmt.Errorf("the path %q does not stay where authorize puts it", shortened(path))
 	}
 
 	return &url.URL{Path: unescaped, RawPath: path, RawQuery: query}, nil
