@@ -1,7 +1,9 @@
 package websocket
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -336,6 +338,26 @@ func TestTopShowsRatesAndTheBusiestRoutesFirst(t *testing.T) {
 
 	if text := topText(now, before); strings.Contains(text, "-") && strings.Contains(text, "-10,000") {
 		t.Errorf("a server that was started again has negative rates:\n%s", text)
+	}
+}
+
+func TestTopCanBeEndedWhileTheServerDoesNotAnswer(t *testing.T) {
+	never := make(chan struct{})
+	t.Cleanup(func() { close(never) })
+	for _, asJSON := range []bool{false, true} {
+		ctx, stop := context.WithCancel(t.Context())
+		asked := 0
+		c := &cli{json: asJSON, out: bufio.NewWriter(io.Discard), door: func([]byte) (io.ReadCloser, error) {
+			if asked++; asked == 2 {
+				stop()
+				<-never
+			}
+
+			return io.NopCloser(strings.NewReader(`{"stats":{"connections":1}}`)), nil
+		}}
+		if err := c.top(ctx, time.Millisecond, 0); err != nil || asked != 2 {
+			t.Errorf("JSON %t: %v after %d questions", asJSON, err, asked)
+		}
 	}
 }
 

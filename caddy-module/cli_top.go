@@ -58,7 +58,34 @@ output is no terminal it is written once, after a second, and with --json the st
 }
 
 func (c *cli) top(ctx context.Context, interval time.Duration, count uint) error {
-	before, err := c.sample()
+	err := c.watch(ctx, interval, count)
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+
+	return err
+}
+
+// unlessEnded waits for an answer until ctx ends: a server that does not answer must not keep top from being ended. What is
+// asked then goes on until the process ends.
+func unlessEnded[T any](ctx context.Context, ask func() (T, error)) (answer T, err error) {
+	asked := make(chan func() (T, error), 1)
+	go func() {
+		answer, err := ask()
+		asked <- func() (T, error) { return answer, err }
+	}()
+
+	select {
+	case <-ctx.Done():
+		return answer, ctx.Err()
+	case result := <-asked:
+		return result()
+	}
+}
+
+// watch shows samples until ctx ends.
+func (c *cli) watch(ctx context.Context, interval time.Duration, count uint) error {
+	before, err := unlessEnded(ctx, c.sample)
 	if err != nil {
 		return err
 	}
@@ -81,18 +108,19 @@ func (c *cli) top(ctx context.Context, interval time.Duration, count uint) error
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		case <-ticker.C:
 		}
 
 		if c.json {
-			if err := c.copyAnswer(c.door.ask("stats")); err != nil {
+			answer, err := unlessEnded(ctx, func() (io.ReadCloser, error) { return c.door.ask("stats") })
+			if err := c.copyAnswer(answer, err); err != nil {
 				return err
 			}
 
 			continue
 		}
-		now, err := c.sample()
+		now, err := unlessEnded(ctx, c.sample)
 		if err != nil {
 			return err
 		}
