@@ -183,6 +183,11 @@ func (a *answer) Flush() {
 	a.WriteHeader(http.StatusOK)
 }
 
+// EnableFullDuplex is for servers with the option enable_full_duplex, which would warn at every request. There is no body.
+func (a *answer) EnableFullDuplex() error {
+	return nil
+}
+
 // abandon makes further writes fail.
 func (a *answer) abandon() {
 	a.mu.Lock()

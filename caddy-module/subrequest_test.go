@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -89,6 +90,13 @@ func TestTheFirstFinalStatusCountsWithTheHeadersOfThatMoment(t *testing.T) {
 	})
 	if err != nil || got.accepts() || got.status != 403 || string(got.body) != "no" || got.header.Get("X-Before") != "1" || got.header.Get("X-After") != "" {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestAnAnswerCanWhatServersAskOfAResponse(t *testing.T) {
+	control := http.NewResponseController(newAnswer())
+	if err := errors.Join(control.Flush(), control.EnableFullDuplex()); err != nil {
+		t.Error(err)
 	}
 }
 
