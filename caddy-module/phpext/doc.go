@@ -1,5 +1,5 @@
 // Package phpext is the PHP extension frankenphp_ws: the functions frankenphp_ws_*() and the exceptions of FrankenPHP\WebSocket.
-// Importing it registers the extension with FrankenPHP; it has no Go API.
+// Importing it registers the extension with PHP; it has no Go API.
 //
 // # No Go in a call
 //
@@ -11,7 +11,7 @@
 // # What comes from where
 //
 //   - websocket.go declares the functions. FrankenPHP's generator (frankenphp extension-init) makes websocket.stub.php,
-//     websocket_arginfo.h, websocket.h, websocket.c (the module entry) and websocket_generated.go (the registration) of it.
+//     websocket_arginfo.h, websocket.h and websocket.c (the module entry) of it.
 //   - The generator's bodies call Go, which is what must not be, and do not compile for nullable parameters; phpdoc and request hooks it
 //     does not know. internal/reconcile mends that, and arginfo is made again of the stub with its phpdoc.
 //   - exceptions.stub.php is written by hand, since the generator's classes wrap Go objects; PHP's gen_stub.php makes
@@ -20,7 +20,7 @@
 //
 // By hand, one noun a file:
 //
-//   - module.c: start and end of the module and of a request; registering again when FrankenPHP restarts PHP
+//   - module.c: start and end of the module and of a request; its registration at each start of PHP
 //   - bell.c: the worker request that was started for events: claim, next event, failure, end
 //   - event.c: an event as a PHP array
 //   - budget.c: max_execution_time for each event

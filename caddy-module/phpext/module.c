@@ -8,15 +8,16 @@
 
 /* ---- registration ----
  *
- * FrankenPHP hands its list of extensions to PHP's first start only, yet shuts PHP down and starts it again at every
- * reload, opcache_reset() and restart of workers: from the second start on, the functions would be undefined. So the
- * first start hooks in behind everything that registers extensions, and registers this one where it is missing. Where
- * it is not, because FrankenPHP has learnt to keep its list, nothing happens. */
+ * FrankenPHP's own list of extensions does not do. It hands it to PHP's first start only, yet shuts PHP down and starts it
+ * again at every reload, opcache_reset() and restart of workers: from the second start on, the functions would be
+ * undefined. And until that first start the list lies in memory of Go that nothing there refers to any more: a garbage
+ * collection in between, rare as it is, ends the process. So this file hooks in, before the program's main(), where PHP
+ * registers its extensions at each start. */
 
 static int (*register_others)(void);
 
 static int register_all(void) {
-  if (register_others() != SUCCESS) {
+  if (register_others != NULL && register_others() != SUCCESS) {
     return FAILURE;
   }
   if (zend_hash_str_exists(&module_registry, ZEND_STRL(PHPEXT_NAME))) {
@@ -24,6 +25,11 @@ static int register_all(void) {
   }
 
   return zend_register_internal_module(&websocket_module_entry) != NULL ? SUCCESS : FAILURE;
+}
+
+__attribute__((constructor)) static void hook(void) {
+  register_others = php_register_internal_extensions_func;
+  php_register_internal_extensions_func = register_all;
 }
 
 /* ---- forked children ---- */
@@ -76,10 +82,6 @@ PHP_MINIT_FUNCTION(frankenphp_ws) {
 
   if (!atfork_registered) {
     atfork_registered = pthread_atfork(NULL, NULL, in_forked_child) == 0;
-  }
-  if (php_register_internal_extensions_func != register_all) {
-    register_others = php_register_internal_extensions_func;
-    php_register_internal_extensions_func = register_all;
   }
   /* Every start fills sapi_module anew, so the chain begins anew too. */
   if (sapi_module.deactivate != deactivate) {

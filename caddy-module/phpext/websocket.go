@@ -1,7 +1,7 @@
 //go:build ignore
 
 // The PHP functions of the extension, declared for FrankenPHP's generator: phpext/generate.sh makes websocket.stub.php,
-// websocket_arginfo.h, websocket.h, websocket.c and websocket_generated.go of this file. It is never compiled: the Go
+// websocket_arginfo.h, websocket.h and websocket.c of this file. It is never compiled: the Go
 // functions have no body, since those of PHP are written in C (bell.c, send.c, clients.c, client.c, tags.c, information.c, values.c, timers.c,
 // batch.c). What stands above a
 // declaration becomes its phpdoc in the stub.

@@ -2,7 +2,8 @@
 // signatures, the module entry and the registration; it knows neither phpdoc nor functions written in C nor request hooks. So:
 //
 //   - the stub gets the doc comments of the declarations as phpdoc;
-//   - the bodies that call Go leave the C file and the Go file;
+//   - the bodies that call Go leave the C file;
+//   - the Go file, bodies and registration, is left out: module.c registers the extension;
 //   - the constants are registered by what arginfo has for it;
 //   - the module entry gets the name, the hooks and the version that module.c defines;
 //   - every file gets a header that says where it comes from.
@@ -15,7 +16,6 @@ package main
 import (
 	"fmt"
 	"go/ast"
-	"go/format"
 	"go/parser"
 	"go/token"
 	"os"
@@ -54,7 +54,6 @@ func run(declarations, from, to string) error {
 		{".stub.php", mendStub},
 		{".h", mendHeader},
 		{".c", mendC},
-		{"_generated.go", mendGo},
 	} {
 		name := base + file.suffix
 		raw, err := os.ReadFile(filepath.Join(from, name))
@@ -173,29 +172,6 @@ func mendC(text string, _ []function) (string, error) {
 	text = regexp.MustCompile(`(?m)[ \t]+$`).ReplaceAllString(text, "")
 
 	return blankLines.ReplaceAllString(text, "\n\n"), nil
-}
-
-func mendGo(text string, _ []function) (string, error) {
-	text, _, found := strings.Cut(text, "//export ")
-	if !found {
-		return "", fmt.Errorf("no exported function to cut off")
-	}
-	text, err := once(text, "package phpext\n\n", "")
-	if err != nil {
-		return "", err
-	}
-	if text, err = head(text, "// "+header+"\n\npackage phpext\n"); err != nil {
-		return "", err
-	}
-	if text, err = once(text, "\t_ \"runtime/cgo\"\n", ""); err != nil {
-		return "", err
-	}
-	if text, err = once(text, "// #include <stdlib.h>\n", ""); err != nil {
-		return "", err
-	}
-	source, err := format.Source([]byte(text))
-
-	return string(source), err
 }
 
 // constants are the generator's lines that register constants.

@@ -15,11 +15,10 @@ func generated(t *testing.T, c string) (declarations, dir string) {
 	dir = t.TempDir()
 	declarations = filepath.Join(dir, "ext.go")
 	for name, text := range map[string]string{
-		"ext.go":           "package phpext\n\n// Does it.\n//\n// @return bool\n//\n// export_php:function does(): bool\nfunc does() bool\n",
-		"ext.stub.php":     "<?php\n\n/** @generate-class-entries */\n\n" + head4 + "\nfunction does(): bool {}\n",
-		"ext.h":            head4 + "\n#include <php.h>\n",
-		"ext.c":            c,
-		"ext_generated.go": "package phpext\n\n" + head4 + "\n// #include <stdlib.h>\n// #include \"ext.h\"\nimport \"C\"\nimport (\n\t_ \"runtime/cgo\"\n)\n\n//export go_does\nfunc go_does() {}\n",
+		"ext.go":       "package phpext\n\n// Does it.\n//\n// @return bool\n//\n// export_php:function does(): bool\nfunc does() bool\n",
+		"ext.stub.php": "<?php\n\n/** @generate-class-entries */\n\n" + head4 + "\nfunction does(): bool {}\n",
+		"ext.h":        head4 + "\n#include <php.h>\n",
+		"ext.c":        c,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -62,9 +61,6 @@ func TestTheStubGetsTheCommentsAndNothingCallsGo(t *testing.T) {
 	}
 	if c := read("ext.c"); strings.Contains(c, "go_does") || !strings.Contains(c, "PHP_RSHUTDOWN(frankenphp_ws)") {
 		t.Error(c)
-	}
-	if source := read("ext_generated.go"); strings.Contains(source, "export") {
-		t.Error(source)
 	}
 	read("ext.h")
 }
