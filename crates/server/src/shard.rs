@@ -370,7 +370,7 @@ impl Shard {
             return;
         }
         if let Some(mut rest) = entry.session.take_rest() {
-            self.receive(at, &mut rest);
+            self.decode(at, &mut rest, 0);
             self.read_again(at);
             return;
         }
@@ -419,14 +419,14 @@ impl Shard {
         }
     }
 
-    /// `bytes`: how many of them have just come.
-    fn decode(&mut self, at: usize, mut input: &mut [u8], mut bytes: u64) {
+    /// `bytes`: how many of them have just come, and are not counted yet.
+    fn decode(&mut self, at: usize, mut input: &mut [u8], bytes: u64) {
         let Some(entry) = self.entries[at].as_mut() else { return };
         if entry.session.is_ending() {
             return;
         }
         if entry.session.has_rest() {
-            self.tally.bytes_received -= bytes;
+            entry.conn.traffic.received(bytes, 0, self.epoch + self.now);
             entry.session.put_by(input);
             return;
         }
@@ -447,8 +447,6 @@ impl Shard {
                 });
             }
             if inflated >= INFLATED && !input.is_empty() && entry.session.put_by(input) {
-                self.tally.bytes_received -= input.len() as u64;
-                bytes -= input.len() as u64;
                 break;
             }
         }

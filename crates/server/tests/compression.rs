@@ -15,6 +15,7 @@ const ROUTES: &str = r#"{"routes":[
   {"name":"plain","echo":true},
   {"name":"compressed","echo":true,"compression":{},"max_outbox":100000},
   {"name":"kept","echo":true,"compression":{"context_takeover":true,"threshold":1,"level":9}},
+  {"name":"limited","echo":true,"compression":{},"rate_limit":{"messages":5,"burst":1}},
   {"name":"php","worker":"w","compression":{},"max_pending_events":8}]}"#;
 
 fn started() -> Arc<Core> {
@@ -264,4 +265,22 @@ fn small_frames_that_become_large_messages_wait_in_their_small_form() {
     }
     assert_eq!(got, (0..60).collect::<Vec<u8>>());
     assert_eq!(counter(&core, "bytes_received"), bytes.len() as u64);
+}
+
+#[test]
+fn what_a_rate_limit_holds_back_may_inflate_to_long_messages_too() {
+    let core = started();
+    let mut client = Client::offering(&core, "limited", "");
+    let mut bytes = Vec::new();
+    for n in 0..4u8 {
+        bytes.extend(frame(0xc2, &deflated(&vec![n; 1 << 20])));
+    }
+    client.socket.write_all(&bytes).expect("sent");
+    for n in 0..4u8 {
+        assert!(client.receive() == vec![n; 1 << 20], "{n}");
+    }
+    wait_until("each byte is counted once", || counter(&core, "bytes_received") == bytes.len() as u64);
+    let id = core.ids().remove(0);
+    let Ok(Reply::Client(known)) = core.execute(&Command::Client { id: &id }) else { panic!("it is connected") };
+    assert_eq!((known.bytes_received, known.messages_received), (bytes.len() as u64, 4));
 }
