@@ -728,7 +728,6 @@ impl Shard {
         self.tell_end(core, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
         entry.touched = false;
-        let blocked = !entry.session.wants_read();
         while entry.writable && entry.session.outbox_len() > 0 {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = entry.session.slices(&mut slices);
@@ -764,13 +763,12 @@ impl Shard {
             entry.timer = deadline;
             self.timers.push(Reverse((deadline, at)));
         }
-        // Room in the outbox, or nothing but the end left to wait for: then reading goes on.
-        if blocked || entry.session.is_ending() {
-            if entry.session.is_ending() {
-                entry.paused = false;
-            }
-            self.read_again(at);
+        if entry.session.is_ending() {
+            // Nothing but the end is left to wait for.
+            entry.paused = false;
         }
+        // There may be room in the outbox, by what was written, dropped or configured: then reading goes on.
+        self.read_again(at);
     }
 
     /// Tells the registry and PHP that a connection is over, once that is known.

@@ -15,6 +15,7 @@ const ROUTES: &str = r#"{"routes":[
   {"name":"plain","echo":true},
   {"name":"compressed","echo":true,"compression":{},"max_outbox":100000},
   {"name":"kept","echo":true,"compression":{"context_takeover":true,"threshold":1,"level":9}},
+  {"name":"narrow","echo":true,"compression":{"threshold":100000000},"max_outbox":100000},
   {"name":"limited","echo":true,"compression":{},"rate_limit":{"messages":5,"burst":1}},
   {"name":"php","worker":"w","compression":{},"max_pending_events":8}]}"#;
 
@@ -283,4 +284,25 @@ fn what_a_rate_limit_holds_back_may_inflate_to_long_messages_too() {
     let id = core.ids().remove(0);
     let Ok(Reply::Client(known)) = core.execute(&Command::Client { id: &id }) else { panic!("it is connected") };
     assert_eq!((known.bytes_received, known.messages_received), (bytes.len() as u64, 4));
+}
+
+#[test]
+fn what_was_put_by_is_looked_at_when_another_configuration_makes_room() {
+    let core = started();
+    let mut client = Client::offering(&core, "narrow", "");
+    let mut bytes = Vec::new();
+    for n in 0..60u8 {
+        bytes.extend(frame(0xc2, &deflated(&vec![n; 1 << 20])));
+    }
+    client.socket.write_all(&bytes).expect("sent");
+    let waiting = || match core.execute(&Command::Client { id: &core.ids()[0] }) {
+        Ok(Reply::Client(known)) => known.queued_bytes,
+        other => panic!("{other:?}"),
+    };
+    wait_until("the outbox is full", || waiting() > 100_000);
+    core.stage(2, ROUTES.replace(r#""max_outbox":100000}"#, r#""max_outbox":100000000}"#).as_bytes()).expect("legal");
+    core.commit(2).expect("staged");
+    for n in 0..60u8 {
+        assert!(client.receive() == vec![n; 1 << 20], "{n}");
+    }
 }
