@@ -81,7 +81,8 @@ fn next(core: &Core, bell: &Bell) -> Option<String> {
     })
 }
 
-/// All that comes, over as many bells as it takes, until `count` events were handled.
+/// All that comes, over as many bells as it takes, until at least `count` events were handled. More, where more come while a bell
+/// lingers: on a busy machine that is long.
 fn handle(core: &Core, count: usize) -> Vec<String> {
     let mut got = Vec::new();
     while got.len() < count {
@@ -516,13 +517,16 @@ fn timers_are_told_to_their_worker_in_time_and_in_order() {
     let since = Instant::now();
     let late = set_timer(&core, 120, "late", false);
     let soon = set_timer(&core, 40, "soon", false);
-    let never = set_timer(&core, 60, "never", false);
+    let never = set_timer(&core, 60_000, "never", false);
     assert_eq!(core.execute(&Command::ClearTimer { timer: never as u64 }), Ok(Reply::Flag(true)));
     assert_eq!(core.execute(&Command::ClearTimer { timer: never as u64 }), Ok(Reply::Flag(false)));
-    assert_eq!(handle(&core, 1), [format!("timer {soon} soon")]);
-    assert!(since.elapsed() >= Duration::from_millis(40));
-    assert_eq!(handle(&core, 1), [format!("timer {late} late")]);
+    let mut told = handle(&core, 1);
+    assert!(since.elapsed() >= Duration::from_millis(told.len() as u64 * 80 - 40), "{told:?}");
+    if told.len() == 1 {
+        told.extend(handle(&core, 1));
+    }
     assert!(since.elapsed() >= Duration::from_millis(120));
+    assert_eq!(told, [format!("timer {soon} soon"), format!("timer {late} late")]);
     assert_eq!((counter(&core, "timers"), counter(&core, "timers_fired")), (0, 2));
     let unknown = Command::SetTimer { delay: 1, payload: b"".into(), repeat: false, worker: "nobody" };
     assert_eq!(core.execute(&unknown), Err(CommandError::UnknownWorker));
@@ -537,7 +541,8 @@ fn a_repeating_timer_never_overtakes_itself() {
     wait_until("it is due again while it is handled", || counter(&core, "timers_skipped") >= 3);
     assert_eq!(counter(&core, "timers_fired"), 1);
     end(&core, &bell);
-    assert_eq!(handle(&core, 2), [format!("timer {id} tick"), format!("timer {id} tick")]);
+    let told = handle(&core, 2);
+    assert!(told.iter().all(|event| *event == format!("timer {id} tick")), "{told:?}");
 }
 
 #[test]
