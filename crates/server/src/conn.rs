@@ -95,7 +95,7 @@ impl Transport {
     }
 }
 
-/// What a connection has carried. Written by who has its shard's turn, read by everyone.
+/// What a connection has carried. Written by who has its shard's turn, but for its beginning, and read by everyone.
 #[derive(Debug, Default)]
 pub struct Traffic {
     /// Milliseconds since 1970.

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fws_hub::{Bounds, Client, Command, CommandError, Due, Hub, Key, Outcome, Outlet, PING_INTERVALS, Pinging, Reply, RouteId, Target};
 use fws_session::{Event, Frame, Timer};
@@ -162,6 +162,7 @@ impl Core {
         let gone = route.as_ref().is_none_or(|route| !route.serves(ticket.line));
         let route = route.unwrap_or(ticket.route);
         let mut made = None;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         // Kept locked until the shard has it: who finds the client in the hub posts behind its adoption, not before.
         let mut hub = self.hub.write();
         let registered = hub.register(ticket.id.clone(), route.id, |key| {
@@ -171,6 +172,7 @@ impl Core {
             let name = route.name.clone();
             let mut conn = Conn::new(key, ticket.id, route.id, ticket.line, name, &route.settings, request, transport);
             conn.compression = ticket.compression;
+            conn.traffic.opened(now);
             made.insert(Arc::new(conn)).clone()
         });
         let (Some(key), Some(conn)) = (registered, made) else { return };

@@ -588,7 +588,6 @@ impl Shard {
             self.entries.resize_with(at + 1, || None);
         }
         let session = Session::new(route.settings_for(conn.transport), self.now, key.index).with_compression(conn.compression);
-        conn.traffic.opened(self.epoch + self.now);
         if !route.echo {
             let limits = route.event_limits();
             self.arrivals.push(Arrival { source: Source::Conn(conn.clone()), event: Event::Open(opened), limits });

@@ -504,6 +504,19 @@ fn what_a_client_has_carried_is_known_until_its_close_event_is_handled() {
     assert_eq!(core.execute(&Command::PingTime { id: &id }), Err(CommandError::UnknownClient));
 }
 
+#[test]
+fn a_client_has_its_time_from_the_moment_it_is_known() {
+    let core = started();
+    let clients: Vec<_> = (0..100)
+        .map(|_| {
+            let client = connect(&core, "echo");
+            assert!(core.ids().iter().all(|id| described(&core, id).connected_at > 1_600_000_000_000));
+            client
+        })
+        .collect();
+    drop(clients);
+}
+
 fn set_timer(core: &Core, delay: u64, payload: &str, repeat: bool) -> i64 {
     match core.execute(&Command::SetTimer { delay, payload: payload.as_bytes().into(), repeat, worker: "w" }) {
         Ok(Reply::Integer(id)) => id,
