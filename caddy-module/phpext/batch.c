@@ -64,6 +64,13 @@ PHP_FUNCTION(frankenphp_ws_batch) {
   zval_ptr_dtor(&ignored);
   current.running = false;
 
+  if (UNEXPECTED(phpext_forked())) {
+    /* A child that came out of the callable: what is queued here is the parent's, which sends it itself. */
+    if (EG(exception) == NULL) {
+      phpext_enter();
+    }
+    RETURN_THROWS();
+  }
   if (UNEXPECTED(EG(exception) != NULL)) {
     /* The callable's own exception is the one to be seen. */
     fws_batch_end(NULL, NULL);

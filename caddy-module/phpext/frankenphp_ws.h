@@ -28,6 +28,9 @@ PHP_MINFO_FUNCTION(frankenphp_ws);
 /* Begins a call of the core: false when an exception was thrown because this process may not make one. */
 bool phpext_enter(void);
 
+/* Whether this process is a child that was forked, and goes on without the core. */
+bool phpext_forked(void);
+
 /* ---- bell.c ---- */
 
 void phpext_bell_startup(void);

@@ -42,6 +42,8 @@ static void in_forked_child(void) {
   fws_control_forked();
 }
 
+bool phpext_forked(void) { return forked; }
+
 bool phpext_enter(void) {
   if (UNEXPECTED(forked)) {
     phpext_throw_text(FWS_ERR_NOT_RUNNING,

@@ -377,3 +377,35 @@ func TestAForkedScriptThrowsInTheChildOnly(t *testing.T) {
 		echo frankenphp_ws_global_get('who');`)
 	wantIn(t, got, `FrankenPHP\WebSocket\NotRunningException`, "parent")
 }
+
+func TestABatchIsTheParentsAloneWhateverItsForkedChildDoes(t *testing.T) {
+	t.Parallel()
+	s := start(t, controlled())
+	for name, end := range map[string]string{
+		"returns": `return;`,
+		"exits":   `exit;`,
+		"throws":  `throw new Exception('the child');`,
+	} {
+		got := s.eval(`
+			$child = null;
+			try {
+				$results = frankenphp_ws_batch(function () use (&$child) {
+					frankenphp_ws_global_increment('` + name + `');
+					$child = pcntl_fork();
+					if ($child === 0) { ` + end + ` }
+					pcntl_waitpid($child, $status);
+					frankenphp_ws_global_increment('` + name + `');
+				});
+			} catch (Throwable $e) {
+				if ($child !== 0) { throw $e; }
+				echo $e::class, "\n";
+			}
+			if ($child !== 0) { echo json_encode($results), ' ', frankenphp_ws_global_get('` + name + `'); }`)
+		if !strings.HasSuffix(got, "[1,2] 2") {
+			t.Errorf("the child %s: %s", name, got)
+		}
+		if name == "returns" {
+			wantIn(t, got, `FrankenPHP\WebSocket\NotRunningException`)
+		}
+	}
+}
