@@ -79,6 +79,8 @@ struct State {
     input: VecDeque<u8>,
     /// The host will feed no more.
     ended: bool,
+    /// The host will not take any more either.
+    freed: bool,
     /// The host has bytes that did not fit.
     refused: bool,
     output: VecDeque<u8>,
@@ -127,6 +129,16 @@ impl Pipe {
         first.then_some(Stir { key: self.key, readable: true, writable: false })
     }
 
+    /// The host is through with it. The shard must be told in either direction: while what waits to be written fills the outbox, it
+    /// does not read, and would not see the end.
+    fn free(&self) -> Stir {
+        let mut state = self.state.lock();
+        state.ended = true;
+        state.freed = true;
+        state.output = VecDeque::new();
+        Stir { key: self.key, readable: true, writable: true }
+    }
+
     /// Moves what is to be sent into `buffer`; returns how much, and what else there is to know.
     fn take(&self, buffer: &mut [u8]) -> (usize, News, Option<Stir>) {
         let mut state = self.state.lock();
@@ -153,9 +165,12 @@ impl Pipe {
         !state.input.is_empty() || state.ended
     }
 
-    /// As of a socket: [`io::ErrorKind::WouldBlock`] where it is full.
+    /// As of a socket: [`io::ErrorKind::WouldBlock`] where it is full, [`io::ErrorKind::BrokenPipe`] where nobody is there to take it.
     pub fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = self.state.lock();
+        if state.freed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let mut written = 0;
         for slice in slices {
             let count = slice.len().min(ROOM - state.output.len());
@@ -342,8 +357,8 @@ impl Core {
 
     /// The host is through with a pipe, whose connection is cut if it is not over. `None`: the id is stale.
     pub fn close_pipe(&self, id: PipeId) -> Option<()> {
-        let stir = self.pipes.forget(id)?.end();
-        self.stir(stir);
+        let stir = self.pipes.forget(id)?.free();
+        self.stir(Some(stir));
         Some(())
     }
 

@@ -175,3 +175,15 @@ fn large_messages_go_through_small_pipes_both_ways() {
     assert!(got[10..] == payload);
     core.close_pipe(pipe).expect("live");
 }
+
+#[test]
+fn a_pipe_that_the_host_is_through_with_ends_its_connection_though_nothing_more_can_be_written() {
+    let core = started();
+    let pipe = open(&core, "echo");
+    let mut message = vec![0x82, 0xfe, 0x3f, 0xff, 0, 0, 0, 0];
+    message.resize(8 + 0x3fff, 0);
+    // The host takes nothing: what waits fills the pipe, then the outbox, and then what was fed is not read.
+    wait_until("a feed is refused", || core.feed_pipe(pipe, &message).expect("live").0 < message.len());
+    assert_eq!(core.close_pipe(pipe), Some(()));
+    wait_until("the connection is cut", || core.stats()["connections_known"] == 0);
+}
