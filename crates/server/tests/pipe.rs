@@ -1,6 +1,7 @@
 //! Pipes of the running core: the test is the host that carries the bytes.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use fws_hub::{Command, Reply, Target};
@@ -186,4 +187,123 @@ fn a_pipe_that_the_host_is_through_with_ends_its_connection_though_nothing_more_
     wait_until("a feed is refused", || core.feed_pipe(pipe, &message).expect("live").0 < message.len());
     assert_eq!(core.close_pipe(pipe), Some(()));
     wait_until("the connection is cut", || core.stats()["connections_known"] == 0);
+}
+
+/// Set when dropped: also by a thread that panics.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What the host knows of a pipe that is to be done, and who waits for it.
+#[derive(Default)]
+struct Told {
+    news: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl Told {
+    fn tell(&self, news: News) {
+        let mut told = self.news.lock().expect("no panic");
+        told.0 |= news.output || news.over;
+        told.1 |= news.resume || news.over;
+        self.changed.notify_all();
+    }
+
+    /// Waits for what is told of one direction, as a host does: without another look.
+    fn wait(&self, which: impl Fn(&mut (bool, bool)) -> &mut bool) {
+        let told = self.news.lock().expect("no panic");
+        let (mut told, timeout) = self.changed.wait_timeout_while(told, Duration::from_secs(20), |told| !*which(told)).expect("no panic");
+        assert!(!timeout.timed_out(), "waited in vain to be told");
+        *which(&mut told) = false;
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_out_of_order_however_the_threads_of_the_host_and_the_shards_meet() {
+    const MESSAGES: u32 = 3000;
+    let core = started();
+    let pipes: Vec<(PipeId, Told)> = (0..6).map(|_| (open(&core, "echo"), Told::default())).collect();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _done = Done(&done);
+        let mut hosts = Vec::new();
+        // It takes what is dirty, and nothing else tells of it.
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                match core.dirty_pipe() {
+                    Some((id, news)) => pipes.iter().filter(|(of, _)| *of == id).for_each(|(_, told)| told.tell(news)),
+                    None => std::thread::yield_now(),
+                }
+            }
+        });
+        // Limits come and go meanwhile.
+        scope.spawn(|| {
+            for generation in 2.. {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                let most = if generation % 2 == 0 { "1000" } else { "1000000" };
+                core.stage(generation, ROUTES.replace("100000", most).as_bytes()).expect("legal");
+                core.commit(generation).expect("staged");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        for (seed, (pipe, told)) in pipes.iter().enumerate() {
+            let length = move |n: u32| 4 + ((n.wrapping_add(seed as u32).wrapping_mul(0x9e37_79b9) >> 7) % 3000) as usize;
+            let core = &core;
+            hosts.push(scope.spawn(move || {
+                for n in 0..MESSAGES {
+                    let length = length(n);
+                    let mut frame = vec![0x82, 0xfe, (length >> 8) as u8, length as u8, 0, 0, 0, 0];
+                    if length < 126 {
+                        frame = vec![0x82, 0x80 | length as u8, 0, 0, 0, 0];
+                    }
+                    frame.extend_from_slice(&n.to_be_bytes());
+                    frame.resize(frame.len() - 4 + length, n as u8);
+                    let mut rest = &frame[..];
+                    while !rest.is_empty() {
+                        let (count, news) = core.feed_pipe(*pipe, rest).expect("live");
+                        rest = &rest[count..];
+                        told.tell(news);
+                        if !rest.is_empty() {
+                            told.wait(|told| &mut told.1);
+                        }
+                    }
+                }
+            }));
+            hosts.push(scope.spawn(move || {
+                let (mut got, mut at, mut buffer) = (Vec::new(), 0, [0; 5000]);
+                let mut n = 0;
+                while n < MESSAGES {
+                    let (count, news) = core.take_pipe(*pipe, &mut buffer).expect("live");
+                    got.extend_from_slice(&buffer[..count]);
+                    while n < MESSAGES {
+                        let length = length(n);
+                        let header = if length < 126 { 2 } else { 4 };
+                        let Some(frame) = got.get(at..at + header + length) else { break };
+                        assert_eq!(frame[header..header + 4], n.to_be_bytes(), "of the pipe {seed}");
+                        at += header + length;
+                        n += 1;
+                    }
+                    got.drain(..at);
+                    at = 0;
+                    if n < MESSAGES && !news.output {
+                        told.wait(|told| &mut told.0);
+                    }
+                }
+                assert!(got.is_empty());
+            }));
+        }
+        for host in hosts {
+            host.join().expect("no panic");
+        }
+    });
+    for (pipe, _) in &pipes {
+        core.close_pipe(*pipe).expect("live");
+    }
+    wait_until("all is given back", || core.stats()["connections_known"] == 0 && core.stats()["pipes"] == 0);
 }
