@@ -352,7 +352,8 @@ fws_result fws_client_get(const uint8_t *id, size_t id_len, fws_client *facts, f
 // How long a client's last pong took, in nanoseconds; 0 before the first.
 fws_result fws_client_ping_time(const uint8_t *id, size_t id_len, int64_t *nanoseconds);
 
-// Pings a client every `interval_ms` milliseconds, 100 to 86,400,000, silent or not; 0: as its route says, after so long a silence.
+// Pings a client at once, and then every `interval_ms` milliseconds, 100 to 86,400,000, silent or not; 0: then as its route says, after so
+// long a silence.
 // `found` receives false where no client has the id.
 fws_result fws_client_ping_enable(const uint8_t *id, size_t id_len, uint32_t interval_ms, bool *found, fws_error **error);
 

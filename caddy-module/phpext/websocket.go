@@ -425,7 +425,7 @@ func frankenphp_ws_getClient(id *C.zend_string) unsafe.Pointer
 // export_php:function frankenphp_ws_getClientPingTime(string $id): int
 func frankenphp_ws_getClientPingTime(id *C.zend_string) int64
 
-// Pings a client at an interval of its own, whether it is silent or not, which keeps getClientPingTime() up to date. A client that answers
+// Pings a client at once, and then at an interval of its own, whether it is silent or not: that keeps getClientPingTime() up to date. A client that answers
 // nothing is cut.
 //
 // @param string $id the client's id

@@ -441,7 +441,7 @@ function frankenphp_ws_getClient(string $id): array {}
 function frankenphp_ws_getClientPingTime(string $id): int {}
 
 /**
- * Pings a client at an interval of its own, whether it is silent or not, which keeps getClientPingTime() up to date. A client that answers
+ * Pings a client at once, and then at an interval of its own, whether it is silent or not: that keeps getClientPingTime() up to date. A client that answers
  * nothing is cut.
  *
  * @param string $id the client's id

@@ -547,7 +547,7 @@ namespace {
     }
 
     /**
-     * Pings a client at an interval of its own, whether it is silent or not, which keeps getClientPingTime() up to date. A client that answers
+     * Pings a client at once, and then at an interval of its own, whether it is silent or not: that keeps getClientPingTime() up to date. A client that answers
      * nothing is cut.
      *
      * @param string $id the client's id

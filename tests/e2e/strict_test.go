@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -190,7 +189,7 @@ func TestARequestMayArriveByteByByteAndItsFirstFrameToo(t *testing.T) {
 	t.Parallel()
 	s := start(t, site{body: "websocket /core {\n\techo\n}"})
 	whole := upgradeRequest(s.addr, "/core", "X-Padding: "+strings.Repeat("x", 500))
-	conn, err := net.DialTimeout("tcp", s.addr, bound)
+	conn, err := dialStream(s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,8 @@ pub unsafe extern "C" fn fws_client_ping_time(id: *const u8, id_len: usize, nano
     })
 }
 
-/// Pings a client every `interval_ms` milliseconds, 100 to 86,400,000, silent or not; 0: as its route says, after so long a silence.
+/// Pings a client at once, and then every `interval_ms` milliseconds, 100 to 86,400,000, silent or not; 0: then as its route says, after so
+/// long a silence.
 /// `found` receives false where no client has the id.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_ping_enable(

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fws_hub::{Bounds, Client, Command, CommandError, Due, Hub, Key, Outcome, Outlet, PING_INTERVALS, Pinging, Reply, RouteId, Target};
+use fws_hub::{
+    Bounds, Client, Command, CommandError, Due, Hub, Key, Outcome, Outlet, PING_INTERVALS, Pinging, Reply, RouteId, Target, TimerError,
+};
 use fws_session::{Event, Frame, Timer};
 use fws_wire::close;
 use hashbrown::HashMap;
@@ -26,7 +29,7 @@ use crate::link::Link;
 use crate::log::{Level, Log, Trouble};
 use crate::pipe::Pipes;
 use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
-use crate::shard::{Adoption, Op, Shard, ShardHandle};
+use crate::shard::{Adoption, Op, Shard, ShardHandle, panicked};
 use crate::stats::{Counters, add};
 use crate::timers::Timers;
 use crate::values::Values;
@@ -121,10 +124,8 @@ impl Core {
         for shard in shards {
             let core = core.clone();
             std::thread::Builder::new().name(format!("fws-shard-{}", shard.number)).spawn(move || {
-                // Without it its connections would hang for ever, unnoticed; the panic's message is on stderr.
-                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard.run(&core))).is_err() {
-                    eprintln!("frankenphp-ws: a thread that owns connections has panicked; ending the process");
-                    std::process::abort();
+                if catch_unwind(AssertUnwindSafe(|| shard.run(&core))).is_err() {
+                    panicked();
                 }
             })?;
         }
@@ -223,6 +224,8 @@ impl Core {
             Command::Ping { how: Pinging::Every(interval), .. } if !PING_INTERVALS.contains(interval) => {
                 return Err(CommandError::PingInterval);
             }
+            // Timers that have fired are events: their own bound does not count them any more.
+            Command::SetTimer { .. } if self.dispatch.is_overloaded() => return Err(TimerError::Full.into()),
             Command::SetTimer { .. } | Command::ClearTimer { .. } => {
                 return self.timers.execute(command, |worker| self.dispatch.worker(worker).is_some(), || self.shards[0].wake());
             }

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -34,6 +35,8 @@ const SCRATCH: usize = 64 * 1024;
 const INFLATED: usize = 1 << 20;
 /// The most that is handled at a time of what is fed.
 const FED: usize = 16 * 1024;
+/// The most sockets that a turn hears of.
+const EVENTS: usize = 1024;
 /// Slices in one write.
 const SLICES: usize = 32;
 /// A shard sleeps no longer than these while events wait or are handled; doubling between them.
@@ -191,7 +194,9 @@ impl ShardHandle {
 
     /// Lets the calling thread have the shard's turn with a pipe, if the shard's own is not having one. See [`Shard::turn_of`].
     pub fn try_turn(&self, core: &Core, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
-        self.shard.try_lock()?.turn_of(core, pipe, bytes)
+        let mut shard = self.shard.try_lock()?;
+        // As on the shard's own thread: a turn that was broken off leaves all of its connections in disorder.
+        catch_unwind(AssertUnwindSafe(|| shard.turn_of(core, pipe, bytes))).unwrap_or_else(|_| panicked())
     }
 
     /// Wakes, unless this thread may [defer] that and the shard would look in by itself if the thread got stuck before it wakes it.
@@ -503,6 +508,11 @@ impl Shard {
                 if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
                     let interval = interval.map(|asked| u32::try_from(entry.conn.transport.ping_interval(asked.into())).unwrap_or(asked));
                     entry.session.set_ping_interval(interval, self.now);
+                    // Whoever asks for pings wants to know their time, and not only after the first interval.
+                    if how != Pinging::Off {
+                        entry.session.ping(self.now, &mut self.spares);
+                        note_ping(entry, self.started);
+                    }
                     self.touch(at);
                 }
             }
@@ -547,10 +557,10 @@ impl Shard {
             }
             Op::CloseRoute { route: None } => {
                 // The host waits for it, but not long.
-                let hurried = Arc::new(Settings { close_timeout: 3_000, linger: 1_000, ..Settings::default() });
                 for at in 0..self.entries.len() {
                     if let Some(entry) = self.entries[at].as_mut() {
-                        entry.session.configure(hurried.clone(), self.now, entry.conn.key.index);
+                        let hurried = Settings { close_timeout: 3_000, linger: 1_000, ..Settings::clone(&entry.route.settings) };
+                        entry.session.configure(Arc::new(hurried), self.now, entry.conn.key.index);
                         entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
                         self.touch(at);
                     }
@@ -707,9 +717,7 @@ impl Shard {
                 entry.session.heard(self.now);
             }
             entry.session.tick(self.now, &mut self.spares);
-            if entry.session.take_signs().ping_sent {
-                entry.conn.traffic.ping_sent(self.started.elapsed().as_nanos() as u64);
-            }
+            note_ping(entry, self.started);
             self.resume(at);
             self.touch(at);
         }
@@ -857,7 +865,7 @@ impl ShardThread {
                 serde_json::json!({ "error": error.to_string() }),
             );
         }
-        let mut events = Events::with_capacity(1024);
+        let mut events = Events::with_capacity(EVENTS);
         let mut scratch = vec![0u8; SCRATCH];
         let mut ops = Vec::new();
         let mut tick = TICK.0;
@@ -884,7 +892,10 @@ impl ShardThread {
             for op in ops.drain(..) {
                 shard.carry_out(core, op, &mut scratch);
             }
-            shard.tick();
+            // After a long stop of the process, what clients have sent in time may still wait for the next turns.
+            if events.iter().count() < EVENTS {
+                shard.tick();
+            }
             if shard.number == 0 {
                 core.fire_timers();
             }
@@ -901,6 +912,20 @@ impl ShardThread {
                 core.dispatch.care();
             }
         }
+    }
+}
+
+/// A thread was broken off in the middle of a turn, which leaves connections in disorder, or without anybody to look after them. The
+/// panic's own message is on stderr.
+pub fn panicked() -> ! {
+    eprintln!("frankenphp-ws: a thread that owns connections has panicked; ending the process");
+    std::process::abort();
+}
+
+/// Remembers when a ping was sent, if one was.
+fn note_ping(entry: &mut Entry, started: Instant) {
+    if entry.session.take_signs().ping_sent {
+        entry.conn.traffic.ping_sent(started.elapsed().as_nanos() as u64);
     }
 }
 

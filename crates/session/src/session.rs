@@ -554,7 +554,11 @@ impl Session {
         self.outbox.get_or_insert_with(|| spares.take())
     }
 
-    fn ping(&mut self, now: Millis, spares: &mut Spares) {
+    /// Sends a ping now, unless one is unanswered or the connection is closing.
+    pub fn ping(&mut self, now: Millis, spares: &mut Spares) {
+        if self.phase != Phase::Open || self.pinged {
+            return;
+        }
         self.pinged = true;
         self.pong_due = true;
         self.last_ping = now;
