@@ -1,0 +1,118 @@
+//! A shard as other threads see it: what they post to it, and how it is woken.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use mio::Waker;
+use parking_lot::Mutex;
+
+use super::{Op, Shard, panicked};
+use crate::core::Core;
+use crate::pipe::{News, Pipe};
+
+/// A shard as other threads see it.
+pub struct ShardHandle {
+    pub(super) number: usize,
+    pub(super) inbox: Arc<Inbox>,
+    /// Held by the shard's thread while it is awake. Another thread may have a turn of its own with a pipe while it is free, and never
+    /// waits for it. Locked before all others.
+    pub(super) shard: Arc<Mutex<Shard>>,
+}
+
+pub(super) struct Inbox {
+    /// Guards what was posted and not taken yet.
+    pub(super) ops: Mutex<Vec<Op>>,
+    /// Bytes of messages among them; written under their lock.
+    pub(super) bytes: AtomicUsize,
+    /// [`AWAKE`], [`DOZING`] or [`ASLEEP`].
+    pub(super) state: AtomicU8,
+    pub(super) waker: Waker,
+}
+
+/// A shard with so many bytes of messages posted to it is behind: where old messages make room for new ones, nothing else bounds how
+/// many are on their way.
+const BACKLOG: usize = 64 << 20;
+
+/// The shard will look at what was posted before it sleeps.
+pub(super) const AWAKE: u8 = 0;
+/// It sleeps, or is about to, but looks in every few milliseconds.
+pub(super) const DOZING: u8 = 1;
+/// It sleeps, or is about to, until it is woken.
+pub(super) const ASLEEP: u8 = 2;
+
+thread_local! {
+    /// How many posts of this thread may still go without waking a shard.
+    static DEFER: Cell<u32> = const { Cell::new(0) };
+    /// Shards that have such posts, by bit.
+    static DEFERRED: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
+}
+
+/// The next `count` sends of this thread need not be looked at at once: more will follow, and wake the shards, very soon.
+pub fn defer(count: u32) {
+    DEFER.set(count);
+}
+
+/// Calls `wake` for each shard that has deferred posts of this thread.
+pub fn take_deferred(wake: impl Fn(usize)) {
+    for (word, bits) in DEFERRED.take().into_iter().enumerate() {
+        let mut bits = bits;
+        while bits != 0 {
+            wake(word * 64 + bits.trailing_zeros() as usize);
+            bits &= bits - 1;
+        }
+    }
+}
+
+impl Inbox {
+    pub(super) fn wake(&self) {
+        // Pairs with the shard's look at `ops` after it says that it sleeps.
+        if self.state.swap(AWAKE, Ordering::SeqCst) != AWAKE {
+            // Writing to an eventfd can only fail when its counter is full: then the shard wakes anyway.
+            let _ = self.waker.wake();
+        }
+    }
+}
+
+impl ShardHandle {
+    /// Posts without waking: [`ShardHandle::wake`] or [`ShardHandle::wake_or_defer`] must follow.
+    pub fn post(&self, op: Op) {
+        let bytes = match &op {
+            Op::Send { frame, .. } | Op::SendMany { frame, .. } => frame.len(),
+            Op::SendPrivately { reserved, .. } => *reserved,
+            _ => 0,
+        };
+        let mut ops = self.inbox.ops.lock();
+        ops.push(op);
+        self.inbox.bytes.store(self.inbox.bytes.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
+    }
+
+    /// Whether messages are posted faster than the shard takes them.
+    pub fn is_behind(&self) -> bool {
+        self.inbox.bytes.load(Ordering::Relaxed) >= BACKLOG
+    }
+
+    pub fn wake(&self) {
+        self.inbox.wake();
+    }
+
+    /// Lets the calling thread have the shard's turn with a pipe, if the shard's own is not having one. See [`Shard::turn_of`].
+    pub fn try_turn(&self, core: &Core, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
+        let mut shard = self.shard.try_lock()?;
+        // As on the shard's own thread: a turn that was broken off leaves all of its connections in disorder.
+        catch_unwind(AssertUnwindSafe(|| shard.turn_of(core, pipe, bytes))).unwrap_or_else(|_| panicked())
+    }
+
+    /// Wakes, unless this thread may [defer] that and the shard would look in by itself if the thread got stuck before it wakes it.
+    pub fn wake_or_defer(&self) {
+        let left = DEFER.get();
+        if left == 0 || self.inbox.state.load(Ordering::SeqCst) == ASLEEP {
+            return self.wake();
+        }
+        DEFER.set(left - 1);
+        let mut deferred = DEFERRED.get();
+        deferred[self.number / 64] |= 1 << (self.number % 64);
+        DEFERRED.set(deferred);
+    }
+}

@@ -1,0 +1,193 @@
+//! What arrives: readiness, bytes, messages.
+
+use std::cmp::Reverse;
+use std::io;
+use std::sync::atomic::Ordering;
+
+use fws_session::Event;
+
+use super::handle::ASLEEP;
+use super::{INFLATED, Shard, find, note};
+use crate::core::Core;
+use crate::dispatch::{Arrival, Source};
+use crate::log::Trouble;
+use crate::pipe::{News, Pipe, Stir};
+
+impl Shard {
+    pub(super) fn ready(&mut self, event: &mio::event::Event) {
+        let at = event.token().0;
+        let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut) else { return };
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            entry.readable = true;
+            entry.finished |= event.is_read_closed() || event.is_error();
+            if !entry.reading {
+                entry.reading = true;
+                self.read.push(at);
+            }
+        }
+        if event.is_writable() && !entry.writable {
+            entry.writable = true;
+            if entry.session.outbox_len() > 0 {
+                self.touch(at);
+            }
+        }
+    }
+
+    pub(super) fn read_all(&mut self, scratch: &mut [u8]) {
+        for at in std::mem::take(&mut self.read) {
+            if let Some(entry) = self.entries[at].as_mut() {
+                entry.reading = false;
+                self.read(at, scratch);
+            }
+        }
+    }
+
+    /// Reads a connection once, if it should be.
+    pub(super) fn read(&mut self, at: usize, scratch: &mut [u8]) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        if !(entry.readable || entry.session.has_rest()) || entry.paused || !entry.session.wants_read() {
+            return;
+        }
+        if let Some(mut rest) = entry.session.take_rest() {
+            self.decode(at, &mut rest, 0);
+            self.read_again(at);
+            return;
+        }
+        match entry.link.read(scratch) {
+            Ok(0) => {
+                entry.readable = false;
+                entry.session.disconnected();
+                self.touch(at);
+            }
+            Ok(count) => {
+                // The end may have been told already.
+                entry.readable = entry.link.has_more(count == scratch.len() || entry.finished);
+                self.receive(at, &mut scratch[..count]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => {
+                entry.readable = false;
+                entry.session.disconnected();
+                self.touch(at);
+            }
+        }
+        self.read_again(at);
+    }
+
+    /// Puts a connection in the list of those to read, if it should be.
+    pub(super) fn read_again(&mut self, at: usize) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        if (entry.readable || entry.session.has_rest()) && !entry.paused && !entry.reading && entry.session.wants_read() {
+            entry.reading = true;
+            self.read.push(at);
+        }
+    }
+
+    pub(super) fn receive(&mut self, at: usize, input: &mut [u8]) {
+        let bytes = input.len() as u64;
+        self.tally.bytes_received += bytes;
+        self.decode(at, input, bytes);
+    }
+
+    /// What the connection held back is looked at, once it may be.
+    pub(super) fn resume(&mut self, at: usize) {
+        if let Some(mut held) = self.entries[at].as_mut().and_then(|entry| entry.session.resume(self.now)) {
+            self.decode(at, &mut held, 0);
+            self.read_again(at);
+        }
+    }
+
+    /// `bytes`: how many of them have just come, and are not counted yet.
+    pub(super) fn decode(&mut self, at: usize, mut input: &mut [u8], bytes: u64) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        if entry.session.is_ending() {
+            return;
+        }
+        if entry.session.has_rest() {
+            entry.conn.traffic.received(bytes, 0, self.epoch + self.now);
+            entry.session.put_by(input);
+            return;
+        }
+        let echo = entry.route.echo;
+        let mut inflated = 0;
+        let (mut received, mut echoed) = (0, 0);
+        while let Some(message) = entry.session.receive(&mut input, self.now, &mut self.spares) {
+            received += 1;
+            inflated += message.payload.as_slice().len();
+            if echo {
+                let sent = entry.session.send_message(message.binary, message.payload.as_slice(), &mut self.spares);
+                echoed += u64::from(sent);
+            } else {
+                self.arrivals.push(Arrival {
+                    source: Source::Conn(entry.conn.clone()),
+                    event: Event::Message { binary: message.binary, data: message.payload.into_boxed() },
+                    limits: entry.route.event_limits(),
+                });
+            }
+            if inflated >= INFLATED && !input.is_empty() && entry.session.put_by(input) {
+                break;
+            }
+        }
+        self.tally.messages_received += received;
+        self.tally.messages_sent += echoed;
+        entry.conn.traffic.received(bytes, received, self.epoch + self.now);
+        if echoed > 0 {
+            entry.conn.traffic.sent_messages(echoed);
+        }
+        if entry.session.take_signs().pong_received {
+            entry.conn.traffic.pong_received(self.started.elapsed().as_nanos() as u64);
+        }
+        let held = entry.session.is_held();
+        if held {
+            note(&mut self.notes, Trouble::RateLimit, &entry.conn, 1);
+        }
+        if held || entry.session.is_ending() || entry.session.outbox_len() > 0 {
+            self.touch(at);
+        }
+    }
+
+    /// A pipe is ready, as [`Shard::ready`] says it of sockets. It is read at once: this turn has had its look at epoll.
+    pub(super) fn stir(&mut self, stir: Stir, scratch: &mut [u8]) {
+        let Some((at, entry)) = find(&mut self.entries, self.count, stir.key) else { return };
+        if stir.writable && !entry.writable {
+            entry.writable = true;
+            if entry.session.outbox_len() > 0 {
+                self.touch(at);
+            }
+        }
+        if stir.readable
+            && let Some(entry) = self.entries[at].as_mut()
+        {
+            entry.readable = true;
+            self.read(at, scratch);
+        }
+    }
+
+    /// A turn with one pipe on the thread of the host that feeds it, for which it need not be woken, nor the host's. Returns how much of
+    /// the bytes it took and what the host has to do. `None`: they must go the other way, behind what waits already.
+    pub(super) fn turn_of(&mut self, core: &Core, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
+        let (at, entry) = find(&mut self.entries, self.count, pipe.key())?;
+        let behind = entry.reading || entry.paused || entry.session.has_rest() || !entry.session.wants_read();
+        if behind || !pipe.begin_turn() {
+            return None;
+        }
+        self.now = self.now();
+        let mut fed = std::mem::take(&mut self.fed);
+        let count = bytes.len().min(fed.len());
+        fed[..count].copy_from_slice(&bytes[..count]);
+        self.receive(at, &mut fed[..count]);
+        self.fed = fed;
+        self.read_again(at);
+        self.finish_all(core);
+        self.hand_over(core);
+        self.count_up(core);
+        let due = self.timers.peek().is_some_and(|Reverse((at, _))| *at < self.asleep_until);
+        // Where events wait it must look in from time to time.
+        let unwatched = || self.inbox.state.load(Ordering::SeqCst) == ASLEEP && core.dispatch.has_pending();
+        if !self.read.is_empty() || due || unwatched() {
+            self.inbox.wake();
+        }
+        Some((count, pipe.end_turn()))
+    }
+}

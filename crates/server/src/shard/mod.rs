@@ -1,0 +1,242 @@
+//! A shard: one thread that owns sockets, with one epoll, one timer queue and one receive buffer.
+//!
+//! A turn reads each ready socket once, takes what other threads posted, writes each touched socket once, and hands the events to the
+//! dispatcher together. Reading once – rather than until a socket is empty – keeps a fast client from starving the others.
+//!
+//! In the order of a turn: `thread` waits, `input` reads, `operate` carries out what was posted (an [`Op`], through the `handle`),
+//! `output` writes and tells.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use fws_hub::Key;
+use fws_session::{Millis, Session, Spares};
+use mio::{Poll, Registry, Token, Waker};
+use parking_lot::Mutex;
+
+use crate::conn::Conn;
+use crate::core::Core;
+use crate::dispatch::Arrival;
+use crate::link::Link;
+use crate::log::Trouble;
+use crate::routes::Route;
+
+mod handle;
+mod input;
+mod op;
+mod operate;
+mod output;
+mod thread;
+
+pub use handle::{ShardHandle, defer, take_deferred};
+pub use op::{Adoption, Op};
+pub use thread::{ShardThread, panicked};
+
+use handle::{ASLEEP, AWAKE, DOZING, Inbox};
+
+/// The receive buffer: the most that is read of a connection in a turn.
+const SCRATCH: usize = 64 * 1024;
+/// When the compressed messages of a connection have become so long in a turn, what is left of the read waits for the next turn: only
+/// then are limits looked at again.
+const INFLATED: usize = 1 << 20;
+/// The most that is handled at a time of what is fed.
+const FED: usize = 16 * 1024;
+/// The most sockets that a turn hears of.
+const EVENTS: usize = 1024;
+/// Slices in one write.
+const SLICES: usize = 32;
+/// A shard sleeps no longer than these while events wait or are handled; doubling between them.
+const TICK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
+/// Connections of a removed route are closed at this rate for each shard, so that their clients do not all come back at once.
+const CLOSES_PER_SECOND: u64 = 2_000;
+/// And after this time at the latest.
+const CLOSES_WITHIN: Millis = 30_000;
+
+const WAKE: Token = Token(usize::MAX);
+
+/// A connection as its shard holds it.
+struct Entry {
+    conn: Arc<Conn>,
+    route: Arc<Route>,
+    link: Link,
+    session: Session,
+    /// When the timer queue will look at it, and when once more.
+    timer: Millis,
+    then: Millis,
+    readable: bool,
+    writable: bool,
+    /// The peer closed its end: what is still there must be read to the end.
+    finished: bool,
+    /// Not read because PHP does not keep up.
+    paused: bool,
+    /// In the list of sockets to read, or of those to finish, of this turn.
+    reading: bool,
+    touched: bool,
+}
+
+/// What a turn counts, added to the shared counters once.
+#[derive(Default)]
+struct Tally {
+    messages_received: u64,
+    bytes_received: u64,
+    messages_sent: u64,
+    bytes_sent: u64,
+    /// Sent to connections that are closing, or dropped for newer ones.
+    messages_dropped: u64,
+}
+
+/// What a turn has to log.
+struct Note {
+    trouble: Trouble,
+    /// One connection stands for all of its route.
+    conn: Arc<Conn>,
+    count: u64,
+}
+
+pub struct Shard {
+    pub number: usize,
+    /// Slots of the hub are dealt to the shards in turn: slot `n` is here at `n / count`.
+    count: usize,
+    registry: Registry,
+    inbox: Arc<Inbox>,
+    entries: Vec<Option<Box<Entry>>>,
+    read: Vec<usize>,
+    touched: Vec<usize>,
+    arrivals: Vec<Arrival>,
+    timers: BinaryHeap<Reverse<(Millis, usize)>>,
+    spares: Spares,
+    tally: Tally,
+    notes: Vec<Note>,
+    /// Where bytes are copied that are fed.
+    fed: Box<[u8]>,
+    started: Instant,
+    /// The wall clock at the start, milliseconds since 1970.
+    epoch: u64,
+    now: Millis,
+    /// Until when the thread sleeps, if nothing happens.
+    asleep_until: Millis,
+}
+
+impl Shard {
+    pub fn create(number: usize, count: usize) -> io::Result<(ShardThread, ShardHandle)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        let inbox = Arc::new(Inbox { ops: Mutex::default(), bytes: AtomicUsize::new(0), state: AtomicU8::new(AWAKE), waker });
+        let shard = Shard {
+            number,
+            count,
+            registry: poll.registry().try_clone()?,
+            inbox: inbox.clone(),
+            entries: Vec::new(),
+            read: Vec::new(),
+            touched: Vec::new(),
+            arrivals: Vec::new(),
+            timers: BinaryHeap::new(),
+            spares: Spares::default(),
+            tally: Tally::default(),
+            notes: Vec::new(),
+            fed: vec![0; FED].into(),
+            started: Instant::now(),
+            epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
+            now: 0,
+            asleep_until: Millis::MAX,
+        };
+        let shard = Arc::new(Mutex::new(shard));
+        let handle = ShardHandle { number, inbox: inbox.clone(), shard: shard.clone() };
+        Ok((ShardThread { number, poll, inbox, shard }, handle))
+    }
+
+    fn now(&self) -> Millis {
+        self.started.elapsed().as_millis() as Millis
+    }
+
+    fn take_posted(&self, ops: &mut Vec<Op>) {
+        let mut posted = self.inbox.ops.lock();
+        std::mem::swap(&mut *posted, ops);
+        self.inbox.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// How long to sleep: not at all where something waits already.
+    fn prepare_to_sleep(&mut self, core: &Core, tick: Duration) -> Option<Duration> {
+        self.asleep_until = 0;
+        if !self.read.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.inbox.state.store(ASLEEP, Ordering::SeqCst);
+        if !self.inbox.ops.lock().is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.now();
+        // The first shard is also the clock of the values that expire, and of PHP's timers.
+        let [sweep, due] = if self.number == 0 { [core.values.sweep(), core.timers.next()] } else { [None, None] };
+        let timer = self.timers.peek().map(|Reverse((at, _))| Duration::from_millis(at.saturating_sub(now)));
+        let timer = [timer, sweep, due].into_iter().flatten().min();
+        let timeout = if core.dispatch.has_pending() {
+            // Lines may become overdue, and somebody may post without waking us.
+            self.inbox.state.store(DOZING, Ordering::SeqCst);
+            Some(timer.map_or(tick, |timer| timer.min(tick)))
+        } else {
+            timer
+        };
+        self.asleep_until = timeout.map_or(Millis::MAX, |timeout| now + timeout.as_millis() as Millis);
+        timeout
+    }
+
+    fn touch(&mut self, at: usize) {
+        if let Some(entry) = self.entries[at].as_mut()
+            && !entry.touched
+        {
+            entry.touched = true;
+            self.touched.push(at);
+        }
+    }
+}
+
+/// Remembers when a ping was sent, if one was.
+fn note_ping(entry: &mut Entry, started: Instant) {
+    if entry.session.take_signs().ping_sent {
+        entry.conn.traffic.ping_sent(started.elapsed().as_nanos() as u64);
+    }
+}
+
+/// The connection of a key, with its place, if it is still the one there.
+fn find(entries: &mut [Option<Box<Entry>>], count: usize, key: Key) -> Option<(usize, &mut Entry)> {
+    let at = key.index as usize / count;
+    let entry = entries.get_mut(at)?.as_deref_mut()?;
+    (entry.conn.key == key).then_some((at, entry))
+}
+
+/// Makes room for a message in the way of the route, and counts what that costs. `false`: it costs the message itself.
+fn make_room(entry: &mut Entry, tally: &mut Tally, notes: &mut Vec<Note>, len: usize) -> bool {
+    let room = entry.session.make_room(len, entry.conn.posted());
+    let overtaken = room.dropped + u64::from(!room.fits);
+    if overtaken > 0 {
+        entry.conn.count_dropped(overtaken);
+        tally.messages_dropped += overtaken;
+        note(notes, Trouble::OutboxFull, &entry.conn, overtaken);
+    }
+    room.fits
+}
+
+/// Remembers to log: one record for each route and turn.
+fn note(notes: &mut Vec<Note>, trouble: Trouble, conn: &Arc<Conn>, count: u64) {
+    match notes.iter_mut().find(|note| note.trouble == trouble && note.conn.route == conn.route) {
+        Some(note) => note.count += count,
+        None => notes.push(Note { trouble, conn: conn.clone(), count }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_stays_small() {
+        // Up to 184 bytes glibc takes 192.
+        assert!(size_of::<Entry>() <= 184, "{}", size_of::<Entry>());
+    }
+}

@@ -1,0 +1,70 @@
+//! What other threads ask of a shard.
+
+use std::sync::Arc;
+
+use fws_hub::{Key, Pinging, RouteId};
+use fws_session::{Frame, Opened};
+
+use crate::conn::Conn;
+use crate::link::Link;
+use crate::pipe::Stir;
+use crate::routes::Route;
+
+/// What other threads ask of a shard.
+pub enum Op {
+    Adopt(Box<Adoption>),
+    Send {
+        key: Key,
+        frame: Frame,
+    },
+    SendMany {
+        keys: Vec<Key>,
+        frame: Frame,
+    },
+    /// A message for a client that wants it compressed by its own context. `reserved`: the bytes of its outbox that were kept for it.
+    SendPrivately {
+        key: Key,
+        binary: bool,
+        payload: Box<[u8]>,
+        reserved: usize,
+    },
+    Close {
+        key: Key,
+        code: u16,
+        reason: Box<str>,
+    },
+    /// The connection is cut.
+    Kill {
+        key: Key,
+    },
+    /// The connection gets another ping interval.
+    Ping {
+        key: Key,
+        how: Pinging,
+    },
+    /// The client does not read and a message to it was lost: it is closed, and what waits for it dropped.
+    CloseSlow {
+        key: Key,
+    },
+    /// The connection may be read again: its events are being handled.
+    Resume {
+        key: Key,
+    },
+    /// A pipe has bytes, or room.
+    Stir(Stir),
+    /// A route has a new configuration.
+    Configure(Arc<Route>),
+    /// Connections of a route that is gone are closed with 1001, spread over time; with `None` all at once.
+    CloseRoute {
+        route: Option<RouteId>,
+    },
+}
+
+/// A connection to be taken over.
+pub struct Adoption {
+    pub conn: Arc<Conn>,
+    pub route: Arc<Route>,
+    pub link: Link,
+    pub opened: Box<Opened>,
+    pub buffered: Box<[u8]>,
+}

@@ -1,0 +1,199 @@
+//! What other threads have posted, carried out.
+
+use std::sync::Arc;
+
+use fws_hub::{Key, Pinging};
+use fws_session::{Event, Frame, Millis, Session, Settings};
+use fws_wire::close;
+use mio::Token;
+
+use super::{Adoption, CLOSES_PER_SECOND, CLOSES_WITHIN, Entry, Op, Shard, find, make_room, note_ping};
+use crate::conn::Through;
+use crate::core::Core;
+use crate::dispatch::{Arrival, Source};
+use crate::log::Level;
+
+impl Shard {
+    pub(super) fn carry_out(&mut self, core: &Core, op: Op, scratch: &mut [u8]) {
+        match op {
+            Op::Adopt(adoption) => self.adopt(core, *adoption, scratch),
+            Op::Send { key, frame } => self.send(key, frame),
+            Op::SendMany { keys, frame } => {
+                for key in keys {
+                    self.send(key, frame.clone());
+                }
+            }
+            Op::SendPrivately { key, binary, payload, reserved } => self.send_privately(key, binary, &payload, reserved),
+            Op::Close { key, code, reason } => self.close(key, code, &reason),
+            Op::Kill { key } => {
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
+                    entry.session.cut("the server cut the connection");
+                    self.touch(at);
+                }
+            }
+            Op::Ping { key, how } => {
+                let interval = match how {
+                    Pinging::Route => None,
+                    Pinging::Every(interval) => Some(interval),
+                    Pinging::Off => Some(0),
+                };
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
+                    let interval = interval.map(|asked| u32::try_from(entry.conn.transport.ping_interval(asked.into())).unwrap_or(asked));
+                    entry.session.set_ping_interval(interval, self.now);
+                    // Whoever asks for pings wants to know their time, and not only after the first interval.
+                    if how != Pinging::Off {
+                        entry.session.ping(self.now, &mut self.spares);
+                        note_ping(entry, self.started);
+                    }
+                    self.touch(at);
+                }
+            }
+            Op::CloseSlow { key } => {
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key)
+                    && let Some(dropped) = entry.session.close_slow(self.now, &mut self.spares)
+                {
+                    entry.conn.count_dropped(dropped);
+                    core.too_slow(&entry.conn, dropped);
+                    self.tally.messages_dropped += dropped;
+                    self.touch(at);
+                }
+            }
+            Op::Resume { key } => {
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
+                    entry.paused = false;
+                    self.read_again(at);
+                }
+            }
+            Op::Stir(stir) => self.stir(stir, scratch),
+            Op::Configure(route) => {
+                let mut order = 0;
+                for at in 0..self.entries.len() {
+                    let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route.id) else { continue };
+                    entry.conn.configure(&route.settings);
+                    let leaving = entry.session.leaves_at();
+                    entry.session.configure(route.settings_for(entry.conn.transport), self.now, entry.conn.key.index);
+                    if entry.route.echo == route.echo {
+                        entry.route = route.clone();
+                        // Of a sub-protocol that is gone it leaves as from a route that is gone.
+                        if !route.serves(entry.conn.line) {
+                            entry.session.leave(leaving.unwrap_or_else(|| leave_at(self.now, order)), self.now);
+                            order += 1;
+                        }
+                    } else {
+                        // To PHP it would be a connection without its first event, or without its last: it ends as what it was.
+                        entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
+                    }
+                    // Its times may be others now.
+                    self.touch(at);
+                }
+            }
+            Op::CloseRoute { route: None } => {
+                // The host waits for it, but not long.
+                for at in 0..self.entries.len() {
+                    if let Some(entry) = self.entries[at].as_mut() {
+                        let hurried = Settings { close_timeout: 3_000, linger: 1_000, ..Settings::clone(&entry.route.settings) };
+                        entry.session.configure(Arc::new(hurried), self.now, entry.conn.key.index);
+                        entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
+                        self.touch(at);
+                    }
+                }
+            }
+            Op::CloseRoute { route: Some(route) } => {
+                let mut order = 0;
+                for at in 0..self.entries.len() {
+                    if let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route) {
+                        entry.session.leave(leave_at(self.now, order), self.now);
+                        order += 1;
+                        self.touch(at);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn adopt(&mut self, core: &Core, adoption: Adoption, scratch: &mut [u8]) {
+        let Adoption { conn, route, link, opened, buffered } = adoption;
+        let key = conn.key;
+        let at = key.index as usize / self.count;
+        if let Err(error) = link.register(&self.registry, Token(at)) {
+            core.log.write(
+                Level::Error,
+                "a connection could not be watched and was closed",
+                serde_json::json!({ "route": conn.route_name, "error": error.to_string() }),
+            );
+            core.closed(&conn, &route);
+            conn.through(Through::Events);
+            core.through(&conn, Through::Socket);
+            return;
+        }
+        if self.entries.len() <= at {
+            self.entries.resize_with(at + 1, || None);
+        }
+        let session = Session::new(route.settings_for(conn.transport), self.now, key.index).with_compression(conn.compression);
+        if !route.echo {
+            let limits = route.event_limits();
+            self.arrivals.push(Arrival { source: Source::Conn(conn.clone()), event: Event::Open(opened), limits });
+        }
+        self.entries[at] = Some(Box::new(Entry {
+            conn,
+            route,
+            link,
+            session,
+            timer: Millis::MAX,
+            then: Millis::MAX,
+            readable: false,
+            writable: true,
+            finished: false,
+            paused: false,
+            reading: false,
+            touched: false,
+        }));
+        for piece in buffered.chunks(scratch.len()) {
+            let scratch = &mut scratch[..piece.len()];
+            scratch.copy_from_slice(piece);
+            self.receive(at, scratch);
+        }
+        self.read_again(at);
+        self.touch(at);
+    }
+
+    pub(super) fn send(&mut self, key: Key, frame: Frame) {
+        let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
+        entry.conn.taken(frame.len());
+        if make_room(entry, &mut self.tally, &mut self.notes, frame.len()) {
+            let sent = entry.session.send(frame, &mut self.spares);
+            self.sent(at, sent);
+        }
+    }
+
+    pub(super) fn send_privately(&mut self, key: Key, binary: bool, payload: &[u8], reserved: usize) {
+        let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
+        entry.conn.taken(reserved);
+        if make_room(entry, &mut self.tally, &mut self.notes, reserved) {
+            let sent = entry.session.send_message(binary, payload, &mut self.spares);
+            self.sent(at, sent);
+        }
+    }
+
+    /// A message was put into the outbox – or not: the connection is closing.
+    pub(super) fn sent(&mut self, at: usize, sent: bool) {
+        let Some(entry) = self.entries[at].as_mut().filter(|_| sent) else {
+            self.tally.messages_dropped += 1;
+            return;
+        };
+        entry.conn.traffic.sent_messages(1);
+        self.touch(at);
+    }
+
+    pub(super) fn close(&mut self, key: Key, code: u16, reason: &str) {
+        if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
+            entry.session.close(code, reason, self.now, &mut self.spares);
+            self.touch(at);
+        }
+    }
+}
+
+/// When the connection of this order among those that leave is to be closed.
+fn leave_at(now: Millis, order: u64) -> Millis {
+    now + (order * 1000 / CLOSES_PER_SECOND).min(CLOSES_WITHIN)
+}

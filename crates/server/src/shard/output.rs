@@ -1,0 +1,152 @@
+//! The end of a turn: what is due, written, told.
+
+use std::cmp::Reverse;
+use std::io::{self, IoSlice};
+
+use fws_session::{Event, Millis};
+
+use super::{Note, SLICES, Shard, find, note_ping};
+use crate::conn::Through;
+use crate::core::Core;
+use crate::dispatch::{Arrival, Source};
+use crate::log::Trouble;
+use crate::stats::add;
+
+impl Shard {
+    /// Does what is due.
+    pub(super) fn tick(&mut self) {
+        while let Some(&Reverse((time, at))) = self.timers.peek()
+            && time <= self.now
+        {
+            self.timers.pop();
+            let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut).filter(|entry| entry.timer == time) else { continue };
+            entry.timer = std::mem::replace(&mut entry.then, Millis::MAX);
+            if entry.paused {
+                // It is we who do not listen: the client's silence means nothing.
+                entry.session.heard(self.now);
+            }
+            entry.session.tick(self.now, &mut self.spares);
+            note_ping(entry, self.started);
+            self.resume(at);
+            self.touch(at);
+        }
+    }
+
+    /// Writes, half-closes, ends and re-arms every connection that was touched in this turn.
+    pub(super) fn finish_all(&mut self, core: &Core) {
+        for at in std::mem::take(&mut self.touched) {
+            self.finish(core, at);
+        }
+    }
+
+    pub(super) fn finish(&mut self, core: &Core, at: usize) {
+        // Before the client reads our close frame: it may come back at once, and its place must be free.
+        self.tell_end(core, at);
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        entry.touched = false;
+        while entry.writable && entry.session.outbox_len() > 0 {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = entry.session.slices(&mut slices);
+            match entry.link.write(&slices[..filled]) {
+                Ok(count) => {
+                    self.tally.bytes_sent += count as u64;
+                    entry.conn.traffic.sent_bytes(count as u64);
+                    entry.session.wrote(count, self.now, &mut self.spares);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => entry.session.disconnected(),
+            }
+        }
+        entry.conn.set_waiting(entry.session.outbox_len());
+        if entry.session.take_half_close() {
+            entry.link.half_close();
+        }
+        self.tell_end(core, at);
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        if entry.session.is_ended() {
+            entry.link.end(&self.registry);
+            if let Some(entry) = self.entries[at].take() {
+                core.through(&entry.conn, Through::Socket);
+            }
+            return;
+        }
+        if let Some(deadline) = entry.session.deadline()
+            && deadline < entry.timer
+        {
+            // Who comes back to the queue again and again, as a rate limit does, shall not leave a later place in it each time.
+            entry.then = entry.timer;
+            entry.timer = deadline;
+            self.timers.push(Reverse((deadline, at)));
+        }
+        if entry.session.is_ending() {
+            // Nothing but the end is left to wait for.
+            entry.paused = false;
+        }
+        // There may be room in the outbox, by what was written, dropped or configured: then reading goes on.
+        self.read_again(at);
+    }
+
+    /// Tells the registry and PHP that a connection is over, once that is known.
+    pub(super) fn tell_end(&mut self, core: &Core, at: usize) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        let Some(closed) = entry.session.take_closed() else { return };
+        core.closed(&entry.conn, &entry.route);
+        if closed.violation {
+            add(&core.counters.violations, 1);
+            core.log.burst(Trouble::Violation, &entry.conn.route_name, "a client broke the protocol or a limit", || {
+                let mut fields = serde_json::Map::new();
+                fields.insert("route".into(), entry.conn.route_name.as_ref().into());
+                fields.insert("connection".into(), entry.conn.id().as_ref().into());
+                fields.insert("code".into(), closed.code.into());
+                fields.insert("reason".into(), closed.reason.as_str().into());
+                fields
+            });
+        }
+        if !entry.route.echo {
+            let limits = entry.route.event_limits();
+            self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Close(closed), limits });
+        } else {
+            core.through(&entry.conn, Through::Events);
+        }
+    }
+
+    /// Gives this turn's events to the dispatcher.
+    pub(super) fn hand_over(&mut self, core: &Core) {
+        if self.arrivals.is_empty() {
+            return;
+        }
+        let pushed = core.dispatch.push(&mut self.arrivals);
+        add(&core.counters.events_queued, pushed.queued);
+        for key in pushed.full {
+            if let Some((_, entry)) = find(&mut self.entries, self.count, key)
+                && !entry.session.is_ending()
+            {
+                entry.paused = true;
+            }
+        }
+        core.orphaned(pushed.orphans);
+    }
+
+    pub(super) fn count_up(&mut self, core: &Core) {
+        for Note { trouble, conn, count } in self.notes.drain(..) {
+            match trouble {
+                Trouble::RateLimit => core.too_fast(&conn, count),
+                _ => core.overtaken(&conn, count),
+            }
+        }
+        let tally = std::mem::take(&mut self.tally);
+        core.count_saved(self.spares.take_saved());
+        for (counter, count) in [
+            (&core.counters.messages_received, tally.messages_received),
+            (&core.counters.bytes_received, tally.bytes_received),
+            (&core.counters.messages_sent, tally.messages_sent),
+            (&core.counters.bytes_sent, tally.bytes_sent),
+            (&core.counters.messages_dropped, tally.messages_dropped),
+        ] {
+            if count > 0 {
+                add(counter, count);
+            }
+        }
+    }
+}
