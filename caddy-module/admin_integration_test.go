@@ -175,6 +175,9 @@ func TestTheAdminAPIReachesClientsValuesAndTags(t *testing.T) {
 	if _, got := receive(t, bob); got != "secret for rob" {
 		t.Errorf("got %q", got)
 	}
+	if op, _ := receive(t, bob); op != 0x89 {
+		t.Errorf("got %#x, not a ping", op)
+	}
 	if op, got := receive(t, bob); op != 0x88 || got != "\x0f\xa1bye" {
 		t.Errorf("got %#x %q", op, got)
 	}

@@ -264,8 +264,11 @@ impl Session {
             Some(0) => OwnInterval::Off,
             Some(every) => OwnInterval::Every(every),
         };
-        self.last_ping = now;
-        self.pinged = false;
+        // A ping that waits for its pong goes on to wait, unless nobody wants to know.
+        if !self.pinged || self.own_interval == OwnInterval::Off {
+            self.last_ping = now;
+            self.pinged = false;
+        }
     }
 
     /// What has happened to pings since the last call, for who measures their time.
