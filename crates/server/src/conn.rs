@@ -127,7 +127,8 @@ impl Traffic {
         count(&self.bytes_received, bytes);
         if messages > 0 {
             count(&self.messages_received, messages);
-            self.last_message_at.store(at, Ordering::Relaxed);
+            // The shard's clock stands still within a turn, which may have begun before the connection.
+            self.last_message_at.store(at.max(self.connected_at.load(Ordering::Relaxed)), Ordering::Relaxed);
         }
     }
 
