@@ -215,14 +215,17 @@ func TestShellsCompleteIdsTagsAndRoutesOfTheServer(t *testing.T) {
 	t.Parallel()
 	s := start(t, lab())
 	_, facts := dialLab(t, s, "/lab", nil)
-	s.wantCLI("", "rename", "--", facts.ID, "ann of lyon")
-	s.wantCLI("", "tag", "ann of lyon", "vip")
+	s.wantCLI("", "rename", "--", facts.ID, "ann@lyon.1")
+	s.wantCLI("", "tag", "ann@lyon.1", "vip")
+	// Shells carry out what they find in words: these are not offered.
+	s.wantCLI("", "tag", "ann@lyon.1", "$(touch here)")
+	s.wantCLI("", "tag", "ann@lyon.1", "two words")
 	for _, c := range [][]string{
-		{"ann of lyon\n", "info", ""},
+		{"ann@lyon.1\n", "info", ""},
 		{"", "info", "b"},
 		{"vip\n", "send", "--tag", ""},
 		{"core\nlab\nstrict\n", "list", "--route", ""},
-		{"vip\n", "untag", "ann of lyon", ""},
+		{"vip\n", "untag", "ann@lyon.1", ""},
 	} {
 		got := runCLI(t, s.env, "", append([]string{"__complete", "websocket"}, c[1:]...)...)
 		if got.code != 0 || got.stdout != c[0]+":4\n" {
