@@ -1,6 +1,7 @@
 //! Where events wait for PHP.
 //!
-//! Events queue by connection, and those of a timer by timer. A connection that has some and is not out on lease stands in its worker's line; a bell takes it out of
+//! Events queue by connection, and those of a timer by timer.
+//! A connection that has some and is not out on lease stands in its worker's line; a bell takes it out of
 //! the line together with what waits on it, so the events of one connection are handled by one thread at a time, in order, and
 //! connections by as many threads as the worker has.
 //!
@@ -216,10 +217,15 @@ impl Queue {
 impl Inner {
     /// The worker that handles the events of a source.
     fn pool_of(&self, source: &Source) -> Option<PoolId> {
-        match source {
-            Source::Conn(conn) => self.pool_of_line.get(&conn.line).copied(),
-            Source::Timer { pool, .. } => self.pools[pool.0].present.then_some(*pool),
-        }
+        pool_of(&self.pools, &self.pool_of_line, source)
+    }
+}
+
+/// [`Inner::pool_of`] of its parts, for who has others in use.
+fn pool_of(pools: &[Pool], pool_of_line: &HashMap<LineId, PoolId>, source: &Source) -> Option<PoolId> {
+    match source {
+        Source::Conn(conn) => pool_of_line.get(&conn.line).copied(),
+        Source::Timer { pool, .. } => pools[pool.0].present.then_some(*pool),
     }
 }
 
@@ -466,22 +472,13 @@ impl Dispatch {
         settled
     }
 
-    /// A new generation: which worker each line has, and which workers there are. What waits for a worker that is gone goes to its
-    /// line's new one, or is dropped and told.
+    /// A new generation: which worker each line has, and which workers there are, those of the lines included. What waits for a worker that
+    /// is gone goes to its line's new one, or is dropped and told.
     pub fn configure(&self, lines: &HashMap<LineId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
-        let Inner { pools, pool_of_line, wanted, .. } = &mut *inner;
-        // Lines that left keep their worker as long as it is there, so that their last events are handled.
-        pool_of_line.retain(|line, pool| !lines.contains_key(line) && workers.contains(&pools[pool.0].name));
-        for (&line, worker) in lines {
-            let id = pools.iter().position(|pool| pool.name == *worker).unwrap_or_else(|| {
-                pools.push(Pool::new(worker.clone()));
-                pools.len() - 1
-            });
-            pool_of_line.insert(line, PoolId(id));
-        }
-        // A worker without a route can have timers.
+        let Inner { pools, pool_of_line, queues, wanted, .. } = &mut *inner;
+        // Those of lines are among them; a worker without a line can have timers.
         for worker in workers {
             if !pools.iter().any(|pool| pool.name == *worker) {
                 pools.push(Pool::new(worker.clone()));
@@ -492,26 +489,28 @@ impl Dispatch {
             pool.line.clear();
             pool.retry = None;
         }
+        // Lines that left keep their worker as long as it is there, so that their last events are handled.
+        pool_of_line.retain(|line, pool| !lines.contains_key(line) && pools[pool.0].present);
+        for (&line, worker) in lines {
+            let id = pools.iter().position(|pool| pool.name == *worker).expect("bug: a line's worker is not among the workers");
+            pool_of_line.insert(line, PoolId(id));
+        }
         wanted.retain(|id| {
             let stays = pools[id.0].present;
             pools[id.0].unclaimed -= usize::from(!stays);
             stays
         });
-        let gone: Vec<QueueKey> =
-            inner.queues.iter().filter(|(_, queue)| !queue.leased && inner.pool_of(&queue.source).is_none()).map(|(key, _)| *key).collect();
-        for key in gone {
-            if let Some(queue) = inner.queues.remove(&key) {
-                self.weight.fetch_sub(queue.orphan(&mut orphans), Ordering::Relaxed);
+        for (_, queue) in queues.extract_if(|key, queue| {
+            if queue.leased {
+                return false;
             }
-        }
-        let lines: Vec<(PoolId, QueueKey)> = inner
-            .queues
-            .iter()
-            .filter(|(_, queue)| !queue.leased)
-            .filter_map(|(key, queue)| Some((inner.pool_of(&queue.source)?, *key)))
-            .collect();
-        for (pool, key) in lines {
-            inner.pools[pool.0].line.push_back(key);
+            match pool_of(pools, pool_of_line, &queue.source) {
+                Some(pool) => pools[pool.0].line.push_back(*key),
+                None => return true,
+            }
+            false
+        }) {
+            self.weight.fetch_sub(queue.orphan(&mut orphans), Ordering::Relaxed);
         }
         self.pending.store(inner.queues.len(), Ordering::Release);
         let now = Instant::now();

@@ -15,6 +15,7 @@
 //! The core never calls its host. It raises one flag, a file descriptor ([`Core::flag`]), when bells or log records wait.
 
 mod admission;
+mod alarm;
 mod bell;
 mod claims;
 mod compress;

@@ -1,10 +1,11 @@
 //! The timers that PHP sets, shared by all threads and with a clock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fws_hub::{Command, CommandError, Due, Reply, TimerError};
 use parking_lot::Mutex;
+
+use crate::alarm::Alarm;
 
 /// A timer's payload has at most so many bytes.
 const MAX_PAYLOAD: usize = 1 << 20;
@@ -13,14 +14,13 @@ const MAX_PAYLOAD: usize = 1 << 20;
 pub struct Timers {
     /// Guards the timers. The dispatcher's lock is taken inside it, to know that a worker is there.
     set: Mutex<fws_hub::Timers>,
-    started: Instant,
-    /// When the next one is due, in the timers' milliseconds; `u64::MAX`: none is set.
-    due: AtomicU64,
+    /// When the next one is due.
+    alarm: Alarm,
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        Timers { set: Mutex::default(), started: Instant::now(), due: AtomicU64::new(u64::MAX) }
+        Timers { set: Mutex::default(), alarm: Alarm::new() }
     }
 }
 
@@ -34,14 +34,13 @@ impl Timers {
             Command::SetTimer { ref payload, .. } if payload.len() > MAX_PAYLOAD => return Err(TimerError::Full.into()),
             Command::SetTimer { delay, ref payload, repeat, worker } => {
                 // From now on in whole milliseconds, so that it never is due too soon.
-                let id = timers.set(delay, payload, repeat, worker, self.now() + 1)?;
+                let id = timers.set(delay, payload, repeat, worker, self.alarm.now() + 1)?;
                 Reply::Integer(i64::try_from(id).unwrap_or(i64::MAX))
             }
             Command::ClearTimer { timer } => Reply::Flag(timers.clear(timer)),
             _ => unreachable!("bug: {command:?} is not about timers"),
         };
-        let due = timers.next_due().unwrap_or(u64::MAX);
-        if due < self.due.swap(due, Ordering::AcqRel) {
+        if self.alarm.set(timers.next_due()) {
             sooner();
         }
         Ok(reply)
@@ -49,19 +48,18 @@ impl Timers {
 
     /// How long it is until a timer is due.
     pub fn next(&self) -> Option<Duration> {
-        let due = self.due.load(Ordering::Acquire);
-        (due != u64::MAX).then(|| Duration::from_millis(due.saturating_sub(self.now())))
+        self.alarm.left()
     }
 
     /// Takes the timers that are due.
     pub fn take_due(&self) -> Vec<Due> {
-        let now = self.now();
-        if self.due.load(Ordering::Acquire) > now {
+        if self.alarm.left().is_none_or(|left| !left.is_zero()) {
             return Vec::new();
         }
         let mut timers = self.set.lock();
+        let now = self.alarm.now();
         let due = std::iter::from_fn(|| timers.take_due(now)).collect();
-        self.due.store(timers.next_due().unwrap_or(u64::MAX), Ordering::Release);
+        self.alarm.set(timers.next_due());
         due
     }
 
@@ -69,16 +67,12 @@ impl Timers {
     pub fn retain_workers(&self, stays: impl Fn(&str) -> bool) -> usize {
         let mut timers = self.set.lock();
         let gone = timers.retain_workers(stays);
-        self.due.store(timers.next_due().unwrap_or(u64::MAX), Ordering::Release);
+        self.alarm.set(timers.next_due());
         gone
     }
 
     /// How many are set.
     pub fn len(&self) -> usize {
         self.set.lock().len()
-    }
-
-    fn now(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
     }
 }

@@ -1,29 +1,29 @@
 //! The global key-value store, shared by all threads and with a clock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fws_hub::{Bounds, Command, CommandError, KeyValue, Reply};
 use parking_lot::Mutex;
+
+use crate::alarm::Alarm;
 
 /// [`KeyValue`] and its time.
 pub struct Values {
     /// Guards the store; held for one operation on it.
     store: Mutex<KeyValue>,
-    started: Instant,
-    /// When the store is to be swept, in its milliseconds; `u64::MAX`: never.
-    due: AtomicU64,
+    /// When the store is to be swept.
+    alarm: Alarm,
 }
 
 impl Values {
     pub fn new(bounds: Bounds) -> Values {
-        Values { store: Mutex::new(KeyValue::new(bounds)), started: Instant::now(), due: AtomicU64::new(u64::MAX) }
+        Values { store: Mutex::new(KeyValue::new(bounds)), alarm: Alarm::new() }
     }
 
     /// Carries out a command on values. `sooner` is called when [`Values::sweep`] is due sooner than before.
     pub fn execute(&self, command: &Command<'_>, sooner: impl FnOnce()) -> Result<Reply, CommandError> {
         let mut store = self.store.lock();
-        let now = self.now();
+        let now = self.alarm.now();
         let at = |expire: Option<u64>| expire.map(|seconds| now.saturating_add(seconds.saturating_mul(1000)));
         let reply = match *command {
             Command::Set { ref key, ref value, expire } => store.set(key, value, at(expire), now).map(|()| Reply::Done)?,
@@ -34,8 +34,7 @@ impl Values {
             Command::Expiry { ref key } => Reply::Expiry(store.ttl(key, now)),
             _ => unreachable!("bug: {command:?} is not about values"),
         };
-        let due = store.next_expiry().unwrap_or(u64::MAX);
-        if due < self.due.swap(due, Ordering::AcqRel) {
+        if self.alarm.set(store.next_expiry()) {
             sooner();
         }
         Ok(reply)
@@ -43,16 +42,14 @@ impl Values {
 
     /// Frees what has expired; how long it is until that is due again.
     pub fn sweep(&self) -> Option<Duration> {
-        let due = self.due.load(Ordering::Acquire);
-        let now = self.now();
-        if due > now {
-            return (due != u64::MAX).then(|| Duration::from_millis(due - now));
+        let left = self.alarm.left();
+        if left.is_none_or(|left| !left.is_zero()) {
+            return left;
         }
         let mut store = self.store.lock();
-        store.sweep(now);
-        let due = store.next_expiry();
-        self.due.store(due.unwrap_or(u64::MAX), Ordering::Release);
-        due.map(|due| Duration::from_millis(due - now))
+        store.sweep(self.alarm.now());
+        self.alarm.set(store.next_expiry());
+        self.alarm.left()
     }
 
     /// Values held.
@@ -63,9 +60,5 @@ impl Values {
     /// What they count for.
     pub fn bytes(&self) -> usize {
         self.store.lock().bytes()
-    }
-
-    fn now(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
     }
 }

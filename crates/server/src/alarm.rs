@@ -1,0 +1,34 @@
+//! When something that many threads change is to be looked at again.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A clock, and the next time on it. Changed under the lock of what it is for; read without.
+pub struct Alarm {
+    started: Instant,
+    /// In milliseconds since the start; `u64::MAX`: never.
+    due: AtomicU64,
+}
+
+impl Alarm {
+    pub fn new() -> Alarm {
+        Alarm { started: Instant::now(), due: AtomicU64::new(u64::MAX) }
+    }
+
+    /// Milliseconds since the start.
+    pub fn now(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// Sets it. `true`: it is sooner than it was.
+    pub fn set(&self, due: Option<u64>) -> bool {
+        let due = due.unwrap_or(u64::MAX);
+        due < self.due.swap(due, Ordering::AcqRel)
+    }
+
+    /// How long it is until then; nothing where that is past, `None` where it is not set.
+    pub fn left(&self) -> Option<Duration> {
+        let due = self.due.load(Ordering::Acquire);
+        (due != u64::MAX).then(|| Duration::from_millis(due.saturating_sub(self.now())))
+    }
+}
