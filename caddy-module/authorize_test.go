@@ -173,33 +173,33 @@ func TestNoAnswerInTimeRefuses(t *testing.T) {
 
 func TestAConnectionThatIsBeingAuthorisedHoldsItsPlaceAndARefusedOneGivesItBack(t *testing.T) {
 	address, asked, answer := slowly(t)
-	socket := run(t, site("\twebsocket /core {\n\t\techo\n\t\tmax_connections 1\n\t\tauthorize /auth\n\t}\n\thandle /auth {\n\t\treverse_proxy "+address+"\n\t}\n"))
+	socket := run(t, site("\twebsocket /single {\n\t\techo\n\t\tmax_connections 1\n\t\tauthorize /auth\n\t}\n\thandle /auth {\n\t\treverse_proxy "+address+"\n\t}\n"))
 
 	refused := make(chan *http.Response)
 	go func() {
-		_, response := dial(t, socket, "/core", nil)
+		_, response := dial(t, socket, "/single", nil)
 		refused <- response
 	}()
 	comes(t, asked, "the request")
-	_, response := dial(t, socket, "/core", nil)
+	_, response := dial(t, socket, "/single", nil)
 	wantRefusal(t, response, http.StatusServiceUnavailable, "as many connections as it may")
 
 	answer <- 403
 	wantRefusal(t, comes(t, refused, "the refusal"), http.StatusForbidden, "")
 	answer <- 200
-	c, _ := dial(t, socket, "/core", nil)
+	c, _ := dial(t, socket, "/single", nil)
 	exchange(t, c, "hello")
 }
 
 func TestAClientThatGoesWhileItIsAuthorisedGivesItsPlaceBack(t *testing.T) {
 	address, asked, _ := slowly(t)
-	socket := run(t, site("\twebsocket /core {\n\t\techo\n\t\tmax_connections 1\n\t\tauthorize /auth\n\t}\n\thandle /auth {\n\t\treverse_proxy "+address+"\n\t}\n"))
+	socket := run(t, site("\twebsocket /abandoned {\n\t\techo\n\t\tmax_connections 1\n\t\tauthorize /auth\n\t}\n\thandle /auth {\n\t\treverse_proxy "+address+"\n\t}\n"))
 
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, strings.Replace(upgrade, "/ws", "/core", 1)+"\r\n"); err != nil {
+	if _, err := io.WriteString(conn, strings.Replace(upgrade, "/ws", "/abandoned", 1)+"\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	inner := comes(t, asked, "the request")
@@ -207,7 +207,7 @@ func TestAClientThatGoesWhileItIsAuthorisedGivesItsPlaceBack(t *testing.T) {
 	comes(t, inner.Context().Done(), "its end")
 
 	eventually(t, func() bool {
-		h, err := bridge.NewHandshake("core", []byte(upgrade+"\r\n"), "", false)
+		h, err := bridge.NewHandshake("abandoned", []byte(upgrade+"\r\n"), "", false)
 		if err != nil {
 			t.Fatal(err)
 		}

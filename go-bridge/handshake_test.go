@@ -73,10 +73,10 @@ func TestAPageOfAnotherHostNeedsPermission(t *testing.T) {
 }
 
 func TestAHandshakeIsGivenWhatTheHostAuthorised(t *testing.T) {
-	useRoutes(t, `{"routes":[{"name":"core","echo":true,"subprotocols":["a"],"max_connections":2}]}`)
+	useRoutes(t, `{"routes":[{"name":"pair","echo":true,"subprotocols":["a"],"max_connections":2}]}`)
 
 	examine := func() *Handshake {
-		h, err := NewHandshake("core", upgrade("Sec-WebSocket-Protocol: a, b\r\n"), "192.0.2.1", false)
+		h, err := NewHandshake("pair", upgrade("Sec-WebSocket-Protocol: a, b\r\n"), "192.0.2.1", false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,10 +128,10 @@ func TestClosingAHandshakeTwiceIsFine(t *testing.T) {
 }
 
 func TestAClosedHandshakeGivesItsPlaceBack(t *testing.T) {
-	useRoutes(t, `{"routes":[{"name":"core","echo":true,"max_connections":1}]}`)
+	useRoutes(t, `{"routes":[{"name":"single","echo":true,"max_connections":1}]}`)
 
 	for range 3 {
-		h, err := NewHandshake("core", upgrade(""), "", false)
+		h, err := NewHandshake("single", upgrade(""), "", false)
 		if err != nil {
 			t.Fatal(err)
 		}
