@@ -572,7 +572,7 @@ impl Session {
     }
 
     fn received_pong(&mut self, payload: &[u8]) {
-        // RFC 6455, 5.5.3: a pong to a ping "must have identical Application data"; others are a heartbeat of the client's own.
+        // RFC 6455, 5.5.3: a pong to a ping "must have identical 'Application data'"; others are a heartbeat of the client's own.
         if self.pong_due && payload == self.pings.to_be_bytes() {
             self.pong_due = false;
             self.signs.pong_received = true;

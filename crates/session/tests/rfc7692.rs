@@ -33,7 +33,7 @@ fn compressed_fails(bytes: &[u8], code: u16) {
 fn section_5_and_7_1_offers_that_are_invalid_are_declined_and_not_answered() {
     let config = Config { context_takeover: true, window_bits: 15 };
     let answer = |offer: &str| negotiate([offer.as_bytes()].into_iter(), Some(&config)).expect("well-formed").map(|(_, answer)| answer);
-    // 7.1: "A server MUST decline an extension negotiation offer for this extension if any of the following conditions are met: The
+    // 7: "A server MUST decline an extension negotiation offer for this extension if any of the following conditions are met: The
     // negotiation offer contains an extension parameter not defined for use in an offer; … with an invalid value; … multiple extension
     // parameters with the same name; The server doesn't support the offered configuration."
     for declined in
@@ -45,7 +45,7 @@ fn section_5_and_7_1_offers_that_are_invalid_are_declined_and_not_answered() {
     let agreed = negotiate([&b"permessage-deflate; server_no_context_takeover"[..]].into_iter(), Some(&config)).expect("well-formed");
     assert!(agreed.is_some_and(|(params, answer)| !params.server_takeover && answer.contains("server_no_context_takeover")));
     // 7.1.2.2: "If a received extension negotiation offer doesn't have the "client_max_window_bits" extension parameter, the
-    // corresponding extension negotiation response to the offer MUST NOT contain" it.
+    // corresponding extension negotiation response to the offer MUST NOT include" it.
     let small = Config { window_bits: 9, ..config };
     let agreed = negotiate([&b"permessage-deflate"[..]].into_iter(), Some(&small)).expect("well-formed");
     assert!(agreed.is_some_and(|(params, answer)| params.client_bits == 15 && !answer.contains("client_max_window_bits")));
@@ -54,7 +54,7 @@ fn section_5_and_7_1_offers_that_are_invalid_are_declined_and_not_answered() {
 #[test]
 fn section_6_rsv1_marks_the_first_frame_of_a_data_message_and_nothing_else() {
     let hello = deflated(b"Hello");
-    // 6.1: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first fragments of a data message. An
+    // 6: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first fragments of a data message. An
     // endpoint receiving such a frame MUST _Fail the WebSocket Connection_."
     for control in [0xc8, 0xc9, 0xca] {
         compressed_fails(&client(control, b""), 1002);

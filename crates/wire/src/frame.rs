@@ -38,8 +38,8 @@ pub struct Header {
 pub fn decode(bytes: &[u8], deflate: bool) -> Result<Option<(Header, usize)>, Error> {
     let Some(&first) = bytes.first() else { return Ok(None) };
     let opcode = OpCode::from(first & 0x0f);
-    // RFC 7692, 6: RSV1 is for the first frame of a data message; "an endpoint MUST NOT set" it on other fragments (6.1) or on control
-    // frames (5).
+    // RFC 7692, 6: RSV1 is for the first frame of a data message; "an endpoint MUST NOT set" it on other fragments or on control
+    // frames.
     let allowed = if deflate && matches!(opcode, OpCode::Data(Data::Text | Data::Binary)) { RSV1 } else { 0 };
     if first & 0x70 & !allowed != 0 {
         return Err(Error::ReservedBit);

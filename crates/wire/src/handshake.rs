@@ -142,8 +142,8 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     if !extended && !request.list("connection").any(|option| option.eq_ignore_ascii_case("upgrade")) {
         return Err(Refused::new(400, "the Connection header does not contain Upgrade"));
     }
-    // RFC 6455, 4.2.2: with another version, "abort … and send an appropriate HTTP error code (such as 426 Upgrade Required) and a
-    // |Sec-WebSocket-Version| header field indicating the version(s) the server is capable of understanding".
+    // RFC 6455, 4.2.2: with another version, "abort … and instead send an appropriate HTTP error code (such as 426 Upgrade Required) and
+    // a |Sec-WebSocket-Version| header field indicating the version(s) the server is capable of understanding".
     match request.header("sec-websocket-version") {
         Some("13") => {}
         other => {
@@ -174,7 +174,7 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     Ok(Accepted { accept, subprotocol, offered, compression })
 }
 
-/// The key of an upgrade request. RFC 6455, 4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length".
+/// The key of an upgrade request. RFC 6455, 4.2.1: "a base64-encoded … value that, when decoded, is 16 bytes in length".
 fn key(request: &Request) -> Result<&str, Refused> {
     let key = request.header("sec-websocket-key").map(str::trim).unwrap_or_default();
     let keys = request.headers.iter().filter(|(name, _)| name == "sec-websocket-key").count();

@@ -70,7 +70,7 @@ struct Offer {
 impl Offer {
     /// `None`: another extension, or an offer that is to be declined.
     ///
-    /// RFC 7692, 7.1: "A server MUST decline an extension negotiation offer" with a parameter that is not defined, has an invalid
+    /// RFC 7692, 7: "A server MUST decline an extension negotiation offer" with a parameter that is not defined, has an invalid
     /// value, or is there twice.
     fn read(rest: &mut Reader<'_>) -> Result<Option<Offer>, Malformed> {
         let ours = rest.token()?.eq_ignore_ascii_case(b"permessage-deflate");
