@@ -10,7 +10,7 @@ use fws_wire::handshake::{self, Request};
 use crate::claims::Claim;
 use crate::core::Core;
 use crate::dispatch::LineId;
-use crate::places::{Address, Places, Reservation};
+use crate::places::{Address, Full, Places, Reservation};
 use crate::routes::Route;
 use crate::stats::add;
 
@@ -111,18 +111,19 @@ impl Core {
         if !route.echo && self.dispatch.is_overloaded() {
             return Handshake::refused(503, "too many events wait for PHP");
         }
-        let Some(reservation) = Places::reserve(&route.places, Address::parse(ip), route.max_connections_per_ip) else {
+        let reservation = {
+            let hub = self.hub.read();
+            // A closed connection counts until its events are handled, since they take memory.
+            let room = route.max_connections.map(|most| most.saturating_sub(hub.route_known(route.id)));
+            Places::reserve(&route.places, Address::parse(ip), route.max_connections_per_ip, room)
+        };
+        let reservation = match reservation {
+            Ok(reservation) => reservation,
             // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".
             // 503 would say that the server cannot cope, to balancers and monitors too, which one client must not make it say.
-            return Handshake::refused(429, "this address has as many connections to this route as it may");
+            Err(Full::Address) => return Handshake::refused(429, "this address has as many connections to this route as it may"),
+            Err(Full::Route) => return Handshake::refused(503, "this route has as many connections as it may"),
         };
-        if let Some(most) = route.max_connections {
-            // The reservation just made counts itself; a closed connection counts until its events are handled, since they take memory.
-            let taken = self.hub.read().route_known(route.id) + route.places.reserved();
-            if taken > most {
-                return Handshake::refused(503, "this route has as many connections as it may");
-            }
-        }
         let id: Arc<str> = match random_id() {
             Ok(id) => id.into(),
             Err(error) => return Handshake::refused(503, format!("no randomness for an id: {error}")),

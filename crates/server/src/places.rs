@@ -34,6 +34,15 @@ pub struct Places {
     taken: Mutex<Taken>,
 }
 
+/// Why there is no place for a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The client's address has as many as it may.
+    Address,
+    /// The route has as many as it may.
+    Route,
+}
+
 #[derive(Debug, Default)]
 struct Taken {
     /// Handshakes that were accepted and not adopted yet.
@@ -46,27 +55,24 @@ struct Taken {
 }
 
 impl Places {
-    /// Handshakes that were accepted and not adopted yet.
-    pub fn reserved(&self) -> u64 {
-        self.taken.lock().reserved
-    }
-
-    /// Holds a place for a handshake. `None`: its address has as many as it may.
-    pub fn reserve(places: &Arc<Places>, address: Option<Address>, most: Option<u32>) -> Option<Reservation> {
+    /// Holds a place for a handshake. `most`: how many its address may have, with its connections. `room`: how many handshakes the
+    /// route's connections leave room for; to be told under the lock of the registry, so that none becomes one of them meanwhile.
+    pub fn reserve(places: &Arc<Places>, address: Option<Address>, most: Option<u32>, room: Option<u64>) -> Result<Reservation, Full> {
         let mut taken = places.taken.lock();
-        if let Some(address) = address {
+        if let (Some(address), Some(most)) = (address, most) {
             let connections = taken.connections.as_ref().and_then(|by| by.get(&address)).copied().unwrap_or(0);
-            let count = taken.handshakes.entry(address).or_insert(0);
-            if most.is_some_and(|most| *count + connections >= most) {
-                if *count == 0 {
-                    taken.handshakes.remove(&address);
-                }
-                return None;
+            if taken.handshakes.get(&address).copied().unwrap_or(0) + connections >= most {
+                return Err(Full::Address);
             }
-            *count += 1;
+        }
+        if room.is_some_and(|room| taken.reserved >= room) {
+            return Err(Full::Route);
+        }
+        if let Some(address) = address {
+            *taken.handshakes.entry(address).or_insert(0) += 1;
         }
         taken.reserved += 1;
-        Some(Reservation { places: places.clone(), address })
+        Ok(Reservation { places: places.clone(), address })
     }
 
     /// Begins or ends to count connections by address; `live` are those there are. To be called under the lock of the registry, as
@@ -159,7 +165,7 @@ mod tests {
     fn counts_stay_exact_however_the_option_comes_and_goes_and_nothing_is_left_of_those_who_left() {
         let places = Arc::new(Places::default());
         let (a, b) = (Some(address("192.0.2.1")), Some(address("192.0.2.2")));
-        let reserve = |whose, most| Places::reserve(&places, whose, most);
+        let reserve = |whose, most| Places::reserve(&places, whose, most, None).ok();
         // Not limited: connections are not counted, handshakes are.
         reserve(a, None).expect("free").adopted();
         let pending = reserve(a, None).expect("free");
@@ -184,5 +190,19 @@ mod tests {
         places.left(a);
         // Who has no address is not limited.
         assert!(reserve(None, Some(0)).is_some());
+    }
+
+    #[test]
+    fn the_last_place_of_a_route_goes_to_one_handshake_and_no_more() {
+        let places = Arc::new(Places::default());
+        let anyone = Some(address("192.0.2.1"));
+        let last = Places::reserve(&places, anyone, None, Some(1)).expect("free");
+        assert_eq!(Places::reserve(&places, anyone, None, Some(1)).err(), Some(Full::Route));
+        // What its address may have is told first: that is what this client can do something about.
+        assert_eq!(Places::reserve(&places, anyone, Some(1), Some(1)).err(), Some(Full::Address));
+        assert_eq!(places.counts(), (1, 1, None));
+        drop(last);
+        assert_eq!(places.counts(), (0, 0, None));
+        assert_eq!(Places::reserve(&places, anyone, None, Some(0)).err(), Some(Full::Route));
     }
 }

@@ -209,14 +209,16 @@ fn connections_by_address_are_counted_exactly_through_closes_failures_and_reload
 }
 
 #[test]
-fn a_thousand_at_once_from_one_address_get_exactly_their_places() {
-    let core = started(r#""max_connections_per_ip":100"#);
-    let accepted: Vec<Handshake> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..4).map(|_| scope.spawn(|| (0..250).map(|_| core.handshake("r", HEAD, "192.0.2.1", false)).collect::<Vec<_>>())).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).filter(|h| h.status() == 101).collect()
-    });
-    assert_eq!(accepted.len(), 100);
+fn of_many_at_once_exactly_as_many_as_there_are_places_are_accepted() {
+    for limit in [r#""max_connections_per_ip":100"#, r#""max_connections":100"#] {
+        let core = started(limit);
+        let accepted: Vec<Handshake> = std::thread::scope(|scope| {
+            let ask = || (0..250).map(|_| core.handshake("r", HEAD, "192.0.2.1", false)).collect::<Vec<_>>();
+            let threads = [(); 4].map(|()| scope.spawn(ask));
+            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).filter(|h| h.status() == 101).collect()
+        });
+        assert_eq!(accepted.len(), 100, "{limit}");
+    }
 }
 
 #[test]
