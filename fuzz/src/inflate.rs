@@ -21,7 +21,7 @@ pub fn check(data: &[u8]) {
     for outcome in &outcomes {
         match (&outcomes[0], outcome) {
             (Ok(whole), Ok(pieces)) => assert!(whole == pieces, "in pieces it is another message"),
-            (Err(_), Err(_)) => {}
+            (Err(whole), Err(pieces)) => assert_eq!(whole, pieces, "in pieces something else is wrong"),
             (whole, pieces) => panic!("whole {:?}, in pieces {:?}", whole.as_ref().map(Vec::len), pieces.as_ref().map(Vec::len)),
         }
     }

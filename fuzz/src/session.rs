@@ -3,12 +3,13 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use fws_session::{Closed, Frame, Session, Settings, Spares};
+use fws_session::{Closed, Compression, Frame, Session, Settings, Spares};
+use fws_wire::deflate::Params;
 
 use crate::peer;
 use crate::segments::{self, Numbers};
 
-/// Four bytes choose limits and when the server sends or closes; the rest is what the client sends.
+/// Four bytes choose limits, compression, and when the server sends or closes; the rest is what the client sends.
 pub fn check(data: &[u8]) {
     let Some((&[limits, send, close, clock], stream)) = data.split_first_chunk() else { return };
     if stream.is_empty() {
@@ -16,6 +17,7 @@ pub fn check(data: &[u8]) {
     }
     let plan = Plan {
         max_message_size: [0, 1, 125, 1000, 1 << 20][usize::from(limits % 5)],
+        takeover: [None, Some(false), Some(true)][usize::from(limits / 5 % 3)],
         send_at: usize::from(send).min(stream.len()),
         close_at: (close < 128).then_some(usize::from(close)),
     };
@@ -29,6 +31,8 @@ pub fn check(data: &[u8]) {
 
 struct Plan {
     max_message_size: u64,
+    /// With compression: whether both sides keep their contexts.
+    takeover: Option<bool>,
     /// After so many bytes of the client the server sends a message …
     send_at: usize,
     /// … and closes.
@@ -38,7 +42,12 @@ struct Plan {
 impl Plan {
     fn session(&self, max_outbox: usize) -> Session {
         let settings = Settings { max_message_size: self.max_message_size, max_outbox, ..Settings::default() };
-        Session::new(Arc::new(settings), 0, 0)
+        let compression = self.takeover.map(|takeover| Compression {
+            params: Params { server_takeover: takeover, client_takeover: takeover, server_bits: 15, client_bits: 15 },
+            level: 6,
+            threshold: 20,
+        });
+        Session::new(Arc::new(settings), 0, 0).with_compression(compression)
     }
 
     fn act(&self, session: &mut Session, arrived: usize, now: u64, spares: &mut Spares) {
@@ -76,7 +85,7 @@ fn converse(stream: &[u8], lengths: &[usize], plan: &Plan) -> Outcome {
         assert!(!session.take_half_close() || !std::mem::replace(&mut half_closed, true), "half-closed twice");
         closed = session.take_closed().or(closed);
     }
-    peer::frames(&output);
+    peer::frames(&output, plan.takeover);
     Outcome { output, closed, ending: session.is_ending() }
 }
 
@@ -93,8 +102,10 @@ fn live(stream: &[u8], plan: &Plan, clock: u8) {
                 receive(&mut session, &stream[arrived..arrived + length], now, &mut spares);
                 arrived += length;
                 plan.act(&mut session, arrived, now, &mut spares);
-                // 64 bytes are at most 10 pings or 10 messages, of which one was begun before.
-                let most = MAX_OUTBOX + 10 * 135 + plan.max_message_size.min(stream.len() as u64) as usize + 10 + 304 + 127;
+                // 64 bytes are at most 10 pings or 10 messages, of which one was begun before; a byte inflates to 1,100 at most.
+                let begun = plan.max_message_size.min(if plan.takeover.is_some() { 1100 } else { 1 } * stream.len() as u64) as usize;
+                let inflated = plan.takeover.map_or(0, |_| 10 * plan.max_message_size.min(64 * 1100) as usize);
+                let most = MAX_OUTBOX + 10 * 135 + begun + inflated + 10 + 304 + 127;
                 assert!(session.outbox_len() <= most, "{} bytes wait", session.outbox_len());
             }
             0..=2 => write(&mut session, 1 + numbers.below(2000), now, &mut spares, &mut output),
@@ -115,7 +126,7 @@ fn live(stream: &[u8], plan: &Plan, clock: u8) {
     }
     assert!(session.is_ended(), "a dead client is kept: {session:?}");
     assert_eq!(closed, 1, "the end is told once");
-    peer::frames(&output);
+    peer::frames(&output, plan.takeover);
 }
 
 fn receive(session: &mut Session, segment: &[u8], now: u64, spares: &mut Spares) {

@@ -56,14 +56,15 @@ impl Inflater {
     pub fn inflate(&mut self, mut input: &[u8], scratch: &mut [u8], mut sink: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         loop {
             let before = (self.stream.total_in(), self.stream.total_out());
-            let status = self.stream.decompress(input, scratch, InflateFlush::NoFlush).map_err(|_| Error::CorruptDeflate)?;
+            let status = self.stream.decompress(input, scratch, InflateFlush::NoFlush);
             let used = (self.stream.total_in() - before.0) as usize;
             let made = (self.stream.total_out() - before.1) as usize;
             input = &input[used..];
+            // Also what came before an error: of two things wrong, the first is told, in whatever pieces they arrive.
             if made > 0 {
                 sink(&scratch[..made])?;
             }
-            if status == Status::StreamEnd {
+            if status.map_err(|_| Error::CorruptDeflate)? == Status::StreamEnd {
                 // RFC 7692, 7.2.1: a block with BFINAL set may be followed by others, from the next byte on.
                 self.reset();
                 if input.is_empty() {

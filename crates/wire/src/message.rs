@@ -125,12 +125,11 @@ impl Inflation {
 }
 
 impl Partial {
-    /// Adds to the message, which must not become too long or cease to be text.
+    /// Adds to the message, which must not become too long or cease to be text: of the two, what comes first is told.
     fn append(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Error> {
         let most = usize::try_from(limits.max_message_size).unwrap_or(usize::MAX).saturating_sub(self.data.len());
-        if bytes.len() > most {
-            return Err(Error::MessageTooLong { limit: limits.max_message_size });
-        }
+        let too_long = bytes.len() > most;
+        let bytes = &bytes[..bytes.len().min(most)];
         // Doubling, but never beyond what this message may still become.
         if self.data.capacity() - self.data.len() < bytes.len() {
             self.data.reserve_exact(bytes.len().max(self.data.len()).min(most));
@@ -139,7 +138,7 @@ impl Partial {
         if self.message == Some(false) {
             self.valid = valid_utf8(&self.data, self.valid)?;
         }
-        Ok(())
+        if too_long { Err(Error::MessageTooLong { limit: limits.max_message_size }) } else { Ok(()) }
     }
 
     fn is_empty(&self) -> bool {
