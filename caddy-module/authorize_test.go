@@ -173,7 +173,7 @@ func TestNoAnswerInTimeRefuses(t *testing.T) {
 
 func TestAConnectionThatIsBeingAuthorisedHoldsItsPlaceAndARefusedOneGivesItBack(t *testing.T) {
 	address, asked, answer := slowly(t)
-	socket := run(t, site("\twebsocket /single {\n\t\techo\n\t\tmax_connections 1\n\t\tauthorize /auth\n\t}\n\thandle /auth {\n\t\treverse_proxy "+address+"\n\t}\n"))
+	socket := run(t, site("\twebsocket /single {\n\t\techo\n\t\tname single\n\t\tmax_connections 1\n\t\tauthorize /auth\n\t}\n\thandle /auth {\n\t\treverse_proxy "+address+"\n\t}\n"))
 
 	refused := make(chan *http.Response)
 	go func() {
@@ -193,7 +193,7 @@ func TestAConnectionThatIsBeingAuthorisedHoldsItsPlaceAndARefusedOneGivesItBack(
 
 func TestAClientThatGoesWhileItIsAuthorisedGivesItsPlaceBack(t *testing.T) {
 	address, asked, _ := slowly(t)
-	socket := run(t, site("\twebsocket /abandoned {\n\t\techo\n\t\tmax_connections 1\n\t\tauthorize /auth\n\t}\n\thandle /auth {\n\t\treverse_proxy "+address+"\n\t}\n"))
+	socket := run(t, site("\twebsocket /abandoned {\n\t\techo\n\t\tname abandoned\n\t\tmax_connections 1\n\t\tauthorize /auth\n\t}\n\thandle /auth {\n\t\treverse_proxy "+address+"\n\t}\n"))
 
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
