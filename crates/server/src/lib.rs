@@ -1,7 +1,7 @@
 //! The running core: threads that own the sockets, and queues in which events wait for PHP.
 //!
 //! In the order of the data:
-//! * [`Core::handshake`] (`admission`) examines an upgrade request, [`Core::adopt`] takes the connection over,
+//! * [`Core::handshake`] (`admission`) examines an upgrade request, [`Core::adopt`] (`adoption`) takes the connection over,
 //!   or [`Core::open_pipe`] where there is no socket to move (TLS, HTTP/2, HTTP/3) and the host carries the bytes;
 //! * a `shard` – one thread, one epoll – owns it from then on: reads, feeds its [`fws_session::Session`], writes once per turn;
 //! * what it receives goes to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
@@ -15,6 +15,7 @@
 //! The core never calls its host. It raises one flag, a file descriptor ([`Core::flag`]), when bells or log records wait.
 
 mod admission;
+mod adoption;
 mod alarm;
 mod bell;
 mod claims;

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::core::Core;
+use crate::routes::Route;
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
@@ -79,4 +82,50 @@ counters! {
 /// Adds to a counter.
 pub fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
+}
+
+impl Core {
+    /// Everything that is counted.
+    pub fn stats(&self) -> Value {
+        let (pending_events, pending_connections) = self.dispatch.pending();
+        let in_force = self.routes.read();
+        let hub = self.hub.read();
+        let routes: serde_json::Map<String, Value> =
+            in_force.current.values().map(|route| (route.name.to_string(), route_stats(route, hub.route_len(route.id)))).collect();
+        let workers: serde_json::Map<String, Value> = self
+            .dispatch
+            .workers()
+            .into_iter()
+            .map(|(name, [parked, running, idle, waiting])| {
+                let bells = json!({ "bells_parked": parked, "bells_running": running, "bells_idle": idle, "connections_waiting": waiting });
+                (name.to_string(), bells)
+            })
+            .collect();
+        let mut stats = self.counters.to_json();
+        let own = json!({
+            "connections": hub.len(),
+            "connections_known": hub.known(),
+            "tags": hub.tag_count(),
+            "values": self.values.len(),
+            "values_bytes": self.values.bytes(),
+            "timers": self.timers.len(),
+            "events_pending": pending_events,
+            "connections_with_events": pending_connections,
+            "shards": self.shards.len(),
+            "pipes": self.pipes.len(),
+            "uptime_seconds": self.started.elapsed().as_secs(),
+            "routes": routes,
+            "workers": workers,
+        });
+        if let (Value::Object(stats), Value::Object(own)) = (&mut stats, own) {
+            stats.extend(own);
+        }
+        stats
+    }
+}
+
+fn route_stats(route: &Route, connections: u64) -> Value {
+    let own = route.lines.iter().filter(|line| line.worker != route.worker);
+    let own: serde_json::Map<String, Value> = own.map(|line| (line.subprotocol.clone(), json!(line.worker))).collect();
+    json!({ "connections": connections, "worker": route.worker, "subprotocol_workers": own, "options": route.options() })
 }

@@ -1,0 +1,117 @@
+//! Configurations come and go.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use fws_hub::RouteId;
+use hashbrown::HashMap;
+use serde_json::json;
+
+use super::Core;
+use crate::log::Level;
+use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
+use crate::shard::Op;
+use crate::stats::add;
+
+impl Core {
+    /// Reads and keeps a generation of routes, to be committed later.
+    pub fn stage(&self, generation: u64, json: &[u8]) -> Result<(), ConfigError> {
+        let config = RoutesConfig::parse(json)?;
+        self.routes.write().staged.insert(generation, config);
+        Ok(())
+    }
+
+    /// Puts a staged generation in force, and forgets all older ones.
+    pub fn commit(&self, generation: u64) -> Result<(), Stale> {
+        let mut routes = self.routes.write();
+        if routes.committed.is_some_and(|committed| committed >= generation) {
+            return if routes.committed == Some(generation) { Ok(()) } else { Err(Stale) };
+        }
+        let config = routes.staged.get(&generation).cloned().ok_or(Stale)?;
+        routes.staged.retain(|&staged, _| staged > generation);
+        routes.committed = Some(generation);
+        self.draining.store(false, Ordering::Release);
+        self.put_in_force(&mut routes, &config);
+        Ok(())
+    }
+
+    /// A generation ends. If it is the committed one the newest staged one takes its place; without one all connections are closed.
+    pub fn withdraw(&self, generation: u64) -> Result<(), Stale> {
+        let successor = {
+            let mut routes = self.routes.write();
+            if routes.committed != Some(generation) {
+                routes.staged.remove(&generation);
+                return Ok(());
+            }
+            match routes.staged.keys().next_back().copied() {
+                Some(successor) => successor,
+                None => {
+                    routes.committed = None;
+                    self.put_in_force(&mut routes, &RoutesConfig::default());
+                    return Ok(());
+                }
+            }
+        };
+        self.commit(successor)
+    }
+
+    fn put_in_force(&self, routes: &mut Routes, config: &RoutesConfig) {
+        let mut hub = self.hub.write();
+        let mut current = std::collections::HashMap::new();
+        let mut workers: Vec<Arc<str>> = config.workers.iter().map(|worker| worker.name.as_str().into()).collect();
+        let mut worker_of_line = HashMap::new();
+        for route in &config.routes {
+            let id = hub.route(&route.name);
+            let name = hub.route_name(id).clone();
+            let places = routes.places.entry(name.clone()).or_default().clone();
+            let live = hub.handles().filter(|(_, on, _)| *on == id).filter_map(|(_, _, conn)| conn.address());
+            places.count_connections(route.max_connections_per_ip.is_some(), live);
+            let route = Route::new(route, id, name.clone(), places, |subprotocol| routes.line(id, subprotocol));
+            for (line, worker) in route.lines.iter().filter_map(|line| Some((line.id, line.worker.as_ref()?))) {
+                worker_of_line.insert(line, worker.clone());
+                if !workers.contains(worker) {
+                    workers.push(worker.clone());
+                }
+            }
+            current.insert(name, Arc::new(route));
+        }
+        drop(hub);
+        let removed: Vec<RouteId> = routes.current.values().filter(|old| !current.contains_key(&old.name)).map(|old| old.id).collect();
+        routes.current = current;
+        // Before the shards know: what they queue from then on must have somewhere to go.
+        let orphans = self.dispatch.configure(&worker_of_line, &workers);
+        let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
+        for shard in &self.shards {
+            for route in routes.current.values() {
+                shard.post(Op::Configure(route.clone()));
+            }
+            for &route in &removed {
+                shard.post(Op::CloseRoute { route: Some(route) });
+            }
+            shard.wake();
+        }
+        self.orphaned(orphans);
+        if timers > 0 {
+            add(&self.counters.timers_dropped, timers as u64);
+            self.log.write(Level::Warn, "timers were cleared: their worker is gone", json!({ "timers": timers }));
+        }
+    }
+
+    /// Closes all connections with 1001 and waits until they are gone and their close events handled. How many are left after `timeout`.
+    pub fn drain(&self, timeout: Duration) -> u64 {
+        let until = Instant::now() + timeout;
+        self.draining.store(true, Ordering::Release);
+        for shard in &self.shards {
+            shard.post(Op::CloseRoute { route: None });
+            shard.wake();
+        }
+        let mut guard = self.empty.0.lock();
+        loop {
+            let known = self.hub.read().known();
+            if known == 0 || self.empty.1.wait_until(&mut guard, until).timed_out() {
+                return self.hub.read().known();
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What the log is told of clients: once per route and burst.
+
+use fws_hub::RouteId;
+use serde_json::{Map, Value};
+
+use super::Core;
+use crate::conn::Conn;
+use crate::log::Trouble;
+use crate::shard::Op;
+use crate::stats::add;
+
+impl Core {
+    /// A message did not fit a client's outbox. `logged`: the route of which that was told a moment ago.
+    pub(super) fn outbox_full(&self, conn: &Conn, len: usize, logged: &mut Option<RouteId>) {
+        if conn.overflowed() {
+            self.post(conn.key, Op::CloseSlow { key: conn.key });
+        }
+        if logged.replace(conn.route) != Some(conn.route) {
+            let message = "messages are dropped: a client does not read as fast as it is sent to";
+            self.log.burst(Trouble::OutboxFull, &conn.route_name, message, || not_sent(conn, len));
+        }
+    }
+
+    /// Messages to a client were dropped for newer ones.
+    pub(crate) fn overtaken(&self, conn: &Conn, messages: u64) {
+        let message = "old messages are dropped: a client does not read as fast as it is sent to";
+        self.log.burst(Trouble::OutboxFull, &conn.route_name, message, || dropped(conn, messages));
+    }
+
+    /// A client is closed because it does not read, and what waited for it is dropped.
+    pub(crate) fn too_slow(&self, conn: &Conn, messages: u64) {
+        add(&self.counters.slow_clients_closed, 1);
+        let message = "a client is closed with 1013: it does not read as fast as it is sent to";
+        self.log.burst(Trouble::SlowClient, &conn.route_name, message, || dropped(conn, messages));
+    }
+
+    /// Clients send faster than they may.
+    pub(crate) fn too_fast(&self, conn: &Conn, times: u64) {
+        add(&self.counters.rate_limit_delays, times);
+        let message = "a client is not read for a while: it sends faster than rate_limit allows";
+        self.log.burst(Trouble::RateLimit, &conn.route_name, message, || about(conn));
+    }
+
+    /// A message is longer than a client's whole outbox.
+    pub(super) fn too_large(&self, conn: &Conn, len: usize) {
+        let message = "messages are dropped: they are longer than max_outbox, so that they can never be sent";
+        self.log.burst(Trouble::TooLarge, &conn.route_name, message, || not_sent(conn, len));
+    }
+}
+
+fn about(conn: &Conn) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("route".into(), conn.route_name.as_ref().into());
+    fields.insert("connection".into(), conn.id().as_ref().into());
+    fields
+}
+
+fn dropped(conn: &Conn, messages: u64) -> Map<String, Value> {
+    let mut fields = about(conn);
+    fields.insert("messages".into(), messages.into());
+    fields.insert("max_outbox".into(), conn.max_outbox().into());
+    fields
+}
+
+fn not_sent(conn: &Conn, len: usize) -> Map<String, Value> {
+    let mut fields = about(conn);
+    fields.insert("frame_bytes".into(), len.into());
+    fields.insert("max_outbox".into(), conn.max_outbox().into());
+    fields
+}
