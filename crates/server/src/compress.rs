@@ -64,7 +64,7 @@ impl Post<'_> {
                     add(&self.core.counters.messages_sent, 1);
                     let shard = self.core.shard(key);
                     shard.post(Op::SendPrivately { key, binary, payload: data[..].into(), reserved: len });
-                    shard.wake_or_defer();
+                    shard.settle_or_defer(self.core);
                 }
                 _ => refused += 1,
             }

@@ -258,6 +258,43 @@ fn sends_reach_one_a_tag_or_all_and_tell_when_a_client_is_gone() {
 }
 
 #[test]
+fn sends_come_in_order_whoever_has_the_turn_of_the_shard() {
+    let core = started();
+    // Sends that find the shard asleep are carried out by who sends, others by the shard; two clients share each shard.
+    let mut known = Vec::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let mut client = connect(&core, "echo");
+            let id = core.ids().into_iter().find(|id| !known.contains(id)).expect("the new one");
+            known.push(id.clone());
+            let core = &core;
+            scope.spawn(move || {
+                let (mut sent, mut came) = (0u32, 0);
+                for burst in (1..40).cycle().take(400) {
+                    for _ in 0..burst {
+                        assert_eq!(send(core, Target::Client(&id), &sent.to_be_bytes()), Reply::Sent(Outcome::Queued));
+                        sent += 1;
+                    }
+                    // What the client sends has the shard awake at that time.
+                    client.send(Message::text("echo")).expect("sent");
+                    let mut echoed = false;
+                    while came < sent || !echoed {
+                        match client.read().expect("a message") {
+                            Message::Binary(data) => {
+                                assert_eq!(data[..], came.to_be_bytes());
+                                came += 1;
+                            }
+                            other => echoed = other == Message::text("echo"),
+                        }
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(counter(&core, "messages_dropped"), 0);
+}
+
+#[test]
 fn a_client_that_does_not_read_is_bounded_and_the_sender_is_told() {
     let core = started();
     let mut client = connect(&core, "php");

@@ -93,7 +93,7 @@ impl<'a> Post<'a> {
         if more.is_empty() {
             let shard = self.core.shard(first);
             shard.post(Op::Send { key: first, frame });
-            shard.wake_or_defer();
+            shard.settle_or_defer(self.core);
             return;
         }
         more.push(first);
@@ -101,7 +101,7 @@ impl<'a> Post<'a> {
             let keys: Vec<Key> = more.iter().copied().filter(|key| self.core.shard_number(*key) == number).collect();
             if !keys.is_empty() {
                 shard.post(Op::SendMany { keys, frame: frame.clone() });
-                shard.wake_or_defer();
+                shard.settle_or_defer(self.core);
             }
         }
     }

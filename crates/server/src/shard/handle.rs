@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use mio::Waker;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Op, Shard, panicked};
 use crate::core::Core;
@@ -76,7 +76,7 @@ impl Inbox {
 }
 
 impl ShardHandle {
-    /// Posts without waking: [`ShardHandle::wake`] or [`ShardHandle::wake_or_defer`] must follow.
+    /// Posts without waking: [`ShardHandle::wake`], [`ShardHandle::settle`] or [`ShardHandle::settle_or_defer`] must follow.
     pub fn post(&self, op: Op) {
         let bytes = match &op {
             Op::Send { frame, .. } | Op::SendMany { frame, .. } => frame.len(),
@@ -104,10 +104,28 @@ impl ShardHandle {
         catch_unwind(AssertUnwindSafe(|| shard.turn_of(core, pipe, bytes))).unwrap_or_else(|_| panicked())
     }
 
-    /// Wakes, unless this thread may [defer] that and the shard would look in by itself if the thread got stuck before it wakes it.
-    pub fn wake_or_defer(&self) {
+    /// Sees to it that what was posted is carried out: on the calling thread, if the shard's own sleeps and it is little, since to wake
+    /// that costs more. Only for who holds no lock of the core's.
+    pub fn settle(&self, core: &Core) {
+        // Who says that it is awake looks at what was posted before it sleeps.
+        if self.inbox.state.load(Ordering::SeqCst) == AWAKE {
+            return;
+        }
+        let turn =
+            |mut shard: MutexGuard<'_, Shard>| catch_unwind(AssertUnwindSafe(|| shard.turn_of_sends(core))).unwrap_or_else(|_| panicked());
+        if !self.shard.try_lock().is_some_and(turn) {
+            self.wake();
+        }
+    }
+
+    /// [Settles](Self::settle), unless this thread may [defer] that and the shard would look in by itself if the thread got stuck before
+    /// it does.
+    pub fn settle_or_defer(&self, core: &Core) {
         let left = DEFER.get();
-        if left == 0 || self.inbox.state.load(Ordering::SeqCst) == ASLEEP {
+        if left == 0 {
+            return self.settle(core);
+        }
+        if self.inbox.state.load(Ordering::SeqCst) == ASLEEP {
             return self.wake();
         }
         DEFER.set(left - 1);

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use fws_session::Event;
 
 use super::handle::ASLEEP;
-use super::{INFLATED, Shard, find, note};
+use super::{INFLATED, Op, SENDS, Shard, find, note};
 use crate::core::Core;
 use crate::dispatch::{Arrival, Source};
 use crate::log::Trouble;
@@ -179,6 +179,35 @@ impl Shard {
         self.receive(at, &mut fed[..count]);
         self.fed = fed;
         self.read_again(at);
+        self.end_foreign_turn(core);
+        Some((count, pipe.end_turn()))
+    }
+
+    /// A turn on the thread of somebody who sent, for which the shard's own need not be woken. `false`: that one has to do it, since it
+    /// is much, or something else.
+    pub(super) fn turn_of_sends(&mut self, core: &Core) -> bool {
+        let mut ops = self.inbox.ops.lock();
+        let short = |op: &Op| matches!(op, Op::Send { .. } | Op::SendPrivately { .. });
+        if ops.len() > SENDS || !ops.iter().all(short) {
+            return false;
+        }
+        let mut sends = std::mem::take(&mut *ops);
+        self.inbox.bytes.store(0, Ordering::Relaxed);
+        drop(ops);
+        self.now = self.now();
+        for op in sends.drain(..) {
+            match op {
+                Op::Send { key, frame } => self.send(key, frame),
+                Op::SendPrivately { key, binary, payload, reserved } => self.send_privately(key, binary, &payload, reserved),
+                _ => unreachable!("bug: it was looked at"),
+            }
+        }
+        self.end_foreign_turn(core);
+        true
+    }
+
+    /// The end of a turn on another thread.
+    fn end_foreign_turn(&mut self, core: &Core) {
         self.finish_all(core);
         self.hand_over(core);
         self.count_up(core);
@@ -188,6 +217,5 @@ impl Shard {
         if !self.read.is_empty() || due || unwatched() {
             self.inbox.wake();
         }
-        Some((count, pipe.end_turn()))
     }
 }

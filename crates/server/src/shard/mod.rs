@@ -45,6 +45,8 @@ const SCRATCH: usize = 64 * 1024;
 const INFLATED: usize = 1 << 20;
 /// The most that is handled at a time of what is fed.
 const FED: usize = 16 * 1024;
+/// The most messages that are sent on the thread of who sends them.
+const SENDS: usize = 64;
 /// The most sockets that a turn hears of.
 const EVENTS: usize = 1024;
 /// Slices in one write.
