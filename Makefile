@@ -122,7 +122,7 @@ bench: build ## Measure CPU per message and memory per connection beside a peer
 	$(ENV) tests/bench/run.sh
 
 # subscribers, bytes a second to each, bytes of a message, seconds
-SLOW_CLIENTS ?= 1000,131072,8192,5
+SLOW_CLIENTS ?= 1000,1048576,16384,5
 
 slow-clients: build ## Measure what subscribers notice of others that stop reading, under each policy
 	@tools/setup.sh e2e

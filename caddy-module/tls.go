@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"reflect"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -35,11 +36,27 @@ func newTLSStream(conn net.Conn) stream {
 		return &tlsStream{Conn: conn}
 	}
 	s := tlsStream{Conn: conn, tls: encrypted}
-	if _, err := socket(encrypted.NetConn()); err != nil {
+	plain, err := socket(encrypted.NetConn())
+	if err != nil {
 		return &s // below there may be bytes that its socket knows nothing of
 	}
+	limitUnsent(plain)
 
 	return &sleepingTLSStream{s}
+}
+
+// unsent is the most bytes that the kernel keeps for a client beyond what it has sent, as the core has it of its own sockets:
+// what a slow client is to get waits in its outbox, where it is bounded and counted.
+const unsent = 128 << 10
+
+func limitUnsent(plain syscall.Conn) {
+	raw, err := plain.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent) // not TCP, or a kernel without it
+	})
 }
 
 // CloseWrite implements [stream].

@@ -196,7 +196,7 @@ func measureSlowClients(t *testing.T, s *server, scale broadcast, policy string)
 	}
 	// The kernel takes some for each of them before anything waits.
 	eventually(t, func() error {
-		b.run(t, 4*scale.rate, time.Second/5)
+		b.run(t, scale.rate, time.Second/5)
 		if dropped := s.stat("messages_dropped"); dropped < 5*deaf {
 			return fmt.Errorf("%d messages dropped", dropped)
 		}

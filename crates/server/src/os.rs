@@ -6,6 +6,11 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use nix::sys::signal::SigSet;
 use socket2::Socket;
 
+/// The most bytes that the kernel keeps for a client beyond what it has sent: what a slow client is to get waits in its outbox, where it is
+/// bounded, counted and can be overtaken, rather than in megabytes of the kernel's.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 * 1024;
+
 /// Makes a raw descriptor of a connected stream socket ours: it is non-blocking afterwards, and closed when dropped.
 ///
 /// On an error the descriptor still belongs to the caller.
@@ -19,6 +24,8 @@ pub unsafe fn own_socket(fd: RawFd) -> io::Result<Socket> {
         Ok(()) => {
             // Not a TCP socket: then there is nothing to be delayed either.
             let _ = socket.set_tcp_nodelay(true);
+            #[cfg(target_os = "linux")]
+            let _ = socket.set_tcp_notsent_lowat(UNSENT);
             Ok(socket)
         }
         Err(error) => {
