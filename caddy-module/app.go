@@ -30,6 +30,9 @@ type App struct {
 	// Shards is how many threads serve connections. Default: one for every two CPUs. It is read when the server starts, and a reload
 	// does not change it.
 	Shards int `json:"shards,omitempty"`
+	// MaxUnfinished is how many bytes messages that have come only in part may take, of all clients together. A client whose message
+	// grows beyond it is closed with 1013. Default: 512 MiB. It is read when the server starts, and a reload does not change it.
+	MaxUnfinished uint64 `json:"max_unfinished,omitempty"`
 	// Values bounds the global key-value store. It is read when the server starts, and a reload does not change it.
 	Values *Values `json:"values,omitempty"`
 	// Control configures the control socket, by which programs on the command line reach the server. Default: it is there, for the

@@ -28,7 +28,8 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 // UnmarshalCaddyfile implements [caddyfile.Unmarshaler]:
 //
 //	websocket {
-//		shards <n>
+//		shards         <n>
+//		max_unfinished <size>
 //		values {
 //			max_entries <n>
 //			max_size    <size>
@@ -57,6 +58,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 			a.Shards = int(n)
+		case "max_unfinished":
+			most, err := size(d)
+			if err != nil {
+				return err
+			}
+			a.MaxUnfinished = most
 		case "values":
 			values, err := parseValues(d)
 			if err != nil {
@@ -70,7 +77,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			a.Control = control
 		default:
-			return d.Errf("unknown option %q of the global block websocket: it knows shards, values and control", d.Val())
+			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, values and control", d.Val())
 		}
 	}
 

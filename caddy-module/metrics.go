@@ -40,6 +40,7 @@ var (
 		gauge("values", "Global values held."),
 		gauge("values_bytes", "Bytes of global values, with their keys and 128 for each."),
 		gauge("timers", "Timers set."),
+		gauge("unfinished_bytes", "Bytes that messages take which have come only in part."),
 		gauge("events_pending", "Events that wait for PHP or are being handled."),
 		gauge("shards", "Threads that serve connections."),
 		gauge("pipes", "Connections without a socket of their own: over TLS, HTTP/2 or HTTP/3."),

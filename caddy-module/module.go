@@ -11,7 +11,8 @@
 //
 //	{
 //		websocket {
-//			shards <n>
+//			shards         <n>
+//			max_unfinished <size>
 //			values {
 //				max_entries <n>
 //				max_size    <size>

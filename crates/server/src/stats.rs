@@ -109,6 +109,7 @@ impl Core {
             "values": self.values.len(),
             "values_bytes": self.values.bytes(),
             "timers": self.timers.len(),
+            "unfinished_bytes": self.unfinished.used(),
             "events_pending": pending_events,
             "connections_with_events": pending_connections,
             "shards": self.shards.len(),

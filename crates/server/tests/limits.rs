@@ -1,6 +1,6 @@
 //! What a route limits, with real sockets and an independent client.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
@@ -219,6 +219,32 @@ fn of_many_at_once_exactly_as_many_as_there_are_places_are_accepted() {
         });
         assert_eq!(accepted.len(), 100, "{limit}");
     }
+}
+
+#[test]
+fn of_all_clients_that_begin_messages_and_do_not_end_them_those_beyond_the_bound_are_closed() {
+    let core = Core::start(&Config { shards: 2, max_unfinished: 1_400_000, ..Config::default() }).expect("threads and epolls");
+    configure(&core, 1, "");
+    let mut clients: Vec<_> = (0..4).map(|_| connect(&core, "")).collect();
+    // 600,000 bytes are declared, 400,000 come.
+    let mut begin = vec![0x82, 0xff];
+    begin.extend_from_slice(&600_000u64.to_be_bytes());
+    begin.resize(begin.len() + 4 + 400_000, 0);
+    for (number, client) in clients.iter_mut().enumerate().take(2) {
+        client.get_mut().write_all(&begin).expect("sent");
+        wait_until("it has come", || counter(&core, "bytes_received") == (number as u64 + 1) * begin.len() as u64);
+    }
+    assert!((800_000..=1_200_000).contains(&counter(&core, "unfinished_bytes")));
+    clients[2].get_mut().write_all(&begin).expect("sent");
+    assert!(matches!(clients[2].read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1013));
+    // The others go on.
+    clients[3].send(Message::binary(vec![1; 100_000])).expect("sent");
+    assert_eq!(clients[3].read().expect("an answer").len(), 100_000);
+    for client in &mut clients[..2] {
+        client.get_mut().write_all(&[0; 200_000]).expect("sent");
+        assert_eq!(client.read().expect("an answer").len(), 600_000);
+    }
+    assert_eq!(counter(&core, "unfinished_bytes"), 0);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use fws_wire::Budget;
 use fws_wire::deflate::Pool;
 use fws_wire::frame::{self, Data, OpCode};
 
@@ -255,6 +257,11 @@ pub struct Saved {
 impl Spares {
     /// So many are kept, at most [`BUFFER`] bytes each.
     const MOST: usize = 64;
+
+    /// None yet. `budget`: what the unfinished messages of its connections may take, with those of others that share it.
+    pub fn new(budget: Arc<Budget>) -> Spares {
+        Spares { pool: Pool::new(budget), ..Spares::default() }
+    }
 
     /// An empty outbox.
     pub fn take(&mut self) -> Box<Outbox> {

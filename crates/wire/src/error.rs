@@ -1,6 +1,6 @@
-//! What a peer can do wrong on an open connection.
+//! What can go wrong with what a peer sends on an open connection.
 
-/// A violation by the peer. The connection is to be failed (RFC 6455, 7.1.7) with [`Error::close_code`];
+/// A violation by the peer, or [no room](Error::NoRoom) for what it sends. The connection is to be failed (RFC 6455, 7.1.7) with [`Error::close_code`];
 /// nothing that arrives afterwards is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +47,9 @@ pub enum Error {
         /// The configured limit, bytes.
         limit: u64,
     },
+    /// The unfinished messages of all connections together take as much as they may: see [`Budget`](crate::Budget).
+    #[error("there is no room for more of this message: too many messages are unfinished")]
+    NoRoom,
     /// RFC 7692, 7.2.2: what is left of a compressed message is not DEFLATE.
     #[error("a compressed message cannot be decompressed")]
     CorruptDeflate,
@@ -66,6 +69,7 @@ impl Error {
             // within a message that was not consistent with the type of the message"; RFC 7692 names no code.
             Error::InvalidUtf8 | Error::CorruptDeflate => crate::close::INVALID_PAYLOAD,
             Error::MessageTooLong { .. } | Error::FrameTooLong { .. } => crate::close::TOO_BIG,
+            Error::NoRoom => crate::close::TRY_AGAIN_LATER,
             _ => crate::close::PROTOCOL_ERROR,
         }
     }

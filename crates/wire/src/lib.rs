@@ -3,13 +3,15 @@
 //! In the order a connection meets them:
 //! * [`handshake`] examines the upgrade request and says what to answer;
 //! * [`frame`] reads and writes frame headers and removes the mask;
-//! * [`message`] puts frames together to messages, with every check and limit, and no memory while idle;
+//! * [`message`] puts frames together to messages, with every check and limit, and no memory while idle; a [`Budget`] bounds what the
+//!   unfinished messages of all connections take together;
 //! * [`deflate`] is compression: its negotiation, and contexts that are lent rather than owned;
 //! * [`close`] knows which close codes may be sent and reads a close frame's body.
 //!
-//! Errors ([`Error`]) are the peer's: each names the close code it is answered with.
+//! Errors ([`Error`]) are the peer's, but for one: each names the close code it is answered with.
 #![forbid(unsafe_code)]
 
+mod budget;
 pub mod close;
 pub mod deflate;
 mod error;
@@ -17,4 +19,5 @@ pub mod frame;
 pub mod handshake;
 pub mod message;
 
+pub use budget::Budget;
 pub use error::Error;

@@ -3,10 +3,13 @@
 //! The decoder owns nothing while no frame is half-received, and grows only by bytes that have arrived: what a header declares is
 //! compared with the limit and never reserved.
 
-use crate::Error;
+use std::sync::Arc;
+
+use crate::budget::Share;
 use crate::close::{self, CloseFrame};
 use crate::deflate::{Inflater, Params, Pool};
 use crate::frame::{self, Control, Data, Header, OpCode};
+use crate::{Budget, Error};
 
 /// What a client may send. Copied into each call rather than kept, so that a changed limit holds at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,10 +101,17 @@ struct Partial {
     message: Option<bool>,
     data: Vec<u8>,
     valid: usize,
+    /// What the message takes of the budget.
+    share: Option<Share>,
     /// Where the message is compressed: its context, and the bytes of its frames so far.
     inflater: Option<Box<Inflater>>,
     compressed_len: u64,
+    /// What the context takes, where it was lent for this message only.
+    lent: usize,
 }
+
+/// What a context takes that is lent for a message: the window, and zlib-rs's tables.
+const LENT: usize = 48 * 1024;
 
 impl Inflation {
     fn begin(&mut self, pool: &mut Pool) -> Box<Inflater> {
@@ -125,20 +135,29 @@ impl Inflation {
 }
 
 impl Partial {
-    /// Adds to the message, which must not become too long or cease to be text: of the two, what comes first is told.
-    fn append(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Error> {
+    /// Adds to the message, which must not become too long or cease to be text: of the two, what comes first is told. `rest`: how many
+    /// bytes the message will have from here on, these included, if that is known.
+    fn append(&mut self, bytes: &[u8], rest: Option<u64>, limits: &Limits, budget: &Arc<Budget>) -> Result<(), Error> {
         let most = usize::try_from(limits.max_message_size).unwrap_or(usize::MAX).saturating_sub(self.data.len());
         let too_long = bytes.len() > most;
         let bytes = &bytes[..bytes.len().min(most)];
-        // Doubling, but never beyond what this message may still become.
+        // Doubling, but never beyond what this message will or may still become.
         if self.data.capacity() - self.data.len() < bytes.len() {
-            self.data.reserve_exact(bytes.len().max(self.data.len()).min(most));
+            let rest = rest.and_then(|rest| usize::try_from(rest).ok()).unwrap_or(most);
+            let more = bytes.len().max(self.data.len().min(rest)).min(most);
+            self.take(self.data.len() + more, budget)?;
+            self.data.reserve_exact(more);
         }
         self.data.extend_from_slice(bytes);
         if self.message == Some(false) {
             self.valid = valid_utf8(&self.data, self.valid)?;
         }
         if too_long { Err(Error::MessageTooLong { limit: limits.max_message_size }) } else { Ok(()) }
+    }
+
+    /// Takes what `bytes` of the message need out of the budget.
+    fn take(&mut self, bytes: usize, budget: &Arc<Budget>) -> Result<(), Error> {
+        self.share.get_or_insert_with(|| Share::of(budget)).grow(self.lent + bytes)
     }
 
     fn is_empty(&self) -> bool {
@@ -245,6 +264,10 @@ impl Decoder {
             partial.message = Some(kind == Data::Binary);
             if header.compressed {
                 let inflation = self.inflation.as_deref_mut().expect("bug: a compressed message where none was negotiated");
+                if !inflation.takeover {
+                    partial.lent = LENT;
+                    partial.take(0, &pool.budget)?;
+                }
                 partial.inflater = Some(inflation.begin(pool));
             }
         }
@@ -289,10 +312,11 @@ impl Decoder {
         match header.opcode {
             OpCode::Control(_) => partial.control.extend_from_slice(bytes),
             OpCode::Data(_) => match partial.inflater.take() {
-                None => partial.append(bytes, limits)?,
+                None => partial.append(bytes, header.fin.then_some(left), limits, &pool.budget)?,
                 Some(mut inflater) => {
                     partial.compressed_len += bytes.len() as u64;
-                    inflater.inflate(bytes, pool.scratch(), |piece| partial.append(piece, limits))?;
+                    let (scratch, budget) = pool.scratch();
+                    inflater.inflate(bytes, scratch, |piece| partial.append(piece, None, limits, budget))?;
                     partial.inflater = Some(inflater);
                 }
             },
@@ -317,6 +341,7 @@ impl Decoder {
                     inflation.end(inflater, empty, pool)?;
                 }
                 let data = std::mem::take(&mut partial.data);
+                (partial.share, partial.lent) = (None, 0);
                 if !binary && partial.valid != data.len() {
                     return Err(Error::InvalidUtf8);
                 }

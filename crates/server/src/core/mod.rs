@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fws_hub::{Bounds, Hub, Key};
+use fws_wire::Budget;
 use parking_lot::{Condvar, Mutex, RwLock};
 use serde::Deserialize;
 
@@ -42,10 +43,16 @@ pub struct Config {
     /// Threads that own sockets; 0: one for every two processors. At most 256.
     #[serde(default)]
     pub shards: usize,
+    /// The most bytes that unfinished messages of all clients may take together; 0: 512 MiB.
+    #[serde(default)]
+    pub max_unfinished: usize,
     /// What the global values may take.
     #[serde(default)]
     pub values: ValuesConfig,
 }
+
+/// See [`Config::max_unfinished`].
+const MAX_UNFINISHED: usize = 512 << 20;
 
 /// What the global values may take; absent or 0: the defaults of [`fws_hub::Bounds`].
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -83,6 +90,8 @@ pub struct Core {
     pub(crate) log: Log,
     pub(crate) counters: Counters,
     pub(crate) compressors: Compressors,
+    /// Messages that have come in part.
+    pub(crate) unfinished: Arc<Budget>,
     pub(crate) started: Instant,
     pub(crate) shards: Vec<ShardHandle>,
     flag: Arc<Flag>,
@@ -102,8 +111,9 @@ impl Core {
         }
         .min(256);
         let flag = Arc::new(Flag::new()?);
+        let unfinished = Arc::new(Budget::new(if config.max_unfinished == 0 { MAX_UNFINISHED } else { config.max_unfinished }));
         let (shards, handles): (Vec<_>, Vec<_>) =
-            (0..count).map(|number| Shard::create(number, count)).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
+            (0..count).map(|number| Shard::create(number, count, unfinished.clone())).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         let core = Arc::new(Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
@@ -116,6 +126,7 @@ impl Core {
             log: Log::new(flag.clone()),
             counters: Counters::default(),
             compressors: Compressors::default(),
+            unfinished,
             started: Instant::now(),
             shards: handles,
             flag,

@@ -1,6 +1,9 @@
 //! Contexts to borrow.
 
+use std::sync::Arc;
+
 use super::{Deflater, Inflater};
+use crate::Budget;
 
 /// So many contexts of a kind wait at most: about 0.8 MB of inflaters and 1.5 MB of deflaters.
 const MOST: (usize, usize) = (16, 4);
@@ -9,7 +12,8 @@ const SCRATCH: usize = 16 * 1024;
 /// The buffer for compressed messages is not kept beyond this length.
 const BUFFER: usize = 64 * 1024;
 
-/// Contexts that nobody uses at the moment. Empty, it owns nothing.
+/// What connections have in common: contexts that none of them uses at the moment, and the budget of their unfinished messages. Empty, it
+/// owns nothing.
 #[derive(Debug, Default)]
 #[allow(clippy::vec_box, reason = "a connection keeps a context in a box, which is what is lent")]
 pub struct Pool {
@@ -17,9 +21,15 @@ pub struct Pool {
     deflaters: Vec<Box<Deflater>>,
     scratch: Vec<u8>,
     buffer: Vec<u8>,
+    pub(crate) budget: Arc<Budget>,
 }
 
 impl Pool {
+    /// An empty one.
+    pub fn new(budget: Arc<Budget>) -> Pool {
+        Pool { budget, ..Pool::default() }
+    }
+
     /// A context for a message of whatever window.
     pub fn inflater(&mut self) -> Box<Inflater> {
         self.inflaters.pop().unwrap_or_else(|| Box::new(Inflater::new(15)))
@@ -53,10 +63,10 @@ impl Pool {
         self.deflaters.push(deflater);
     }
 
-    /// Memory for a piece of an inflated message.
-    pub fn scratch(&mut self) -> &mut [u8] {
+    /// Memory for a piece of an inflated message, and the budget.
+    pub(crate) fn scratch(&mut self) -> (&mut [u8], &Arc<Budget>) {
         self.scratch.resize(SCRATCH, 0);
-        &mut self.scratch
+        (&mut self.scratch, &self.budget)
     }
 
     /// Lets `use_it` have memory for a compressed message.

@@ -168,3 +168,37 @@ fn only_a_client_with_takeover_keeps_a_context_between_messages() {
         assert_eq!(decoder.inflation.is_some_and(|inflation| inflation.context.is_some()), takeover);
     }
 }
+
+#[test]
+fn the_unfinished_messages_of_all_take_no_more_than_the_budget() {
+    let budget = Arc::new(Budget::new(100_000));
+    let mut pool = Pool::new(budget.clone());
+    let mut receive = |decoder: &mut Decoder, bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        decoder.next(&mut bytes.as_mut_slice(), &LIMITS, &mut pool).map(|item| item.is_some())
+    };
+    let message = client(0x82, &[7; 60_000]);
+    let (begin, end) = message.split_at(59_000);
+    let (mut one, mut two, mut three) = (Decoder::default(), Decoder::default(), Decoder::default());
+    assert_eq!(receive(&mut one, begin), Ok(false));
+    assert!((59_000 - 14..=60_000).contains(&budget.used()));
+    assert_eq!(receive(&mut two, begin), Err(Error::NoRoom));
+    assert_eq!(Error::NoRoom.close_code(), 1013);
+    // What is small, or whole in one piece, needs none of it, or has room.
+    assert_eq!(receive(&mut three, &message), Ok(true));
+    assert_eq!(receive(&mut three, &client(0x02, &[7; 1000])), Ok(false));
+    // Messages that are finished, and connections that go, leave nothing.
+    assert_eq!(receive(&mut one, end), Ok(true));
+    drop((one, two));
+    assert_eq!(budget.used(), 1000);
+    assert_eq!(receive(&mut three, &client(0x80, &[7; 1000])), Ok(true));
+    assert_eq!(budget.used(), 0);
+    // A context that is lent counts, too.
+    let params = Params { client_takeover: false, server_takeover: false, client_bits: 15, server_bits: 15 };
+    let [mut one, mut two, mut three] = [(); 3].map(|()| Decoder::with_compression(&params));
+    let header = &client(0xc2, &[0; 10])[..6];
+    assert_eq!([receive(&mut one, header), receive(&mut two, header)], [Ok(false), Ok(false)]);
+    assert_eq!(receive(&mut three, header), Err(Error::NoRoom));
+    drop((one, two, three));
+    assert_eq!(budget.used(), 0);
+}
