@@ -162,3 +162,29 @@ func TestMaxRequestsOfFrankenPHPRestartsThreadsAndLosesNothing(t *testing.T) {
 		t.Errorf("%d events failed and %d were dropped", failed, dropped)
 	}
 }
+
+func TestMessagesThatAreBegunAndNotEndedTakeNoMoreThanTheServerAllows(t *testing.T) {
+	t.Parallel()
+	want := lab()
+	want.global += "\n\twebsocket {\n\t\tmax_unfinished 1MiB\n\t}"
+	s := start(t, want)
+	message := frame(true, opBinary, make([]byte, 600_000))
+	begin, end := message[:500_000], message[500_000:]
+	first, second := dialRaw(t, s.addr, "/core", ""), dialRaw(t, s.addr, "/core", "")
+	first.send(t, begin)
+	eventually(t, func() error {
+		if held := s.stat("unfinished_bytes"); held < 400_000 {
+			return fmt.Errorf("%d bytes are unfinished", held)
+		}
+		return nil
+	})
+	second.send(t, message)
+	second.wantClose(t, 1013)
+	// Who is short has room, and who was first goes on.
+	third := dialRaw(t, s.addr, "/core", "")
+	third.send(t, text("short"))
+	third.wantFrame(t, opText, "short")
+	first.send(t, end)
+	first.wantFrame(t, opBinary, string(make([]byte, 600_000)))
+	expect(t, "unfinished bytes", 0, func() int { return s.stat("unfinished_bytes") })
+}
