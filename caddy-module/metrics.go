@@ -57,6 +57,7 @@ var (
 		counter("slow_clients_closed", "Clients closed because they did not read as fast as they were sent to."),
 		counter("rate_limit_delays", "Times that a client was not read for a while because it sent too fast."),
 		counter("violations", "Connections failed because the client broke the protocol or a limit."),
+		counter("unfinished_refused", "Clients closed because unfinished messages of all took as much as they may."),
 		counter("events_queued", "Events queued for PHP."),
 		counter("events_delivered", "Events handed to PHP."),
 		counter("events_acknowledged", "Events that PHP handled."),

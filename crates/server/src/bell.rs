@@ -268,6 +268,8 @@ impl Core {
 
     /// The bell's request ends: its current event is acknowledged, or failed with a cause; what it did not come to goes back.
     pub fn release_bell(&self, bell: &Bell, failed: bool, cause: &str) {
+        // Also where the host has ended the bell: what this thread put off is not to wait for its next one.
+        self.flush();
         let mut state = bell.state.lock();
         self.release(bell, &mut state, failed, cause);
     }

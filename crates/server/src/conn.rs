@@ -25,9 +25,9 @@ pub struct Conn {
     pub route_name: Arc<str>,
     /// The most bytes that may wait for it.
     max_outbox: AtomicUsize,
-    /// Bytes posted to the shard that it has not taken into the outbox yet.
-    posted: AtomicUsize,
-    /// Bytes in the outbox when the shard last looked.
+    /// Bytes that wait for the socket: those posted to the shard, and those in the outbox.
+    queued: AtomicUsize,
+    /// How many of them are in the outbox. Written by the shard only.
     waiting: AtomicUsize,
     /// Messages to it that were dropped because it does not read as fast as it is sent to.
     dropped: AtomicU64,
@@ -184,7 +184,7 @@ impl Conn {
             line,
             route_name,
             max_outbox: AtomicUsize::new(settings.max_outbox),
-            posted: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             slow_client: AtomicU8::new(settings.slow_client as u8),
@@ -226,7 +226,7 @@ impl Conn {
             messages_sent: load(&traffic.messages_sent),
             bytes_sent: load(&traffic.bytes_sent),
             messages_dropped: self.dropped(),
-            queued_bytes: (self.posted.load(Ordering::Relaxed) + self.waiting.load(Ordering::Relaxed)) as u64,
+            queued_bytes: self.queued.load(Ordering::Relaxed) as u64,
             ping_time: traffic.ping_time(),
             tags: Vec::new(),
         }
@@ -238,18 +238,18 @@ impl Conn {
 
     /// Reserves room for a frame that is about to be posted. `false`: it does not fit.
     ///
-    /// The outbox is the shard's, which may be writing it at this moment: what is compared is what waited when the shard last looked,
-    /// and all that was posted since. Where the oldest messages are dropped the shard makes the room when it takes the frame – else a
+    /// The outbox is the shard's, which may be writing it at this moment: what is compared is what waited when the shard last told, and
+    /// all that was posted since. Where the oldest messages are dropped the shard makes the room when it takes the frame – else a
     /// sender in a hurry would lose its newest ones – unless it is too far `behind` with what was posted to it.
     pub(crate) fn reserve(&self, len: usize, behind: impl FnOnce() -> bool) -> bool {
-        let before = self.posted.fetch_add(len, Ordering::Relaxed) + self.waiting.load(Ordering::Relaxed);
+        let before = self.queued.fetch_add(len, Ordering::Relaxed);
         let room = match self.slow_client.load(Ordering::Relaxed) == SlowClient::DropOldest as u8 {
             true => !behind(),
             false => before + len <= self.max_outbox.load(Ordering::Relaxed),
         };
         let fits = room && !self.doomed.load(Ordering::Relaxed);
         if !fits {
-            self.posted.fetch_sub(len, Ordering::Relaxed);
+            self.queued.fetch_sub(len, Ordering::Relaxed);
         }
         fits
     }
@@ -269,19 +269,19 @@ impl Conn {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Bytes posted to the shard that it has not taken yet.
+    /// Bytes posted to the shard that it has not taken yet. For the shard.
     pub(crate) fn posted(&self) -> usize {
-        self.posted.load(Ordering::Relaxed)
+        self.queued.load(Ordering::Relaxed) - self.waiting.load(Ordering::Relaxed)
     }
 
-    /// The shard took a posted frame into the outbox, or dropped it.
-    pub(crate) fn taken(&self, len: usize) {
-        self.posted.fetch_sub(len, Ordering::Relaxed);
-    }
-
-    /// The shard tells how much waits.
-    pub(crate) fn set_waiting(&self, len: usize) {
-        self.waiting.store(len, Ordering::Relaxed);
+    /// The shard tells that so much waits in the outbox now, and that it took so much of what was posted, into the outbox or not: both at
+    /// once, so that what moves from the one to the other is neither missed nor counted twice.
+    pub(crate) fn set_waiting(&self, waiting: usize, taken: usize) {
+        let before = self.waiting.load(Ordering::Relaxed);
+        if waiting != before || taken > 0 {
+            self.waiting.store(waiting, Ordering::Relaxed);
+            self.queued.fetch_add(waiting.wrapping_sub(before).wrapping_sub(taken), Ordering::Relaxed);
+        }
     }
 
     /// Other settings hold from now on.

@@ -281,8 +281,9 @@ impl Dispatch {
             let was_waiting = queue.fifo.has_waiting();
             queue.fifo.push(event);
             queue.limits = limits;
-            if !queue.full && queue.fifo.is_full(limits.0, limits.1) {
-                queue.full = true;
+            queue.full |= queue.fifo.is_full(limits.0, limits.1);
+            if queue.full {
+                // Each time: the shard may have heard of room there was in between.
                 pushed.full.extend(queue.source.conn().map(|conn| conn.key));
             }
             if !was_waiting && !queue.leased {

@@ -33,6 +33,7 @@ pub enum Trouble {
     EventsDropped,
     BellUnanswered,
     Violation,
+    NoRoom,
     Control,
 }
 

@@ -49,6 +49,8 @@ counters! {
     rate_limit_delays,
     /// Connections failed because the client broke the protocol or a limit.
     violations,
+    /// Clients closed because unfinished messages of all took as much as they may.
+    unfinished_refused,
     /// Events queued for PHP.
     events_queued,
     /// Events handed to PHP.

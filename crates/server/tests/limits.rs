@@ -237,6 +237,7 @@ fn of_all_clients_that_begin_messages_and_do_not_end_them_those_beyond_the_bound
     assert!((800_000..=1_200_000).contains(&counter(&core, "unfinished_bytes")));
     clients[2].get_mut().write_all(&begin).expect("sent");
     assert!(matches!(clients[2].read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1013));
+    assert_eq!((counter(&core, "unfinished_refused"), counter(&core, "violations")), (1, 0));
     // The others go on.
     clients[3].send(Message::binary(vec![1; 100_000])).expect("sent");
     assert_eq!(clients[3].read().expect("an answer").len(), 100_000);

@@ -26,8 +26,17 @@ pub struct Closed {
     pub reason: String,
     /// Whether both sides sent a close frame.
     pub clean: bool,
-    /// Whether it ended because the client broke the protocol or a limit.
-    pub violation: bool,
+    /// Why it was failed, if it was.
+    pub failed: Option<Failed>,
+}
+
+/// Why a connection was failed (RFC 6455, 7.1.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// The client broke the protocol or a limit.
+    Violation,
+    /// There was no room for what it sent, because of what others send.
+    NoRoom,
 }
 
 /// A timer that PHP has set is due.

@@ -19,7 +19,7 @@ mod session;
 mod terms;
 
 pub use compression::Compression;
-pub use event::{Closed, Event, Fifo, Opened, Timer};
+pub use event::{Closed, Event, Failed, Fifo, Opened, Timer};
 pub use frame::Frame;
 pub use outbox::{Outbox, Saved, Spares};
 pub use rate::{Exceed, RateLimit};

@@ -17,6 +17,7 @@ const BUFFER: usize = 64 * 1024;
 /// Frames in the order they are to be written: small ones copied together, large ones by reference.
 #[derive(Debug, Default)]
 pub struct Outbox {
+    /// None is empty but perhaps the last: a buffer that is kept for what comes next.
     segments: VecDeque<Segment>,
     /// So many segments at the front are not to be dropped from: the rest of a frame that was begun, and control frames.
     kept: usize,
@@ -78,7 +79,8 @@ impl Outbox {
     pub fn push(&mut self, frame: Bytes) {
         self.len += frame.len();
         if frame.len() >= SHARE_FROM {
-            self.segments.push_back(Segment::new(Stored::Shared(frame)));
+            let spare = self.segments.back().is_some_and(|last| last.as_slice().is_empty());
+            self.segments.insert(self.segments.len() - usize::from(spare), Segment::new(Stored::Shared(frame)));
         } else {
             self.buffer(frame.len()).extend_from_slice(&frame);
         }
@@ -214,10 +216,11 @@ impl Outbox {
         }
     }
 
-    /// Forgets all.
+    /// Forgets all, but for a buffer that is not too large to be kept.
     fn clear(&mut self) {
         self.segments.truncate(1);
-        if !self.segments.front_mut().is_some_and(Segment::clear) {
+        let fits = |only: &Segment| matches!(&only.data, Stored::Copied(buffer) if buffer.capacity() <= BUFFER);
+        if !self.segments.front_mut().is_some_and(|only| fits(only) && only.clear()) {
             self.segments.clear();
         }
         self.kept = 0;
@@ -287,7 +290,7 @@ mod tests {
     use super::*;
 
     fn waiting(outbox: &Outbox) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); 8];
+        let mut slices = [IoSlice::new(&[]); 300];
         let filled = outbox.slices(&mut slices);
         slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect()
     }
@@ -342,8 +345,9 @@ mod tests {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (seed >> 8) as usize % below
         };
-        for _ in 0..20 {
-            let mut outbox = Outbox::default();
+        let mut spares = Spares::default();
+        for _ in 0..40 {
+            let mut outbox = spares.take();
             let (mut got, mut sent, mut pings, mut dropped) = (Vec::new(), 0u8, 0u8, 0);
             for _ in 0..200 {
                 match random(5) {
@@ -362,9 +366,17 @@ mod tests {
                     }
                     3 => {
                         let (before, least) = (outbox.len(), random(6000));
-                        let count = outbox.drop_oldest(least);
-                        assert!(count == 0 || before - outbox.len() >= least || outbox.drop_oldest(1) == 0);
-                        dropped += count;
+                        dropped += outbox.drop_oldest(least);
+                        let (mut all, begun) = (got.clone(), got.len());
+                        all.extend(waiting(&outbox));
+                        let mut at = 0;
+                        let droppable = std::iter::from_fn(|| {
+                            let start = at;
+                            let (len, is_control) = (at < all.len()).then(|| measure(&all[at..]))?;
+                            at += len;
+                            Some(start >= begun && !is_control)
+                        });
+                        assert!(before - outbox.len() >= least || droppable.filter(|&is| is).count() == 0);
                     }
                     _ => {
                         let now = waiting(&outbox);
@@ -388,6 +400,7 @@ mod tests {
             let messages = of(2);
             assert!(messages.is_sorted(), "{messages:?}");
             assert_eq!(messages.len() as u64 + dropped, u64::from(sent), "what does not arrive is counted");
+            spares.give(outbox);
         }
     }
 
@@ -414,7 +427,16 @@ mod tests {
         outbox.push(b"x"[..].into());
         outbox.consume(2);
         spares.give(outbox);
-        let outbox = spares.take();
+        let mut outbox = spares.take();
         assert_eq!((outbox.len(), waiting(&outbox)), (0, Vec::new()));
+        // And small.
+        outbox.encode(OpCode::Data(frame::Data::Binary), &vec![1; 4 << 20]);
+        outbox.consume(outbox.len());
+        spares.give(outbox);
+        let held = spares.outboxes[0].segments.iter().map(|segment| match &segment.data {
+            Stored::Copied(buffer) => buffer.capacity(),
+            Stored::Shared(_) => 0,
+        });
+        assert!(held.sum::<usize>() <= BUFFER);
     }
 }

@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use fws_wire::Error;
 use fws_wire::close::{self, CloseFrame};
 use fws_wire::frame::{Control, OpCode};
 use fws_wire::message::{Decoder, Item, Limits, Payload};
@@ -12,7 +13,7 @@ use crate::frame::kind;
 use crate::outbox::{Outbox, Spares};
 use crate::rate::{Exceed, RateLimit};
 use crate::terms::{Held, Terms};
-use crate::{Closed, Compression, Frame, Millis};
+use crate::{Closed, Compression, Failed, Frame, Millis};
 
 /// What a route asks of its connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +237,7 @@ impl Session {
                     _ => (false, false),
                 };
                 if self.is_overdrawn(is_message, is_ping, before - input.len(), now) {
-                    self.fail(close::POLICY, "more was sent than rate_limit allows", now, spares);
+                    self.fail(Failed::Violation, close::POLICY, "more was sent than rate_limit allows", now, spares);
                     return None;
                 }
             }
@@ -251,7 +252,10 @@ impl Session {
                 Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), spares),
                 Ok(Some(Item::Pong(payload))) => self.received_pong(payload.as_slice()),
                 Ok(Some(Item::Close(frame))) => self.received_close(frame, now, spares),
-                Err(error) => self.fail(error.close_code(), &error.to_string(), now, spares),
+                Err(error) => {
+                    let why = if error == Error::NoRoom { Failed::NoRoom } else { Failed::Violation };
+                    self.fail(why, error.close_code(), &error.to_string(), now, spares);
+                }
             }
         }
         None
@@ -316,7 +320,7 @@ impl Session {
             return true;
         }
         let (Some(limit), Some(meter)) = (&self.settings.rate_limit, &mut terms.meter) else { return false };
-        if limit.exceed == Exceed::Close {
+        if limit.exceed == Exceed::Close || self.phase != Phase::Open {
             return false;
         }
         meter.charge(limit, 0, 0, self.last_heard);
@@ -363,7 +367,7 @@ impl Session {
     pub fn cut(&mut self, reason: &str) {
         if matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
             let code = self.sent_close.as_deref().map_or(close::ABNORMAL, |frame| frame.code);
-            self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, violation: false }));
+            self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, failed: None }));
         }
         self.phase = Phase::Ended;
         self.outbox = None;
@@ -409,6 +413,10 @@ impl Session {
             self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(code, reason));
             self.sent_close = Some(Box::new(CloseFrame { code, reason: reason.to_owned() }));
             self.phase = Phase::Closing { begun: now, since: now };
+            // Its answer may lie behind what it sent too fast.
+            if let Some(held) = self.terms.as_mut().and_then(|terms| terms.held.as_mut()) {
+                held.until = now;
+            }
         }
     }
 
@@ -601,12 +609,12 @@ impl Session {
                 frame
             }
         };
-        self.closed = Some(Box::new(Closed { code: first.code, reason: first.reason, clean: true, violation: false }));
+        self.closed = Some(Box::new(Closed { code: first.code, reason: first.reason, clean: true, failed: None }));
         self.end(now);
     }
 
     /// RFC 6455, 7.1.7: "Fail the WebSocket Connection": our close frame, then no more is looked at.
-    fn fail(&mut self, code: u16, reason: &str, now: Millis, spares: &mut Spares) {
+    fn fail(&mut self, why: Failed, code: u16, reason: &str, now: Millis, spares: &mut Spares) {
         // The first close frame is the one that counts: ours, if it is on its way already.
         let code = match self.sent_close.take() {
             Some(ours) => ours.code,
@@ -615,7 +623,7 @@ impl Session {
                 code
             }
         };
-        self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, violation: true }));
+        self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, failed: Some(why) }));
         self.end(now);
     }
 

@@ -146,7 +146,7 @@ fn section_5_5_1_a_close_frame_is_answered_with_one_and_the_connection_closed() 
             assert_eq!(outcome.messages, []);
             assert_eq!(frames(&outcome.sent), [(0x88, code.to_be_bytes().to_vec())]);
             let closed = outcome.closed.expect("it is told");
-            assert_eq!((closed.code, closed.reason.as_str(), closed.clean, closed.violation), (code, "é", true, false));
+            assert_eq!((closed.code, closed.reason.as_str(), closed.clean, closed.failed), (code, "é", true, None));
             assert!(outcome.half_closed && outcome.ended_after_eof);
         }
     }

@@ -110,6 +110,8 @@ struct Partial {
     lent: usize,
 }
 
+/// A message takes nothing out of the budget up to this length: short ones shall come through even if others have used it up.
+const FREE: usize = 4 * 1024;
 /// What a context takes that is lent for a message: the window, and zlib-rs's tables.
 const LENT: usize = 48 * 1024;
 
@@ -157,6 +159,9 @@ impl Partial {
 
     /// Takes what `bytes` of the message need out of the budget.
     fn take(&mut self, bytes: usize, budget: &Arc<Budget>) -> Result<(), Error> {
+        if self.lent + bytes <= FREE {
+            return Ok(());
+        }
         self.share.get_or_insert_with(|| Share::of(budget)).grow(self.lent + bytes)
     }
 

@@ -16,8 +16,8 @@ use crate::pipe::{News, Pipe};
 pub struct ShardHandle {
     pub(super) number: usize,
     pub(super) inbox: Arc<Inbox>,
-    /// Held by the shard's thread while it is awake. Another thread may have a turn of its own with a pipe while it is free, and never
-    /// waits for it. Locked before all others.
+    /// Held by the shard's thread while it is awake. Another thread may have a turn of its own, with a pipe or with what was posted, while
+    /// it is free, and never waits for it. Locked before all others.
     pub(super) shard: Arc<Mutex<Shard>>,
 }
 

@@ -159,30 +159,31 @@ impl Shard {
 
     pub(super) fn send(&mut self, key: Key, frame: Frame) {
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
-        entry.conn.taken(frame.len());
-        if make_room(entry, &mut self.tally, &mut self.notes, frame.len()) {
-            let sent = entry.session.send(frame, &mut self.spares);
-            self.sent(at, sent);
-        }
+        let len = frame.len();
+        let sent = make_room(entry, &mut self.tally, &mut self.notes, len).then(|| entry.session.send(frame, &mut self.spares));
+        self.sent(at, len, sent);
     }
 
     pub(super) fn send_privately(&mut self, key: Key, binary: bool, payload: &[u8], reserved: usize) {
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
-        entry.conn.taken(reserved);
-        if make_room(entry, &mut self.tally, &mut self.notes, reserved) {
-            let sent = entry.session.send_message(binary, payload, &mut self.spares);
-            self.sent(at, sent);
-        }
+        let room = make_room(entry, &mut self.tally, &mut self.notes, reserved);
+        let sent = room.then(|| entry.session.send_message(binary, payload, &mut self.spares));
+        self.sent(at, reserved, sent);
     }
 
-    /// A message was put into the outbox – or not: the connection is closing.
-    pub(super) fn sent(&mut self, at: usize, sent: bool) {
-        let Some(entry) = self.entries[at].as_mut().filter(|_| sent) else {
-            self.tally.messages_dropped += 1;
-            return;
-        };
-        entry.conn.traffic.sent_messages(1);
-        self.touch(at);
+    /// A message, for which `reserved` bytes were posted, was put into the outbox – or not: the connection is closing. `None`: there was no
+    /// room, which is counted already.
+    pub(super) fn sent(&mut self, at: usize, reserved: usize, sent: Option<bool>) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        entry.conn.set_waiting(entry.session.outbox_len(), reserved);
+        match sent {
+            Some(true) => {
+                entry.conn.traffic.sent_messages(1);
+                self.touch(at);
+            }
+            Some(false) => self.tally.messages_dropped += 1,
+            None => {}
+        }
     }
 
     pub(super) fn close(&mut self, key: Key, code: u16, reason: &str) {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::io::{self, IoSlice};
 
-use fws_session::{Event, Millis};
+use fws_session::{Event, Failed, Millis};
 
 use super::{Note, SLICES, Shard, find, note_ping};
 use crate::conn::Through;
@@ -37,6 +37,12 @@ impl Shard {
         for at in std::mem::take(&mut self.touched) {
             self.finish(core, at);
         }
+        if self.timers.len() > 4 * self.entries.len() + 1024 {
+            // Most are of connections that are gone.
+            let entries = &self.entries;
+            let holds = |at: usize, time: Millis| entries[at].as_ref().is_some_and(|entry| entry.timer == time || entry.then == time);
+            self.timers.retain(|&Reverse((time, at))| holds(at, time));
+        }
     }
 
     pub(super) fn finish(&mut self, core: &Core, at: usize) {
@@ -58,7 +64,7 @@ impl Shard {
                 Err(_) => entry.session.disconnected(),
             }
         }
-        entry.conn.set_waiting(entry.session.outbox_len());
+        entry.conn.set_waiting(entry.session.outbox_len(), 0);
         if entry.session.take_half_close() {
             entry.link.half_close();
         }
@@ -92,9 +98,16 @@ impl Shard {
         let Some(entry) = self.entries[at].as_mut() else { return };
         let Some(closed) = entry.session.take_closed() else { return };
         core.closed(&entry.conn, &entry.route);
-        if closed.violation {
-            add(&core.counters.violations, 1);
-            core.log.burst(Trouble::Violation, &entry.conn.route_name, "a client broke the protocol or a limit", || {
+        if let Some(failed) = closed.failed {
+            let (counter, trouble, message) = match failed {
+                Failed::Violation => (&core.counters.violations, Trouble::Violation, "a client broke the protocol or a limit"),
+                Failed::NoRoom => {
+                    let message = "a client is closed with 1013: unfinished messages of all clients take as much as max_unfinished allows";
+                    (&core.counters.unfinished_refused, Trouble::NoRoom, message)
+                }
+            };
+            add(counter, 1);
+            core.log.burst(trouble, &entry.conn.route_name, message, || {
                 let mut fields = serde_json::Map::new();
                 fields.insert("route".into(), entry.conn.route_name.as_ref().into());
                 fields.insert("connection".into(), entry.conn.id().as_ref().into());

@@ -253,7 +253,7 @@ fn a_violation_after_our_close_frame_does_not_change_the_code() {
     wire.session.close(4000, "ours", 0, &mut wire.spares);
     wire.receive(&client(0x83, b""));
     let closed = wire.session.take_closed().expect("it has ended");
-    assert_eq!((closed.code, closed.clean, closed.violation), (4000, false, true));
+    assert_eq!((closed.code, closed.clean, closed.failed), (4000, false, Some(Failed::Violation)));
     assert_eq!(wire.written(), b"\x88\x06\x0f\xa0ours");
 }
 
@@ -306,13 +306,27 @@ fn a_client_that_sends_too_many_bytes_is_delayed_as_long_as_they_take() {
 }
 
 #[test]
+fn a_client_that_is_not_read_for_its_rate_is_read_again_once_it_is_closed() {
+    let mut wire = Wire::new(rate(0, 100, Exceed::Delay));
+    wire.receive(&[client(0x82, &[0; 100]), client(0x82, &[0; 100])].concat());
+    assert!(!wire.session.wants_read());
+    wire.now = 10;
+    wire.session.close(4000, "enough", wire.now, &mut wire.spares);
+    wire.written();
+    assert_eq!(wire.session.deadline(), Some(10));
+    assert!(wire.resume().is_some() && wire.session.wants_read());
+    wire.receive(&client(0x88, b"\x0f\xa0"));
+    assert_eq!(wire.closed(), Some((4000, "enough".into(), true)));
+}
+
+#[test]
 fn with_exceed_close_a_client_that_sends_too_fast_is_closed_with_1008_and_what_it_was_allowed_arrives() {
     let mut wire = Wire::new(rate(10, 0, Exceed::Close));
     assert_eq!(wire.receive(&messages(20)).len(), 10);
     let written = wire.written();
     assert_eq!((written[0], &written[2..4]), (0x88, &1008u16.to_be_bytes()[..]));
     let closed = wire.session.take_closed().expect("it has ended");
-    assert_eq!((closed.code, closed.violation), (1008, true));
+    assert_eq!((closed.code, closed.failed), (1008, Some(Failed::Violation)));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use fws_session::{Closed, Compression, Session, Settings, Spares};
+use fws_session::{Closed, Compression, Failed, Session, Settings, Spares};
 use fws_wire::frame;
 
 /// Frames of a client; the mask is that of RFC 6455, 5.7.
@@ -111,7 +111,7 @@ pub fn fails(settings: &Settings, compression: Option<Compression>, bytes: &[u8]
         assert_eq!((first, &body[..2]), (0x88, &code.to_be_bytes()[..]), "{shown:02x?} by {segment}: {:?}", outcome.closed);
         assert!(body.len() > 2 && std::str::from_utf8(&body[2..]).is_ok(), "the reason is said");
         let closed = outcome.closed.expect("it is told");
-        assert_eq!((closed.code, closed.clean, closed.violation), (code, false, true));
+        assert_eq!((closed.code, closed.clean, closed.failed), (code, false, Some(Failed::Violation)));
         assert!(outcome.ending && outcome.half_closed && outcome.ended_after_eof, "{shown:02x?} by {segment}");
     }
 }

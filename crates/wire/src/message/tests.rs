@@ -186,11 +186,12 @@ fn the_unfinished_messages_of_all_take_no_more_than_the_budget() {
     assert_eq!(Error::NoRoom.close_code(), 1013);
     // What is small, or whole in one piece, needs none of it, or has room.
     assert_eq!(receive(&mut three, &message), Ok(true));
-    assert_eq!(receive(&mut three, &client(0x02, &[7; 1000])), Ok(false));
+    assert_eq!(receive(&mut three, &client(0x02, &[7; 5000])), Ok(false));
+    assert_eq!(receive(&mut Decoder::default(), &client(0x02, &[7; 4000])), Ok(false));
     // Messages that are finished, and connections that go, leave nothing.
     assert_eq!(receive(&mut one, end), Ok(true));
     drop((one, two));
-    assert_eq!(budget.used(), 1000);
+    assert_eq!(budget.used(), 5000);
     assert_eq!(receive(&mut three, &client(0x80, &[7; 1000])), Ok(true));
     assert_eq!(budget.used(), 0);
     // A context that is lent counts, too.
