@@ -10,6 +10,7 @@
 mod negotiation;
 mod pool;
 
+pub(crate) use negotiation::is_token;
 pub use negotiation::{Config, Malformed, Params, negotiate};
 pub use pool::Pool;
 

@@ -105,6 +105,11 @@ impl Request {
         self.headers.iter().find(|(n, _)| n == name).and_then(|(_, v)| std::str::from_utf8(v).ok())
     }
 
+    /// How many lines a header has.
+    fn lines(&self, name: &str) -> usize {
+        self.headers.iter().filter(|(n, _)| n == name).count()
+    }
+
     /// The members of a header that is a comma-separated list, over all its lines.
     fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers
@@ -142,6 +147,11 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     if !extended && !request.list("connection").any(|option| option.eq_ignore_ascii_case("upgrade")) {
         return Err(Refused::new(400, "the Connection header does not contain Upgrade"));
     }
+    // RFC 6455, 11.3.5: the version "MUST NOT appear more than once in an HTTP request"; RFC 6454, 7.3 says the same of the origin. Of two,
+    // those in front of us may have looked at the other.
+    if let Some(name) = ["Sec-WebSocket-Version", "Origin"].into_iter().find(|name| request.lines(&name.to_ascii_lowercase()) > 1) {
+        return Err(Refused::new(400, format!("{name} must be given once")));
+    }
     // RFC 6455, 4.2.2: with another version, "abort … and instead send an appropriate HTTP error code (such as 426 Upgrade Required) and
     // a |Sec-WebSocket-Version| header field indicating the version(s) the server is capable of understanding".
     match request.header("sec-websocket-version") {
@@ -163,6 +173,11 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     }
     // The client lists its preference first (RFC 6455, 4.1); the first that is spoken here is taken.
     let offered: Vec<String> = request.list("sec-websocket-protocol").map(str::to_owned).collect();
+    // RFC 6455, 4.3: it is a list of tokens. Of empty members RFC 9110, 5.6.1.2 wants nothing to be made.
+    let text = request.headers.iter().filter(|(name, _)| name == "sec-websocket-protocol").all(|(_, value)| value.is_ascii());
+    if !text || offered.iter().any(|name| !name.bytes().all(deflate::is_token)) {
+        return Err(Refused::new(400, "Sec-WebSocket-Protocol is not a list of names as RFC 6455, 4.3 has it"));
+    }
     let subprotocol = offered.iter().find(|offered| policy.subprotocols.contains(offered)).cloned();
     if subprotocol.is_none() && policy.subprotocol_required {
         let spoken = policy.subprotocols.join(", ");
@@ -177,8 +192,7 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
 /// The key of an upgrade request. RFC 6455, 4.2.1: "a base64-encoded … value that, when decoded, is 16 bytes in length".
 fn key(request: &Request) -> Result<&str, Refused> {
     let key = request.header("sec-websocket-key").map(str::trim).unwrap_or_default();
-    let keys = request.headers.iter().filter(|(name, _)| name == "sec-websocket-key").count();
-    if keys != 1 || !BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16) {
+    if request.lines("sec-websocket-key") != 1 || !BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16) {
         return Err(Refused::new(400, "Sec-WebSocket-Key must be given once, 16 bytes in base64"));
     }
     Ok(key)

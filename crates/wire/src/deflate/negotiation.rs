@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
 }
 
 /// RFC 7230, 3.2.6.
-fn is_token(byte: u8) -> bool {
+pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

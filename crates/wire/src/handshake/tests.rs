@@ -65,8 +65,20 @@ fn what_is_missing_or_wrong_is_refused_with_the_right_status() {
             assert!(refused.headers.contains(&("Sec-WebSocket-Version", "13")));
         }
     }
-    let refused = try_with(&Policy::default(), |lines| lines.push(lines[4].clone())).expect_err("two keys");
-    assert_eq!(refused.status, 400);
+    for twice in ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "Origin: http://server.example.com"] {
+        let lines = |lines: &mut Vec<String>| {
+            lines.retain(|line| line != twice);
+            lines.extend([twice.to_owned(), twice.to_owned()]);
+        };
+        assert_eq!(try_with(&Policy::default(), lines).expect_err(twice).status, 400, "twice: {twice}");
+    }
+    for wrong in ["a b", "a;b", "a\"", "ä", "a, b/c", "(a)"] {
+        let refused = try_with(&Policy::default(), |lines| lines.push(format!("Sec-WebSocket-Protocol: {wrong}"))).expect_err(wrong);
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
+    for empty in ["", ",", "a,, b"] {
+        assert!(try_with(&Policy::default(), |lines| lines.push(format!("Sec-WebSocket-Protocol: {empty}"))).is_ok(), "{empty:?}");
+    }
 }
 
 #[test]
