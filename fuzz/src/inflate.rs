@@ -2,7 +2,7 @@
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use fws_wire::Error;
-use fws_wire::deflate::{Deflater, Inflater};
+use fws_wire::deflate::{Deflater, Inflater, Sink, Window};
 
 use crate::segments;
 
@@ -25,46 +25,69 @@ pub fn check(data: &[u8]) {
             (whole, pieces) => panic!("whole {:?}, in pieces {:?}", whole.as_ref().map(Vec::len), pieces.as_ref().map(Vec::len)),
         }
     }
-    // Where the context is kept nobody looks whether the message ended with a block.
-    if let (Ok(inflated), false) = (&outcomes[0], keep) {
-        assert!(reference(message).as_ref() == Some(inflated), "the reference inflates it to something else");
+    if let (Ok(inflated), Some(reference)) = (&outcomes[0], reference(message)) {
+        assert!(reference.as_ref() == Some(inflated), "the reference inflates it to something else");
     }
     deflate(message, window_bits.max(9), 1 + choice % 9, keep);
     foreign(message, keep);
 }
 
-fn inflate(mut message: &[u8], lengths: &[usize], window_bits: u8, scratch: usize, keep: bool) -> Result<Vec<u8>, Error> {
-    let (mut inflater, mut scratch, mut inflated) = (Inflater::new(window_bits), vec![0; scratch], Vec::new());
+/// What a message becomes, if it does not become too much.
+struct Bounded {
+    inflated: Vec<u8>,
+    over: bool,
+}
+
+impl Sink for Bounded {
+    fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
+        assert!(!self.over, "it goes on after it was stopped");
+        self.over = self.inflated.len() + piece.len() > MOST;
+        self.inflated.extend_from_slice(piece);
+        if self.over { Err(Error::MessageTooLong { limit: MOST as u64 }) } else { Ok(()) }
+    }
+
+    fn taken(&self) -> &[u8] {
+        &self.inflated
+    }
+}
+
+fn inflate(message: &[u8], lengths: &[usize], window_bits: u8, scratch: usize, keep: bool) -> Result<Vec<u8>, Error> {
+    inflate_behind(&mut keep.then(|| Window::new(window_bits)), message, lengths, scratch)
+}
+
+/// A message behind others, which it may refer to in the window.
+fn inflate_behind(window: &mut Option<Window>, mut message: &[u8], lengths: &[usize], scratch: usize) -> Result<Vec<u8>, Error> {
+    let (mut inflater, mut scratch) = (Inflater::default(), vec![0; scratch]);
+    let mut sink = Bounded { inflated: Vec::new(), over: false };
+    inflater.begin(window.take());
     for &length in lengths {
         let (piece, rest) = message.split_at(length);
         message = rest;
-        let mut over = false;
-        inflater.inflate(piece, &mut scratch, |bytes| {
-            assert!(!over, "it goes on after it was stopped");
-            over = inflated.len() + bytes.len() > MOST;
-            inflated.extend_from_slice(bytes);
-            if over { Err(Error::MessageTooLong { limit: MOST as u64 }) } else { Ok(()) }
-        })?;
+        inflater.inflate(piece, &mut scratch, &mut sink)?;
     }
-    inflater.finish(keep)?;
-    Ok(inflated)
+    *window = inflater.finish(&sink.inflated)?;
+    Ok(sink.inflated)
 }
 
-/// miniz_oxide's opinion; blocks with BFINAL are followed by others (RFC 7692, 7.2.3.4).
-fn reference(message: &[u8]) -> Option<Vec<u8>> {
+/// miniz_oxide's opinion. `None`: it has none, as it forgets what came before a block with BFINAL, to which others may refer here (RFC
+/// 7692, 7.2.3.4).
+fn reference(message: &[u8]) -> Option<Option<Vec<u8>>> {
     let (mut stream, mut inflated) = (Decompress::new(false), Vec::new());
     for mut part in [message, &TAIL] {
         while !part.is_empty() {
             let mut out = [0; 4096];
             let before = (stream.total_in(), stream.total_out());
-            let status = stream.decompress(part, &mut out, FlushDecompress::None).ok()?;
+            let Ok(status) = stream.decompress(part, &mut out, FlushDecompress::None) else { return Some(None) };
             let (used, made) = ((stream.total_in() - before.0) as usize, (stream.total_out() - before.1) as usize);
             part = &part[used..];
             inflated.extend_from_slice(&out[..made]);
             if status == Status::StreamEnd {
+                if part.len() > 1 && part != TAIL {
+                    return None;
+                }
                 stream = Decompress::new(false);
             } else if used == 0 && made == 0 {
-                return None;
+                return Some(None);
             }
         }
     }
@@ -76,27 +99,22 @@ fn reference(message: &[u8]) -> Option<Vec<u8>> {
         let made = (stream.total_out() - before) as usize;
         inflated.extend_from_slice(&out[..made]);
         if made == 0 {
-            return Some(inflated);
+            return Some(Some(inflated));
         }
     }
 }
 
 /// What is deflated here, twice with or without a context, is read by both.
 fn deflate(payload: &[u8], window_bits: u8, level: u8, takeover: bool) {
-    let (mut deflater, mut inflater) = (Deflater::new(level, window_bits, takeover), Inflater::new(window_bits));
+    let (mut deflater, mut window) = (Deflater::new(level, window_bits, takeover), takeover.then(|| Window::new(window_bits)));
     for _ in 0..2 {
         let mut buffer = Vec::new();
         let Some(deflated) = deflater.deflate(payload, &mut buffer) else { return };
         assert!(deflated.len() < payload.len(), "it became longer");
-        let (mut inflated, mut scratch) = (Vec::new(), [0; 1000]);
-        let taken = inflater.inflate(deflated, &mut scratch, |bytes| {
-            inflated.extend_from_slice(bytes);
-            Ok(())
-        });
-        assert_eq!(taken.and_then(|()| inflater.finish(takeover)), Ok(()));
-        assert!(inflated == payload, "it is another message");
+        let inflated = inflate_behind(&mut window, deflated, &[deflated.len()], 1000);
+        assert!(inflated.as_deref() == Ok(payload), "it is another message");
         if !takeover {
-            assert!(reference(deflated).as_deref() == Some(payload), "the reference inflates it to something else");
+            assert!(reference(deflated) == Some(Some(payload.to_vec())), "the reference inflates it to something else");
             deflater.reset();
         }
     }

@@ -130,7 +130,7 @@ pub struct SubprotocolConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CompressionConfig {
-    /// Each connection may keep its contexts from message to message: smaller messages for up to 330 KB of memory; default: no.
+    /// Each connection may keep its contexts from message to message: smaller messages for up to 320 KB of memory; default: no.
     pub context_takeover: bool,
     /// The largest window, as a power of 2: 9 to 15; default 15.
     pub window_bits: u8,

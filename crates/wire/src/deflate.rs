@@ -2,8 +2,9 @@
 //!
 //! * [`negotiate`](negotiate()) reads what a client offers and says what is answered;
 //! * an [`Inflater`] turns the frames of a message into its payload as they come, and never makes more than it is asked for;
+//! * a [`Window`] is what a client with context takeover keeps of the past between two messages;
 //! * a [`Deflater`] compresses a whole message;
-//! * a [`Pool`] lends both, so that only connections with context takeover own any.
+//! * a [`Pool`] lends inflaters and deflaters, so that only connections with context takeover own any of the latter.
 //!
 //! DEFLATE itself is zlib-rs.
 
@@ -20,42 +21,93 @@ use crate::Error;
 
 /// RFC 7692, 7.2.1: these octets are removed "from the tail end" of a compressed message, and 7.2.2 has them appended again.
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-/// An empty last block. A stream between two blocks ends with it; one inside a block does not.
+/// An empty block, with BFINAL set.
 const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
 
-/// The decompression of one direction of a connection, or of one message.
+/// The end of what a client has sent: with context takeover its next message may refer to it.
+#[derive(Debug)]
+pub struct Window {
+    bytes: Vec<u8>,
+    size: usize,
+}
+
+impl Window {
+    /// An empty one. `window_bits`: what the client's compression keeps to, 8 to 15.
+    pub fn new(window_bits: u8) -> Window {
+        // Compressors take 9 for 8.
+        Window { bytes: Vec::new(), size: 1 << window_bits.clamp(9, 15) }
+    }
+
+    /// Adds a message.
+    fn push(&mut self, message: &[u8]) {
+        let message = &message[message.len().saturating_sub(self.size)..];
+        let len = self.bytes.len() + message.len();
+        self.bytes.drain(..len.saturating_sub(self.size));
+        // Never more than it can become, which is what an idle connection keeps.
+        let room = len.next_power_of_two().min(self.size).saturating_sub(self.bytes.len());
+        self.bytes.reserve_exact(room);
+        self.bytes.extend_from_slice(message);
+    }
+}
+
+/// What takes the pieces of a message as they are inflated.
+pub trait Sink {
+    /// The next piece. An error ends the message.
+    fn take(&mut self, piece: &[u8]) -> Result<(), Error>;
+    /// All that was taken of this message.
+    fn taken(&self) -> &[u8];
+}
+
+/// The decompression of one message.
 pub struct Inflater {
     stream: Inflate,
-    window_bits: u8,
+    /// What the message may refer to.
+    window: Option<Window>,
+    /// The last block had BFINAL set.
+    ended: bool,
 }
 
 impl std::fmt::Debug for Inflater {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inflater").field("window_bits", &self.window_bits).finish_non_exhaustive()
+        f.debug_struct("Inflater").field("window", &self.window).field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        // The largest window reads what was written for a smaller one.
+        Inflater { stream: Inflate::new(false, 15), window: None, ended: false }
     }
 }
 
 impl Inflater {
-    /// `window_bits`: what the client's compression keeps to, 8 to 15.
-    pub fn new(window_bits: u8) -> Inflater {
-        // Compressors take 9 for 8, and a larger window reads what was written for a smaller one.
-        let window_bits = window_bits.max(9);
-        Inflater { stream: Inflate::new(false, window_bits), window_bits }
+    /// Begins a message, which may refer to `window`.
+    pub fn begin(&mut self, window: Option<Window>) {
+        self.window = window;
+        self.recall(&[]);
     }
 
-    /// Forgets all that it has seen.
-    fn reset(&mut self) {
-        if self.window_bits == 15 {
-            self.stream.reset(false);
-        } else {
-            // Its reset is to a window of 15 bits.
-            self.stream = Inflate::new(false, self.window_bits);
+    /// A stream that has not begun gets the window and what was `taken` of this message, to refer to.
+    fn recall(&mut self, taken: &[u8]) {
+        for past in [self.window.as_ref().map_or(&[][..], |window| &window.bytes), taken] {
+            if !past.is_empty() {
+                let past = &past[past.len().saturating_sub(1 << 15)..];
+                self.stream.set_dictionary(past).expect("bug: a stream without a header takes a dictionary at any time");
+            }
         }
     }
 
-    /// Inflates a piece of a message, part by part through `scratch` into `sink`, whose error ends it.
-    pub fn inflate(&mut self, mut input: &[u8], scratch: &mut [u8], mut sink: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    /// Inflates a piece of the message, part by part through `scratch` into `sink`, whose error ends it.
+    pub fn inflate(&mut self, mut input: &[u8], scratch: &mut [u8], sink: &mut impl Sink) -> Result<(), Error> {
         loop {
+            if self.ended {
+                if input.is_empty() {
+                    return Ok(());
+                }
+                // RFC 7692, 7.2.1: a block with BFINAL set may be followed by others, from the next byte on.
+                self.reset();
+                self.recall(sink.taken());
+            }
             let before = (self.stream.total_in(), self.stream.total_out());
             let status = self.stream.decompress(input, scratch, InflateFlush::NoFlush);
             let used = (self.stream.total_in() - before.0) as usize;
@@ -63,14 +115,10 @@ impl Inflater {
             input = &input[used..];
             // Also what came before an error: of two things wrong, the first is told, in whatever pieces they arrive.
             if made > 0 {
-                sink(&scratch[..made])?;
+                sink.take(&scratch[..made])?;
             }
             if status.map_err(|_| Error::CorruptDeflate)? == Status::StreamEnd {
-                // RFC 7692, 7.2.1: a block with BFINAL set may be followed by others, from the next byte on.
-                self.reset();
-                if input.is_empty() {
-                    return Ok(());
-                }
+                self.ended = true;
             } else if made < scratch.len() && input.is_empty() {
                 return Ok(());
             } else if made == 0 && used == 0 {
@@ -79,21 +127,36 @@ impl Inflater {
         }
     }
 
-    /// All frames of a message were inflated. `keep`: its window is for the next message.
-    ///
-    /// Without `keep` it is also known whether the message ended where a block does; the inflater begins anew.
-    pub fn finish(&mut self, keep: bool) -> Result<(), Error> {
-        let mut unexpected = [0u8; 16];
-        let nothing_more = |_: &[u8]| Err(Error::CorruptDeflate);
-        self.inflate(&TAIL, &mut unexpected, nothing_more)?;
-        if keep {
-            return Ok(());
+    /// All frames of the message, which is `message`, were inflated; returns the window with it. An error: it does not end where a block
+    /// does. The inflater is fit for another one.
+    pub fn finish(&mut self, message: &[u8]) -> Result<Option<Window>, Error> {
+        if self.ended {
+            self.reset();
         }
-        let before = self.stream.total_out();
-        let status = self.stream.decompress(&LAST_BLOCK, &mut unexpected, InflateFlush::NoFlush);
-        let whole = status == Ok(Status::StreamEnd) && self.stream.total_out() == before;
+        // An empty last block behind the octets that were removed: a stream between two blocks ends with it; one inside a block does not.
+        for (input, end) in [(&TAIL[..], Status::Ok), (&LAST_BLOCK[..], Status::StreamEnd)] {
+            let (before, mut unexpected) = ((self.stream.total_in(), self.stream.total_out()), [0u8; 16]);
+            let status = self.stream.decompress(input, &mut unexpected, InflateFlush::NoFlush);
+            let all = (self.stream.total_in(), self.stream.total_out()) == (before.0 + input.len() as u64, before.1);
+            if status != Ok(end) || !all {
+                return Err(Error::CorruptDeflate);
+            }
+        }
+        if let Some(window) = &mut self.window {
+            window.push(message);
+        }
+        Ok(self.give_up())
+    }
+
+    /// Forgets the message; returns the window without it.
+    pub fn give_up(&mut self) -> Option<Window> {
         self.reset();
-        if whole { Ok(()) } else { Err(Error::CorruptDeflate) }
+        self.window.take()
+    }
+
+    fn reset(&mut self) {
+        self.stream.reset(false);
+        self.ended = false;
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::budget::Share;
 use crate::close::{self, CloseFrame};
-use crate::deflate::{Inflater, Params, Pool};
+use crate::deflate::{Inflater, Params, Pool, Sink, Window};
 use crate::frame::{self, Control, Data, Header, OpCode};
 use crate::{Budget, Error};
 
@@ -85,8 +85,8 @@ pub struct Decoder {
 struct Inflation {
     window_bits: u8,
     takeover: bool,
-    /// With takeover: the context, between two messages.
-    context: Option<Box<Inflater>>,
+    /// With takeover: what the next message may refer to, between two of them.
+    window: Option<Window>,
 }
 
 /// A half-received header, frame or message.
@@ -106,7 +106,7 @@ struct Partial {
     /// Where the message is compressed: its context, and the bytes of its frames so far.
     inflater: Option<Box<Inflater>>,
     compressed_len: u64,
-    /// What the context takes, where it was lent for this message only.
+    /// What the context takes that was lent for this message.
     lent: usize,
 }
 
@@ -117,22 +117,32 @@ const LENT: usize = 48 * 1024;
 
 impl Inflation {
     fn begin(&mut self, pool: &mut Pool) -> Box<Inflater> {
-        if !self.takeover {
-            return pool.inflater();
-        }
-        self.context.take().unwrap_or_else(|| Box::new(Inflater::new(self.window_bits)))
+        let mut inflater = pool.inflater();
+        inflater.begin(self.takeover.then(|| self.window.take().unwrap_or_else(|| Window::new(self.window_bits))));
+        inflater
     }
 
-    fn end(&mut self, mut inflater: Box<Inflater>, empty: bool, pool: &mut Pool) -> Result<(), Error> {
-        if !empty {
-            inflater.finish(self.takeover)?;
-        }
-        if self.takeover {
-            self.context = Some(inflater);
-        } else {
-            pool.give_inflater(inflater);
-        }
+    fn end(&mut self, mut inflater: Box<Inflater>, message: &[u8], empty: bool, pool: &mut Pool) -> Result<(), Error> {
+        self.window = if empty { inflater.give_up() } else { inflater.finish(message)? };
+        pool.give_inflater(inflater);
         Ok(())
+    }
+}
+
+/// A message that is being inflated.
+struct Inflated<'a> {
+    partial: &'a mut Partial,
+    limits: &'a Limits,
+    budget: &'a Arc<Budget>,
+}
+
+impl Sink for Inflated<'_> {
+    fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.partial.append(piece, None, self.limits, self.budget)
+    }
+
+    fn taken(&self) -> &[u8] {
+        &self.partial.data
     }
 }
 
@@ -173,7 +183,7 @@ impl Partial {
 impl Decoder {
     /// For a connection that negotiated compression.
     pub fn with_compression(params: &Params) -> Decoder {
-        let inflation = Inflation { window_bits: params.client_bits, takeover: params.client_takeover, context: None };
+        let inflation = Inflation { window_bits: params.client_bits, takeover: params.client_takeover, window: None };
         Decoder { partial: None, inflation: Some(Box::new(inflation)) }
     }
 
@@ -269,10 +279,8 @@ impl Decoder {
             partial.message = Some(kind == Data::Binary);
             if header.compressed {
                 let inflation = self.inflation.as_deref_mut().expect("bug: a compressed message where none was negotiated");
-                if !inflation.takeover {
-                    partial.lent = LENT;
-                    partial.take(0, &pool.budget)?;
-                }
+                partial.lent = LENT;
+                partial.take(0, &pool.budget)?;
                 partial.inflater = Some(inflation.begin(pool));
             }
         }
@@ -321,7 +329,7 @@ impl Decoder {
                 Some(mut inflater) => {
                     partial.compressed_len += bytes.len() as u64;
                     let (scratch, budget) = pool.scratch();
-                    inflater.inflate(bytes, scratch, |piece| partial.append(piece, None, limits, budget))?;
+                    inflater.inflate(bytes, scratch, &mut Inflated { partial, limits, budget })?;
                     partial.inflater = Some(inflater);
                 }
             },
@@ -343,7 +351,7 @@ impl Decoder {
                 if let (Some(inflater), Some(inflation)) = (partial.inflater.take(), self.inflation.as_deref_mut()) {
                     // RFC 7692, 7.2.3.6 has one byte for an empty message. Compressors that were flushed already make none of it.
                     let empty = std::mem::take(&mut partial.compressed_len) == 0;
-                    inflation.end(inflater, empty, pool)?;
+                    inflation.end(inflater, &partial.data, empty, pool)?;
                 }
                 let data = std::mem::take(&mut partial.data);
                 (partial.share, partial.lent) = (None, 0);

@@ -30,14 +30,14 @@ impl Pool {
         Pool { budget, ..Pool::default() }
     }
 
-    /// A context for a message of whatever window.
+    /// A context for a message.
     pub fn inflater(&mut self) -> Box<Inflater> {
-        self.inflaters.pop().unwrap_or_else(|| Box::new(Inflater::new(15)))
+        self.inflaters.pop().unwrap_or_default()
     }
 
-    /// Gives one back that has [finished](Inflater::finish) its message.
+    /// Gives one back that has [finished](Inflater::finish) its message, or given it up.
     pub fn give_inflater(&mut self, inflater: Box<Inflater>) {
-        if self.inflaters.len() < MOST.0 && inflater.window_bits == 15 {
+        if self.inflaters.len() < MOST.0 {
             self.inflaters.push(inflater);
         }
     }

@@ -21,15 +21,25 @@ fn by_client(deflate: &mut Compress, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-fn inflated(inflater: &mut Inflater, pieces: &[&[u8]], keep: bool) -> Result<Vec<u8>, Error> {
-    let mut all = Vec::new();
-    for piece in pieces {
-        inflater.inflate(piece, &mut [0; 50], |bytes| {
-            all.extend_from_slice(bytes);
-            Ok(())
-        })?;
+impl Sink for Vec<u8> {
+    fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.extend_from_slice(piece);
+        Ok(())
     }
-    inflater.finish(keep)?;
+
+    fn taken(&self) -> &[u8] {
+        self
+    }
+}
+
+/// Inflates a message that may refer to the window, which has it afterwards.
+fn inflated(window: &mut Option<Window>, pieces: &[&[u8]]) -> Result<Vec<u8>, Error> {
+    let (mut inflater, mut all) = (Inflater::default(), Vec::new());
+    inflater.begin(window.take());
+    for piece in pieces {
+        inflater.inflate(piece, &mut [0; 50], &mut all)?;
+    }
+    *window = inflater.finish(&all)?;
     Ok(all)
 }
 
@@ -112,7 +122,7 @@ fn noise_of_any_length_leaves_a_context_that_can_be_used_again() {
 #[test]
 fn the_examples_of_rfc_7692_7_2_3_are_read() {
     const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-    let fresh = |payload: &[u8]| inflated(&mut Inflater::new(15), &[payload], false);
+    let fresh = |payload: &[u8]| inflated(&mut None, &[payload]);
     // 7.2.3.1: one block; 7.2.3.3: a block without compression; 7.2.3.4: BFINAL set; 7.2.3.5: two blocks.
     assert_eq!(fresh(HELLO), Ok(b"Hello".to_vec()));
     assert_eq!(fresh(&[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00]), Ok(b"Hello".to_vec()));
@@ -121,54 +131,96 @@ fn the_examples_of_rfc_7692_7_2_3_are_read() {
     // 7.2.3.6: an empty message.
     assert_eq!(fresh(&[0x00]), Ok(Vec::new()));
     // 7.2.3.2: the second message refers to the first.
-    let mut inflater = Inflater::new(15);
-    assert_eq!(inflated(&mut inflater, &[&HELLO[..3], &HELLO[3..]], true), Ok(b"Hello".to_vec()));
-    assert_eq!(inflated(&mut inflater, &[&[0xf2, 0x00, 0x11, 0x00, 0x00]], true), Ok(b"Hello".to_vec()));
+    for first in [HELLO, &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00]] {
+        let mut window = Some(Window::new(15));
+        assert_eq!(inflated(&mut window, &[&first[..3], &first[3..]]), Ok(b"Hello".to_vec()));
+        for _ in 0..2 {
+            assert_eq!(inflated(&mut window, &[&[0xf2, 0x00, 0x11, 0x00, 0x00]]), Ok(b"Hello".to_vec()), "also behind BFINAL");
+        }
+    }
 }
 
 #[test]
-fn a_borrowed_inflater_remembers_nothing_and_a_kept_one_all() {
+fn a_block_may_refer_to_what_came_before_a_last_one_in_the_same_message_too() {
+    let message = [&[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00][..], &[0xf2, 0x00, 0x11, 0x00, 0x00]].concat();
+    for cut in 0..message.len() {
+        assert_eq!(inflated(&mut None, &[&message[..cut], &message[cut..]]), Ok(b"HelloHello".to_vec()), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_message_refers_to_earlier_ones_only_with_their_window() {
     let text = b"so long, so long, and thanks for all the fish".repeat(20);
     let mut client = Compress::new(Compression::default(), false);
     let (first, second) = (by_client(&mut client, &text), by_client(&mut client, &text));
     assert!(second.len() < first.len());
-    let mut kept = Inflater::new(15);
-    assert_eq!(inflated(&mut kept, &[&first], true).as_deref(), Ok(&text[..]));
-    assert_eq!(inflated(&mut kept, &[&second], true).as_deref(), Ok(&text[..]));
-    let mut pool = Pool::default();
+    let mut window = Some(Window::new(15));
+    assert_eq!(inflated(&mut window, &[&first]).as_deref(), Ok(&text[..]));
+    assert_eq!(inflated(&mut window, &[&second]).as_deref(), Ok(&text[..]));
+    let (mut pool, mut all) = (Pool::default(), Vec::new());
     let mut borrowed = pool.inflater();
-    assert_eq!(inflated(&mut borrowed, &[&first], false).as_deref(), Ok(&text[..]));
+    borrowed.begin(None);
+    assert_eq!(borrowed.inflate(&first, &mut [0; 50], &mut all), Ok(()));
+    assert!(matches!(borrowed.finish(&all), Ok(None)));
     pool.give_inflater(borrowed);
     let mut borrowed = pool.inflater();
-    assert_eq!(inflated(&mut borrowed, &[&second], false), Err(Error::CorruptDeflate), "what it refers to is gone");
+    borrowed.begin(None);
+    assert_eq!(borrowed.inflate(&second, &mut [0; 50], &mut Vec::new()), Err(Error::CorruptDeflate), "what it refers to is gone");
+}
+
+#[test]
+fn a_window_keeps_the_end_of_all_and_no_more_than_it_may() {
+    for bits in 8..=15u8 {
+        let size = 1 << bits.max(9);
+        let (mut window, mut all) = (Window::new(bits), Vec::new());
+        for (n, len) in [0, 1, 300, 511, 512, 513, 7, 40_000, 20_000, 30_000, 3].into_iter().enumerate() {
+            let message: Vec<u8> = (0..len).map(|at: u32| (at as u8).wrapping_mul(31) ^ n as u8).collect();
+            all.extend_from_slice(&message);
+            window.push(&message);
+            assert_eq!(window.bytes, all[all.len().saturating_sub(size)..]);
+            assert!(window.bytes.capacity() <= size, "{} for {size}", window.bytes.capacity());
+        }
+    }
 }
 
 #[test]
 fn what_is_not_deflate_or_ends_within_a_block_is_refused() {
     for corrupt in [
-        &[0x06][..],                                                   // block type 3
-        &[0xff; 20],                                                   // nonsense
-        &[],                                                           // not even the block that is cut short
-        &[0xf2, 0x48, 0xcd],                                           // the end is missing
-        &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65],                   // fewer bytes than the block says
-        &[0x00, 0x05, 0x00, 0xfa, 0xfe, 0x48, 0x65, 0x6c, 0x6c, 0x6f], // lengths that do not agree
-        &[0xf2, 0x00, 0x11, 0x00, 0x00],                               // a distance beyond the beginning
+        &[0x06][..],                                                         // block type 3
+        &[0xff; 20],                                                         // nonsense
+        &[],                                                                 // not even the block that is cut short
+        &[0xf2, 0x48, 0xcd],                                                 // the end is missing
+        &[0x05, 0xe0, 0x81, 0x08],                                           // within the tables of a block
+        &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0xff, 0xff], // the octets that are to be removed
+        &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],                         // BFINAL without the octet behind it
+        &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65],                         // fewer bytes than the block says
+        &[0x00, 0x05, 0x00, 0xfa, 0xfe, 0x48, 0x65, 0x6c, 0x6c, 0x6f],       // lengths that do not agree
+        &[0xf2, 0x00, 0x11, 0x00, 0x00],                                     // a distance beyond the beginning
     ] {
-        assert_eq!(inflated(&mut Inflater::new(15), &[corrupt], false), Err(Error::CorruptDeflate), "{corrupt:02x?}");
+        for window in [None, Some(Window::new(15))] {
+            assert_eq!(inflated(&mut { window }, &[corrupt]), Err(Error::CorruptDeflate), "{corrupt:02x?}");
+        }
     }
 }
 
 #[test]
 fn inflating_ends_with_the_first_piece_that_is_refused() {
+    struct Bounded(Vec<u8>, usize);
+    impl Sink for Bounded {
+        fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
+            self.1 += 1;
+            self.0.extend_from_slice(piece);
+            if self.0.len() > 5000 { Err(Error::MessageTooLong { limit: 5000 }) } else { Ok(()) }
+        }
+
+        fn taken(&self) -> &[u8] {
+            &self.0
+        }
+    }
     let bomb = by_client(&mut Compress::new(Compression::best(), false), &vec![0; 1 << 24]);
-    let (mut calls, mut total) = (0, 0);
-    let end = Inflater::new(15).inflate(&bomb, &mut [0; 1000], |bytes| {
-        calls += 1;
-        total += bytes.len();
-        if total > 5000 { Err(Error::MessageTooLong { limit: 5000 }) } else { Ok(()) }
-    });
-    assert_eq!(end, Err(Error::MessageTooLong { limit: 5000 }));
-    assert_eq!((calls, total), (6, 6000));
+    let mut sink = Bounded(Vec::new(), 0);
+    assert_eq!(Inflater::default().inflate(&bomb, &mut [0; 1000], &mut sink), Err(Error::MessageTooLong { limit: 5000 }));
+    assert_eq!((sink.1, sink.0.len()), (6, 6000));
 }
 
 #[test]

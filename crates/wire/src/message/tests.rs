@@ -158,14 +158,14 @@ fn memory_grows_with_bytes_received_not_with_bytes_declared() {
 }
 
 #[test]
-fn only_a_client_with_takeover_keeps_a_context_between_messages() {
+fn only_a_client_with_takeover_keeps_a_window_between_messages() {
     for takeover in [false, true] {
         let params = Params { server_takeover: takeover, client_takeover: takeover, server_bits: 15, client_bits: 15 };
         let hello = client(0xc1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]);
         let (got, end, decoder) = receive_with(Decoder::with_compression(&params), &hello, 3, &LIMITS);
         assert_eq!((got, end), (vec![Got::Text("Hello".into())], Ok(())));
         assert!(decoder.partial.is_none() && decoder.buffered() == 0);
-        assert_eq!(decoder.inflation.is_some_and(|inflation| inflation.context.is_some()), takeover);
+        assert_eq!(decoder.inflation.is_some_and(|inflation| inflation.window.is_some()), takeover);
     }
 }
 
