@@ -191,7 +191,7 @@ impl Shard {
         if ops.len() > SENDS || !ops.iter().all(short) {
             return false;
         }
-        let mut sends = std::mem::take(&mut *ops);
+        let mut sends = std::mem::replace(&mut *ops, std::mem::take(&mut self.sends));
         self.inbox.bytes.store(0, Ordering::Relaxed);
         drop(ops);
         self.now = self.now();
@@ -202,6 +202,7 @@ impl Shard {
                 _ => unreachable!("bug: it was looked at"),
             }
         }
+        self.sends = sends;
         self.end_foreign_turn(core);
         true
     }

@@ -116,6 +116,8 @@ pub struct Shard {
     notes: Vec<Note>,
     /// Where bytes are copied that are fed.
     fed: Box<[u8]>,
+    /// Where posted sends are taken to by who sends.
+    sends: Vec<Op>,
     started: Instant,
     /// The wall clock at the start, milliseconds since 1970.
     epoch: u64,
@@ -143,6 +145,7 @@ impl Shard {
             tally: Tally::default(),
             notes: Vec::new(),
             fed: vec![0; FED].into(),
+            sends: Vec::new(),
             started: Instant::now(),
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
             now: 0,
@@ -213,7 +216,8 @@ fn find(entries: &mut [Option<Box<Entry>>], count: usize, key: Key) -> Option<(u
     (entry.conn.key == key).then_some((at, entry))
 }
 
-/// Makes room for a message that was posted, and not taken yet, in the way of the route, and counts what that costs. `false`: it costs the message itself.
+/// Makes room for a message that was posted, and not taken yet, in the way of the route, and counts what that costs. `false`: it costs the
+/// message itself.
 fn make_room(entry: &mut Entry, tally: &mut Tally, notes: &mut Vec<Note>, len: usize) -> bool {
     let room = entry.session.make_room(len, entry.conn.posted() - len);
     let overtaken = room.dropped + u64::from(!room.fits);
