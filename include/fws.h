@@ -494,11 +494,10 @@ const char *fws_version(void);
 //
 // `config` is JSON, optional: `{"shards": 2, "max_unfinished": 1048576, "values": {"max_entries": 1000, "max_size": 1048576}}`. `shards`:
 // threads that own sockets, 0 or absent: one for every two processors. `max_unfinished`: how many bytes messages that have come only in
-// part may take, of all clients together, 0 or absent: 512 MiB; whose message grows beyond it is closed with 1013. `values`: how many global values there may be and how many bytes they may take, with their keys
-// and 128 for each; 0 or absent: 1,000,000 and 256 MiB. `error` (optional) receives the reason of FWS_ERR_CONFIG or FWS_ERR_IO.
-fws_result fws_core_start(const uint8_t *config,
-                          size_t config_len,
-                          fws_error **error);
+// part may take, of all clients together, 0 or absent: 512 MiB; whose message grows beyond it is closed with 1013. `values`: how many
+// global values there may be and how many bytes they may take, with their keys and 128 for each; 0 or absent: 1,000,000 and 256 MiB.
+// `error` (optional) receives the reason of FWS_ERR_CONFIG or FWS_ERR_IO.
+fws_result fws_core_start(const uint8_t *config, size_t config_len, fws_error **error);
 
 // Whether the core of this process is started.
 bool fws_core_running(void);

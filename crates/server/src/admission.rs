@@ -84,7 +84,8 @@ impl Handshake {
 }
 
 impl Core {
-    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head (an extended CONNECT is written as `CONNECT /path HTTP/1.1`), `secure` says that it came over TLS.
+    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head (an extended CONNECT is written as `CONNECT /path HTTP/1.1`),
+    /// `secure` says that it came over TLS.
     pub fn handshake(&self, route: &str, head: &[u8], ip: &str, secure: bool) -> Handshake {
         let handshake = self.examine(route, head, ip, secure);
         if handshake.ticket.is_none() {

@@ -375,7 +375,8 @@ impl Session {
         self.terms = None;
     }
 
-    /// Queues an encoded message, compressed only where that was agreed on. `false`: the connection is closing and nothing more can be sent.
+    /// Queues an encoded message, compressed only where that was agreed on. `false`: the connection is closing and nothing more can be
+    /// sent.
     pub fn send(&mut self, frame: Frame, spares: &mut Spares) -> bool {
         let open = self.phase == Phase::Open;
         if open {
@@ -499,7 +500,8 @@ impl Session {
         }
     }
 
-    /// Whether the socket should be read: not while too much waits to be written, or the client sent too fast. In the last phase what comes is thrown away.
+    /// Whether the socket should be read: not while too much waits to be written, or the client sent too fast. In the last phase what comes
+    /// is thrown away.
     pub fn wants_read(&self) -> bool {
         self.outbox_len() <= self.settings.max_outbox && self.phase != Phase::Ended && !self.is_held()
     }

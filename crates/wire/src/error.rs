@@ -1,7 +1,7 @@
 //! What can go wrong with what a peer sends on an open connection.
 
-/// A violation by the peer, or [no room](Error::NoRoom) for what it sends. The connection is to be failed (RFC 6455, 7.1.7) with [`Error::close_code`];
-/// nothing that arrives afterwards is looked at.
+/// A violation by the peer, or [no room](Error::NoRoom) for what it sends. The connection is to be failed (RFC 6455, 7.1.7) with
+/// [`Error::close_code`]; nothing that arrives afterwards is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
