@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"net"
 	"os"
 	"reflect"
 	"testing"
@@ -123,6 +124,44 @@ func TestAReadOfTLSThatTimesOutIsNotTheEnd(t *testing.T) {
 	s.Sleep()
 	if n, err := s.Read(buffer); err != nil || string(buffer[:n]) != "hello" {
 		t.Errorf("got %q, %v", buffer[:n], err)
+	}
+}
+
+func TestTheKernelKeepsLittleForAClientOfTLSThatDoesNotRead(t *testing.T) {
+	client, server := tlsPair(t)
+	if err := client.NetConn().(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	s := newTLSStream(server)
+
+	taken := make(chan int)
+	go func() {
+		defer close(taken)
+		for piece := make([]byte, 16<<10); ; {
+			n, err := s.Write(piece)
+			if err != nil {
+				return
+			}
+			taken <- n
+		}
+	}()
+	total := 0
+	for {
+		select {
+		case n := <-taken:
+			if total += n; total > unsent+(256<<10) {
+				t.Fatalf("%d bytes were taken", total)
+			}
+		case <-time.After(time.Second):
+			if total < unsent/2 {
+				t.Errorf("only %d bytes were taken", total)
+			}
+			server.Close()
+			for range taken {
+			}
+
+			return
+		}
 	}
 }
 
