@@ -23,6 +23,9 @@ use crate::Error;
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// An empty block, with BFINAL set.
 const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
+/// So often blocks may refer to what came before a block with BFINAL set, in one message: it is copied each time, and such blocks may have
+/// two bytes.
+const RECALLS: u32 = 64;
 
 /// The end of what a client has sent: with context takeover its next message may refer to it.
 #[derive(Debug)]
@@ -65,6 +68,8 @@ pub struct Inflater {
     window: Option<Window>,
     /// The last block had BFINAL set.
     ended: bool,
+    /// How often that was followed by others.
+    recalls: u32,
 }
 
 impl std::fmt::Debug for Inflater {
@@ -76,7 +81,7 @@ impl std::fmt::Debug for Inflater {
 impl Default for Inflater {
     fn default() -> Self {
         // The largest window reads what was written for a smaller one.
-        Inflater { stream: Inflate::new(false, 15), window: None, ended: false }
+        Inflater { stream: Inflate::new(false, 15), window: None, ended: false, recalls: 0 }
     }
 }
 
@@ -106,7 +111,10 @@ impl Inflater {
                 }
                 // RFC 7692, 7.2.1: a block with BFINAL set may be followed by others, from the next byte on.
                 self.reset();
-                self.recall(sink.taken());
+                self.recalls += 1;
+                if self.recalls <= RECALLS {
+                    self.recall(sink.taken());
+                }
             }
             let before = (self.stream.total_in(), self.stream.total_out());
             let status = self.stream.decompress(input, scratch, InflateFlush::NoFlush);
@@ -151,6 +159,7 @@ impl Inflater {
     /// Forgets the message; returns the window without it.
     pub fn give_up(&mut self) -> Option<Window> {
         self.reset();
+        self.recalls = 0;
         self.window.take()
     }
 
