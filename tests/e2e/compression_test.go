@@ -140,10 +140,7 @@ func TestADeflateBombIsRefusedAndCostsNoMoreThanAMessageMay(t *testing.T) {
 		began := time.Now()
 		// The server may have closed before it has read it all.
 		go r.Write(bomb)
-		_, opcode, payload, err := r.readFrame()
-		if err != nil || opcode != opClose || !strings.HasPrefix(string(payload), closeBody(1009, "")) {
-			t.Fatalf("%s: opcode %#x, %q, %v; want a close frame with 1009", path, opcode, payload, err)
-		}
+		r.wantCloseFrame(t, 1009)
 		t.Logf("%s: refused after %s", path, time.Since(began))
 		if grown := peakMemory(t, s) - before; grown > 32<<10 {
 			t.Errorf("%s: the server grew by %d KiB", path, grown)
@@ -151,10 +148,7 @@ func TestADeflateBombIsRefusedAndCostsNoMoreThanAMessageMay(t *testing.T) {
 	}
 	r := dialRaw(t, s.addr, "/core", "", "Sec-WebSocket-Extensions: permessage-deflate")
 	r.send(t, compressedFrame([]byte{6}))
-	if _, opcode, payload, err := r.readFrame(); err != nil || opcode != opClose || !strings.HasPrefix(string(payload), closeBody(1007, "")) {
-		t.Fatalf("opcode %#x, %q, %v; want a close frame with 1007", opcode, payload, err)
-	}
-	r.wantEnd(t)
+	r.wantClose(t, 1007)
 }
 
 // peakMemory is the most memory the server ever had, in KiB.
@@ -182,10 +176,7 @@ func TestAFrameLongerThanTheRouteAllowsIsRefusedByItsHeader(t *testing.T) {
 	most.wantFrame(t, opText, whole+whole)
 	for _, early := range []string{string(frame(true, opBinary, make([]byte, 1025))[:8]), string(frame(true, opBinary, make([]byte, 70_000))[:14])} {
 		r := dialRaw(t, s.addr, "/plain", early)
-		if _, opcode, payload, err := r.readFrame(); err != nil || opcode != opClose || !strings.HasPrefix(string(payload), closeBody(1009, "")) {
-			t.Fatalf("opcode %#x, %q, %v; want a close frame with 1009", opcode, payload, err)
-		}
-		r.wantEnd(t)
+		r.wantClose(t, 1009)
 	}
 }
 

@@ -99,11 +99,7 @@ func TestTheEchoExampleSendsEveryMessageBack(t *testing.T) {
 			t.Run("a close frame is answered with its code, then the connection ends", func(t *testing.T) {
 				r := dialRaw(t, s.addr, path, "")
 				r.send(t, frame(true, opClose, []byte(closeBody(4321, "had enough"))))
-				_, opcode, payload, err := r.readFrame()
-				if err != nil || opcode != opClose || len(payload) < 2 || string(payload[:2]) != closeBody(4321, "") {
-					t.Fatalf("opcode %#x, payload %q (%v), want a close frame with code 4321", opcode, payload, err)
-				}
-				r.wantEnd(t)
+				r.wantClose(t, 4321)
 
 				c := dial(t, s, path, nil)
 				if err := c.Close(websocket.StatusNormalClosure, "bye"); err != nil {
@@ -126,10 +122,7 @@ func TestTheEchoExampleSendsEveryMessageBack(t *testing.T) {
 			t.Run("an unmasked frame is refused with 1002", func(t *testing.T) {
 				r := dialRaw(t, s.addr, path, "")
 				r.send(t, []byte{0x81, 0x01, 'x'})
-				_, opcode, payload, err := r.readFrame()
-				if err != nil || opcode != opClose || len(payload) < 2 || string(payload[:2]) != closeBody(1002, "") {
-					t.Fatalf("opcode %#x, payload %q (%v), want a close frame with code 1002", opcode, payload, err)
-				}
+				r.wantCloseFrame(t, 1002)
 			})
 		})
 	}
@@ -154,16 +147,12 @@ func TestAMessageOverTheLimitIsRefusedWith1009(t *testing.T) {
 	// The size that a frame declares is enough: nothing is kept waiting for the bytes.
 	r := dialRaw(t, s.addr, "/core", "")
 	r.send(t, []byte{0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0})
-	if _, opcode, payload, err := r.readFrame(); err != nil || opcode != opClose || string(payload[:2]) != closeBody(1009, "") {
-		t.Fatalf("opcode %#x, payload %q (%v), want a close frame with code 1009", opcode, payload, err)
-	}
+	r.wantCloseFrame(t, 1009)
 
 	// In fragments it is no less a message.
 	r = dialRaw(t, s.addr, "/core", "")
 	r.send(t, frame(false, opText, []byte(fits)), frame(true, opContinuation, []byte("x")))
-	if _, opcode, payload, err := r.readFrame(); err != nil || opcode != opClose || string(payload[:2]) != closeBody(1009, "") {
-		t.Fatalf("opcode %#x, payload %q (%v), want a close frame with code 1009", opcode, payload, err)
-	}
+	r.wantCloseFrame(t, 1009)
 }
 
 func TestAFullRouteRefusesFurtherConnections(t *testing.T) {

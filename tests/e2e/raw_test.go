@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // Opcodes of RFC 6455, section 5.2.
@@ -186,6 +187,22 @@ func (r *raw) wantFrame(t *testing.T, opcode byte, payload string) {
 // closeBody is the payload of a close frame.
 func closeBody(code int, reason string) string {
 	return string(binary.BigEndian.AppendUint16(nil, uint16(code))) + reason
+}
+
+// wantCloseFrame reads a close frame with this code.
+func (r *raw) wantCloseFrame(t *testing.T, code int) {
+	t.Helper()
+	_, opcode, payload, err := r.readFrame()
+	if err != nil || opcode != opClose || len(payload) < 2 || int(binary.BigEndian.Uint16(payload)) != code || !utf8.Valid(payload[2:]) {
+		t.Fatalf("opcode %#x, payload %q (%v), want a close frame with code %d", opcode, payload, err, code)
+	}
+}
+
+// wantClose reads a close frame with this code and then the end of the connection: not a reset, which could overtake the frame.
+func (r *raw) wantClose(t *testing.T, code int) {
+	t.Helper()
+	r.wantCloseFrame(t, code)
+	r.wantEnd(t)
 }
 
 // wantEnd reads the end of the connection.

@@ -188,10 +188,7 @@ func TestAnEchoOverEveryTransport(t *testing.T) {
 		t.Run("one byte over the limit is refused with 1009, and the client hears of it", func(t *testing.T) {
 			r := tr.dial(t, s, "/core", nil)
 			go r.Write(frame(true, opBinary, make([]byte, 16<<20+1)))
-			_, opcode, payload, err := r.readFrame()
-			if err != nil || opcode != opClose || string(payload[:2]) != closeBody(1009, "") {
-				t.Fatalf("opcode %#x, payload %q (%v), want a close frame with code 1009", opcode, payload, err)
-			}
+			r.wantCloseFrame(t, 1009)
 		})
 		t.Run("a close frame is answered, then the connection ends", func(t *testing.T) {
 			r.send(t, frame(true, opClose, []byte(closeBody(4321, "bye"))))

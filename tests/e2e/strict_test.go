@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 // A violation is what a client must not send, and the code it is told so with.
@@ -86,16 +85,6 @@ func violations() []violation {
 		list = append(list, violation{name + " in a text", text("κόσμε" + bad + "after"), notText})
 	}
 	return list
-}
-
-// wantClose reads a close frame with this code and then the end of the connection: not a reset, which could overtake the frame.
-func (r *raw) wantClose(t *testing.T, code int) {
-	t.Helper()
-	_, opcode, payload, err := r.readFrame()
-	if err != nil || opcode != opClose || len(payload) < 2 || int(binary.BigEndian.Uint16(payload)) != code || !utf8.Valid(payload[2:]) {
-		t.Fatalf("opcode %#x, payload %q (%v), want a close frame with code %d", opcode, payload, err, code)
-	}
-	r.wantEnd(t)
 }
 
 func TestEveryViolationIsAnsweredWithItsCodeHoweverItArrives(t *testing.T) {

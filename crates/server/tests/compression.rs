@@ -119,6 +119,11 @@ fn deflated(payload: &[u8]) -> Vec<u8> {
     out
 }
 
+/// So many compressed messages of 1 MiB, each of its number.
+fn mebibytes(count: u8) -> Vec<u8> {
+    (0..count).flat_map(|n| frame(0xc2, &deflated(&vec![n; 1 << 20]))).collect()
+}
+
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
     while !condition() {
@@ -237,10 +242,7 @@ fn small_frames_that_become_large_messages_wait_in_their_small_form() {
     let core = started();
     let mut client = Client::offering(&core, "php", "");
     // 60 MiB in one read.
-    let mut bytes = Vec::new();
-    for n in 0..60u8 {
-        bytes.extend(frame(0xc2, &deflated(&vec![n; 1 << 20])));
-    }
+    let bytes = mebibytes(60);
     assert!(bytes.len() < 64 * 1024, "{}", bytes.len());
     client.socket.write_all(&bytes).expect("sent");
     wait_until("the first have come", || counter(&core, "events_queued") >= 2);
@@ -272,10 +274,7 @@ fn small_frames_that_become_large_messages_wait_in_their_small_form() {
 fn what_a_rate_limit_holds_back_may_inflate_to_long_messages_too() {
     let core = started();
     let mut client = Client::offering(&core, "limited", "");
-    let mut bytes = Vec::new();
-    for n in 0..4u8 {
-        bytes.extend(frame(0xc2, &deflated(&vec![n; 1 << 20])));
-    }
+    let bytes = mebibytes(4);
     client.socket.write_all(&bytes).expect("sent");
     for n in 0..4u8 {
         assert!(client.receive() == vec![n; 1 << 20], "{n}");
@@ -290,10 +289,7 @@ fn what_a_rate_limit_holds_back_may_inflate_to_long_messages_too() {
 fn what_was_put_by_is_looked_at_when_another_configuration_makes_room() {
     let core = started();
     let mut client = Client::offering(&core, "narrow", "");
-    let mut bytes = Vec::new();
-    for n in 0..60u8 {
-        bytes.extend(frame(0xc2, &deflated(&vec![n; 1 << 20])));
-    }
+    let bytes = mebibytes(60);
     client.socket.write_all(&bytes).expect("sent");
     let waiting = || match core.execute(&Command::Client { id: &core.ids()[0] }) {
         Ok(Reply::Client(known)) => known.queued_bytes,

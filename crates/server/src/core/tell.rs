@@ -1,6 +1,7 @@
 //! What the log is told of clients: once per route and burst.
 
 use fws_hub::RouteId;
+use fws_session::{Closed, Failed};
 use serde_json::{Map, Value};
 
 use super::Core;
@@ -39,6 +40,24 @@ impl Core {
         add(&self.counters.rate_limit_delays, times);
         let message = "a client is not read for a while: it sends faster than rate_limit allows";
         self.log.burst(Trouble::RateLimit, &conn.route_name, message, || about(conn));
+    }
+
+    /// A connection was failed.
+    pub(crate) fn failed(&self, conn: &Conn, failed: Failed, closed: &Closed) {
+        let (counter, trouble, message) = match failed {
+            Failed::Violation => (&self.counters.violations, Trouble::Violation, "a client broke the protocol or a limit"),
+            Failed::NoRoom => {
+                let message = "a client is closed with 1013: unfinished messages of all clients take as much as max_unfinished allows";
+                (&self.counters.unfinished_refused, Trouble::NoRoom, message)
+            }
+        };
+        add(counter, 1);
+        self.log.burst(trouble, &conn.route_name, message, || {
+            let mut fields = about(conn);
+            fields.insert("code".into(), closed.code.into());
+            fields.insert("reason".into(), closed.reason.as_str().into());
+            fields
+        });
     }
 
     /// A message is longer than a client's whole outbox.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use mio::Waker;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::{Op, Shard, panicked};
 use crate::core::Core;
@@ -99,9 +99,14 @@ impl ShardHandle {
 
     /// Lets the calling thread have the shard's turn with a pipe, if the shard's own is not having one. See [`Shard::turn_of`].
     pub fn try_turn(&self, core: &Core, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
+        self.foreign_turn(|shard| shard.turn_of(core, pipe, bytes))?
+    }
+
+    /// A turn on the calling thread. `None`: the shard is not free.
+    fn foreign_turn<T>(&self, turn: impl FnOnce(&mut Shard) -> T) -> Option<T> {
         let mut shard = self.shard.try_lock()?;
         // As on the shard's own thread: a turn that was broken off leaves all of its connections in disorder.
-        catch_unwind(AssertUnwindSafe(|| shard.turn_of(core, pipe, bytes))).unwrap_or_else(|_| panicked())
+        Some(catch_unwind(AssertUnwindSafe(|| turn(&mut shard))).unwrap_or_else(|_| panicked()))
     }
 
     /// Sees to it that what was posted is carried out: on the calling thread, if the shard's own sleeps and it is little, since to wake
@@ -111,9 +116,7 @@ impl ShardHandle {
         if self.inbox.state.load(Ordering::SeqCst) == AWAKE {
             return;
         }
-        let turn =
-            |mut shard: MutexGuard<'_, Shard>| catch_unwind(AssertUnwindSafe(|| shard.turn_of_sends(core))).unwrap_or_else(|_| panicked());
-        if !self.shard.try_lock().is_some_and(turn) {
+        if self.foreign_turn(|shard| shard.turn_of_sends(core)) != Some(true) {
             self.wake();
         }
     }

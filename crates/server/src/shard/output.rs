@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::io::{self, IoSlice};
 
-use fws_session::{Event, Failed, Millis};
+use fws_session::{Event, Millis};
 
 use super::{Note, SLICES, Shard, find, note_ping};
 use crate::conn::Through;
@@ -99,22 +99,7 @@ impl Shard {
         let Some(closed) = entry.session.take_closed() else { return };
         core.closed(&entry.conn, &entry.route);
         if let Some(failed) = closed.failed {
-            let (counter, trouble, message) = match failed {
-                Failed::Violation => (&core.counters.violations, Trouble::Violation, "a client broke the protocol or a limit"),
-                Failed::NoRoom => {
-                    let message = "a client is closed with 1013: unfinished messages of all clients take as much as max_unfinished allows";
-                    (&core.counters.unfinished_refused, Trouble::NoRoom, message)
-                }
-            };
-            add(counter, 1);
-            core.log.burst(trouble, &entry.conn.route_name, message, || {
-                let mut fields = serde_json::Map::new();
-                fields.insert("route".into(), entry.conn.route_name.as_ref().into());
-                fields.insert("connection".into(), entry.conn.id().as_ref().into());
-                fields.insert("code".into(), closed.code.into());
-                fields.insert("reason".into(), closed.reason.as_str().into());
-                fields
-            });
+            core.failed(&entry.conn, failed, &closed);
         }
         if !entry.route.echo {
             let limits = entry.route.event_limits();
