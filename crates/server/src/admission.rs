@@ -113,9 +113,9 @@ impl Core {
             return Handshake::refused(503, "too many events wait for PHP");
         }
         let reservation = {
-            let hub = self.hub.read();
+            let limited = route.max_connections.map(|most| (most, self.hub.read()));
             // A closed connection counts until its events are handled, since they take memory.
-            let room = route.max_connections.map(|most| most.saturating_sub(hub.route_known(route.id)));
+            let room = limited.as_ref().map(|(most, hub)| most.saturating_sub(hub.route_known(route.id)));
             Places::reserve(&route.places, Address::parse(ip), route.max_connections_per_ip, room)
         };
         let reservation = match reservation {

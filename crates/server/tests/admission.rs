@@ -1,15 +1,18 @@
 //! Whom a connection's events go to, and what a host's authorisation gives it, without a host: the tests ring the bells themselves.
 
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::IntoRawFd;
+mod common;
+
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fws_hub::{Command, CommandError, Reply, Target};
-use fws_server::{AdmissionError, Config, Core, Ended, Handshake, own_socket};
+use fws_server::{AdmissionError, Config, Core, Ended, Handshake};
 use fws_session::Event;
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const ROUTES: &str = r#"{"routes":[
   {"name":"mixed","worker":"w","subprotocols":["plain"],"subprotocol_workers":[{"subprotocol":"chat","worker":"c"},{"subprotocol":"news","worker":"n"}]},
@@ -37,14 +40,7 @@ fn examine(core: &Core, route: &str, offer: &str) -> Handshake {
 }
 
 fn adopt(core: &Core, handshake: Handshake) -> WebSocket<TcpStream> {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
-    let (server, _) = listener.accept().expect("a connection");
-    client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-    // SAFETY: the descriptor is open and given away.
-    let socket = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
-    assert!(core.adopt(handshake, socket, &[]).is_ok());
-    WebSocket::from_raw_socket(client, Role::Client, None)
+    WebSocket::from_raw_socket(common::adopt(core, handshake, &[], PATIENCE), Role::Client, None)
 }
 
 fn connect(core: &Core, route: &str, offer: &str) -> WebSocket<TcpStream> {
@@ -57,12 +53,8 @@ fn agreed(handshake: &Handshake) -> Option<&str> {
     handshake.headers().iter().find(|(name, _)| *name == "Sec-WebSocket-Protocol").map(|(_, value)| value.as_str())
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < until, "waited in vain until {what}");
-        std::thread::yield_now();
-    }
+fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    common::wait_until(PATIENCE, what, condition);
 }
 
 /// The next `count` events, each with the worker whose bell brought it, in any order.

@@ -1,15 +1,19 @@
 //! Compressed and plain clients of one core, over real sockets; the clients inflate with another implementation.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::IntoRawFd;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod common;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::counter;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use fws_hub::{Command, CommandError, Outcome, Reply, Target};
-use fws_server::{Config, Core, Ended, own_socket};
+use fws_server::{Config, Core, Ended};
 use fws_session::Event;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const ROUTES: &str = r#"{"routes":[
   {"name":"plain","echo":true},
@@ -37,20 +41,13 @@ struct Client {
 
 impl Client {
     fn connect(core: &Core, route: &str, offer: &str) -> Client {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let socket = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
-        let (server, _) = listener.accept().expect("a connection");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
         let head = format!(
             "GET /p HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              Sec-WebSocket-Version: 13\r\n{offer}\r\n"
         );
         let handshake = core.handshake(route, head.as_bytes(), "192.0.2.1", false);
-        assert_eq!(handshake.status(), 101, "{}", handshake.text());
         let agreed = handshake.headers().iter().find(|(name, _)| *name == "Sec-WebSocket-Extensions").map(|(_, value)| value.clone());
-        // SAFETY: the descriptor is open and given away.
-        let own = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
-        assert!(core.adopt(handshake, own, &[]).is_ok());
+        let socket = common::adopt(core, handshake, &[], PATIENCE);
         Client { socket, agreed, inflate: Decompress::new(false), compressed: 0 }
     }
 
@@ -124,16 +121,8 @@ fn mebibytes(count: u8) -> Vec<u8> {
     (0..count).flat_map(|n| frame(0xc2, &deflated(&vec![n; 1 << 20]))).collect()
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < until, "waited in vain until {what}");
-        std::thread::yield_now();
-    }
-}
-
-fn counter(core: &Core, name: &str) -> u64 {
-    core.stats()[name].as_u64().unwrap_or_else(|| panic!("no counter {name}"))
+fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    common::wait_until(PATIENCE, what, condition);
 }
 
 fn send(core: &Core, to: Target<'_>, data: &[u8]) -> Result<Reply, CommandError> {

@@ -1,16 +1,20 @@
 //! The core with real sockets and an independent client, without a host: the tests ring the bells themselves.
 
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::IntoRawFd;
+mod common;
+
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use common::counter;
 use fws_hub::{Client, Command, CommandError, Outcome, Pinging, Reply, Target};
-use fws_server::{Bell, Config, Core, Ended, own_socket};
+use fws_server::{Bell, Config, Core, Ended};
 use fws_session::Event;
 use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Message, WebSocket};
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const ROUTES: &str = r#"{"routes":[
   {"name":"echo","echo":true},
@@ -29,28 +33,16 @@ const HEAD: &[u8] = b"GET /p?q=1 HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nCo
 
 /// A client whose opening handshake is done, and whose first bytes may have come with it.
 fn connect_with(core: &Core, route: &str, buffered: &[u8]) -> WebSocket<TcpStream> {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
-    let (server, _) = listener.accept().expect("a connection");
-    client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
     let handshake = core.handshake(route, HEAD, "192.0.2.1", false);
-    assert_eq!(handshake.status(), 101, "{}", handshake.text());
-    // SAFETY: the descriptor is open and given away.
-    let socket = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
-    assert!(core.adopt(handshake, socket, buffered).is_ok());
-    WebSocket::from_raw_socket(client, Role::Client, None)
+    WebSocket::from_raw_socket(common::adopt(core, handshake, buffered, PATIENCE), Role::Client, None)
 }
 
 fn connect(core: &Core, route: &str) -> WebSocket<TcpStream> {
     connect_with(core, route, &[])
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < until, "waited in vain until {what}");
-        std::thread::yield_now();
-    }
+fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    common::wait_until(PATIENCE, what, condition);
 }
 
 /// Rings the next bell as a host would, and claims it as PHP would.
@@ -93,10 +85,6 @@ fn handle(core: &Core, count: usize) -> Vec<String> {
         end(core, &bell);
     }
     got
-}
-
-fn counter(core: &Core, name: &str) -> u64 {
-    core.stats()[name].as_u64().unwrap_or_else(|| panic!("no counter {name}"))
 }
 
 fn send(core: &Core, to: Target<'_>, data: &[u8]) -> Reply {

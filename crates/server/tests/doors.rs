@@ -1,13 +1,15 @@
 //! Every command with every argument gives the same answer through every door. The table is the one of docs/commands.md.
 
+mod common;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::IntoRawFd;
+use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fws_hub::{Command, CommandError, Reply};
-use fws_server::{Batch, Config, Control, ControlConfig, Core, Remote, own_socket};
+use fws_server::{Batch, Config, Control, ControlConfig, Core, Remote};
 use serde::Deserialize;
 use serde::de::value::Error;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, VariantAccess, Visitor};
@@ -23,14 +25,11 @@ fn core() -> (Arc<Core>, Vec<TcpStream>) {
         .expect("legal");
     core.commit(1).expect("staged");
     let clients = [("ann", "chat"), ("bob", "chat"), ("cyd", "news")].map(|(id, route)| {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
-        let (server, _) = listener.accept().expect("a connection");
         let known = core.ids();
-        let handshake = core.handshake(route, HEAD, "192.0.2.1", false);
-        // SAFETY: the descriptor is open and given away.
-        let socket = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
-        assert!(core.adopt(handshake, socket, &[]).is_ok());
+        let client = common::adopt(&core, core.handshake(route, HEAD, "192.0.2.1", false), &[], Duration::from_secs(60));
+        // It reads what it is sent, until it is closed.
+        let mut reader = client.try_clone().expect("a socket");
+        std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
         let new = core.ids().into_iter().find(|id| !known.contains(id)).expect("the new client");
         assert_eq!(core.execute(&Command::Rename { id: &new, new: id }), Ok(Reply::Flag(true)));
         client
@@ -102,7 +101,20 @@ type Answer = Result<Reply, CommandError>;
 /// Runs the table and what is behind it, by way of `door`.
 fn run(core: &Core, door: impl Fn(&Core, &Value) -> Answer) -> Vec<Answer> {
     let table = table().into_iter().map(|[_, example, _]| serde_json::from_str(&example).expect("an example is JSON"));
-    table.chain(more()).map(|command| door(core, &command)).collect()
+    let run = table.chain(more()).map(|command| {
+        settle(core);
+        door(core, &command)
+    });
+    run.collect()
+}
+
+/// Waits until the shard has written all that was sent: a client's counters depend on it.
+fn settle(core: &Core) {
+    let queued = |id: &str| match core.execute(&Command::Client { id }) {
+        Ok(Reply::Client(client)) => client.queued_bytes,
+        _ => 0,
+    };
+    common::wait_until(Duration::from_secs(10), "all is written", || core.ids().iter().all(|id| queued(id) == 0));
 }
 
 /// What differs from run to run is taken out of the answers.

@@ -1,15 +1,19 @@
 //! What a route limits, with real sockets and an independent client.
 
+mod common;
+
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::IntoRawFd;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::counter;
 use fws_hub::{Command, Outcome, Reply, Target};
-use fws_server::{Config, Core, Handshake, own_socket};
+use fws_server::{Config, Core, Handshake};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -29,31 +33,15 @@ fn configure(core: &Core, generation: u64, options: &str) {
 }
 
 fn adopt(core: &Core, handshake: Handshake) -> WebSocket<TcpStream> {
-    assert_eq!(handshake.status(), 101, "{}", handshake.text());
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
-    let (server, _) = listener.accept().expect("a connection");
-    client.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-    // SAFETY: the descriptor is open and given away.
-    let socket = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
-    assert!(core.adopt(handshake, socket, &[]).is_ok());
-    WebSocket::from_raw_socket(client, Role::Client, None)
+    WebSocket::from_raw_socket(common::adopt(core, handshake, &[], PATIENCE), Role::Client, None)
 }
 
 fn connect(core: &Core, ip: &str) -> WebSocket<TcpStream> {
     adopt(core, core.handshake("r", HEAD, ip, false))
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < until, "waited in vain until {what}");
-        std::thread::yield_now();
-    }
-}
-
-fn counter(core: &Core, name: &str) -> u64 {
-    core.stats()[name].as_u64().unwrap_or_else(|| panic!("no counter {name}"))
+fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    common::wait_until(PATIENCE, what, condition);
 }
 
 fn send(core: &Core, id: &str, data: &[u8]) -> Outcome {

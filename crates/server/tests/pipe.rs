@@ -1,11 +1,15 @@
 //! Pipes of the running core: the test is the host that carries the bytes.
 
+mod common;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fws_hub::{Command, Reply, Target};
 use fws_server::{Config, Core, News, PipeId, Transport};
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const ROUTES: &str = r#"{"routes":[
   {"name":"echo","echo":true,"max_outbox":100000},
@@ -29,12 +33,8 @@ fn open(core: &Core, route: &str) -> PipeId {
     core.open_pipe(handshake, Transport::Http2).expect("accepted")
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < until, "waited in vain until {what}");
-        std::thread::yield_now();
-    }
+fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    common::wait_until(PATIENCE, what, condition);
 }
 
 /// Feeds until all is taken.
