@@ -18,7 +18,7 @@ fits() {
   grep -q '^#define ZTS 1' "$("$config" --include-dir)/main/php_config.h" 2>/dev/null ||
     { echo "that PHP is not thread-safe: it must be configured with --enable-zts"; return; }
   lib=$("$config" --prefix)/lib
-  ls "$lib"/libphp.so "$lib"/libphp.dylib "$lib"/libphp.a >/dev/null 2>&1 || ls "$("$config" --lib-dir 2>/dev/null || echo "$lib")"/libphp.* >/dev/null 2>&1 ||
+  compgen -G "$lib/libphp.*" >/dev/null || compgen -G "$("$config" --lib-dir 2>/dev/null || echo "$lib")/libphp.*" >/dev/null ||
     { echo "no libphp in $lib: it must be configured with --enable-embed"; return; }
 }
 
