@@ -20,7 +20,8 @@ if [ "$(uname -s)" = Linux ]; then
   for symbol in $exports; do undefined+=(-u "$symbol"); done
   work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
   ld -r "${undefined[@]}" "$made" -o "$work/fws.o"
-  objcopy --wildcard --keep-global-symbol='fws_*' "$work/fws.o"
+  # Embedded bitcode, cut together from several modules, makes ar fail where LLVM's plugin is installed.
+  objcopy --wildcard --keep-global-symbol='fws_*' --remove-section=.llvmbc --remove-section=.llvmcmd "$work/fws.o"
   rm -f "$work/libfws.a"
   ar rcsD "$work/libfws.a" "$work/fws.o"
   mv "$work/libfws.a" build/lib/libfws.a

@@ -9,7 +9,7 @@ export CGO_ENABLED=1
 export CGO_CFLAGS="-O2 -g $("$PHP_CONFIG" --includes)"
 export CGO_LDFLAGS="-L$_php_lib -Wl,-rpath,$_php_lib $("$PHP_CONFIG" --ldflags) $("$PHP_CONFIG" --libs)"
 export PKG_CONFIG_PATH="$_top/build/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
-FWS_GO_TAGS=nobadger,nomysql,nopgx,nobrotli
+FWS_GO_TAGS=nobadger,nomysql,nopgx,nobrotli,nomercure
 if ! echo '#include <wtr/watcher-c.h>' | cc -E - >/dev/null 2>&1; then FWS_GO_TAGS=$FWS_GO_TAGS,nowatcher; fi
 export FWS_GO_TAGS
 export GOFLAGS="-tags=$FWS_GO_TAGS${GOFLAGS:+ $GOFLAGS}"

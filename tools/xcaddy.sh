@@ -21,5 +21,5 @@ say "building with xcaddy (about 2.5 minutes the first time on 2 cores)"
 # The README's own words, with the tags of this machine and a place for the binary.
 command=$(sed -n '/^XCADDY_GO_BUILD_FLAGS=/,/^```$/p' README.md | sed '$d')
 [ -n "$command" ] || die "README.md has no xcaddy command"
-command=${command/nobadger,nomysql,nopgx,nobrotli/$FWS_GO_TAGS}
+command=${command/nobadger,nomysql,nopgx,nobrotli,nomercure/$FWS_GO_TAGS}
 PATH=$top/build:$PATH XCADDY_SETCAP=0 bash -euc "$command --output '$binary'"
