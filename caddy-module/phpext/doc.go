@@ -11,11 +11,12 @@
 // # What comes from where
 //
 //   - websocket.go declares the functions. FrankenPHP's generator (frankenphp extension-init) makes websocket.stub.php,
-//     websocket_arginfo.h, websocket.h and websocket.c (the module entry) of it.
+//     websocket.h and websocket.c (the module entry) of it.
 //   - The generator's bodies call Go, which is what must not be, and do not compile for nullable parameters; phpdoc and request hooks it
-//     does not know. internal/reconcile mends that, and arginfo is made again of the stub with its phpdoc.
-//   - exceptions.stub.php is written by hand, since the generator's classes wrap Go objects; PHP's gen_stub.php makes
-//     exceptions_arginfo.h of it.
+//     does not know. internal/reconcile mends that.
+//   - exceptions.stub.php is written by hand, since the generator's classes wrap Go objects.
+//   - internal/arginfo makes websocket_arginfo.h and exceptions_arginfo.h of the two stubs. PHP's gen_stub.php is not used: each version
+//     of PHP has another one.
 //   - generate.sh does all of this; generate.sh --check fails when something committed is stale.
 //
 // By hand, one noun a file:

@@ -67,7 +67,8 @@ void phpext_throw_about(fws_result result, const char *format, const zend_string
   smart_str shown = {0};
 
   if (string != NULL) {
-    smart_str_append_escaped_truncated(&shown, string, 64);
+    /* PHP 8.2 declares the parameter without const, and only reads it. */
+    smart_str_append_escaped_truncated(&shown, (zend_string *)string, 64);
   }
   smart_str_0(&shown);
   zend_string *text = zend_strpprintf(0, format, shown.s != NULL ? ZSTR_VAL(shown.s) : "");

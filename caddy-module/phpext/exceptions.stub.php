@@ -2,10 +2,7 @@
 
 /**
  * The exceptions that frankenphp_ws_*() throw. Written by hand: the generator makes classes that wrap a Go object, and no others.
- * generate.sh makes exceptions_arginfo.h of this file with PHP's gen_stub.php.
- *
- * @generate-class-entries
- * @generate-legacy-arginfo 80200
+ * generate.sh makes exceptions_arginfo.h of this file.
  */
 
 namespace FrankenPHP\WebSocket {
