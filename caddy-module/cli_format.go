@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ var clientFields = []struct {
 	name string
 	show func(value any, now time.Time) string
 }{
-	{"id", asIs}, {"route", asIs}, {"path", asIs}, {"ip", asIs}, {"subprotocol", asIs}, {"transport", asIs}, {"connected", asIs},
+	{"id", asIs}, {"route", asIs}, {"path", asText}, {"ip", asIs}, {"subprotocol", asIs}, {"transport", asIs}, {"connected", asIs},
 	{"connected_at", asTime}, {"last_message_at", asTime},
 	{"messages_received", asIs}, {"bytes_received", asSize}, {"messages_sent", asIs}, {"bytes_sent", asSize}, {"messages_dropped", asIs},
 	{"queued_bytes", asSize},
@@ -91,6 +92,17 @@ func asIs(value any, _ time.Time) string {
 	default:
 		return visible(fmt.Sprint(value))
 	}
+}
+
+// asText is for what need not be text, which the core's answers have as base64.
+func asText(value any, now time.Time) string {
+	if encoded, ok := value.(map[string]any); ok {
+		if bytes, err := base64.StdEncoding.DecodeString(fmt.Sprint(encoded["base64"])); err == nil {
+			return visible(string(bytes))
+		}
+	}
+
+	return asIs(value, now)
 }
 
 func asSize(value any, now time.Time) string {

@@ -280,6 +280,16 @@ func TestTheDocumentOfTheCommandLineHasEveryCommandWithItsOptions(t *testing.T) 
 	}
 }
 
+func TestAPathThatIsNoTextIsShownWithItsBytes(t *testing.T) {
+	var path any
+	if err := json.Unmarshal([]byte(`{"base64":"L2NhZuk="}`), &path); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := asText(path, time.Time{}), `"/caf\xe9"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestWhatIsKnownOfAClientIsShownForPeople(t *testing.T) {
 	const client = `{"id":"ann","route":"chat","path":"/c\u001b]0;gotcha","ip":"192.0.2.1","subprotocol":"","connected":true,"connected_at":1700000000000,
 		"last_message_at":null,"messages_received":3,"bytes_received":2048,"messages_dropped":4,"queued_bytes":0,"ping_time":81230,"tags":["lyon","vip"],"newer":7}`

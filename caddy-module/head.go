@@ -3,21 +3,28 @@ package websocket
 import (
 	"bytes"
 	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// requestHead writes the head of r as it would stand in an HTTP/1.1 message, for the core to examine.
+// requestHead writes the head of r as it would stand in an HTTP/1.1 message, for the core to examine. Its path is the one that
+// the client sent; its query is as the handlers before this one left it. A PHP page sees both in the same way, as REQUEST_URI
+// and QUERY_STRING.
 func requestHead(r *http.Request) []byte {
 	var head bytes.Buffer
 
-	target, version := r.RequestURI, r.Proto
+	version := r.Proto
 	if r.ProtoMajor > 1 {
-		// RequestURI is the authority where HTTP/3 carries a CONNECT.
-		target, version = r.URL.RequestURI(), "HTTP/1.1"
+		version = "HTTP/1.1"
 	}
 
 	head.WriteString(r.Method)
 	head.WriteByte(' ')
-	head.WriteString(target)
+	head.WriteString(sentPath(r))
+	if r.URL.RawQuery != "" {
+		head.WriteByte('?')
+		head.WriteString(r.URL.RawQuery)
+	}
 	head.WriteByte(' ')
 	head.WriteString(version)
 	head.WriteString("\r\nHost: ")
@@ -28,4 +35,24 @@ func requestHead(r *http.Request) []byte {
 	head.WriteString("\r\n")
 
 	return head.Bytes()
+}
+
+// sentPath is the path of the client's request, byte for byte and before handlers changed it. It is the path also where the
+// request's target is a whole URL, and where HTTP/3 carries a CONNECT, whose RequestURI is the authority.
+func sentPath(r *http.Request) string {
+	sent := r.URL
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		sent = original.URL
+	}
+
+	// The parser keeps a path that it would have written in another way. EscapedPath alone would change bytes above 127.
+	path := sent.RawPath
+	if path == "" {
+		path = sent.EscapedPath()
+	}
+	if path == "" {
+		path = "/"
+	}
+
+	return path
 }

@@ -2,9 +2,13 @@ package websocket
 
 import (
 	"bufio"
+	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // parse reads a request as net/http's server does.
@@ -25,6 +29,42 @@ func TestTheHeadIsTheRequestAsItCame(t *testing.T) {
 	if got, want := string(requestHead(r)), "GET /a%20b?q=1&q=2 HTTP/1.1\r\nHost: example.com:8080\r\nConnection: keep-alive, Upgrade\r\nCookie: a=1\r\nCookie: b=2\r\nUpgrade: websocket\r\n\r\n"; got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
+}
+
+func TestThePathIsTheOneThatTheClientSentAndTheQueryTheOneThatHandlersLeft(t *testing.T) {
+	for _, target := range []string{
+		"/chat/room", "/a%20b", "/a%2Fb", "/caf\xe9/\xff\"<>{|}^`\\", "/größe", "//host/a", "/a/../b", "/", "/a#b", "/%e9%E9", "/;a=b:c@d",
+	} {
+		for _, form := range []string{target, "http://example.com" + target} {
+			r := parseRequest(t, "GET "+form+"?q=\xe9 HTTP/1.1\r\nHost: example.com\r\n\r\n")
+			original := http.Request{URL: cloneURL(r.URL), RequestURI: r.RequestURI}
+			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original))
+			// What handle_path, and a rewrite with a query, do.
+			r.URL.Path, r.URL.RawPath, r.URL.RawQuery = "/stripped", "", "room=1"
+			r.RequestURI = r.URL.RequestURI()
+
+			if got, want := string(requestHead(r)), "GET "+target+"?room=1 HTTP/1.1\r\n"; !strings.HasPrefix(got, want) {
+				t.Errorf("%q: got:\n%q\nwant:\n%q", form, got, want)
+			}
+		}
+	}
+
+	whole := parseRequest(t, "GET http://example.com HTTP/1.1\r\nHost: other.example\r\n\r\n")
+	if got, want := string(requestHead(whole)), "GET / HTTP/1.1\r\nHost: example.com\r\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("got:\n%q", got)
+	}
+
+	overHTTP3 := parseRequest(t, "GET /chat?a=1 HTTP/1.1\r\nHost: example.com\r\n\r\n")
+	overHTTP3.Method, overHTTP3.ProtoMajor, overHTTP3.Proto, overHTTP3.RequestURI = http.MethodConnect, 3, "websocket", "example.com:443"
+	if got, want := string(requestHead(overHTTP3)), "CONNECT /chat?a=1 HTTP/1.1\r\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("got:\n%q", got)
+	}
+}
+
+func cloneURL(u *url.URL) *url.URL {
+	clone := *u
+
+	return &clone
 }
 
 func TestAHeaderSetByAnotherHandlerCannotEndTheHead(t *testing.T) {

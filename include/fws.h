@@ -242,7 +242,7 @@ typedef struct {
   fws_bytes data;
   // Timer: its number.
   uint64_t timer;
-  // Open: the path of the request, as sent.
+  // Open: the path of the request, byte for byte as the client sent it.
   fws_bytes path;
   // Open: the query without `?`.
   fws_bytes query;
@@ -345,9 +345,12 @@ fws_result fws_reply_item(const fws_reply *reply, size_t index, fws_bytes *out);
 void fws_reply_free(fws_reply *reply);
 
 // What is known of a client, until its close event has been handled. The items of `strings`: its id, the name of its route, the path of
-// its request, its address, its sub-protocol (empty where there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from
+// its request (byte for byte as sent), its address, its sub-protocol (empty where there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from
 // item 6 on its tags, sorted.
-fws_result fws_client_get(const uint8_t *id, size_t id_len, fws_client *facts, fws_reply **strings);
+fws_result fws_client_get(const uint8_t *id,
+                          size_t id_len,
+                          fws_client *facts,
+                          fws_reply **strings);
 
 // How long a client's last pong took, in nanoseconds; 0 before the first.
 fws_result fws_client_ping_time(const uint8_t *id, size_t id_len, int64_t *nanoseconds);

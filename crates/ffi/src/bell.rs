@@ -130,7 +130,7 @@ pub struct fws_event {
     pub data: fws_bytes,
     /// Timer: its number.
     pub timer: u64,
-    /// Open: the path of the request, as sent.
+    /// Open: the path of the request, byte for byte as the client sent it.
     pub path: fws_bytes,
     /// Open: the query without `?`.
     pub query: fws_bytes,
@@ -194,8 +194,8 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
         };
         match current.event() {
             Event::Open(opened) => {
-                event.path = fws_bytes::of(opened.path.as_bytes());
-                event.query = fws_bytes::of(opened.query.as_bytes());
+                event.path = fws_bytes::of(&opened.path);
+                event.query = fws_bytes::of(&opened.query);
                 event.ip = fws_bytes::of(opened.ip.as_bytes());
                 event.subprotocol = fws_bytes::of(opened.subprotocol.as_bytes());
                 event.header_count = opened.headers.len();

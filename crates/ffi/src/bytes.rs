@@ -63,12 +63,17 @@ pub struct fws_reply(Items);
 enum Items {
     Names(Vec<Arc<str>>),
     One(Box<[u8]>),
+    Strings(Vec<Box<[u8]>>),
     Pairs(Vec<(Box<str>, Box<[u8]>)>),
 }
 
 impl fws_reply {
     pub(crate) fn names(names: Vec<Arc<str>>) -> *mut fws_reply {
         Box::into_raw(Box::new(fws_reply(Items::Names(names))))
+    }
+
+    pub(crate) fn strings(strings: Vec<Box<[u8]>>) -> *mut fws_reply {
+        Box::into_raw(Box::new(fws_reply(Items::Strings(strings))))
     }
 
     pub(crate) fn pairs(pairs: Vec<(Box<str>, Box<[u8]>)>) -> *mut fws_reply {
@@ -92,6 +97,7 @@ pub unsafe extern "C" fn fws_reply_count(reply: *const fws_reply) -> usize {
         None => 0,
         Some(fws_reply(Items::Names(names))) => names.len(),
         Some(fws_reply(Items::One(_))) => 1,
+        Some(fws_reply(Items::Strings(strings))) => strings.len(),
         Some(fws_reply(Items::Pairs(pairs))) => 2 * pairs.len(),
     })
 }
@@ -105,6 +111,7 @@ pub unsafe extern "C" fn fws_reply_item(reply: *const fws_reply, index: usize, o
         let item = match &reply.0 {
             Items::Names(names) => names.get(index).map(|name| name.as_bytes()),
             Items::One(bytes) => (index == 0).then_some(&**bytes),
+            Items::Strings(strings) => strings.get(index).map(|bytes| &**bytes),
             Items::Pairs(pairs) => pairs.get(index / 2).map(|(key, value)| if index.is_multiple_of(2) { key.as_bytes() } else { value }),
         };
         match item {

@@ -1,7 +1,5 @@
 //! What is known of a client, and how often it is pinged.
 
-use std::sync::Arc;
-
 use fws_hub::{Client, Command, Pinging};
 
 use crate::bytes::{fws_reply, text};
@@ -51,15 +49,14 @@ impl fws_client {
     }
 
     pub(crate) fn strings(client: Client) -> *mut fws_reply {
-        let Client { id, route, path, ip, subprotocol, transport, mut tags, .. } = client;
-        let mut strings: Vec<Arc<str>> = vec![id, route, path.into(), ip.into(), subprotocol.into(), transport.into()];
-        strings.append(&mut tags);
-        fws_reply::names(strings)
+        let Client { id, route, path, ip, subprotocol, transport, tags, .. } = client;
+        let first = [id.as_bytes(), route.as_bytes(), &path, ip.as_bytes(), subprotocol.as_bytes(), transport.as_bytes()];
+        fws_reply::strings(first.into_iter().chain(tags.iter().map(|tag| tag.as_bytes())).map(Box::from).collect())
     }
 }
 
 /// What is known of a client, until its close event has been handled. The items of `strings`: its id, the name of its route, the path of
-/// its request, its address, its sub-protocol (empty where there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from
+/// its request (byte for byte as sent), its address, its sub-protocol (empty where there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from
 /// item 6 on its tags, sorted.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_get(id: *const u8, id_len: usize, facts: *mut fws_client, strings: *mut *mut fws_reply) -> fws_result {

@@ -27,8 +27,9 @@ pub struct Client {
     pub id: Arc<str>,
     /// Its route.
     pub route: Arc<str>,
-    /// The path of its upgrade request, as sent.
-    pub path: Box<str>,
+    /// The path of its upgrade request, byte for byte as the client sent it.
+    #[serde(with = "bytes")]
+    pub path: Box<[u8]>,
     /// Its address as the web server sees it.
     pub ip: Box<str>,
     /// The sub-protocol agreed on; empty where there is none.
@@ -104,6 +105,21 @@ mod done {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
         bool::deserialize(deserializer).map(drop)
+    }
+}
+
+/// A [`Blob`](crate::Blob).
+mod bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::Blob;
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        Blob::from(bytes).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<[u8]>, D::Error> {
+        Ok(Blob::<'de>::deserialize(deserializer)?.into())
     }
 }
 

@@ -48,8 +48,8 @@ pub struct Conn {
 /// What is kept of an upgrade request as long as its connection lives.
 #[derive(Debug)]
 pub struct Request {
-    /// The path, as sent.
-    pub path: Box<str>,
+    /// The path, byte for byte as sent.
+    pub path: Box<[u8]>,
     /// The client's address as the web server sees it.
     pub ip: Box<str>,
     /// The sub-protocol agreed on; empty where there is none.

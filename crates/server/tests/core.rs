@@ -66,7 +66,7 @@ fn end(core: &Core, (nonce, bell): &(String, Arc<Bell>)) {
 fn next(core: &Core, bell: &Bell) -> Option<String> {
     let current = core.next_event(bell)?;
     Some(match current.event() {
-        Event::Open(opened) => format!("open {}?{}", opened.path, opened.query),
+        Event::Open(opened) => format!("open {}?{}", String::from_utf8_lossy(&opened.path), String::from_utf8_lossy(&opened.query)),
         Event::Message { data, .. } => String::from_utf8_lossy(data).into_owned(),
         Event::Close(closed) => format!("close {} {}", closed.code, closed.clean),
         Event::Timer(timer) => format!("timer {} {}", timer.id, String::from_utf8_lossy(&timer.payload)),
@@ -502,7 +502,10 @@ fn what_a_client_has_carried_is_known_until_its_close_event_is_handled() {
     core.execute(&Command::Tag { id: &id, tag: "b" }).expect("legal");
     core.execute(&Command::Tag { id: &id, tag: "a" }).expect("legal");
     let before = described(&core, &id);
-    assert_eq!((&*before.route, &*before.path, &*before.ip, &*before.transport), ("php", "/p", "192.0.2.1", "tcp"));
+    assert_eq!(
+        (&*before.route, &*String::from_utf8_lossy(&before.path), &*before.ip, &*before.transport),
+        ("php", "/p", "192.0.2.1", "tcp")
+    );
     assert_eq!((before.last_message_at, before.ping_time, before.connected), (None, None, true));
     assert_eq!(before.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(), ["a", "b"]);
 

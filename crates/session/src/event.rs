@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 /// The facts of a new connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// The path of the request, as sent.
-    pub path: String,
+    /// The path of the request, byte for byte as sent: not always UTF-8.
+    pub path: Vec<u8>,
     /// The query without `?`; empty where there was none.
-    pub query: String,
+    pub query: Vec<u8>,
     /// The client's address as the web server sees it.
     pub ip: String,
     /// The sub-protocol agreed on; empty where there is none.

@@ -55,7 +55,7 @@ pub fn parse(body: &[u8]) -> Result<CloseFrame, Error> {
     }
     match simdutf8::basic::from_utf8(reason) {
         Ok(reason) => Ok(CloseFrame { code, reason: reason.to_owned() }),
-        Err(_) => Err(Error::InvalidUtf8),
+        Err(_) => Err(Error::CloseReasonNotUtf8),
     }
 }
 
@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn a_reason_must_be_utf8_and_is_cut_at_a_character() {
-        assert_eq!(parse(&[3, 232, 0xff]), Err(Error::InvalidUtf8));
+        assert_eq!(parse(&[3, 232, 0xff]), Err(Error::CloseReasonNotUtf8));
+        assert_eq!(Error::CloseReasonNotUtf8.to_string(), "the reason of a close frame is not UTF-8");
+        assert_eq!(Error::CloseReasonNotUtf8.close_code(), INVALID_PAYLOAD);
         let long = "é".repeat(100);
         let written = body(NORMAL, &long);
         assert_eq!(written.len(), 2 + 122);

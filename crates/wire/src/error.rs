@@ -56,6 +56,9 @@ pub enum Error {
     /// RFC 6455, 5.5.1: a body has at least the two bytes of the code.
     #[error("a close frame has a body of one byte")]
     CloseBodyTooShort,
+    /// RFC 6455, 5.5.1: the rest of the body is a reason, "UTF-8-encoded data".
+    #[error("the reason of a close frame is not UTF-8")]
+    CloseReasonNotUtf8,
     /// RFC 6455, 7.4: a code that must not be sent.
     #[error("close code {0} must not be sent")]
     InvalidCloseCode(u16),
@@ -67,10 +70,20 @@ impl Error {
         match self {
             // Frames and their bits are right, what they carry is not what the message says it is: RFC 6455, 7.4.1 has 1007 for "data
             // within a message that was not consistent with the type of the message"; RFC 7692 names no code.
-            Error::InvalidUtf8 | Error::CorruptDeflate => crate::close::INVALID_PAYLOAD,
+            Error::InvalidUtf8 | Error::CloseReasonNotUtf8 | Error::CorruptDeflate => crate::close::INVALID_PAYLOAD,
             Error::MessageTooLong { .. } | Error::FrameTooLong { .. } => crate::close::TOO_BIG,
             Error::NoRoom => crate::close::TRY_AGAIN_LATER,
-            _ => crate::close::PROTOCOL_ERROR,
+            Error::Unmasked
+            | Error::ReservedBit
+            | Error::ReservedOpcode(_)
+            | Error::ControlTooLong
+            | Error::ControlFragmented
+            | Error::LengthNotMinimal
+            | Error::LengthTopBit
+            | Error::ContinuationWithoutStart
+            | Error::MessageInterleaved
+            | Error::CloseBodyTooShort
+            | Error::InvalidCloseCode(_) => crate::close::PROTOCOL_ERROR,
         }
     }
 }

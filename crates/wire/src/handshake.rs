@@ -1,5 +1,7 @@
 //! The opening handshake, server side (RFC 6455, 4.2; over HTTP/2 and HTTP/3 RFC 8441, 5 and RFC 9220).
 
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha1::{Digest, Sha1};
 
@@ -30,10 +32,10 @@ pub struct Request {
     pub http_1_1: bool,
     /// The method: `GET`, or `CONNECT` for the extended one of HTTP/2 and HTTP/3.
     pub method: String,
-    /// The path of the request target, as sent (still percent-encoded).
-    pub path: String,
-    /// The query of the request target without its `?`; empty where there is none.
-    pub query: String,
+    /// The path of the request target, byte for byte as sent: still percent-encoded, and not always UTF-8.
+    pub path: Vec<u8>,
+    /// The query of the request target without its `?`, as sent; empty where there is none.
+    pub query: Vec<u8>,
     /// Header names in lower case with their values (not always UTF-8), in their order.
     pub headers: Vec<(String, Vec<u8>)>,
 }
@@ -79,25 +81,29 @@ impl Request {
         if head.len() > MAX_HEAD {
             return Err(Refused::new(431, format!("the request head has more than {MAX_HEAD} bytes")));
         }
+        let (line, rest) = RequestLine::read(head)?;
         let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut parsed = httparse::Request::new(&mut lines);
-        match parsed.parse(head) {
-            Ok(httparse::Status::Complete(_)) => {}
+        let parsed = match httparse::parse_headers(rest, &mut lines) {
+            Ok(httparse::Status::Complete((_, parsed))) => parsed,
             Ok(httparse::Status::Partial) => return Err(Refused::new(400, "the request head ends before its empty line")),
             Err(httparse::Error::TooManyHeaders) => {
                 return Err(Refused::new(431, format!("the request has more than {MAX_HEADERS} header lines")));
             }
             Err(error) => return Err(Refused::new(400, format!("the request head is malformed: {error}"))),
+        };
+        let mut headers: Vec<(String, Vec<u8>)> =
+            parsed.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.to_vec())).collect();
+        let (authority, target) = split_authority(line.target);
+        if let Some(authority) = authority {
+            // RFC 9112, 3.2.2: with the absolute form "the origin server MUST ignore the received Host header field (if any) and instead
+            // use the host information of the request-target".
+            headers.retain(|(name, _)| name != "host");
+            headers.insert(0, ("host".to_owned(), authority.to_vec()));
         }
-        let target = parsed.path.unwrap_or("/");
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Ok(Request {
-            http_1_1: parsed.version == Some(1),
-            method: parsed.method.unwrap_or_default().to_owned(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            headers: parsed.headers.iter().map(|line| (line.name.to_ascii_lowercase(), line.value.to_vec())).collect(),
-        })
+        let mut parts = target.splitn(2, |&byte| byte == b'?');
+        let path = parts.next().filter(|path| !path.is_empty()).unwrap_or(b"/").to_vec();
+        let query = parts.next().unwrap_or_default().to_vec();
+        Ok(Request { http_1_1: line.version == b"HTTP/1.1", method: line.method.to_owned(), path, query, headers })
     }
 
     /// The first value of a header, where it is text.
@@ -120,6 +126,51 @@ impl Request {
             .map(str::trim)
             .filter(|member| !member.is_empty())
     }
+}
+
+/// The first line of a request.
+struct RequestLine<'a> {
+    method: &'a str,
+    target: &'a [u8],
+    version: &'a [u8],
+}
+
+impl<'a> RequestLine<'a> {
+    /// Reads it; what follows it comes with it. Of the target only spaces and control characters are refused, as Caddy does: RFC 3986
+    /// knows no bytes above 127 in it, but clients send them, and the site's pages are served to them.
+    fn read(head: &'a [u8]) -> Result<(RequestLine<'a>, &'a [u8]), Refused> {
+        let Some(end) = head.iter().position(|&byte| byte == b'\n') else {
+            return Err(Refused::new(400, "the request head ends before its empty line"));
+        };
+        let (line, rest) = (&head[..end], &head[end + 1..]);
+        let mut parts = line.strip_suffix(b"\r").unwrap_or(line).split(|&byte| byte == b' ');
+        let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(Refused::new(
+                400,
+                "the request line is malformed: it has a method, a target and a version, with one space between them",
+            ));
+        };
+        let method = std::str::from_utf8(method).ok().filter(|method| !method.is_empty() && method.bytes().all(deflate::is_token));
+        let sound = !target.is_empty() && !target.iter().any(u8::is_ascii_control);
+        match method.filter(|_| sound && version.starts_with(b"HTTP/")) {
+            Some(method) => Ok((RequestLine { method, target, version }, rest)),
+            None => Err(Refused::new(
+                400,
+                "the request line is malformed: a method, a target without control characters and a version are expected",
+            )),
+        }
+    }
+}
+
+/// The authority and what follows it, of a target in absolute form (RFC 9112, 3.2.2); of another one, no authority and all of it.
+fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let Some(colon) = target.windows(3).position(|bytes| bytes == b"://") else { return (None, target) };
+    if !target[..colon].iter().all(|&byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
+        return (None, target);
+    }
+    let rest = &target[colon + 3..];
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    (Some(&rest[..end]), &rest[end..])
 }
 
 /// Checks a request against RFC 6455, 4.2.1 and the route's policy. `secure`: it came over TLS.
@@ -189,10 +240,14 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     Ok(Accepted { accept, subprotocol, offered, compression })
 }
 
+/// Base64 as RFC 4648 has it, but for the bits that are left over in the last character: those need not be 0. RFC 4648, 3.5 leaves it to
+/// decoders to refuse others; the example of RFC 6455, 4.1 has some.
+const KEY: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+
 /// The key of an upgrade request. RFC 6455, 4.2.1: "a base64-encoded … value that, when decoded, is 16 bytes in length".
 fn key(request: &Request) -> Result<&str, Refused> {
-    let key = request.header("sec-websocket-key").map(str::trim).unwrap_or_default();
-    if request.lines("sec-websocket-key") != 1 || !BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16) {
+    let key = request.header("sec-websocket-key").unwrap_or_default();
+    if request.lines("sec-websocket-key") != 1 || !KEY.decode(key).is_ok_and(|key| key.len() == 16) {
         return Err(Refused::new(400, "Sec-WebSocket-Key must be given once, 16 bytes in base64"));
     }
     Ok(key)

@@ -39,8 +39,99 @@ fn the_example_of_rfc_6455_1_3_gets_its_accept_key() {
 #[test]
 fn path_query_and_headers_are_as_sent() {
     let request = Request::parse(&head(|lines| lines.push("X-Odd: caf\u{e9}".into()))).expect("whole");
-    assert_eq!((request.path.as_str(), request.query.as_str()), ("/chat", "room=1"));
+    assert_eq!((&*request.path, &*request.query), (&b"/chat"[..], &b"room=1"[..]));
     assert_eq!(request.header("x-odd"), Some("café"));
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_as_they_are_in_path_and_query() {
+    for (target, path, query) in [
+        (&b"/caf\xe9/\"<>{|}^`\\#a?q=\xff\xfe?b"[..], &b"/caf\xe9/\"<>{|}^`\\#a"[..], &b"q=\xff\xfe?b"[..]),
+        ("/größe".as_bytes(), "/größe".as_bytes(), b""),
+        (b"/%E9?", b"/%E9", b""),
+        (b"/a//b/../c", b"/a//b/../c", b""),
+        (b"//host/a?http://b", b"//host/a", b"http://b"),
+        (b"?a=b://c/d", b"/", b"a=b://c/d"),
+        (b"*", b"*", b""),
+    ] {
+        let head = [b"GET ", target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        let request = Request::parse(&head).expect("legal");
+        assert_eq!((&*request.path, &*request.query, request.header("host")), (path, query, Some("a")), "{}", target.escape_ascii());
+    }
+}
+
+#[test]
+fn the_absolute_form_of_the_target_has_a_path_and_its_host_counts() {
+    for (target, path, query, host) in [
+        ("http://a.example/chat?room=1", "/chat", "room=1", "a.example"),
+        ("https://a.example:8443/chat", "/chat", "", "a.example:8443"),
+        ("ws://[::1]:80/", "/", "", "[::1]:80"),
+        ("http://a.example", "/", "", "a.example"),
+        ("http://a.example?b=/c://d", "/", "b=/c://d", "a.example"),
+        ("HTTP://a.example//x", "//x", "", "a.example"),
+    ] {
+        let request = Request::parse(format!("GET {target} HTTP/1.1\r\nX: y\r\nHost: other.example\r\n\r\n").as_bytes()).expect(target);
+        assert_eq!((&*request.path, &*request.query), (path.as_bytes(), query.as_bytes()), "{target}");
+        assert_eq!((request.header("host"), request.lines("host"), request.header("x")), (Some(host), 1, Some("y")), "{target}");
+    }
+    let examined = |target: &str, origin: &str| {
+        let edit = |lines: &mut Vec<String>| {
+            lines[0] = format!("GET {target} HTTP/1.1");
+            lines.push(format!("Origin: {origin}"));
+        };
+        try_with(&Policy::default(), edit).map_err(|refused| refused.status)
+    };
+    assert!(examined("http://a.example/", "http://a.example").is_ok());
+    assert_eq!(examined("http://a.example/", "http://server.example.com").expect_err("not its host"), 403);
+    assert_eq!(examined("http:///", "http://server.example.com").expect_err("no host"), 400);
+}
+
+#[test]
+fn a_key_is_sixteen_bytes_whatever_its_left_over_bits_are_and_nothing_else() {
+    let with = |key: &str| {
+        let line = format!("Sec-WebSocket-Key: {key}");
+        try_with(&Policy::default(), move |lines| lines[4] = line.clone()).map(|accepted| accepted.accept)
+    };
+    // The first is the example of RFC 6455, 4.1; its decoded bytes are those of the second, but it is the text that is hashed.
+    for key in ["AQIDBAUGBwgJCgsMDQ4PEC==", "AQIDBAUGBwgJCgsMDQ4PEA==", "dGhlIHNhbXBsZSBub25jZR==", "////////////////////////"] {
+        let expected = if key.ends_with('=') { Some(Some(accept_key(key))) } else { None };
+        assert_eq!(with(key).ok(), expected, "{key}");
+    }
+    for wrong in [
+        "AQIDBAUGBwgJCgsMDQ4PEC",
+        "AQIDBAUGBwgJCgsMDQ4PEC=",
+        "AQIDBAUGBwgJCgsMDQ4PEC===",
+        "AQIDBAUGBwgJCgsMDQ4PEBE=",
+        "AQIDBAUGBwgJCgsMDQ4PE===",
+        "AQIDBAUGBwgJCgsMDQ4PE-==",
+        "AQIDBAUGBwgJ CgsMDQ4PEC==",
+        "AQIDBAUGBwgJCgsMDQ4PEC==, AQIDBAUGBwgJCgsMDQ4PEC==",
+        "\u{a0}AQIDBAUGBwgJCgsMDQ4PEC==",
+        "=AQIDBAUGBwgJCgsMDQ4PEC=",
+        "",
+    ] {
+        assert_eq!(with(wrong).expect_err(wrong).status, 400, "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_request_line_that_caddy_would_not_pass_on_is_refused() {
+    for line in [
+        "GET",
+        "GET /",
+        "GET  / HTTP/1.1",
+        "GET / a HTTP/1.1",
+        "GET /\u{1} HTTP/1.1",
+        "GET /\u{7f} HTTP/1.1",
+        "G T / HTTP/1.1",
+        " / HTTP/1.1",
+        "GET / HTTPS",
+    ] {
+        let head = format!("{line}\r\nHost: a\r\n\r\n");
+        assert_eq!(Request::parse(head.as_bytes()).expect_err(line).status, 400, "{line:?}");
+    }
+    let newer = try_with(&Policy::default(), |lines| lines[0] = "GET /chat HTTP/2.0".into());
+    assert_eq!(newer.expect_err("another version").status, 505);
 }
 
 #[test]
