@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -79,7 +80,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("shards is a number of threads, or 0 for one for every two CPUs, not %d", a.Shards)
 	}
 
-	if _, err := a.Control.encode(); err != nil {
+	if _, err := a.Control.encode(project{}); err != nil {
 		return err
 	}
 
@@ -134,6 +135,21 @@ func (a *App) addRoute(route *Route) error {
 	a.routes[route.Name] = route
 
 	return nil
+}
+
+// scripts are the files of the workers that handle events.
+func (a *App) scripts() []string {
+	if a.php == nil {
+		return nil
+	}
+	var scripts []string
+	for _, worker := range a.php.Workers {
+		if _, ours := a.workers[worker.Name]; ours {
+			scripts = append(scripts, caddy.NewReplacer().ReplaceKnown(worker.FileName, ""))
+		}
+	}
+
+	return scripts
 }
 
 // addServer prepares a server that has a websocket handler, once.
@@ -220,7 +236,7 @@ func (a *App) onStarted() {
 		a.logger.Error("the routes of the new configuration are not in force", zap.Error(err))
 	}
 
-	a.Control.serve(a.logger)
+	a.Control.serve(findProject(os.Args, a.scripts()), a.logger)
 
 	close(a.committed)
 	a.hold.end(startedState(a.ctx))

@@ -25,7 +25,8 @@ func init() {
 
 const cliLong = `
 Lists the clients of the server that runs on this machine, sends to them, tags, renames and closes them, and reads and sets
-its global values. The server is reached by its control socket, by whoever may use that.
+its global values. The server is reached by its control socket, by whoever may use that. Of several servers it is the one of
+the project in whose folder the command is given; --socket chooses another.
 
 An argument that begins with - comes behind --, as in: websocket info -- -Jq0.
 
@@ -89,7 +90,7 @@ func exitCode(err error) int {
 	switch result {
 	case bridge.ErrUnknownClient, bridge.ErrUnknownRoute:
 		return exitAbsent
-	case bridge.ErrNoServer, bridge.ErrControlDenied, bridge.ErrControlVersion, bridge.ErrControlLost, bridge.ErrNotRunning:
+	case bridge.ErrNoServer, bridge.ErrControlDenied, bridge.ErrControlVersion, bridge.ErrControlLost, bridge.ErrControlAmbiguous, bridge.ErrNotRunning:
 		return exitNoServer
 	case bridge.ErrCommand:
 		return exitUsage
@@ -101,7 +102,7 @@ func exitCode(err error) int {
 // build adds flags and subcommands.
 func (c *cli) build(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
-	flags.StringVar(&c.socket, "socket", "", "path of the server's control socket, instead of what FRANKENPHP_WS_SOCKET names")
+	flags.StringVar(&c.socket, "socket", "", "path of the server's control socket, or of a folder of them, instead of what FRANKENPHP_WS_SOCKET names")
 	flags.BoolVar(&c.json, "json", false, "write the core's answers, in JSON, one a line")
 
 	cmd.SilenceErrors = true

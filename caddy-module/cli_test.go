@@ -160,14 +160,15 @@ func TestAWrongCommandLineIsToldFromAFailure(t *testing.T) {
 
 func TestExitCodesTellWhatKindOfFailureItIs(t *testing.T) {
 	for result, code := range map[bridge.Result]int{
-		bridge.ErrUnknownClient:  exitAbsent,
-		bridge.ErrNoServer:       exitNoServer,
-		bridge.ErrControlDenied:  exitNoServer,
-		bridge.ErrControlVersion: exitNoServer,
-		bridge.ErrControlLost:    exitNoServer,
-		bridge.ErrCommand:        exitUsage,
-		bridge.ErrSyntax:         exitFailed,
-		bridge.ErrFull:           exitFailed,
+		bridge.ErrUnknownClient:    exitAbsent,
+		bridge.ErrNoServer:         exitNoServer,
+		bridge.ErrControlDenied:    exitNoServer,
+		bridge.ErrControlVersion:   exitNoServer,
+		bridge.ErrControlLost:      exitNoServer,
+		bridge.ErrControlAmbiguous: exitNoServer,
+		bridge.ErrCommand:          exitUsage,
+		bridge.ErrSyntax:           exitFailed,
+		bridge.ErrFull:             exitFailed,
 	} {
 		fake := &fakeCore{err: &bridge.CallError{Function: "f", Result: result, Text: "the core's reason"}}
 		got := runCLI(fake.door, "", "tags", "ann")

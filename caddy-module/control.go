@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
@@ -17,9 +20,8 @@ import (
 type Control struct {
 	// Off: there is none.
 	Off bool `json:"off,omitempty"`
-	// Path of the socket, absolute, at most 103 bytes. Programs find it when FRANKENPHP_WS_SOCKET names it. Default: where they look
-	// for it, which is ctl.sock in /run/frankenphp-ws, if that folder exists, in $XDG_RUNTIME_DIR/frankenphp-ws, or in
-	// /tmp/frankenphp-ws-UID.
+	// Path of the socket, absolute, at most 103 bytes. Default: a socket of the server's own in /run/frankenphp-ws, if that folder
+	// exists and can be used, in $XDG_RUNTIME_DIR/frankenphp-ws, or in /tmp/frankenphp-ws-UID.
 	Path string `json:"path,omitempty"`
 	// Mode of the socket, octal. Who may write to it may give commands. Default: 0600, or 0660 with a group.
 	Mode string `json:"mode,omitempty"`
@@ -27,21 +29,81 @@ type Control struct {
 	Group string `json:"group,omitempty"`
 }
 
-// maxSocketPath is what the kernel allows, less what the core appends while it makes the socket.
+// maxSocketPath is what every kernel allows.
 const maxSocketPath = 103
 
+// project is what tells this server from others of the same machine: a script is for the one in whose project it is.
+type project struct {
+	// Directory in which the server was started.
+	Directory string `json:"directory,omitempty"`
+	// Config is the configuration file that it was started with.
+	Config string `json:"config,omitempty"`
+	// Scripts are the folders of its workers' scripts.
+	Scripts []string `json:"scripts,omitempty"`
+}
+
+// findProject says what this server belongs to, with absolute paths. arguments are those of the process.
+func findProject(arguments, scripts []string) project {
+	var p project
+	if directory, err := os.Getwd(); err == nil {
+		p.Directory = directory
+	}
+	if config := configFile(arguments); config != "" {
+		if absolute, err := filepath.Abs(config); err == nil {
+			p.Config = absolute
+		}
+	}
+	for _, script := range scripts {
+		if absolute, err := filepath.Abs(script); err == nil && script != "" {
+			p.Scripts = append(p.Scripts, filepath.Dir(absolute))
+		}
+	}
+	slices.Sort(p.Scripts)
+	p.Scripts = slices.Compact(p.Scripts)
+
+	return p
+}
+
+// configFile is the configuration file that Caddy was started with: what an option names, or the Caddyfile that is there; empty if
+// it was started without one. Caddy itself does not tell it to modules.
+func configFile(arguments []string) string {
+	if len(arguments) < 2 || arguments[1] != "run" && arguments[1] != "start" {
+		return ""
+	}
+	for i, argument := range arguments[2:] {
+		name, value, given := strings.Cut(argument, "=")
+		switch {
+		case (name == "--config" || name == "-c") && given:
+			return value
+		case (name == "--config" || name == "-c") && i+3 < len(arguments):
+			return arguments[i+3]
+		case strings.HasPrefix(name, "-c") && !strings.HasPrefix(name, "--") && len(argument) > 2:
+			return argument[2:]
+		}
+	}
+	if found, err := os.Stat("Caddyfile"); err == nil && found.Mode().IsRegular() {
+		return "Caddyfile"
+	}
+
+	return ""
+}
+
 // encode checks the configuration and makes it what the core is told.
-func (c *Control) encode() ([]byte, error) {
-	if c == nil {
-		return nil, nil
-	}
-
+func (c *Control) encode(p project) ([]byte, error) {
 	var told struct {
-		Path  string  `json:"path,omitempty"`
-		Mode  *uint32 `json:"mode,omitempty"`
-		Group *uint32 `json:"group,omitempty"`
+		Off     bool    `json:"off,omitempty"`
+		Path    string  `json:"path,omitempty"`
+		Mode    *uint32 `json:"mode,omitempty"`
+		Group   *uint32 `json:"group,omitempty"`
+		Project project `json:"project"`
+	}
+	told.Project = p
+
+	if c == nil {
+		return json.Marshal(told)
 	}
 
+	told.Off = c.Off
 	if c.Off && *c != (Control{Off: true}) {
 		return nil, errors.New("control off has no path, mode or group")
 	}
@@ -79,14 +141,8 @@ func (c *Control) encode() ([]byte, error) {
 }
 
 // serve puts the configuration in force. Without a control socket the server works all the same, so it only says so.
-func (c *Control) serve(logger *zap.Logger) {
-	if c != nil && c.Off {
-		bridge.StopControl()
-
-		return
-	}
-
-	config, err := c.encode()
+func (c *Control) serve(p project, logger *zap.Logger) {
+	config, err := c.encode(p)
 	if err == nil {
 		err = bridge.ServeControl(config)
 	}
@@ -133,7 +189,7 @@ func parseControl(d *caddyfile.Dispenser) (*Control, error) {
 		}
 	}
 
-	if _, err := control.encode(); err != nil {
+	if _, err := control.encode(project{}); err != nil {
 		return nil, at.errorf("%w", err)
 	}
 

@@ -21,8 +21,10 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(folder)
-		if err := os.Setenv("FRANKENPHP_WS_SOCKET", filepath.Join(folder, "ctl.sock")); err != nil {
-			panic(err)
+		for variable, value := range map[string]string{"FRANKENPHP_WS_SOCKET": filepath.Join(folder, "ctl.sock"), "XDG_RUNTIME_DIR": folder} {
+			if err := os.Setenv(variable, value); err != nil {
+				panic(err)
+			}
 		}
 
 		return m.Run()
@@ -92,5 +94,36 @@ func TestTheControlSocketIsThereWhileTheConfigurationSaysSo(t *testing.T) {
 	load(t, strings.Replace(site(echo), "{\n", "{\n\twebsocket {\n\t\tcontrol off\n\t}\n", 1), http)
 	if _, err := os.Lstat(socket); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is still there: %v", err)
+	}
+}
+
+func TestTheConfigurationFileIsTheOneThatCaddyWasStartedWith(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	file := func(arguments ...string) string { return configFile(append([]string{"frankenphp"}, arguments...)) }
+	for _, arguments := range [][]string{{}, {"run"}, {"php-server", "--root", "x"}, {"run", "--config"}, {"run", "--resume"}} {
+		if got := file(arguments...); got != "" {
+			t.Errorf("%v: %q", arguments, got)
+		}
+	}
+	for _, arguments := range [][]string{
+		{"run", "--config", "/x/C"}, {"run", "--config=/x/C", "--watch"}, {"run", "-c", "/x/C"}, {"run", "-c/x/C"},
+		{"run", "--adapter", "caddyfile", "--config", "/x/C"}, {"start", "--config", "/x/C"},
+	} {
+		if got := file(arguments...); got != "/x/C" {
+			t.Errorf("%v: %q", arguments, got)
+		}
+	}
+	if err := os.WriteFile("Caddyfile", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := file("run"); got != "Caddyfile" {
+		t.Errorf("the one in the working directory: %q", got)
+	}
+
+	got := findProject([]string{"frankenphp", "run", "-c", "etc/Caddyfile"}, []string{"app/worker.php", "app/other.php", "/srv/worker.php", ""})
+	want := project{folder, filepath.Join(folder, "etc/Caddyfile"), []string{"/srv", filepath.Join(folder, "app")}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -52,6 +52,7 @@ func remote(t *testing.T, socket, command string) string {
 }
 
 func TestAnotherProcessGivesCommandsByTheControlSocket(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	socket := filepath.Join(t.TempDir(), "ctl.sock")
 	config := []byte(fmt.Sprintf(`{"path":%q,"mode":384}`, socket))
 	if err := errors.Join(ServeControl(config), ServeControl(config)); err != nil {
@@ -78,6 +79,16 @@ func TestAnotherProcessGivesCommandsByTheControlSocket(t *testing.T) {
 		t.Error(got)
 	}
 	if got := remote(t, socket, `"routes"`); !strings.Contains(got, "no server answers at "+socket) {
+		t.Error(got)
+	}
+
+	// Who is off says so where others look for it.
+	folder := t.TempDir() + "/"
+	t.Setenv("FRANKENPHP_WS_SOCKET", folder)
+	if err := ServeControl([]byte(`{"off":true,"project":{"directory":"/srv/app"}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := remote(t, folder, `"routes"`); !strings.Contains(got, "control off") || !strings.Contains(got, "started in /srv/app") {
 		t.Error(got)
 	}
 

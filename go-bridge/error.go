@@ -37,6 +37,7 @@ const (
 	ErrControlVersion   Result = C.FWS_ERR_CONTROL_VERSION
 	ErrControlLost      Result = C.FWS_ERR_CONTROL_LOST
 	ErrCommandTooLong   Result = C.FWS_ERR_COMMAND_TOO_LONG
+	ErrControlAmbiguous Result = C.FWS_ERR_CONTROL_AMBIGUOUS
 )
 
 // Error returns the core's sentence for r.

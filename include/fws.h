@@ -171,6 +171,8 @@ enum fws_result
   FWS_ERR_CONTROL_LOST = 30,
   // A command that is too long for the control socket.
   FWS_ERR_COMMAND_TOO_LONG = 31,
+  // There are several servers, and it is not certain which one is meant; see fws_remote_error.
+  FWS_ERR_CONTROL_AMBIGUOUS = 32,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -459,10 +461,15 @@ fws_result fws_expression_send(const uint8_t *expression,
 // Serves the control socket, by which other processes of this machine give commands: with another configuration than before anew, with
 // the same one only if it is not served.
 //
-// `config` is JSON, optional: `{"path":"/run/app/ctl.sock","mode":432,"group":33}`. Without a path it is where fws_remote_enable looks;
-// the mode is 0600, or 0660 where a group is given. `error` (optional) receives the reason of FWS_ERR_CONFIG, and of FWS_ERR_IO, as
-// which it is told that another server has the path.
-fws_result fws_control_serve(const uint8_t *config, size_t config_len, fws_error **error);
+// `config` is JSON, optional: `{"path":"/run/app/ctl.sock","mode":432,"group":33,"project":{"directory":"/srv/app",
+// "config":"/srv/app/Caddyfile","scripts":["/srv/app"]}}`. Without a path the server has one of its own, where fws_remote_enable looks; the
+// mode is 0600, or 0660 where a group is given. `project` is what other processes know the server by among several: where it was started,
+// its configuration file, and the folders of its scripts, all absolute; a change of it leaves the socket as it is. `"off":true`: there is no
+// socket, and who looks for this server is told so. Where another server has the path, the socket is served when that one has ended, and
+// the log says so. `error` (optional) receives the reason of FWS_ERR_CONFIG and FWS_ERR_IO.
+fws_result fws_control_serve(const uint8_t *config,
+                             size_t config_len,
+                             fws_error **error);
 
 // Ends serving the control socket and removes it; does nothing where it is not served. To be called before the process ends.
 void fws_control_stop(void);
@@ -472,13 +479,16 @@ void fws_control_stop(void);
 void fws_control_forked(void);
 
 // From now on commands are for the server of this machine, reached by its control socket, unless the core runs in this process. For
-// programs on the command line; a server must not call it, or it would talk to another one while it has no routes.
+// programs on the command line; a server must not call it, or it would talk to another one while it has no routes. Only the first call
+// counts.
 //
-// The socket is the first of: what FRANKENPHP_WS_SOCKET names; /run/frankenphp-ws/ctl.sock, if that folder exists;
-// $XDG_RUNTIME_DIR/frankenphp-ws/ctl.sock; /tmp/frankenphp-ws-UID/ctl.sock. It is connected to when a command needs it, within a second.
-// Commands then block until they are answered, and can fail with FWS_ERR_NO_SERVER, FWS_ERR_CONTROL_DENIED, FWS_ERR_CONTROL_VERSION and
-// FWS_ERR_CONTROL_LOST: see fws_remote_error.
-void fws_remote_enable(void);
+// The socket is the one that FRANKENPHP_WS_SOCKET names. Else servers are looked for in the folder that it names; or in
+// /run/frankenphp-ws, in frankenphp-ws in $XDG_RUNTIME_DIR or /run/user/UID, and in /tmp/frankenphp-ws-UID. Of several the one is taken in
+// whose project `script` is (the path of the script that this process runs, optional), or the working directory; if that is not certain,
+// commands fail with FWS_ERR_CONTROL_AMBIGUOUS. It is connected to when a command needs it, within a second. Commands then block until they
+// are answered, and can also fail with FWS_ERR_NO_SERVER, FWS_ERR_CONTROL_DENIED, FWS_ERR_CONTROL_VERSION and FWS_ERR_CONTROL_LOST: see
+// fws_remote_error.
+void fws_remote_enable(const uint8_t *script, size_t script_len);
 
 // Whether commands are for another process: fws_remote_enable was called, and the core does not run here.
 bool fws_remote_enabled(void);

@@ -47,6 +47,7 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_CONTROL_DENIED:
   case FWS_ERR_CONTROL_VERSION:
   case FWS_ERR_CONTROL_LOST:
+  case FWS_ERR_CONTROL_AMBIGUOUS:
     return classes.control;
   default:
     return classes.base;
@@ -170,7 +171,8 @@ void phpext_throw(fws_result result, const phpext_given *given) {
   case FWS_ERR_NO_SERVER:
   case FWS_ERR_CONTROL_DENIED:
   case FWS_ERR_CONTROL_VERSION:
-  case FWS_ERR_CONTROL_LOST: {
+  case FWS_ERR_CONTROL_LOST:
+  case FWS_ERR_CONTROL_AMBIGUOUS: {
     fws_bytes why = {0};
     fws_remote_error(&why);
     phpext_throw_text(result, "%.*s", (int)why.len, (const char *)why.ptr);

@@ -22,6 +22,7 @@ static zend_always_inline zend_string *phpext_string(fws_bytes bytes) {
 
 PHP_MINIT_FUNCTION(websocket); /* generated: constants */
 PHP_MINIT_FUNCTION(frankenphp_ws);
+PHP_RINIT_FUNCTION(frankenphp_ws);
 PHP_RSHUTDOWN_FUNCTION(frankenphp_ws);
 PHP_MINFO_FUNCTION(frankenphp_ws);
 

@@ -91,10 +91,6 @@ PHP_MINIT_FUNCTION(frankenphp_ws) {
     sapi_module.deactivate = deactivate;
   }
   websocket_module_entry.version = fws_version();
-  /* FrankenPHP's php-cli. Never in a server: one without websocket directives would talk to another server. */
-  if (strcmp(sapi_module.name, "cli") == 0) {
-    fws_remote_enable();
-  }
 
   phpext_errors_startup();
   phpext_event_startup();
@@ -102,6 +98,17 @@ PHP_MINIT_FUNCTION(frankenphp_ws) {
   phpext_authorize_startup();
 
   return PHP_MINIT(websocket)(INIT_FUNC_ARGS_PASSTHRU);
+}
+
+/* A script begins. Its path tells which project it belongs to; code of the option -r has none. */
+PHP_RINIT_FUNCTION(frankenphp_ws) {
+  /* FrankenPHP's php-cli. Never in a server: one without websocket directives would talk to another server. */
+  if (strcmp(sapi_module.name, "cli") == 0) {
+    const char *script = SG(request_info).argc > 0 ? SG(request_info).argv[0] : "";
+    fws_remote_enable((const uint8_t *)script, strlen(script));
+  }
+
+  return SUCCESS;
 }
 
 /* The script has ended: by exit(), by a fatal error, or because PHP shuts down. */

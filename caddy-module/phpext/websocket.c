@@ -22,7 +22,7 @@ zend_module_entry websocket_module_entry = {STANDARD_MODULE_HEADER,
                                          ext_functions,             /* Functions */
                                          PHP_MINIT(frankenphp_ws),  /* MINIT, calls the one above */
                                          NULL,                      /* MSHUTDOWN */
-                                         NULL,                      /* RINIT */
+                                         PHP_RINIT(frankenphp_ws),  /* RINIT */
                                          PHP_RSHUTDOWN(frankenphp_ws),  /* RSHUTDOWN */
                                          PHP_MINFO(frankenphp_ws),  /* MINFO */
                                          NULL,                      /* Version: the core's, set in MINIT */

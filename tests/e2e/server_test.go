@@ -120,7 +120,8 @@ func tryStart(t *testing.T, s site) (*server, error) {
 		srv.writeFile(name, text)
 	}
 
-	srv.env = append(environment(home), "PORT="+port, "E2E_DIR="+home, "FRANKENPHP_WS_SOCKET="+srv.socket)
+	// The second keeps them out of the folder where a developer's servers are found.
+	srv.env = append(environment(home), "PORT="+port, "E2E_DIR="+home, "FRANKENPHP_WS_SOCKET="+srv.socket, "XDG_RUNTIME_DIR="+filepath.Dir(srv.socket))
 	srv.env = append(srv.env, s.env...)
 	srv.config = config
 	t.Cleanup(func() {

@@ -46,6 +46,7 @@ impl Failure {
                 RemoteFailure::Denied => FWS_ERR_CONTROL_DENIED,
                 RemoteFailure::OtherVersion => FWS_ERR_CONTROL_VERSION,
                 RemoteFailure::Lost => FWS_ERR_CONTROL_LOST,
+                RemoteFailure::Ambiguous => FWS_ERR_CONTROL_AMBIGUOUS,
             },
             Failure::TooLong => FWS_ERR_COMMAND_TOO_LONG,
         }

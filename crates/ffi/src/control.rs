@@ -1,6 +1,9 @@
 //! The control socket: this process serves one, or uses that of another.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use fws_hub::{Command, CommandError, Reply};
@@ -51,9 +54,12 @@ const _: () = assert!(MAX_COMMAND == 64 << 20);
 /// Serves the control socket, by which other processes of this machine give commands: with another configuration than before anew, with
 /// the same one only if it is not served.
 ///
-/// `config` is JSON, optional: `{"path":"/run/app/ctl.sock","mode":432,"group":33}`. Without a path it is where fws_remote_enable looks;
-/// the mode is 0600, or 0660 where a group is given. `error` (optional) receives the reason of FWS_ERR_CONFIG, and of FWS_ERR_IO, as
-/// which it is told that another server has the path.
+/// `config` is JSON, optional: `{"path":"/run/app/ctl.sock","mode":432,"group":33,"project":{"directory":"/srv/app",
+/// "config":"/srv/app/Caddyfile","scripts":["/srv/app"]}}`. Without a path the server has one of its own, where fws_remote_enable looks; the
+/// mode is 0600, or 0660 where a group is given. `project` is what other processes know the server by among several: where it was started,
+/// its configuration file, and the folders of its scripts, all absolute; a change of it leaves the socket as it is. `"off":true`: there is no
+/// socket, and who looks for this server is told so. Where another server has the path, the socket is served when that one has ended, and
+/// the log says so. `error` (optional) receives the reason of FWS_ERR_CONFIG and FWS_ERR_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_control_serve(config: *const u8, config_len: usize, error: *mut *mut fws_error) -> fws_result {
     guard(FWS_ERR_PANIC, || {
@@ -70,8 +76,14 @@ pub unsafe extern "C" fn fws_control_serve(config: *const u8, config_len: usize,
             Err(why) => return unsafe { refuse(error, FWS_ERR_CONFIG, format!("control: {why}")) },
         };
         let mut served = SERVED.lock();
-        if served.as_ref().is_some_and(|(before, _)| *before == config) {
-            return FWS_OK;
+        if let Some((before, control)) = served.as_mut() {
+            let project = std::mem::replace(&mut before.project, config.project.clone());
+            if *before == config {
+                if project != config.project {
+                    control.describe(&config.project);
+                }
+                return FWS_OK;
+            }
         }
         // The old one first: the new one may be at the same path.
         *served = None;
@@ -100,16 +112,22 @@ pub extern "C" fn fws_control_forked() {
 }
 
 /// From now on commands are for the server of this machine, reached by its control socket, unless the core runs in this process. For
-/// programs on the command line; a server must not call it, or it would talk to another one while it has no routes.
+/// programs on the command line; a server must not call it, or it would talk to another one while it has no routes. Only the first call
+/// counts.
 ///
-/// The socket is the first of: what FRANKENPHP_WS_SOCKET names; /run/frankenphp-ws/ctl.sock, if that folder exists;
-/// $XDG_RUNTIME_DIR/frankenphp-ws/ctl.sock; /tmp/frankenphp-ws-UID/ctl.sock. It is connected to when a command needs it, within a second.
-/// Commands then block until they are answered, and can fail with FWS_ERR_NO_SERVER, FWS_ERR_CONTROL_DENIED, FWS_ERR_CONTROL_VERSION and
-/// FWS_ERR_CONTROL_LOST: see fws_remote_error.
+/// The socket is the one that FRANKENPHP_WS_SOCKET names. Else servers are looked for in the folder that it names; or in
+/// /run/frankenphp-ws, in frankenphp-ws in $XDG_RUNTIME_DIR or /run/user/UID, and in /tmp/frankenphp-ws-UID. Of several the one is taken in
+/// whose project `script` is (the path of the script that this process runs, optional), or the working directory; if that is not certain,
+/// commands fail with FWS_ERR_CONTROL_AMBIGUOUS. It is connected to when a command needs it, within a second. Commands then block until they
+/// are answered, and can also fail with FWS_ERR_NO_SERVER, FWS_ERR_CONTROL_DENIED, FWS_ERR_CONTROL_VERSION and FWS_ERR_CONTROL_LOST: see
+/// fws_remote_error.
 #[unsafe(no_mangle)]
-pub extern "C" fn fws_remote_enable() {
+pub unsafe extern "C" fn fws_remote_enable(script: *const u8, script_len: usize) {
     guard((), || {
-        REMOTE.get_or_init(Mutex::default);
+        // SAFETY: the caller passes valid bytes.
+        let script = unsafe { input(script, script_len) }.unwrap_or_default();
+        let script = (!script.is_empty()).then(|| Path::new(OsStr::from_bytes(script)));
+        REMOTE.get_or_init(|| Mutex::new(Remote::new(script)));
     })
 }
 

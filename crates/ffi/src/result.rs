@@ -76,6 +76,8 @@ pub enum fws_result {
     FWS_ERR_CONTROL_LOST = 30,
     /// A command that is too long for the control socket.
     FWS_ERR_COMMAND_TOO_LONG = 31,
+    /// There are several servers, and it is not certain which one is meant; see fws_remote_error.
+    FWS_ERR_CONTROL_AMBIGUOUS = 32,
 }
 
 use fws_result::*;
@@ -115,11 +117,12 @@ impl fws_result {
             FWS_ERR_CONTROL_VERSION => c"the server at the control socket is of another version",
             FWS_ERR_CONTROL_LOST => c"the connection to the server was lost; whether the command was carried out is unknown",
             FWS_ERR_COMMAND_TOO_LONG => c"a command for another process has at most 64 MiB",
+            FWS_ERR_CONTROL_AMBIGUOUS => c"there are several servers, and it is not certain which one is meant",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 32] = [
+    const ALL: [fws_result; 33] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -152,6 +155,7 @@ impl fws_result {
         FWS_ERR_CONTROL_VERSION,
         FWS_ERR_CONTROL_LOST,
         FWS_ERR_COMMAND_TOO_LONG,
+        FWS_ERR_CONTROL_AMBIGUOUS,
     ];
 }
 

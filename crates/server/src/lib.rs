@@ -39,7 +39,7 @@ mod values;
 pub use admission::{AdmissionError, Handshake};
 pub use bell::{Bell, Current, Ended, Ring};
 pub use conn::{Conn, Transport};
-pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Remote, RemoteError, RemoteFailure, forked};
+pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Project, Remote, RemoteError, RemoteFailure, forked};
 pub use core::{Config, Core, ValuesConfig};
 pub use os::own_socket;
 pub use pipe::{News, PipeId};

@@ -149,14 +149,18 @@ fn through_the_socket(core: &Arc<Core>) -> Vec<Answer> {
     let mut name = [0; 8];
     getrandom::fill(&mut name).expect("random bytes");
     let path = std::env::temp_dir().join(format!("fws-doors-{}", u64::from_ne_bytes(name)));
+    std::fs::create_dir(&path).expect("a folder");
     // SAFETY: no other test of this process looks at this variable, and none sets one.
     unsafe { std::env::set_var("FRANKENPHP_WS_SOCKET", &path) };
-    let _control = Control::serve(core.clone(), &ControlConfig::default()).expect("a socket");
+    let control = Control::serve(core.clone(), &ControlConfig::default()).expect("a socket");
     let remote = RefCell::new(Remote::default());
-    run(core, |_, command| {
+    let answers = run(core, |_, command| {
         let command = Command::deserialize(command).expect("a command");
         remote.borrow_mut().call(&Batch::from(&command)).expect("an answer")
-    })
+    });
+    drop(control);
+    std::fs::remove_dir(&path).expect("an empty folder");
+    answers
 }
 
 #[test]

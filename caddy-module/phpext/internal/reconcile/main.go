@@ -159,6 +159,7 @@ func mendC(text string, _ []function) (string, error) {
 		{`#include "_cgo_export.h"`, `#include "frankenphp_ws.h"`},
 		{`"websocket",`, `PHPEXT_NAME,`},
 		{`PHP_MINIT(websocket),  /* MINIT */`, `PHP_MINIT(frankenphp_ws),  /* MINIT, calls the one above */`},
+		{`NULL,                      /* RINIT */`, `PHP_RINIT(frankenphp_ws),  /* RINIT */`},
 		{`NULL,                      /* RSHUTDOWN */`, `PHP_RSHUTDOWN(frankenphp_ws),  /* RSHUTDOWN */`},
 		{`NULL,                      /* MINFO */`, `PHP_MINFO(frankenphp_ws),  /* MINFO */`},
 		{`"1.0.0",                   /* Version */`, `NULL,                      /* Version: the core's, set in MINIT */`},

@@ -31,6 +31,7 @@ func generated(t *testing.T, c string) (declarations, dir string) {
 const entry = head4 + `#include "_cgo_export.h"
 zend_module_entry e = {"websocket",
     PHP_MINIT(websocket),  /* MINIT */
+    NULL,                      /* RINIT */
     NULL,                      /* RSHUTDOWN */
     NULL,                      /* MINFO */
     "1.0.0",                   /* Version */

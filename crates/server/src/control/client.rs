@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fws_hub::{Command, CommandError, Reply};
@@ -14,10 +15,14 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::{getegid, geteuid};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::SockRef;
 
-use super::location::Location;
+use super::choose::Origin;
+use super::description::Description;
+use super::location::{Location, Surroundings, VARIABLE, Why};
+use super::place;
 use super::protocol::{Answer, Batch, Frames, GREETING, Greeting, read};
+use super::registry;
 use crate::link::NOSIGNAL;
 
 /// How long it may take until a server has greeted.
@@ -48,12 +53,17 @@ pub enum RemoteFailure {
     OtherVersion,
     /// The connection was lost while commands were on their way: whether they were carried out is unknown.
     Lost,
+    /// There are several servers, and it is not certain which one is meant.
+    Ambiguous,
 }
 
 /// The server of this machine, connected to when it is first asked something, and anew when the connection was lost.
 #[derive(Debug, Default)]
 pub struct Remote {
+    origin: Origin,
     connection: Option<Connection>,
+    /// The server that was found first: another one that is there in its place is not meant.
+    former: Option<Description>,
 }
 
 #[derive(Debug)]
@@ -65,6 +75,28 @@ struct Connection {
 }
 
 impl Remote {
+    /// For a process that runs `script`, if it runs one: its folder and the working directory tell which project it belongs to.
+    pub fn new(script: Option<&Path>) -> Remote {
+        Remote { origin: Origin::own(script), connection: None, former: None }
+    }
+
+    /// Finds the server that is meant.
+    fn find(&mut self) -> Result<Location, RemoteError> {
+        let surroundings = Surroundings::own();
+        if let Some(named) = surroundings.socket() {
+            return Ok(named);
+        }
+        let server = self.origin.choose(found(&surroundings)?, self.former.as_ref())?;
+        let Some(socket) = server.socket.clone() else {
+            return Err(RemoteError {
+                failure: RemoteFailure::NoServer,
+                text: format!("the server of this project cannot be asked: {server}"),
+            });
+        };
+        self.former = Some(server.clone());
+        Ok(Location { path: socket, why: Why::Described(Box::new(server)) })
+    }
+
     /// Has a server carry out commands, in order; `each` is given the answers in the same order. After an error an unknown part of the
     /// commands was carried out, and none if it is not [`RemoteFailure::Lost`].
     pub fn run(&mut self, batch: &Batch, mut each: impl FnMut(Result<Reply, CommandError>)) -> Result<(), RemoteError> {
@@ -73,7 +105,7 @@ impl Remote {
         let known = self.connection.take().filter(|connection| connection.send_some(&mut unsent).is_ok());
         let mut connection = match known {
             Some(connection) => connection,
-            None => Connection::new(Location::find(), Instant::now() + CONNECTED)?,
+            None => Connection::new(self.find()?, Instant::now() + CONNECTED)?,
         };
         connection.exchange(unsent, batch.len(), &mut each)?;
         self.connection = Some(connection);
@@ -90,8 +122,6 @@ impl Remote {
 
 impl Connection {
     fn new(location: Location, until: Instant) -> Result<Connection, RemoteError> {
-        let denied = |why: String| RemoteError { failure: RemoteFailure::Denied, text: format!("{why} (the socket {location})") };
-        location.check(false).map_err(denied)?;
         let stream = connect(&location, until).map_err(|why| refused(&location, &why))?;
         let mut connection = Connection { stream, frames: Frames::default(), scratch: vec![0; READ].into(), location };
         connection.greet(until)?;
@@ -163,6 +193,7 @@ impl Connection {
                     Ok(Answer::Reply(reply)) => each(Ok(reply)),
                     Ok(Answer::Refused(why)) => each(Err(why)),
                     Ok(Answer::Goodbye(why)) => return Err(self.goodbye(&why, answers)),
+                    Ok(Answer::Denied(why)) => return Err(self.denied(&why)),
                     Err(why) => return Err(self.lost(&io::Error::other(why))),
                 }
                 answers += 1;
@@ -176,6 +207,12 @@ impl Connection {
     fn goodbye(&self, why: &str, answers: usize) -> RemoteError {
         let failure = if answers == 0 { RemoteFailure::NoServer } else { RemoteFailure::Lost };
         RemoteError { failure, text: format!("the server at {} has ended the connection: {why}", self.location.path.display()) }
+    }
+
+    /// The server has said that this process is not for it.
+    fn denied(&self, why: &str) -> RemoteError {
+        let path = self.location.path.display();
+        RemoteError { failure: RemoteFailure::Denied, text: format!("the server at {path} has refused this process: {why}") }
     }
 
     fn lost(&self, why: &io::Error) -> RemoteError {
@@ -212,17 +249,41 @@ fn wait(stream: &UnixStream, events: PollFlags, until: Instant) -> io::Result<()
 
 /// Connects without ever blocking: the queue of a server that does not accept may be full.
 fn connect(location: &Location, until: Instant) -> io::Result<UnixStream> {
-    let address = SockAddr::unix(&location.path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
     loop {
-        match socket.connect(&address) {
-            Ok(()) => return Ok(socket.into()),
+        match place::connect(&location.path) {
+            Ok(stream) => return Ok(stream),
             Err(why) if again(&why) && Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
             Err(why) if again(&why) => return Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not accept")),
             Err(why) => return Err(why),
         }
     }
+}
+
+/// The servers that this user can find; at least one.
+fn found(surroundings: &Surroundings) -> Result<Vec<Description>, RemoteError> {
+    let (mut servers, mut wrong, mut looked) = (Vec::new(), Vec::new(), Vec::new());
+    for folder in surroundings.folders() {
+        looked.push(folder.path.display().to_string());
+        match folder.check() {
+            Ok(false) => {}
+            Ok(true) => match registry::servers(&folder.path) {
+                Ok(found) => servers.extend(found),
+                Err(why) => wrong.push(format!("{}: {why}", folder.path.display())),
+            },
+            Err(why) => wrong.push(why),
+        }
+    }
+    if !servers.is_empty() {
+        return Ok(servers);
+    }
+    let failure = if wrong.is_empty() { RemoteFailure::NoServer } else { RemoteFailure::Denied };
+    let wrong = if wrong.is_empty() { String::new() } else { format!(" ({})", wrong.join("; ")) };
+    let text = format!(
+        "no server answers: none has its control socket in {}{wrong}. A server has one there when it was started as the same user, with a \
+         websocket directive and without `control off`; {VARIABLE} can name another place",
+        looked.join(" or "),
+    );
+    Err(RemoteError { failure, text })
 }
 
 /// Why connecting failed, with what would be right.

@@ -1,35 +1,137 @@
-//! The control socket in the file system: whose it is, who may use it, and that nothing of it stays behind.
-//!
-//! A lock file beside the socket says that its server lives: the kernel gives the lock back however a process ends, so a socket without
-//! a locked file is a dead server's and is replaced.
+//! A control socket in the file system: how it is made, whose it is, and that nothing of it stays behind.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
+use std::os::fd::RawFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
-use nix::libc;
+use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::location::Location;
+use super::lock::{FileLock, Identity, identity};
+use super::registry::{beside, random};
 
-/// A socket that this process serves. Dropped, it is gone from the file system.
+/// The longest path of a socket on every system, bytes.
+const LONGEST: usize = 103;
+/// The name of a socket inside the folder in which it is made.
+pub const INSIDE: &str = "s";
+
+/// A socket that this process listens at. Dropped, it is gone from the file system.
 #[derive(Debug)]
-pub struct Place {
-    path: PathBuf,
-    lock_path: PathBuf,
-    lock: Flock<fs::File>,
-    listener: RawFd,
+pub struct SocketFile {
+    pub path: PathBuf,
+    identity: Option<Identity>,
+    /// Where the path is of the user's choice: another server may have been given the same.
+    lock: Option<FileLock>,
 }
 
-/// What a forked child must close, see [`forked`]: the lock and the listener of the place that was taken last.
-static DESCRIPTORS: [AtomicI32; 2] = [AtomicI32::new(-1), AtomicI32::new(-1)];
+/// Who may use a socket, as the operator says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    pub mode: u32,
+    pub group: Option<u32>,
+}
 
-/// To be called in a child that was forked and goes on without exec: it must neither keep the lock when the server is gone nor be what
+impl SocketFile {
+    /// Listens at a path that the user has chosen; `None`: another server of ours has it. An error is about the path.
+    pub fn at(path: &Path, access: Access) -> io::Result<Option<(SocketFile, UnixListener)>> {
+        let Some(lock) = FileLock::take(&beside(path, ".lock"))? else { return Ok(None) };
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else, which is not a socket"));
+            }
+            Ok(_) if answers(path) => {
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, "another program listens there, which is no server of frankenphp-ws"));
+            }
+            _ => {}
+        }
+        let room = path.with_file_name(format!(".{}", random()?));
+        SocketFile::listen(path, &room, access, Some(lock)).map(Some)
+    }
+
+    /// Listens at a path that nobody else can have; `room` is a folder that is made for a moment.
+    pub fn own(path: &Path, room: &Path, access: Access) -> io::Result<(SocketFile, UnixListener)> {
+        SocketFile::listen(path, room, access, None)
+    }
+
+    /// Binds in a folder that nobody else can enter, and moves the socket to its path once mode and group are right.
+    fn listen(path: &Path, room: &Path, access: Access, lock: Option<FileLock>) -> io::Result<(SocketFile, UnixListener)> {
+        let new = room.join(INSIDE);
+        let long = path.as_os_str().len().max(new.as_os_str().len());
+        if long > LONGEST {
+            let text = format!("the path of a socket has at most {LONGEST} bytes, and the server needs {long} here, to make it");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        DirBuilder::new().mode(0o700).create(room)?;
+        let made = (|| {
+            let listener = UnixListener::bind(&new)?;
+            if access.group.is_some() {
+                std::os::unix::fs::lchown(&new, None, access.group)?;
+            }
+            fs::set_permissions(&new, fs::Permissions::from_mode(access.mode))?;
+            listener.set_nonblocking(true)?;
+            let identity = identity(&new);
+            fs::rename(&new, path)?;
+            Ok((SocketFile { path: path.into(), identity, lock }, listener))
+        })();
+        if made.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        let _ = fs::remove_dir(room);
+        made
+    }
+
+    /// Whether it is still where it was made.
+    pub fn is_there(&self) -> bool {
+        self.identity.is_some() && identity(&self.path) == self.identity && self.lock.as_ref().is_none_or(FileLock::is_there)
+    }
+
+    /// The lock, where the path needs one.
+    pub fn lock(&self) -> Option<&FileLock> {
+        self.lock.as_ref()
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Before the lock is given back: whoever takes that finds a free path. What another has put there is not ours to remove.
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether somebody listens at a path, as far as this user can know.
+pub fn answers(path: &Path) -> bool {
+    match connect(path) {
+        Ok(_) => true,
+        // A queue that is full is a sign of life.
+        Err(why) => !matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused),
+    }
+}
+
+/// Connects without waiting: the queue of a server that does not accept may be full, which is `WouldBlock`. The stream does not block.
+pub fn connect(path: &Path) -> io::Result<UnixStream> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&address)?;
+    Ok(socket.into())
+}
+
+/// What a forked child must close, see [`forked`]: locks and the listener.
+static DESCRIPTORS: [AtomicI32; 3] = [AtomicI32::new(-1), AtomicI32::new(-1), AtomicI32::new(-1)];
+
+/// Says what a forked child must close from now on.
+pub fn keep_from_children(descriptors: [Option<RawFd>; 3]) {
+    for (kept, descriptor) in DESCRIPTORS.iter().zip(descriptors) {
+        kept.store(descriptor.unwrap_or(-1), Ordering::Relaxed);
+    }
+}
+
+/// To be called in a child that was forked and goes on without exec: it must neither keep the locks when the server is gone nor be what
 /// clients connect to. Does nothing but close descriptors, as is allowed there.
 pub fn forked() {
     for descriptor in &DESCRIPTORS {
@@ -38,90 +140,4 @@ pub fn forked() {
             let _ = nix::unistd::close(fd);
         }
     }
-}
-
-impl Place {
-    /// Takes the place and listens. The error is a sentence that names the path.
-    pub fn take(location: &Location, mode: u32, group: Option<u32>) -> Result<(Place, UnixListener), String> {
-        location.check(true)?;
-        let path = &location.path;
-        let failed = |why: io::Error| match why.raw_os_error() {
-            Some(libc::ENOENT) => format!("{}: its folder does not exist", path.display()),
-            _ => format!("{}: {why}", path.display()),
-        };
-        let (lock_path, lock) = lock(path).map_err(failed)?.ok_or_else(|| {
-            format!("{} belongs to another server that runs: only that one can be reached from the command line", path.display())
-        })?;
-        let listener = listen(path, mode, group).inspect_err(|_| drop(fs::remove_file(&lock_path))).map_err(failed)?;
-        let place = Place { path: path.clone(), lock_path, lock, listener: listener.as_raw_fd() };
-        DESCRIPTORS[0].store(place.lock.as_raw_fd(), Ordering::Relaxed);
-        DESCRIPTORS[1].store(place.listener, Ordering::Relaxed);
-        Ok((place, listener))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        for (descriptor, ours) in DESCRIPTORS.iter().zip([self.lock.as_raw_fd(), self.listener]) {
-            let _ = descriptor.compare_exchange(ours, -1, Ordering::Relaxed, Ordering::Relaxed);
-        }
-        // In this order: whoever takes the lock finds either both or a free place.
-        let _ = fs::remove_file(&self.path);
-        let _ = fs::remove_file(&self.lock_path);
-    }
-}
-
-/// `path` with something behind its name.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// Locks the file beside the socket; `None`: another process has it.
-fn lock(path: &Path) -> io::Result<Option<(PathBuf, Flock<fs::File>)>> {
-    let path = beside(path, ".lock");
-    loop {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-        match Flock::lock(options.open(&path)?, FlockArg::LockExclusiveNonblock) {
-            Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
-            Err((_, why)) => return Err(why.into()),
-            Ok(lock) => {
-                // Its last holder may have removed it between our open and our lock: then another one may be there by now.
-                let ours = lock.metadata()?;
-                if fs::symlink_metadata(&path).is_ok_and(|found| (found.dev(), found.ino()) == (ours.dev(), ours.ino())) {
-                    return Ok(Some((path, lock)));
-                }
-            }
-        }
-    }
-}
-
-/// Binds beside the path and moves the socket there, so that nobody can connect before mode and group are right.
-fn listen(path: &Path, mode: u32, group: Option<u32>) -> io::Result<UnixListener> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else, which is not a socket"));
-        }
-        _ => {}
-    }
-    let new = beside(path, ".new");
-    let _ = fs::remove_file(&new);
-    let listener = UnixListener::bind(&new).map_err(|why| match why.kind() {
-        io::ErrorKind::InvalidInput => io::Error::new(why.kind(), "the path of a socket has at most 103 bytes"),
-        _ => why,
-    })?;
-    let moved = (|| {
-        if group.is_some() {
-            std::os::unix::fs::lchown(&new, None, group)?;
-        }
-        fs::set_permissions(&new, fs::Permissions::from_mode(mode))?;
-        listener.set_nonblocking(true)?;
-        fs::rename(&new, path)
-    })();
-    if moved.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    moved.map(|()| listener)
 }

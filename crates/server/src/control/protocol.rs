@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 const MAGIC: [u8; 8] = *b"fwsctrl\n";
 /// Changed with everything that older programs would not understand: a command, a reply, a frame.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The length of a greeting: magic, version, and the library's version, filled up with NUL.
 pub const GREETING: usize = 32;
 /// The longest command, bytes. It bounds what a client can make the server hold.
@@ -69,6 +69,8 @@ pub enum Answer {
     Refused(CommandError),
     /// The server ends the connection, for this reason; the command was not carried out, and none behind it.
     Goodbye(String),
+    /// The server does not serve this client, for this reason.
+    Denied(String),
 }
 
 /// Commands on their way, encoded.
@@ -181,10 +183,10 @@ mod tests {
         let own = Greeting::own();
         assert_eq!(Greeting::decode(&own.encode()), Some(own.clone()));
         assert_eq!(Greeting::decode(b"GET / HTTP/1.1\r\nHost: localhos\r\n"), None);
-        let other = Greeting { version: 2, library: "9.9.9".into() };
+        let other = Greeting { version: 3, library: "9.9.9".into() };
         assert_eq!(own.mismatch(&own), None);
         let why = own.mismatch(&Greeting::decode(&other.encode()).expect("ours")).expect("another version");
-        assert!(why.contains("9.9.9 and speaks version 2") && why.contains("version 1"), "{why}");
+        assert!(why.contains("9.9.9 and speaks version 3") && why.contains("version 2"), "{why}");
     }
 
     #[test]

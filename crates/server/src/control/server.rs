@@ -1,24 +1,26 @@
 //! The server's side: a thread with tokio on it, a task for each client.
 
 use std::io;
-use std::os::unix::net::UnixListener as StdListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fws_hub::Command;
+use parking_lot::Mutex;
 use serde::Deserialize;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::location::Location;
-use super::place::Place;
+use super::description::Project;
+use super::place::Access;
 use super::protocol::{Answer, Frames, GREETING, Greeting, MAX_COMMAND, read, write};
+use super::stand::{Door, Stand, Wish};
 use crate::core::Core;
-use crate::log::Trouble;
+use crate::log::{Level, Trouble};
 use crate::os::block_signals;
 use crate::stats::add;
 
@@ -30,6 +32,10 @@ const READ: usize = 64 << 10;
 const UNWRITTEN: usize = 256 << 10;
 /// How long a client may take for its greeting.
 const GREETED: Duration = Duration::from_secs(5);
+/// How often it is looked whether the socket is still there, or can be had by now.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the files are made young again: programs that clean /tmp remove what was not touched for days.
+const TOUCH: Duration = Duration::from_secs(3600);
 /// How long a client may leave a command unfinished or not read its answers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -37,7 +43,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ControlConfig {
-    /// Its path; absent: see [`Location::find`].
+    /// There is none.
+    #[serde(default)]
+    pub off: bool,
+    /// Its path; absent: one of the server's own, where [`super::Remote`] looks for it.
     #[serde(default)]
     pub path: Option<String>,
     /// Its mode; absent: 0600, or 0660 where there is a group.
@@ -46,44 +55,73 @@ pub struct ControlConfig {
     /// Its group, by number.
     #[serde(default)]
     pub group: Option<u32>,
+    /// What the server belongs to, by which a script finds it among several.
+    #[serde(default)]
+    pub project: Project,
 }
 
 /// A control socket that is served. Dropped, it is closed and removed.
 #[derive(Debug)]
 pub struct Control {
-    location: Location,
+    state: Arc<Mutex<State>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Behind the thread in the order of dropping: the lock is given back when nobody serves any more.
-    _place: Place,
+}
+
+/// What the thread and its owner share: the owner looks, and says another project; the thread keeps it in place.
+#[derive(Debug)]
+struct State {
+    wish: Wish,
+    project: Project,
+    /// Absent only while it is taken anew.
+    stand: Option<Stand>,
 }
 
 impl Control {
-    /// Begins to serve commands for `core`. The error is a sentence that names the path.
+    /// Begins to serve commands for `core`. The error is a sentence that names the path. Where another server has the path, that is logged,
+    /// and the socket is served as soon as the other one is gone.
     pub fn serve(core: Arc<Core>, config: &ControlConfig) -> Result<Control, String> {
-        let location = config.path.as_ref().map_or_else(Location::find, |path| Location::configured(Path::new(path)));
         let mode = config.mode.unwrap_or(if config.group.is_some() { 0o660 } else { 0o600 });
         if mode & !0o777 != 0 {
             return Err(format!("mode {mode:o} is not one of a socket: it is 0600, 0660 or 0666"));
         }
-        let (place, listener) = Place::take(&location, mode, config.group)?;
+        let wish = Wish::new(config.off, config.path.as_deref().map(Path::new), Access { mode, group: config.group });
+        let (stand, door) = Stand::take(&wish, &config.project)?;
+        if let Some(flaw) = &stand.flaw {
+            core.log.write(Level::Warn, "the control socket is found only by who names its path", json!({ "error": flaw }));
+        }
+        if let Some(why) = stand.waits(&wish) {
+            let message = "scripts on the command line cannot reach this server until the other one ends";
+            core.log.write(Level::Warn, message, json!({ "error": why }));
+        }
+        let state = Arc::new(Mutex::new(State { wish, project: config.project.clone(), stand: Some(stand) }));
         let (stop, stopped) = oneshot::channel();
+        let shared = state.clone();
         let thread = std::thread::Builder::new()
             .name("fws-control".into())
             .spawn(move || {
-                if let Err(why) = run(&core, listener, stopped) {
+                if let Err(why) = run(&core, &shared, door, stopped) {
                     core.log.burst(Trouble::Control, &"".into(), "the control socket is not served", || {
                         serde_json::Map::from_iter([("error".into(), why.to_string().into())])
                     });
                 }
             })
             .map_err(|why| format!("no thread for the control socket: {why}"))?;
-        Ok(Control { location, stop: Some(stop), thread: Some(thread), _place: place })
+        Ok(Control { state, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// The path of the socket.
-    pub fn path(&self) -> &Path {
-        &self.location.path
+    /// The path of the socket, if there is one now.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.state.lock().path()
+    }
+
+    /// Tells scripts of another project than before. The socket stays as it is.
+    pub fn describe(&self, project: &Project) {
+        let mut state = self.state.lock();
+        state.project = project.clone();
+        if let Some(stand) = &mut state.stand {
+            stand.describe(project);
+        }
     }
 }
 
@@ -93,29 +131,94 @@ impl Drop for Control {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        // Only now: who takes the path next finds nobody who serves it any more.
+        drop(self.state.lock().stand.take());
     }
 }
 
-fn run(core: &Arc<Core>, listener: StdListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+impl State {
+    fn path(&self) -> Option<PathBuf> {
+        self.stand.as_ref().and_then(|stand| stand.path().map(Into::into))
+    }
+
+    /// Whether there should be a socket, and another server has its path.
+    fn waits(&self) -> bool {
+        self.stand.as_ref().is_some_and(|stand| stand.waits(&self.wish).is_some())
+    }
+
+    /// What there is to be done about the socket, if anything is.
+    fn renew(&mut self) -> Option<Result<Option<Door>, String>> {
+        if self.waits() {
+            return self.stand.as_mut().map(|stand| stand.open(&self.wish, &self.project));
+        }
+        if self.stand.as_ref().is_some_and(Stand::is_there) {
+            return None;
+        }
+        // What is left of it goes first: a lock of our own would be in the way.
+        self.stand = None;
+        Some(Stand::take(&self.wish, &self.project).map(|(stand, door)| {
+            self.stand = Some(stand);
+            door
+        }))
+    }
+}
+
+fn run(core: &Arc<Core>, state: &Mutex<State>, mut door: Option<Door>, mut stopped: oneshot::Receiver<()>) -> io::Result<()> {
     block_signals()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let places = Arc::new(Semaphore::new(MAX_CLIENTS));
     runtime.block_on(async {
-        let listener = UnixListener::from_std(listener)?;
-        tokio::select! {
-            () = accept(core, &listener) => {}
-            _ = stopped => {}
+        loop {
+            tokio::select! {
+                why = accept(core, door.take(), &places) => return why,
+                _ = &mut stopped => return Ok(()),
+                opened = opened(core, state) => door = Some(opened),
+            }
         }
-        Ok(())
     })
     // The clients' tasks end with the runtime, between two commands.
 }
 
-async fn accept(core: &Arc<Core>, listener: &UnixListener) {
-    let places = Arc::new(Semaphore::new(MAX_CLIENTS));
+/// Waits until there is another door than before: files were removed, or the server that had the path has ended.
+async fn opened(core: &Core, state: &Mutex<State>) -> Door {
+    let (mut touched, mut told) = (Instant::now(), false);
+    loop {
+        sleep(LOOK).await;
+        let mut state = state.lock();
+        if touched.elapsed() >= TOUCH {
+            touched = Instant::now();
+            state.stand.iter().for_each(Stand::touch);
+        }
+        let waited = state.waits();
+        match state.renew() {
+            // As it was; still another's; or off.
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(door))) => {
+                let message = if waited {
+                    "the other server has ended: the control socket is served"
+                } else {
+                    "the control socket was removed: there is a new one"
+                };
+                core.log.write(Level::Info, message, json!({ "path": state.path() }));
+                return door;
+            }
+            Some(Err(why)) => {
+                if !std::mem::replace(&mut told, true) {
+                    core.log.write(Level::Warn, "there is no control socket: it cannot be made anew, yet", json!({ "error": why }));
+                }
+            }
+        }
+    }
+}
+
+/// Accepts clients; for ever, where there is no door.
+async fn accept(core: &Arc<Core>, door: Option<Door>, places: &Arc<Semaphore>) -> io::Result<()> {
+    let Some(Door { listener, guard }) = door else { return std::future::pending().await };
+    let listener = UnixListener::from_std(listener)?;
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors, most likely: there may be some in a moment.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            sleep(Duration::from_millis(100)).await;
             continue;
         };
         let place = places.clone().try_acquire_owned();
@@ -123,9 +226,10 @@ async fn accept(core: &Arc<Core>, listener: &UnixListener) {
         tokio::spawn(async move {
             let mut client = Client { core: &core, stream, frames: Frames::default(), answers: Vec::new() };
             add(&core.counters.control_clients, 1);
-            let ended = match place {
-                Ok(_) => client.serve().await,
-                Err(_) => Err(Cut::Busy),
+            let ended = match (guard.examine(&client.stream), &place) {
+                (Err(why), _) => Err(Cut::Denied(why)),
+                (Ok(()), Ok(_)) => client.serve().await,
+                (Ok(()), Err(_)) => Err(Cut::Busy),
             };
             if let Err(cut) = ended {
                 client.cut(&cut).await;
@@ -143,6 +247,8 @@ enum Cut {
     Gone(#[from] io::Error),
     #[error("the server serves as many control clients as it may ({MAX_CLIENTS}): try again later")]
     Busy,
+    #[error("{0}")]
+    Denied(String),
     #[error("it did not greet as a client of this control socket does")]
     Stranger,
     #[error("{0}")]
@@ -219,7 +325,7 @@ impl Client<'_> {
             Cut::Gone(_) => return,
             // Another version knows from our greeting, and may not understand more; the others do not listen.
             Cut::Version(_) | Cut::Stranger | Cut::Unread => None,
-            Cut::Busy => Some(Greeting::own().encode().to_vec()),
+            Cut::Busy | Cut::Denied(_) => Some(Greeting::own().encode().to_vec()),
             Cut::TooLong(_) | Cut::Malformed(_) | Cut::Unfinished => Some(std::mem::take(&mut self.answers)),
         };
         add(&self.core.counters.control_clients_cut, 1);
@@ -227,7 +333,8 @@ impl Client<'_> {
             serde_json::Map::from_iter([("reason".into(), cut.to_string().into())])
         });
         if let Some(mut goodbye) = goodbye {
-            write(&mut goodbye, &Answer::Goodbye(cut.to_string()));
+            let denied = matches!(cut, Cut::Denied(_));
+            write(&mut goodbye, &if denied { Answer::Denied(cut.to_string()) } else { Answer::Goodbye(cut.to_string()) });
             let _ = timeout(GREETED, self.stream.write_all(&goodbye)).await;
         }
     }
