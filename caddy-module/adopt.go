@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,6 +15,9 @@ import (
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"golang.org/x/sys/unix"
 )
+
+// errNotTaken is why a connection is still the HTTP server's although its client was told that it is a WebSocket.
+var errNotTaken = errors.New("taking the connection out of the HTTP server")
 
 var errTLS = errors.New("the connection is encrypted, so its socket alone is of no use")
 
@@ -62,12 +66,121 @@ func unwrap(conn net.Conn) (net.Conn, bool) {
 	return inner, ok && inner != nil
 }
 
+// innermost looks below all wrappers of a connection that show what they wrap. What it returns is good for questions only: the
+// wrappers may hold bytes, or change them.
+func innermost(conn net.Conn) net.Conn {
+	for {
+		inner, ok := beneath(conn)
+		if !ok {
+			return conn
+		}
+		conn = inner
+	}
+}
+
+// beneath returns the connection that another one wraps: as crypto/tls and the proxy protocol show it, or in a field Conn.
+func beneath(conn net.Conn) (net.Conn, bool) {
+	var inner net.Conn
+	switch c := conn.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return nil, false
+	case interface{ NetConn() net.Conn }:
+		inner = c.NetConn()
+	case interface{ Raw() net.Conn }:
+		inner = c.Raw()
+	default:
+		v := reflect.Indirect(reflect.ValueOf(conn))
+		if v.Kind() != reflect.Struct {
+			return nil, false
+		}
+		if field := v.FieldByName("Conn"); field.IsValid() && field.CanInterface() {
+			inner, _ = field.Interface().(net.Conn)
+		}
+	}
+
+	return inner, inner != nil
+}
+
+// connKey is where a request's context has the connection that it came on, if the server is one of ours: net/http hands a
+// connection out only after the answer is begun, which is too late to find out that it cannot be had.
+type connKey struct{}
+
+// rememberConn is a [caddyhttp.Server.RegisterConnContext] function.
+func rememberConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+// reserved is what a connection of HTTP/1.1 needs to move into the core, got before it is told that it may.
+type reserved struct {
+	socket syscall.Conn // whose duplicate fd is
+	fd     int          // -1: there is none
+}
+
+// reserve duplicates the descriptor of the socket that r came on, if that is all that there is of the connection. It fails
+// where no more descriptors are to be had.
+func reserve(r *http.Request) (*reserved, error) {
+	none := &reserved{fd: -1}
+	conn, ok := r.Context().Value(connKey{}).(net.Conn)
+	if !ok {
+		return none, nil
+	}
+	plain, err := socket(conn)
+	if err != nil {
+		return none, descriptors.room(conn)
+	}
+
+	fd, err := duplicate(plain)
+	if err != nil {
+		return nil, fmt.Errorf("duplicating the socket: %w", err)
+	}
+	if err := descriptors.roomAt(fd); err != nil {
+		_ = unix.Close(fd)
+
+		return nil, err
+	}
+
+	return &reserved{socket: plain, fd: fd}, nil
+}
+
+// take returns the duplicate of a socket, which is the caller's from now on.
+func (r *reserved) take(plain syscall.Conn) (int, error) {
+	if r.fd < 0 || r.socket != plain {
+		return duplicate(plain)
+	}
+	fd := r.fd
+	r.fd = -1
+
+	return fd, nil
+}
+
+// release gives back what was not taken.
+func (r *reserved) release() {
+	if r.fd >= 0 {
+		_ = unix.Close(r.fd)
+		r.fd = -1
+	}
+}
+
+// canHijack tells whether the connection below a response writer can be taken out of the HTTP server. A handler of the site
+// may have put a writer of its own in front of the server's, and not every one lets it through.
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		inner, wraps := w.(interface{ Unwrap() http.ResponseWriter })
+		if !wraps {
+			_, ok := w.(http.Hijacker)
+
+			return ok
+		}
+		w = inner.Unwrap()
+	}
+}
+
 // adopt moves the connection of a response whose 101 is written into the core: its socket, or, where that alone is of no
 // use, its bytes through a pipe.
-func adopt(w http.ResponseWriter, handshake *bridge.Handshake, encrypted bool) error {
+func adopt(w http.ResponseWriter, handshake *bridge.Handshake, encrypted bool, reserved *reserved) error {
 	conn, buffer, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return fmt.Errorf("taking the connection out of the HTTP server: %w", err)
+		return fmt.Errorf("%w: %w", errNotTaken, err)
 	}
 
 	// What the client sent right behind its request: the first frames.
@@ -82,7 +195,7 @@ func adopt(w http.ResponseWriter, handshake *bridge.Handshake, encrypted bool) e
 	if err != nil {
 		err = adoptStream(conn, handshake, encrypted, bytes.Clone(first))
 	} else {
-		err = adoptSocket(plain, handshake, first)
+		err = adoptSocket(plain, handshake, first, reserved)
 	}
 	if err != nil || plain != nil {
 		_ = conn.Close()
@@ -92,8 +205,8 @@ func adopt(w http.ResponseWriter, handshake *bridge.Handshake, encrypted bool) e
 }
 
 // adoptSocket hands a duplicate of the socket over.
-func adoptSocket(plain syscall.Conn, handshake *bridge.Handshake, first []byte) error {
-	fd, err := duplicate(plain)
+func adoptSocket(plain syscall.Conn, handshake *bridge.Handshake, first []byte, reserved *reserved) error {
+	fd, err := reserved.take(plain)
 	if err != nil {
 		return fmt.Errorf("duplicating the socket: %w", err)
 	}
@@ -112,6 +225,8 @@ func adoptStream(conn net.Conn, handshake *bridge.Handshake, encrypted bool, fir
 	transport := bridge.TCP
 	if encrypted {
 		transport = bridge.TLS
+	} else if _, local := innermost(conn).(*net.UnixConn); local {
+		transport = bridge.Unix
 	}
 
 	p, err := process.pipes.openPipe(handshake, transport, newTLSStream(conn), nil)

@@ -159,6 +159,7 @@ func (a *App) addServer(server *caddyhttp.Server) {
 	}
 	a.servers[server] = struct{}{}
 	server.RegisterOnShutdown(cutStreamsAtExit)
+	server.RegisterConnContext(rememberConn)
 }
 
 // frankenphp returns the frankenphp app of the configuration; nil without an error if there is none.

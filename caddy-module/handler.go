@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -20,10 +21,12 @@ type Handler struct {
 
 	app    *App
 	logger *zap.Logger
+
+	cut, scarce burst
 }
 
 // CaddyModule returns the Caddy module information.
-func (Handler) CaddyModule() caddy.ModuleInfo {
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.websocket", New: func() caddy.Module { return new(Handler) }}
 }
 
@@ -65,17 +68,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 
-	if isAuthorizing(r.Context()) {
-		return refuse(w, http.StatusLoopDetected, "a handler of the site makes the authorize request of a WebSocket ask for a WebSocket")
-	}
-
-	if reason := h.unavailable(); reason != "" {
-		return refuse(w, http.StatusServiceUnavailable, reason)
-	}
-
-	// The HTTP server would leave the body in front of the frames, and the client decide where it ends.
-	if r.ProtoMajor == 1 && r.ContentLength != 0 {
-		return refuse(w, http.StatusBadRequest, "a WebSocket handshake has no body")
+	if status, reason := h.obstacle(w, r); reason != "" {
+		return refuse(w, status, reason)
 	}
 
 	deadline := h.deadline()
@@ -87,7 +81,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 	// 200 is for an extended CONNECT.
 	if status := handshake.Status(); status != http.StatusSwitchingProtocols && status != http.StatusOK {
-		handshake.Headers(w.Header().Set)
+		setHeaders(w.Header(), handshake)
 
 		return refuse(w, status, handshake.Text())
 	}
@@ -101,28 +95,95 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 	}
 
-	handshake.Headers(w.Header().Set)
+	reserved, err := h.reserve(r)
+	if err != nil {
+		handshake.Deny()
+
+		return refuse(w, http.StatusServiceUnavailable, "the server has no room for another connection")
+	}
+	defer reserved.release()
+
+	setHeaders(w.Header(), handshake)
 	answerUntil(deadline, w)
 	if r.ProtoMajor == 3 {
 		h.app.http3.add(r)
 	}
-	if err := accept(w, r, handshake); err != nil {
+	if err := accept(w, r, handshake, reserved); err != nil {
 		// The client has its answer: nothing can be said to it any more but by the end of the connection.
-		h.logger.Error("a WebSocket connection is cut: it could not be taken over",
-			zap.String("route", h.Name), zap.String("client_ip", clientIP(r)), zap.Error(err))
+		h.cut.log(time.Now(), func(before int) {
+			h.logger.Error("a WebSocket connection is cut: it could not be taken over", zap.String("route", h.Name),
+				zap.String("client_ip", clientIP(r)), zap.Int("and_before", before), zap.Error(err))
+		})
+		if errors.Is(err, errNotTaken) {
+			// The server would wait for another request of a client that was told to send frames.
+			panic(http.ErrAbortHandler)
+		}
 	}
 
 	return nil
 }
 
+// reserve gets what the connection needs to move into the core.
+func (h *Handler) reserve(r *http.Request) (*reserved, error) {
+	if r.ProtoMajor > 1 {
+		return &reserved{fd: -1}, nil // a stream has no descriptor of its own
+	}
+
+	reserved, err := reserve(r)
+	if err != nil {
+		h.scarce.log(time.Now(), func(before int) {
+			h.logger.Error("WebSockets are refused with 503: there is no descriptor for them", zap.String("route", h.Name),
+				zap.String("client_ip", clientIP(r)), zap.Int("and_before", before), zap.Error(err))
+		})
+	}
+
+	return reserved, err
+}
+
+// setHeaders sets those that a handshake's answer needs, spelt as RFC 6455 does: there are clients that do not find them
+// otherwise, although case means nothing in them.
+func setHeaders(header http.Header, handshake *bridge.Handshake) {
+	handshake.Headers(func(name, value string) {
+		header.Del(name)
+		header[name] = []string{value}
+	})
+}
+
+// obstacle returns why an upgrade request cannot be taken, whatever the core says of it.
+func (h *Handler) obstacle(w http.ResponseWriter, r *http.Request) (status int, reason string) {
+	switch {
+	case isAuthorizing(r.Context()):
+		return http.StatusLoopDetected, "a handler of the site makes the authorize request of a WebSocket ask for a WebSocket"
+	case isEarly(r):
+		return http.StatusTooEarly, "this request may be a replay: it came before the TLS handshake was over; send it again"
+	case r.ProtoMajor == 1 && r.ContentLength != 0:
+		// The HTTP server would leave the body in front of the frames, and the client decide where it ends.
+		return http.StatusBadRequest, "a WebSocket handshake has no body"
+	case r.ProtoMajor == 1 && !canHijack(w):
+		return http.StatusNotImplemented, "a handler in front of this one hides the connection"
+	}
+	if reason := h.unavailable(); reason != "" {
+		return http.StatusServiceUnavailable, reason
+	}
+
+	return 0, ""
+}
+
+// isEarly tells whether a request came in TLS's early data (0-RTT), of HTTP/3 or, as a proxy says it (RFC 8470, 5.1), of the
+// client's connection to that. Anybody who has recorded such a request can send it again, for as long as the TLS handshake
+// is not over, and would open another connection for each copy.
+func isEarly(r *http.Request) bool {
+	return r.ProtoMajor == 3 && r.TLS != nil && !r.TLS.HandshakeComplete || r.Header.Get("Early-Data") == "1"
+}
+
 // accept answers a request whose handshake is right and gives its connection to the core. The answer goes through the
 // response writer, so that the handlers before this one and the access log see it.
-func accept(w http.ResponseWriter, r *http.Request, handshake *bridge.Handshake) error {
+func accept(w http.ResponseWriter, r *http.Request, handshake *bridge.Handshake, reserved *reserved) error {
 	switch r.ProtoMajor {
 	case 1:
 		w.WriteHeader(http.StatusSwitchingProtocols)
 
-		return adopt(w, handshake, r.TLS != nil)
+		return adopt(w, handshake, r.TLS != nil, reserved)
 	case 2:
 		return serveHTTP2(w, r, handshake)
 	default:
@@ -144,7 +205,7 @@ func (h *Handler) unavailable() string {
 
 // examine puts the request to the core. One that comes for a route that is not in force yet waits until it is.
 func (h *Handler) examine(r *http.Request, deadline time.Time) (*bridge.Handshake, error) {
-	handshake, err := bridge.NewHandshake(h.Name, requestHead(r), clientIP(r), r.TLS != nil)
+	handshake, err := h.newHandshake(r)
 	if err != nil || handshake.Status() != http.StatusServiceUnavailable || isClosed(h.app.committed) {
 		return handshake, err
 	}
@@ -156,6 +217,14 @@ func (h *Handler) examine(r *http.Request, deadline time.Time) (*bridge.Handshak
 	}
 
 	handshake.Close()
+
+	return h.newHandshake(r)
+}
+
+func (h *Handler) newHandshake(r *http.Request) (*bridge.Handshake, error) {
+	if r.ProtoMajor > 1 {
+		return bridge.NewConnectHandshake(h.Name, requestHead(r), clientIP(r), r.TLS != nil)
+	}
 
 	return bridge.NewHandshake(h.Name, requestHead(r), clientIP(r), r.TLS != nil)
 }

@@ -97,7 +97,7 @@ func init() {
 	http2connect.Restore()
 
 	caddy.RegisterModule(new(App))
-	caddy.RegisterModule(Handler{})
+	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(Admin{})
 
 	httpcaddyfile.RegisterGlobalOption("websocket", parseGlobalOption)

@@ -59,13 +59,21 @@ func limitUnsent(plain syscall.Conn) {
 	})
 }
 
-// CloseWrite implements [stream].
+// CloseWrite implements [stream]. A wrapper that cannot close half of a connection, such as that of the proxy protocol, is
+// passed by: everything is written when this is called. Without it the client would learn of the end when the server stops
+// reading, seconds later.
 func (s *tlsStream) CloseWrite() error {
-	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
+	conn := s.Conn
+	for {
+		if half, ok := conn.(interface{ CloseWrite() error }); ok {
+			return half.CloseWrite()
+		}
+		inner, ok := beneath(conn)
+		if !ok {
+			return nil
+		}
+		conn = inner
 	}
-
-	return nil
 }
 
 // Buffered implements [stream].

@@ -12,11 +12,20 @@ type Handshake struct {
 // NewHandshake lets the core examine an upgrade request for a route. head is the request as the head of an HTTP/1.1
 // message, blank line included; secure says that it came over TLS. A refused request is no error: see [Handshake.Status].
 func NewHandshake(route string, head []byte, clientIP string, secure bool) (*Handshake, error) {
+	return newHandshake(route, head, clientIP, secure, 0)
+}
+
+// NewConnectHandshake is [NewHandshake] for an extended CONNECT of HTTP/2 or HTTP/3 whose :protocol is websocket. Its
+// status is 200 where it is accepted.
+func NewConnectHandshake(route string, head []byte, clientIP string, secure bool) (*Handshake, error) {
+	return newHandshake(route, head, clientIP, secure, C.FWS_EXTENDED_CONNECT)
+}
+
+func newHandshake(route string, head []byte, clientIP string, secure bool, flags C.uint32_t) (*Handshake, error) {
 	routeP, routeN := cString(route)
 	headP, headN := cBytes(head)
 	ipP, ipN := cString(clientIP)
 
-	var flags C.uint32_t
 	if secure {
 		flags |= C.FWS_SECURE
 	}

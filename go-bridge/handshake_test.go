@@ -194,3 +194,19 @@ func TestAClientThatGoesLeavesNoDescriptorBehind(t *testing.T) {
 		}
 	}
 }
+
+func TestAConnectIsAHandshakeOnlyWhereItIsAnExtendedOne(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
+
+	head := []byte("CONNECT /chat HTTP/1.1\r\nHost: example.com\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	for want, examine := range map[int]func(string, []byte, string, bool) (*Handshake, error){200: NewConnectHandshake, 405: NewHandshake} {
+		h, err := examine("core", head, "192.0.2.1", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h.Close()
+		if h.Status() != want {
+			t.Errorf("got %d %s, want %d", h.Status(), h.Text(), want)
+		}
+	}
+}

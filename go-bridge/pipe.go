@@ -23,6 +23,8 @@ const (
 	HTTP3 Transport = C.FWS_TRANSPORT_HTTP3
 	// TCP is a plain connection whose socket cannot be moved.
 	TCP Transport = C.FWS_TRANSPORT_TCP
+	// Unix is the same over a Unix socket.
+	Unix Transport = C.FWS_TRANSPORT_UNIX
 )
 
 // PipeState is what the host has to do about a pipe, a set of bits.

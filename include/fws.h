@@ -69,6 +69,10 @@
 // Flag of fws_handshake_new: the request came over TLS.
 #define FWS_SECURE 1
 
+// Flag of fws_handshake_new: the request is an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is
+// `websocket`. HTTP/1.1 has none: without this flag a CONNECT is refused.
+#define FWS_EXTENDED_CONNECT 2
+
 // Transport for fws_pipe_open: HTTP/1.1 on an encrypted connection.
 #define FWS_TRANSPORT_TLS 1
 
@@ -80,6 +84,9 @@
 
 // Transport for fws_pipe_open: a plain connection that has no descriptor of its own.
 #define FWS_TRANSPORT_TCP 4
+
+// Transport for fws_pipe_open: the same over a Unix socket.
+#define FWS_TRANSPORT_UNIX 5
 
 // Bit of a pipe's state: there are (more) bytes to take.
 #define FWS_PIPE_OUTPUT 1
@@ -543,8 +550,8 @@ size_t fws_log_take(uint8_t *buffer, size_t capacity);
 // Examines an upgrade request for a route.
 //
 // `head` is the request as an HTTP/1.1 head: `GET /path?query HTTP/1.1`, header lines and an empty line, each ended by CR LF; at most
-// 64 KiB. An extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is `websocket` is written as
-// `CONNECT /path?query HTTP/1.1`, with its authority as Host. `client_ip` is the client's address as text. FWS_OK also when the request is refused: see fws_handshake_status.
+// 1 MiB. With FWS_EXTENDED_CONNECT it is written as `CONNECT /path?query HTTP/1.1`, with its authority as Host. `client_ip` is the client's
+// address as text. FWS_OK also when the request is refused: see fws_handshake_status.
 fws_result fws_handshake_new(const uint8_t *route,
                              size_t route_len,
                              const uint8_t *head,

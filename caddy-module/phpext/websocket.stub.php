@@ -418,7 +418,7 @@ function frankenphp_ws_killConnection(string $id): bool {}
 /**
  * All that is known of a client, until its close event has been handled.
  *
- * `id`, `route` (its name), `path` (of its request), `ip`, `subprotocol` ("" when none was agreed), `transport` ("tcp", "tls", "http2" or
+ * `id`, `route` (its name), `path` (of its request), `ip`, `subprotocol` ("" when none was agreed), `transport` ("tcp", "unix", "tls", "http2" or
  * "http3"), `connected` (bool), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
  * before the first message), `messages_received`, `bytes_received` (frame headers included), `messages_sent`, `bytes_sent`,
  * `messages_dropped` (for its being too slow), `queued_bytes` (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).

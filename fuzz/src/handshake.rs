@@ -9,7 +9,11 @@ use url::{Origin, Url};
 /// A request's head, examined for several routes.
 pub fn check(data: &[u8]) {
     origins(data);
-    let Ok(request) = Request::parse(data) else { return };
+    let Ok(mut request) = Request::parse(data) else { return };
+    if request.method == "CONNECT" {
+        assert_eq!(examine(&request, true, &Policy::default()).expect_err("a CONNECT of HTTP/1.1").status, 405);
+        request.extended = true;
+    }
     let any = Policy { origins: vec!["*".into()], subprotocols: vec!["chat.v1".into(), "b".into()], ..Policy::default() };
     let own = Policy::default();
     let mut accepted_by_own = false;
@@ -17,7 +21,7 @@ pub fn check(data: &[u8]) {
         match examine(&request, secure, policy) {
             Ok(accepted) => {
                 // An extended CONNECT (RFC 8441) has no key, and tungstenite does not know it.
-                let extended = request.method == "CONNECT";
+                let extended = request.extended;
                 assert_eq!(accepted.accept.is_none(), extended);
                 if let Some(accept) = accepted.accept {
                     let key = request.header("sec-websocket-key").expect("accepted without a key");

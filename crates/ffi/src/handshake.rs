@@ -18,12 +18,15 @@ impl fws_handshake {
 
 /// Flag of fws_handshake_new: the request came over TLS.
 pub const FWS_SECURE: u32 = 1;
+/// Flag of fws_handshake_new: the request is an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is
+/// `websocket`. HTTP/1.1 has none: without this flag a CONNECT is refused.
+pub const FWS_EXTENDED_CONNECT: u32 = 2;
 
 /// Examines an upgrade request for a route.
 ///
 /// `head` is the request as an HTTP/1.1 head: `GET /path?query HTTP/1.1`, header lines and an empty line, each ended by CR LF; at most
-/// 64 KiB. An extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is `websocket` is written as
-/// `CONNECT /path?query HTTP/1.1`, with its authority as Host. `client_ip` is the client's address as text. FWS_OK also when the request is refused: see fws_handshake_status.
+/// 1 MiB. With FWS_EXTENDED_CONNECT it is written as `CONNECT /path?query HTTP/1.1`, with its authority as Host. `client_ip` is the client's
+/// address as text. FWS_OK also when the request is refused: see fws_handshake_status.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_new(
     route: *const u8,
@@ -44,7 +47,11 @@ pub unsafe extern "C" fn fws_handshake_new(
             (Ok(route), Ok(head), Ok(ip)) => (route, head, ip),
             (Err(code), ..) | (_, Err(code), _) | (.., Err(code)) => return code,
         };
-        let handshake = core.handshake(route, head, ip, flags & FWS_SECURE != 0);
+        let secure = flags & FWS_SECURE != 0;
+        let handshake = match flags & FWS_EXTENDED_CONNECT {
+            0 => core.handshake(route, head, ip, secure),
+            _ => core.handshake_by_connect(route, head, ip, secure),
+        };
         *out = Box::into_raw(Box::new(fws_handshake(handshake)));
         FWS_OK
     })

@@ -16,6 +16,8 @@ pub const FWS_TRANSPORT_HTTP2: u32 = 2;
 pub const FWS_TRANSPORT_HTTP3: u32 = 3;
 /// Transport for fws_pipe_open: a plain connection that has no descriptor of its own.
 pub const FWS_TRANSPORT_TCP: u32 = 4;
+/// Transport for fws_pipe_open: the same over a Unix socket.
+pub const FWS_TRANSPORT_UNIX: u32 = 5;
 
 /// Bit of a pipe's state: there are (more) bytes to take.
 pub const FWS_PIPE_OUTPUT: u32 = 1;
@@ -71,6 +73,7 @@ pub unsafe extern "C" fn fws_pipe_open(handshake: *mut fws_handshake, transport:
             FWS_TRANSPORT_HTTP2 => Transport::Http2,
             FWS_TRANSPORT_HTTP3 => Transport::Http3,
             FWS_TRANSPORT_TCP => Transport::Tcp,
+            FWS_TRANSPORT_UNIX => Transport::Unix,
             _ => return FWS_ERR_OUT_OF_RANGE,
         };
         match core.open_pipe(handshake.into_inner(), transport) {

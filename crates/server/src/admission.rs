@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64_id::random_id;
 use fws_hub::{CommandError, MAX_NAME, Outfit};
 use fws_session::{Compression, Opened};
-use fws_wire::handshake::{self, Request};
+use fws_wire::handshake::{self, Refused, Request};
 
 use crate::claims::Claim;
 use crate::core::Core;
@@ -84,24 +84,32 @@ impl Handshake {
 }
 
 impl Core {
-    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head (an extended CONNECT is written as `CONNECT /path HTTP/1.1`),
-    /// `secure` says that it came over TLS.
+    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head, `secure` says that it came over TLS.
     pub fn handshake(&self, route: &str, head: &[u8], ip: &str, secure: bool) -> Handshake {
-        let handshake = self.examine(route, head, ip, secure);
+        self.count_refused(self.examine(route, Request::parse(head), ip, secure))
+    }
+
+    /// Examines an extended CONNECT of HTTP/2 or HTTP/3 whose `:protocol` is `websocket`, written as `CONNECT /path HTTP/1.1`.
+    pub fn handshake_by_connect(&self, route: &str, head: &[u8], ip: &str, secure: bool) -> Handshake {
+        let request = Request::parse(head).map(|request| Request { extended: true, ..request });
+        self.count_refused(self.examine(route, request, ip, secure))
+    }
+
+    fn count_refused(&self, handshake: Handshake) -> Handshake {
         if handshake.ticket.is_none() {
             add(&self.counters.handshakes_refused, 1);
         }
         handshake
     }
 
-    fn examine(&self, route: &str, head: &[u8], ip: &str, secure: bool) -> Handshake {
+    fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str, secure: bool) -> Handshake {
         if self.is_draining() {
             return Handshake::refused(503, "the server is shutting down");
         }
         let Some(route) = self.routes.read().current.get(route).cloned() else {
             return Handshake::refused(503, format!("the WebSocket route {route:?} is not in force"));
         };
-        let examined = Request::parse(head).and_then(|request| Ok((handshake::examine(&request, secure, &route.policy)?, request)));
+        let examined = request.and_then(|request| Ok((handshake::examine(&request, secure, &route.policy)?, request)));
         let (accepted, request) = match examined {
             Ok(both) => both,
             Err(refused) => {

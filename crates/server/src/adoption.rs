@@ -18,8 +18,9 @@ impl Core {
     /// Takes over an accepted connection. `buffered`: what was read behind the request. `Err` gives the socket back.
     pub fn adopt(&self, handshake: Handshake, socket: Socket, buffered: &[u8]) -> Result<(), Socket> {
         let Some(ticket) = handshake.ticket else { return Err(socket) };
+        let transport = if socket.local_addr().is_ok_and(|address| address.is_unix()) { Transport::Unix } else { Transport::Tcp };
         let mut socket = Some(socket);
-        self.take_over(ticket, Transport::Tcp, buffered, |_| Link::Socket(socket.take().expect("bug: there is one socket")));
+        self.take_over(ticket, transport, buffered, |_| Link::Socket(socket.take().expect("bug: there is one socket")));
         // The closure is not called where the hub does not take the client.
         socket.map_or(Ok(()), Err)
     }

@@ -59,8 +59,10 @@ pub struct Request {
 /// What carries a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// A plain socket.
+    /// A plain TCP socket.
     Tcp,
+    /// A Unix socket: a proxy on the same machine, mostly.
+    Unix,
     /// TLS over HTTP/1.1.
     Tls,
     /// A stream of HTTP/2 (RFC 8441).
@@ -70,10 +72,11 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Its name: `tcp`, `tls`, `http2` or `http3`.
+    /// Its name: `tcp`, `unix`, `tls`, `http2` or `http3`.
     pub fn as_str(self) -> &'static str {
         match self {
             Transport::Tcp => "tcp",
+            Transport::Unix => "unix",
             Transport::Tls => "tls",
             Transport::Http2 => "http2",
             Transport::Http3 => "http3",
@@ -90,7 +93,7 @@ impl Transport {
         match self {
             Transport::Http3 if asked == 0 => HTTP3_PING_INTERVAL,
             Transport::Http3 => asked.min(HTTP3_PING_INTERVAL),
-            _ => asked,
+            Transport::Tcp | Transport::Unix | Transport::Tls | Transport::Http2 => asked,
         }
     }
 }

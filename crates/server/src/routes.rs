@@ -567,7 +567,7 @@ mod tests {
         let config = RouteConfig { name: "a".into(), echo: true, ..RouteConfig::default() };
         let mut route = Route::new(&config, RouteId(0), "a".into(), Arc::default(), |_| LineId(0));
         assert_eq!(route.settings_for(Transport::Http3).ping_interval, 20_000);
-        for transport in [Transport::Tcp, Transport::Tls, Transport::Http2] {
+        for transport in [Transport::Tcp, Transport::Unix, Transport::Tls, Transport::Http2] {
             assert!(Arc::ptr_eq(&route.settings_for(transport), &route.settings), "{}", transport.as_str());
         }
         for (configured, expected) in [(0, 20_000), (5_000, 5_000), (20_000, 20_000), (60_000, 20_000)] {

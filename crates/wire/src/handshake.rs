@@ -7,10 +7,8 @@ use sha1::{Digest, Sha1};
 
 use crate::deflate;
 
-/// The most header lines an upgrade request may have.
-pub const MAX_HEADERS: usize = 128;
-/// The longest request head, bytes.
-pub const MAX_HEAD: usize = 64 * 1024;
+/// The longest request head, bytes. It is far above what web servers allow by default, so that theirs is the limit that counts.
+pub const MAX_HEAD: usize = 1024 * 1024;
 
 /// What a route accepts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +30,8 @@ pub struct Request {
     pub http_1_1: bool,
     /// The method: `GET`, or `CONNECT` for the extended one of HTTP/2 and HTTP/3.
     pub method: String,
+    /// Whether it is an extended CONNECT, which HTTP/1.1 does not have. The caller says so, as it has seen the `:protocol`.
+    pub extended: bool,
     /// The path of the request target, byte for byte as sent: still percent-encoded, and not always UTF-8.
     pub path: Vec<u8>,
     /// The query of the request target without its `?`, as sent; empty where there is none.
@@ -82,17 +82,12 @@ impl Request {
             return Err(Refused::new(431, format!("the request head has more than {MAX_HEAD} bytes")));
         }
         let (line, rest) = RequestLine::read(head)?;
-        let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let parsed = match httparse::parse_headers(rest, &mut lines) {
-            Ok(httparse::Status::Complete((_, parsed))) => parsed,
-            Ok(httparse::Status::Partial) => return Err(Refused::new(400, "the request head ends before its empty line")),
-            Err(httparse::Error::TooManyHeaders) => {
-                return Err(Refused::new(431, format!("the request has more than {MAX_HEADERS} header lines")));
-            }
-            Err(error) => return Err(Refused::new(400, format!("the request head is malformed: {error}"))),
-        };
-        let mut headers: Vec<(String, Vec<u8>)> =
-            parsed.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.to_vec())).collect();
+        let mut headers = match headers(rest, &mut [httparse::EMPTY_HEADER; 64]) {
+            Err(httparse::Error::TooManyHeaders) => headers(rest, &mut vec![httparse::EMPTY_HEADER; count_lines(rest)]),
+            headers => headers,
+        }
+        .map_err(|error| Refused::new(400, format!("the request head is malformed: {error}")))?
+        .ok_or_else(|| Refused::new(400, "the request head ends before its empty line"))?;
         let (authority, target) = split_authority(line.target);
         if let Some(authority) = authority {
             // RFC 9112, 3.2.2: with the absolute form "the origin server MUST ignore the received Host header field (if any) and instead
@@ -103,7 +98,7 @@ impl Request {
         let mut parts = target.splitn(2, |&byte| byte == b'?');
         let path = parts.next().filter(|path| !path.is_empty()).unwrap_or(b"/").to_vec();
         let query = parts.next().unwrap_or_default().to_vec();
-        Ok(Request { http_1_1: line.version == b"HTTP/1.1", method: line.method.to_owned(), path, query, headers })
+        Ok(Request { http_1_1: line.version == b"HTTP/1.1", method: line.method.to_owned(), extended: false, path, query, headers })
     }
 
     /// The first value of a header, where it is text.
@@ -173,15 +168,32 @@ fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
     (Some(&rest[..end]), &rest[end..])
 }
 
+/// How many lines there are up to the empty one.
+fn count_lines(head: &[u8]) -> usize {
+    head.split(|byte| *byte == b'\n').take_while(|line| !line.trim_ascii().is_empty()).count()
+}
+
+/// Reads header lines, for which there is `room`; `None`: the empty line is missing.
+fn headers<'a>(lines: &'a [u8], room: &mut [httparse::Header<'a>]) -> Result<Option<Vec<(String, Vec<u8>)>>, httparse::Error> {
+    match httparse::parse_headers(lines, room)? {
+        httparse::Status::Partial => Ok(None),
+        httparse::Status::Complete((_, parsed)) => {
+            Ok(Some(parsed.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.to_vec())).collect()))
+        }
+    }
+}
+
 /// Checks a request against RFC 6455, 4.2.1 and the route's policy. `secure`: it came over TLS.
 ///
-/// A CONNECT is an extended one whose `:protocol` the caller has found to be `websocket`. RFC 8441, 5: "Implementations using this
+/// An extended CONNECT is one whose `:protocol` the caller has found to be `websocket`. RFC 8441, 5: "Implementations using this
 /// extended CONNECT to bootstrap WebSockets do not do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields",
 /// nor of Upgrade and Connection; all else is as in HTTP/1.1.
 pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accepted, Refused> {
-    let extended = request.method == "CONNECT";
-    if !extended && request.method != "GET" {
-        return Err(Refused::new(405, format!("the method of a WebSocket handshake is GET, not {}", request.method)).with("Allow", "GET"));
+    let extended = request.extended;
+    let method = if extended { "CONNECT" } else { "GET" };
+    if request.method != method {
+        let text = format!("the method of a WebSocket handshake is {method}, not {}", request.method);
+        return Err(Refused::new(405, text).with("Allow", method));
     }
     // RFC 6455, 4.2.1: "An HTTP/1.1 or higher GET request".
     if !request.http_1_1 {

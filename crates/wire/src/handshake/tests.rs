@@ -277,8 +277,19 @@ fn origin_patterns_name_hosts_origins_and_subdomains() {
 fn a_head_that_is_cut_malformed_or_too_big_is_refused() {
     assert_eq!(Request::parse(b"GET / HTTP/1.1\r\nHost: a").expect_err("cut").status, 400);
     assert_eq!(Request::parse(b"GET / HTTP/1.1\r\nHo st: a\r\n\r\n").expect_err("malformed").status, 400);
-    assert_eq!(Request::parse(&head(|l| l.extend((0..200).map(|n| format!("X-{n}: y"))))).expect_err("many").status, 431);
+    assert_eq!(Request::parse(&vec![b'\n'; MAX_HEAD]).expect_err("nothing but empty lines").status, 400);
     assert_eq!(Request::parse(&vec![b'a'; MAX_HEAD + 1]).expect_err("long").status, 431);
+}
+
+#[test]
+fn a_head_may_have_as_many_lines_as_fit_into_it() {
+    for count in [0, 58, 59, 60, 128, 200, 50_000] {
+        let request = Request::parse(&head(|l| l.extend((0..count).map(|n| format!("X-{n}: y"))))).expect("many lines");
+        assert_eq!(request.headers.len(), 5 + count);
+    }
+    let cookie = "c=".to_owned() + &"x".repeat(MAX_HEAD - 1024);
+    let request = Request::parse(&head(|l| l.push(format!("Cookie: {cookie}")))).expect("a long line");
+    assert_eq!(request.header("cookie"), Some(cookie.as_str()));
 }
 
 /// The head of the example of RFC 8441, 5.1, as the host writes it.
@@ -300,7 +311,7 @@ fn connect(edit: impl Fn(&mut Vec<String>)) -> Vec<u8> {
 #[test]
 fn an_extended_connect_needs_neither_key_nor_upgrade_but_all_else() {
     let policy = Policy { origins: vec!["www.example.com".into()], subprotocols: vec!["superchat".into()], ..Policy::default() };
-    let try_with = |edit: &dyn Fn(&mut Vec<String>)| examine(&Request::parse(&connect(edit))?, true, &policy);
+    let try_with = |edit: &dyn Fn(&mut Vec<String>)| examine(&Request { extended: true, ..Request::parse(&connect(edit))? }, true, &policy);
     let accepted = try_with(&|_| {}).expect("the example");
     assert_eq!((accepted.accept, accepted.subprotocol.as_deref()), (None, Some("superchat")));
     for (from, to, status) in [("Version: 13", "Version: 8", 426), ("www.example", "evil.example", 403), ("Host", "X-Host", 400)] {
@@ -308,5 +319,20 @@ fn an_extended_connect_needs_neither_key_nor_upgrade_but_all_else() {
         assert_eq!(refused.status, status, "{from} → {to}: {}", refused.text);
         // RFC 9113, 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields."
         assert!(!refused.headers.iter().any(|(name, _)| matches!(*name, "Upgrade" | "Connection")));
+    }
+    let refused = try_with(&replaced("CONNECT", "GET")).expect_err("a GET is no extended CONNECT");
+    assert_eq!((refused.status, refused.headers), (405, vec![("Allow", "CONNECT")]));
+}
+
+#[test]
+fn http_1_1_has_no_extended_connect() {
+    // RFC 8441 and RFC 9220 define it for HTTP/2 and HTTP/3. Taken over HTTP/1.1, it would be a handshake without a key.
+    for headers in [&["X: y"][..], &["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]] {
+        let head = connect(|lines| {
+            lines.pop(); // the origin
+            lines.extend(headers.iter().map(|line| line.to_string()));
+        });
+        let refused = examine(&Request::parse(&head).expect("whole"), false, &Policy::default()).expect_err("a CONNECT");
+        assert_eq!((refused.status, refused.headers), (405, vec![("Allow", "GET")]));
     }
 }
