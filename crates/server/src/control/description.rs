@@ -24,17 +24,21 @@ pub struct Project {
 
 /// A server, as it describes itself. What is missing is not known: it may be of another version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Description {
+    #[serde(default)]
     pub library: String,
     pub pid: u32,
+    #[serde(default)]
     pub user: u32,
+    #[serde(default)]
     pub host: String,
     /// When it began to serve commands: seconds since 1970.
+    #[serde(default)]
     pub since: u64,
     pub directory: Option<PathBuf>,
     pub config: Option<PathBuf>,
     /// What is inside these folders belongs to its project.
+    #[serde(default)]
     pub folders: Vec<ProjectFolder>,
     /// In which the paths above mean something. Absent: the system has only one.
     pub namespace: Option<String>,

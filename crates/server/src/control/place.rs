@@ -14,7 +14,7 @@ use super::lock::{FileLock, Identity, identity};
 use super::registry::{beside, random};
 
 /// The longest path of a socket on every system, bytes.
-const LONGEST: usize = 103;
+pub const LONGEST_PATH: usize = 103;
 /// The name of a socket inside the folder in which it is made.
 pub const INSIDE: &str = "s";
 
@@ -60,8 +60,8 @@ impl SocketFile {
     fn listen(path: &Path, room: &Path, access: Access, lock: Option<FileLock>) -> io::Result<(SocketFile, UnixListener)> {
         let new = room.join(INSIDE);
         let long = path.as_os_str().len().max(new.as_os_str().len());
-        if long > LONGEST {
-            let text = format!("the path of a socket has at most {LONGEST} bytes, and the server needs {long} here, to make it");
+        if long > LONGEST_PATH {
+            let text = format!("the path of a socket has at most {LONGEST_PATH} bytes, and the server needs {long} here, to make it");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         DirBuilder::new().mode(0o700).create(room)?;

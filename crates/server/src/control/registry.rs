@@ -15,7 +15,7 @@ use nix::libc;
 use super::description::Description;
 use super::location::{Folder, Kind};
 use super::lock::{FileLock, Life, life};
-use super::place::answers;
+use super::place::{INSIDE, LONGEST_PATH, answers};
 
 /// The longest description that is read.
 const LONGEST: u64 = 64 << 10;
@@ -48,6 +48,10 @@ impl Entry {
         let failed = |why: io::Error| format!("{}: {why}", folder.path.display());
         loop {
             let stem = folder.path.join(format!("{}-{}", std::process::id(), random().map_err(failed)?));
+            let longest = beside(&stem, ".new").join(INSIDE).as_os_str().len().max(beside(&stem, ".sock").as_os_str().len());
+            if longest > LONGEST_PATH {
+                return Err(format!("{}: its path is too long for a socket, by {} bytes", folder.path.display(), longest - LONGEST_PATH));
+            }
             if let Some(lock) = FileLock::take(&beside(&stem, ".lock")).map_err(failed)? {
                 return Ok(Entry { stem, kind: folder.kind, lock });
             }
@@ -143,7 +147,7 @@ fn sweep(folder: &Path) {
         // A cleaner of /tmp may have removed the lock of a living one, which makes itself a new entry then.
         if !answers(&socket) {
             let room = beside(&stem, ".new");
-            for path in [beside(&stem, ".json"), beside(&stem, ".json.new"), socket, room.join(super::place::INSIDE)] {
+            for path in [beside(&stem, ".json"), beside(&stem, ".json.new"), socket, room.join(INSIDE)] {
                 let _ = fs::remove_file(path);
             }
             let _ = fs::remove_dir(room);
@@ -186,4 +190,44 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(std::ffi::OsStr::from_bytes(suffix.as_bytes()));
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::description::Project;
+    use super::super::test_folder;
+    use super::*;
+
+    #[test]
+    fn the_first_folder_that_can_be_used_is_used() {
+        let base = test_folder::Folder::new("registry");
+        let folder = |name: &str| Folder { path: base.path.join(name), kind: Kind::Private };
+        fs::write(base.path.join("file"), "").expect("a file");
+        let (long, file, missing, good) = (folder(&"x".repeat(100)), folder("file"), folder("no/folder"), folder("good"));
+        let entry = Entry::make(&[long.clone(), file.clone(), missing.clone(), good.clone()]).expect("the last one can be used");
+        entry.describe(&Description::own(&Project::default())).expect("written");
+        assert_eq!(servers(&good.path).expect("readable").len(), 1);
+        let why = Entry::make(&[long, file, missing]).expect_err("none can be used");
+        for said in ["too long for a socket", "it is not a folder", "No such file"] {
+            assert!(why.contains(said), "{said} is not in {why}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_description_is_no_server() {
+        let base = test_folder::Folder::new("registry");
+        let folder = Folder { path: base.path.clone(), kind: Kind::Named };
+        let entry = Entry::make(&[folder]).expect("an entry");
+        for wrong in ["", "{", "[]", "null", "{\"pid\":\"x\"}"] {
+            fs::write(beside(&entry.stem, ".json"), wrong).expect("written");
+            assert_eq!(servers(&base.path).expect("readable"), [], "{wrong:?}");
+        }
+        fs::remove_file(beside(&entry.stem, ".json")).expect("removed");
+        std::os::unix::fs::symlink("/dev/zero", beside(&entry.stem, ".json")).expect("a link");
+        assert_eq!(servers(&base.path).expect("readable"), []);
+        // One of a later version may say more.
+        fs::remove_file(beside(&entry.stem, ".json")).expect("removed");
+        fs::write(beside(&entry.stem, ".json"), "{\"pid\":1,\"more\":[]}").expect("written");
+        assert_eq!(servers(&base.path).expect("readable").len(), 1);
+    }
 }
