@@ -23,8 +23,8 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 # What Go and cgo need to know; see tools/env.sh.
 ENV := . tools/env.sh &&
 
-.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-php test-go test-e2e test-xcaddy \
-	test-autobahn test-fuzz autobahn fuzz lint bench slow-clients fmt clean setup
+.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-tools test-php \
+	test-go test-e2e test-xcaddy test-autobahn test-fuzz autobahn fuzz lint bench slow-clients fmt clean setup which-php
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ echo: build ## The same with the echo example: /core without PHP, /php with it
 setup:
 	@tools/setup.sh build
 
+# Once in a run of make, before the tests that use PHP.
+which-php: setup
+	@echo "tests run on $$(tools/php.sh --version)"
+
 build: setup $(FRANKENPHP) ## Build build/frankenphp and build/lib/libfws.a
 
 lib: $(LIB) ## Build the Rust core only: build/lib/libfws.a, its header and pkg-config file
@@ -45,7 +49,10 @@ lib: $(LIB) ## Build the Rust core only: build/lib/libfws.a, its header and pkg-
 $(LIB): $(RUST_SOURCES) tools/archive.sh
 	@tools/archive.sh
 
-$(FRANKENPHP): $(LIB) $(GO_SOURCES) tools/env.sh tools/frankenphp.sh
+$(BUILD)/lib/watcher: caddy-module/go.mod tools/watcher.sh
+	@tools/watcher.sh
+
+$(FRANKENPHP): $(LIB) $(BUILD)/lib/watcher $(GO_SOURCES) tools/env.sh tools/frankenphp.sh
 	@tools/frankenphp.sh
 
 header: ## Write include/fws.h from crates/ffi
@@ -60,10 +67,11 @@ install: $(LIB) ## Install library, header and pkg-config file below PREFIX (/us
 	install -m 644 include/fws.h "$(DESTDIR)$(PREFIX)/include/fws.h"
 	sed 's#^prefix=.*#prefix=$(PREFIX)#; s#^includedir=.*#includedir=$${prefix}/include#' $(PC) >"$(DESTDIR)$(PREFIX)/lib/pkgconfig/fws.pc"
 
-xcaddy: setup $(LIB) ## Build build/xcaddy-frankenphp the way the README tells users to
+xcaddy: setup $(LIB) $(BUILD)/lib/watcher ## Build build/xcaddy-frankenphp the way the README tells users to
 	@tools/xcaddy.sh
 
-test: test-rust test-fuzz test-abi test-generated test-php test-go test-e2e test-autobahn test-xcaddy ## Run every test
+test: test-tools test-rust test-fuzz test-abi test-generated test-php test-go test-e2e test-autobahn test-xcaddy ## Run every test
+	@echo "every test passed on $$(tools/php.sh --version)"
 
 test-rust: setup ## Unit and integration tests of the core, and of the benchmark's load generator
 	cargo test --workspace
@@ -72,18 +80,21 @@ test-rust: setup ## Unit and integration tests of the core, and of the benchmark
 test-abi: $(LIB) ## C programs against the header and the library
 	@tests/c-abi/run.sh
 
-test-go: build ## Tests of the Go bridge, the Caddy module and the PHP extension
+test-go: which-php build ## Tests of the Go bridge, the Caddy module and the PHP extension
 	$(ENV) cd go-bridge && go vet ./... && go test -race ./...
 	$(ENV) export CGO_CFLAGS="$$CGO_CFLAGS -Werror" && cd caddy-module && go vet ./... && go test -timeout 10m ./...
+
+test-tools: ## The set-up scripts, on machines that the tests make up
+	@tests/tools/run.sh
 
 test-generated: build ## What is generated and committed is what would be generated now
 	caddy-module/phpext/generate.sh --check
 
-test-php: setup ## Syntax of all PHP files, unit tests of the Composer package, the snippets of the documentation
+test-php: which-php ## Syntax of all PHP files, unit tests of the Composer package, the snippets of the documentation
 	@tools/php-lint.sh
 	@tools/php-test.sh
 
-test-e2e: build ## The real binary with real PHP, real clients and a real browser; all of it over TLS as well
+test-e2e: which-php build ## The real binary with real PHP, real clients and a real browser; all of it over TLS as well
 	@tools/setup.sh e2e
 	$(ENV) cd tests/e2e && go vet ./... && FWS_FRANKENPHP=$(FRANKENPHP) go test -count=1 -timeout 20m ./...
 	$(ENV) cd tests/e2e && FWS_FRANKENPHP=$(FRANKENPHP) FWS_E2E_TRANSPORT=tls go test -short -count=1 -timeout 20m ./...
@@ -110,6 +121,7 @@ lint: setup ## Formatters and static checks
 	cargo clippy --workspace --all-targets -- -D warnings
 	CARGO_TARGET_DIR=$(BUILD)/bench/target cargo clippy --locked --manifest-path tests/bench/load/Cargo.toml --all-targets -- -D warnings
 	CARGO_TARGET_DIR=$(BUILD)/fuzz/target cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+	@tools/shell-lint.sh
 	@unformatted=$$(gofmt -l go-bridge caddy-module tests); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 
 fmt: ## Format all sources

@@ -191,6 +191,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.warnOfPublicWorkers()
+	a.sayHowToRestart()
 	a.hold.take(0) // the core may not have run yet when the configuration was provisioned
 
 	generation := struct {

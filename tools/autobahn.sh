@@ -8,6 +8,7 @@
 # usage: tools/autobahn.sh
 set -eu
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/apt.sh"
 
 if [ -n "${WSTEST:-}" ]; then
   command -v "$WSTEST" || die "WSTEST=$WSTEST is not an executable"
@@ -31,7 +32,7 @@ rm -rf "$home"; mkdir -p "$home/packages" "$home/python"; : >"$log"
 
 # libssl and libffi are those of bullseye, which newer systems do not have; the headers are for packages with parts in C.
 python() {
-  own_apt "$home/packages" deb bullseye "" "$log" || return 1
+  own_apt "$home/packages" deb "$log" bullseye || return 1
   (cd "$home/packages" && apt-get "${apt_options[@]}" download python2.7 python2.7-minimal libpython2.7-minimal libpython2.7-stdlib \
     libpython2.7-dev libssl1.1 libffi7) || return 1
   local package

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the setup scripts: messages, the cache folder, long steps with a log.
 # Sourced, never run. Every script that sources it runs with `set -eu`.
 
@@ -8,26 +9,52 @@ mkdir -p "$cache"
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf '\033[1;31merror:\033[0m %s\n' "$*" >&2; exit 1; }
 
+# sha256: the SHA-256 of what comes in, in hexadecimal.
+sha256() { { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-64; }
+
 # step LOG "what it does" command…: runs the command with its output in LOG, says every 15 s how long it
-# has been going, and shows the end of LOG when it fails.
+# has been going, and shows the end of LOG when it fails. When the script is ended by a signal, all that the command started ends too.
 step() {
   local log=$1 what=$2; shift 2
-  local start=$SECONDS pid
+  local start=$SECONDS pid pause=0.1
   say "$what (log: $log)"
-  "$@" >>"$log" 2>&1 &
+  # With job control the command is a process group of its own, so that it can be ended with its children.
+  set -m
+  "$@" >>"$log" 2>&1 </dev/null &
   pid=$!
-  trap 'kill "$pid" 2>/dev/null || true' INT TERM
+  set +m
+  # shellcheck disable=SC2064
+  trap "kill -- -$pid 2>/dev/null; exit 130" INT TERM HUP
   while kill -0 "$pid" 2>/dev/null; do
-    sleep 1
+    sleep "$pause"
+    pause=1
     if (( (SECONDS - start) % 15 == 0 && SECONDS > start )); then
       printf '    … %ds, %s\n' "$((SECONDS - start))" "$(tail -n 1 "$log" | awk '{ print $NF }' | tail -c 70)" >&2
     fi
   done
-  trap - INT TERM
+  trap - INT TERM HUP
   if ! wait "$pid"; then
     tail -n 30 "$log" >&2
     die "$what failed after $((SECONDS - start)) s; the whole log is $log"
   fi
+}
+
+# locked NAME: waits until this script is the only one that holds the lock NAME of the cache; it holds it until it ends.
+locked() {
+  local lock=$cache/$1.lock holder
+  if command -v flock >/dev/null; then
+    exec 9>"$lock"
+    flock -n 9 || { say "waiting for another build ($lock)"; flock 9; }
+    return
+  fi
+  # Without flock, as on macOS: a folder can be made by one process only. The lock of a process that is gone is taken away.
+  while ! mkdir "$lock.d" 2>/dev/null; do
+    holder=$(cat "$lock.d/pid" 2>/dev/null || true)
+    if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; then rm -rf "$lock.d"; else sleep 1; fi
+  done
+  echo $$ >"$lock.d/pid"
+  # shellcheck disable=SC2064
+  trap "rm -rf '$lock.d'" EXIT
 }
 
 # as_root command…: runs it as root, directly or through a sudo that asks for no password; 1 if neither is possible.
@@ -50,49 +77,18 @@ need() {
 
 # need_packages PACKAGE…: installs Debian packages, or says how to.
 need_packages() {
+  local how="install them with your package manager (Debian's names)"
   if command -v apt-get >/dev/null; then
-    say "installing $* with apt-get"
-    if as_root apt-get update >>"$cache/apt.log" 2>&1 &&
-       as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$cache/apt.log" 2>&1; then
-      return 0
-    fi
-    die "missing: $*. Install with: sudo apt-get install $*"
+    ! install_packages "$@" || return 0
+    how="install with: sudo apt-get install"
   fi
-  die "missing tools, install them with your package manager (Debian names): $*"
+  die "missing tools: $how: $*"
 }
 
-# own_apt FOLDER TYPE DEBIAN-SUITES UBUNTU-SUITES LOG: makes apt lists of these suites in FOLDER, from the machine's own mirror, and sets
-# apt_options to what makes apt-get use them. The machine's lists are left as they are. TYPE is deb or deb-src; suites may be empty.
-own_apt() {
-  local folder=$1 type=$2 debian=$3 ubuntu=$4 log=$5 repos uri origin suite
+# install_packages PACKAGE…: installs Debian packages; fails where that is not possible. All or none.
+install_packages() {
   command -v apt-get >/dev/null || return 1
-  mkdir -p "$folder/apt/state/lists/partial" "$folder/apt/cache/archives/partial"
-  # shellcheck disable=SC2016
-  local query=(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages')
-  repos=$("${query[@]}" | sort -u)
-  if [ -z "$repos" ]; then
-    as_root apt-get update >>"$log" 2>&1 || true
-    repos=$("${query[@]}" | sort -u)
-  fi
-  while read -r uri origin; do
-    case $uri/$origin in
-      *security*) ;;
-      */Debian) for suite in $debian; do
-        echo "$type [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"; done ;;
-      */Ubuntu) for suite in $ubuntu; do
-        echo "$type [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $uri $suite main universe"; done ;;
-    esac
-  done <<<"$repos" | sort -u >"$folder/apt/sources.list"
-  [ -s "$folder/apt/sources.list" ] || return 1
-  apt_options=(-o "Dir::Etc::SourceList=$folder/apt/sources.list" -o Dir::Etc::SourceParts=/nonexistent
-    -o "Dir::State=$folder/apt/state" -o "Dir::Cache=$folder/apt/cache")
-  [ "$(id -u)" != 0 ] || apt_options+=(-o APT::Sandbox::User=root)
-  apt-get "${apt_options[@]}" update >>"$log" 2>&1
-}
-
-# fetch_source PACKAGE FOLDER LOG: downloads the Debian or Ubuntu source package, verified by apt, into FOLDER. The suites are those
-# that have PHP 8.4 and PHP-Parser 5.
-fetch_source() {
-  own_apt "$2" deb-src "trixie trixie-updates" "questing questing-updates" "$3" || return 1
-  (cd "$2" && apt-get "${apt_options[@]}" source --download-only "$1") >>"$3" 2>&1
+  say "installing $* with apt-get"
+  as_root apt-get update >>"$cache/apt.log" 2>&1 </dev/null || true
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$cache/apt.log" 2>&1 </dev/null
 }

@@ -3,7 +3,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 cd "$top"
-php=$("$("$top/tools/php.sh")" --prefix)/bin/php
+php=$("$top/tools/php.sh" --binary)
 count=0
 while IFS= read -r -d '' file; do
   "$php" -l "$file" >/dev/null || die "$file"

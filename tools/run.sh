@@ -10,4 +10,10 @@ example=$1
 export PORT=${PORT:-8080}
 say "the $example example runs on http://localhost:$PORT – stop it with Ctrl-C"
 cd "$top/examples/$example"
-exec "$top/build/frankenphp" run --config Caddyfile
+if [ "$(cat "$top/build/lib/watcher")" != none ]; then
+  say "an edited .php file of examples/$example restarts its worker"
+  exec "$top/build/frankenphp" run --config Caddyfile
+fi
+# A build without libwatcher-c refuses `watch`.
+say "this build cannot watch files: restart an edited worker by curl -X POST http://localhost:2019/frankenphp/workers/restart"
+grep -vE '^[[:space:]]*watch$' Caddyfile | "$top/build/frankenphp" run --config - --adapter caddyfile

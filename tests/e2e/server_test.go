@@ -105,6 +105,9 @@ func tryStart(t *testing.T, s site) (*server, error) {
 		}
 		// An example says nothing about the admin endpoint; two of them shall be able to run at once.
 		text := strings.Replace(string(source), "{\n", "{\n\tadmin "+srv.admin+"\n", 1)
+		if !canWatch(t) {
+			text = watchLine.ReplaceAllString(text, "")
+		}
 		if srv.secure {
 			text = strings.Replace(text, "{\n", "{\n"+secureGlobal, 1)
 			text = strings.Replace(text, "\n:{$PORT:8080} {\n", "\nhttps://127.0.0.1:{$PORT} {\n\ttls internal\n", 1)
