@@ -217,9 +217,25 @@ func (c *adminCall) decode(into any) error {
 	return nil
 }
 
-// answer carries out a command and passes its answer on.
+// answer carries out a command and passes its answer on, unless the client that it asks about is gone.
 func (c *adminCall) answer(command coreCommand) error {
-	return c.stream(c.door.ask(command))
+	answer, err := c.door.ask(command)
+	if err != nil {
+		return refusal(err)
+	}
+	answer, there := present(answer)
+	if !there {
+		answer.Close()
+
+		return adminError(http.StatusNotFound, errNoSuchClient)
+	}
+
+	return c.stream(answer, nil)
+}
+
+// act carries out a command that does something to the client that the path names.
+func (c *adminCall) act(name string, arguments map[string]any) error {
+	return c.answerUnlessNo(c.ofClient(name, arguments), http.StatusNotFound, errNoSuchClient)
 }
 
 // stream passes an answer on as the core writes it, so that a list of many thousand ids is never in memory as a whole.
@@ -264,6 +280,9 @@ func (c *adminCall) answerBytes(command coreCommand) error {
 	if err != nil {
 		return refusal(err)
 	}
+	if answer.Gone {
+		return adminError(http.StatusNotFound, errNoSuchClient)
+	}
 	if answer.Value == nil {
 		return adminError(http.StatusNotFound, noSuchKey)
 	}
@@ -297,9 +316,6 @@ func (c *adminCall) write(status int, answer any) error {
 
 var noSuchKey = errors.New("there is no value under this key")
 
-// bridgeUnknownClient is the core's sentence, for commands that say it with a flag.
-var bridgeUnknownClient error = bridge.ErrUnknownClient
-
 func adminError(status int, err error) error {
 	return caddy.APIError{HTTPStatus: status, Err: err}
 }
@@ -326,7 +342,7 @@ func refusal(err error) error {
 // refusalStatus is the status of a result. Those that are not named here say that an argument is wrong.
 func refusalStatus(result bridge.Result) int {
 	switch result {
-	case bridge.ErrUnknownClient, bridge.ErrUnknownRoute:
+	case bridge.ErrUnknownRoute:
 		return http.StatusNotFound
 	case bridge.ErrTooLarge:
 		return http.StatusRequestEntityTooLarge

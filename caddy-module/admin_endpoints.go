@@ -105,7 +105,7 @@ func patchClient(c *adminCall) error {
 			return err
 		}
 
-		return c.answerUnlessNo(c.ofClient("ping", map[string]any{"how": how}), http.StatusNotFound, bridgeUnknownClient)
+		return c.act("ping", map[string]any{"how": how})
 	}
 
 	answer, err := c.door.call(c.ofClient("rename", map[string]any{"new": *change.ID}))
@@ -117,8 +117,10 @@ func patchClient(c *adminCall) error {
 	}
 
 	// The core says no to both an unknown client and a name that is taken.
-	if _, err := c.door.call(c.ofClient("tags", nil)); err != nil {
+	if answer, err := c.door.call(c.ofClient("tags", nil)); err != nil {
 		return refusal(err)
+	} else if answer.Gone {
+		return adminError(http.StatusNotFound, errNoSuchClient)
 	}
 
 	return adminError(http.StatusConflict, errors.New("another client has this id: choose one that is free"))
@@ -150,7 +152,7 @@ func deleteClient(c *adminCall) error {
 			return badRequest("kill cuts the connection, without a code and a reason: leave them out, or leave kill out")
 		}
 
-		return c.answerUnlessNo(c.ofClient("kill", nil), http.StatusNotFound, bridgeUnknownClient)
+		return c.act("kill", nil)
 	}
 
 	code, err := c.integer("code", 0, 65535)
@@ -158,17 +160,20 @@ func deleteClient(c *adminCall) error {
 		return err
 	}
 
-	return c.answer(c.ofClient("close", map[string]any{"code": code, "reason": c.optional("reason")}))
+	return c.act("close", map[string]any{"code": code, "reason": c.optional("reason")})
 }
 
 func getPing(c *adminCall) error         { return c.answer(c.ofClient("ping_time", nil)) }
 func getClientTags(c *adminCall) error   { return c.answer(c.ofClient("tags", nil)) }
-func clearClientTags(c *adminCall) error { return c.answer(c.ofClient("clear_tags", nil)) }
+func clearClientTags(c *adminCall) error { return c.act("clear_tags", nil) }
 
 func hasTag(c *adminCall) error {
 	answer, err := c.door.call(c.ofClient("tags", nil))
 	if err != nil {
 		return refusal(err)
+	}
+	if answer.Gone {
+		return adminError(http.StatusNotFound, errNoSuchClient)
 	}
 	if !slices.Contains(answer.Names, c.r.PathValue("tag")) {
 		return adminError(http.StatusNotFound, errors.New("the client does not have this tag"))
@@ -178,15 +183,15 @@ func hasTag(c *adminCall) error {
 }
 
 func putTag(c *adminCall) error {
-	return c.answer(c.ofClient("tag", map[string]any{"tag": c.r.PathValue("tag")}))
+	return c.act("tag", map[string]any{"tag": c.r.PathValue("tag")})
 }
 
 func deleteTag(c *adminCall) error {
-	return c.answer(c.ofClient("untag", map[string]any{"tag": c.r.PathValue("tag")}))
+	return c.act("untag", map[string]any{"tag": c.r.PathValue("tag")})
 }
 
 func getAllInformation(c *adminCall) error { return c.answer(c.ofClient("all_information", nil)) }
-func clearInformation(c *adminCall) error  { return c.answer(c.ofClient("clear_information", nil)) }
+func clearInformation(c *adminCall) error  { return c.act("clear_information", nil) }
 
 func getInformation(c *adminCall) error {
 	return c.answerBytes(c.ofClient("get_information", map[string]any{"key": c.r.PathValue("key")}))
@@ -198,7 +203,7 @@ func putInformation(c *adminCall) error {
 		return err
 	}
 
-	return c.answer(c.ofClient("set_information", map[string]any{"key": c.r.PathValue("key"), "value": coreBytes(value)}))
+	return c.act("set_information", map[string]any{"key": c.r.PathValue("key"), "value": coreBytes(value)})
 }
 
 func deleteInformation(c *adminCall) error {

@@ -115,15 +115,27 @@ func TestTheAdminAPIReachesClientsValuesAndTags(t *testing.T) {
 		want               string
 	}{
 		{"GET", "/websocket/clients?count&route=core", "", 200, `{"count":2}`},
-		{"PUT", "/websocket/clients/an%2Fn/tags/ly%2Fon", "", 200, `{"done":true}`},
+		{"PUT", "/websocket/clients/an%2Fn/tags/ly%2Fon", "", 200, `{"flag":true}`},
 		{"GET", "/websocket/clients?tag=ly/on", "", 200, `{"names":["an/n"]}`},
 		{"GET", "/websocket/clients?expression=%21%22ly/on%22", "", 200, `{"names":["bob"]}`},
 		{"GET", "/websocket/clients?expression=%21", "", 400, "byte 1: expected"},
 		{"GET", "/websocket/clients/an%2Fn/tags/ly%2Fon", "", 200, `{"flag":true}`},
 		{"PUT", "/websocket/clients/nobody/tags/x", "", 404, "no client has this id"},
+		{"GET", "/websocket/clients/nobody/tags", "", 404, "no client has this id"},
+		{"GET", "/websocket/clients/nobody/tags/x", "", 404, "no client has this id"},
+		{"DELETE", "/websocket/clients/nobody/tags", "", 404, "no client has this id"},
+		{"GET", "/websocket/clients/nobody/ping", "", 404, "no client has this id"},
+		{"GET", "/websocket/clients/nobody/information", "", 404, "no client has this id"},
+		{"GET", "/websocket/clients/nobody/information/city", "", 404, "no client has this id"},
+		{"PUT", "/websocket/clients/nobody/information/city", "x", 404, "no client has this id"},
+		{"DELETE", "/websocket/clients/nobody/information", "", 404, "no client has this id"},
+		{"DELETE", "/websocket/clients/nobody", "", 404, "no client has this id"},
+		{"POST", "/websocket/commands", `{"client":{"id":"nobody"}}`, 200, `{"gone":true}`},
+		{"GET", "/websocket/clients?route=nowhere", "", 404, `no route is named \"nowhere\": there is only \"core\"`},
+		{"POST", "/websocket/messages?all&route=nowhere", "", 404, `no route is named \"nowhere\"`},
 		{"PUT", "/websocket/clients/bob/tags/" + strings.Repeat("x", 256), "", 400, "1 to 255 bytes"},
 		{"GET", "/websocket/tags", "", 200, `{"names":["ly/on"]}`},
-		{"PUT", "/websocket/clients/bob/information/city", "\xffgrenoble\x00", 200, `{"done":true}`},
+		{"PUT", "/websocket/clients/bob/information/city", "\xffgrenoble\x00", 200, `{"flag":true}`},
 		{"GET", "/websocket/clients/bob/information/city", "", 200, "\xffgrenoble\x00"},
 		{"GET", "/websocket/clients?information=city&operator=suffix&value=ble%00&route=core", "", 200, `{"names":["bob"]}`},
 		{"GET", "/websocket/clients/bob/information", "", 200, `{"pairs":{"city":{"base64":"/2dyZW5vYmxlAA=="}}}`},
@@ -155,7 +167,7 @@ func TestTheAdminAPIReachesClientsValuesAndTags(t *testing.T) {
 		{"DELETE", "/websocket/timers/12345", "", 404, "no timer has this number"},
 		{"DELETE", "/websocket/clients/nobody?kill", "", 404, "no client has this id"},
 		{"DELETE", "/websocket/clients/rob?code=1", "", 400, "a close code is"},
-		{"DELETE", "/websocket/clients/rob?code=4001&reason=bye", "", 200, `{"done":true}`},
+		{"DELETE", "/websocket/clients/rob?code=4001&reason=bye", "", 200, `{"flag":true}`},
 	} {
 		header := jsonType
 		if c.path != "/websocket/commands" {

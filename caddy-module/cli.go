@@ -34,7 +34,7 @@ Exit codes:
   0  done
   1  refused or failed; the message says why
   2  the command line is wrong
-  3  there is no such client or key
+  3  there is no such client, route or key
   4  no server could be asked
   5  not done: the id is taken, the key has a value already, or the client's outbox is full`
 
@@ -70,6 +70,11 @@ type cliFailure struct {
 func (f *cliFailure) Error() string { return f.err.Error() }
 func (f *cliFailure) Unwrap() error { return f.err }
 
+// noSuchClient is the failure of a command about a client that is not there.
+func noSuchClient() error {
+	return &cliFailure{exitAbsent, errNoSuchClient}
+}
+
 func usageError(format string, values ...any) error {
 	return &cliFailure{exitUsage, fmt.Errorf(format, values...)}
 }
@@ -88,7 +93,7 @@ func exitCode(err error) int {
 	}
 
 	switch result {
-	case bridge.ErrUnknownClient, bridge.ErrUnknownRoute:
+	case bridge.ErrUnknownRoute:
 		return exitAbsent
 	case bridge.ErrNoServer, bridge.ErrControlDenied, bridge.ErrControlVersion, bridge.ErrControlLost, bridge.ErrControlAmbiguous, bridge.ErrNotRunning:
 		return exitNoServer
@@ -198,27 +203,39 @@ func (c *cli) show(command coreCommand, human func(coreAnswer) error) error {
 	if err != nil {
 		return err
 	}
+	if answer.Gone {
+		return noSuchClient()
+	}
 
 	return human(answer)
 }
 
-// copyAnswer writes an answer as it is.
+// copyAnswer writes an answer as it is. One that says that the client is gone is a failure, too.
 func (c *cli) copyAnswer(answer io.ReadCloser, err error) error {
 	if err != nil {
 		return err
 	}
 	defer answer.Close()
 
+	answer, there := present(answer)
 	if _, err := io.Copy(c.out, answer); err != nil {
 		return err
 	}
+	if err := c.out.WriteByte('\n'); err != nil || there {
+		return err
+	}
 
-	return c.out.WriteByte('\n')
+	return noSuchClient()
 }
 
 // do carries out a command of which there is nothing to say but that it is done.
 func (c *cli) do(command coreCommand) error {
 	return c.doUnless(command, 0, "")
+}
+
+// act carries out a command that does something to a client.
+func (c *cli) act(command coreCommand) error {
+	return c.doUnless(command, exitAbsent, errNoSuchClient.Error())
 }
 
 // doUnless is do for a command that may be answered with a no, which is then an error.

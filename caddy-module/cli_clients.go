@@ -9,8 +9,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const noSuchClient = "no client has this id"
-
 // clientCommands are those about clients and their tags.
 func (c *cli) clientCommands() []*cobra.Command {
 	return []*cobra.Command{
@@ -28,7 +26,7 @@ func (c *cli) clientCommands() []*cobra.Command {
 		}),
 		c.closeCommand(),
 		c.command("kill ID", "Cuts the connection of a client, without a goodbye", cobra.ExactArgs(1), clientIDsFirst, func(_ *cobra.Command, args []string) error {
-			return c.doUnless(commandOf("kill", map[string]any{"id": args[0]}), exitAbsent, noSuchClient)
+			return c.act(commandOf("kill", map[string]any{"id": args[0]}))
 		}),
 		c.command("rename ID NEW", "Gives a client another id", cobra.ExactArgs(2), clientIDsFirst, c.rename),
 		c.command("ping ID [INTERVAL|route|off]", "Shows how long the last pong took, or sets how often a client is pinged", cobra.RangeArgs(1, 2), clientIDsFirst, c.ping),
@@ -72,6 +70,10 @@ func (c *cli) names(command coreCommand) error {
 		return c.copyAnswer(answer, err)
 	}
 	defer answer.Close()
+	answer, there := present(answer)
+	if !there {
+		return noSuchClient()
+	}
 
 	return eachName(answer, func(name string) error {
 		_, err := fmt.Fprintln(c.out, visible(name))
@@ -94,6 +96,9 @@ func (c *cli) info(_ *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if client.Gone {
+		return noSuchClient()
+	}
 	information, err := c.door.call(commandOf("all_information", of))
 	if err != nil {
 		return err
@@ -104,7 +109,7 @@ func (c *cli) info(_ *cobra.Command, args []string) error {
 
 func (c *cli) tag(_ *cobra.Command, args []string) error {
 	for _, tag := range args[1:] {
-		if err := c.do(commandOf("tag", map[string]any{"id": args[0], "tag": tag})); err != nil {
+		if err := c.act(commandOf("tag", map[string]any{"id": args[0], "tag": tag})); err != nil {
 			return err
 		}
 	}
@@ -119,10 +124,10 @@ func (c *cli) untagCommand() *cobra.Command {
 			return usageError("name the tags to take off, or say --all")
 		}
 		if all {
-			return c.do(commandOf("clear_tags", map[string]any{"id": args[0]}))
+			return c.act(commandOf("clear_tags", map[string]any{"id": args[0]}))
 		}
 		for _, tag := range args[1:] {
-			if err := c.do(commandOf("untag", map[string]any{"id": args[0], "tag": tag})); err != nil {
+			if err := c.act(commandOf("untag", map[string]any{"id": args[0], "tag": tag})); err != nil {
 				return err
 			}
 		}
@@ -140,7 +145,7 @@ func (c *cli) closeCommand() *cobra.Command {
 		reason string
 	)
 	cmd := c.command("close ID", "Closes the connection of a client", cobra.ExactArgs(1), clientIDsFirst, func(_ *cobra.Command, args []string) error {
-		return c.do(commandOf("close", map[string]any{"id": args[0], "code": code, "reason": reason}))
+		return c.act(commandOf("close", map[string]any{"id": args[0], "code": code, "reason": reason}))
 	})
 	cmd.Flags().Uint16Var(&code, "code", 1000, "close code: 1000 to 1003, 1007 to 1014, or 3000 to 4999")
 	cmd.Flags().StringVar(&reason, "reason", "", "what the client is told, at most 123 bytes")
@@ -153,8 +158,10 @@ func (c *cli) rename(_ *cobra.Command, args []string) error {
 
 	// The core says no to both an unknown client and an id that is taken.
 	if failure := new(cliFailure); errors.As(err, &failure) {
-		if _, unknown := c.door.call(commandOf("tags", map[string]any{"id": args[0]})); unknown != nil {
-			return unknown
+		if answer, err := c.door.call(commandOf("tags", map[string]any{"id": args[0]})); err != nil {
+			return err
+		} else if answer.Gone {
+			return noSuchClient()
 		}
 	}
 
@@ -179,7 +186,7 @@ func (c *cli) ping(_ *cobra.Command, args []string) error {
 		return err
 	}
 
-	return c.doUnless(commandOf("ping", map[string]any{"id": args[0], "how": how}), exitAbsent, noSuchClient)
+	return c.act(commandOf("ping", map[string]any{"id": args[0], "how": how}))
 }
 
 // pingingOf reads how often a client is to be pinged.

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -69,6 +70,8 @@ type coreAnswer struct {
 	Expiry  json.RawMessage
 	Client  json.RawMessage
 	Stats   json.RawMessage
+	// Gone: the client that was asked about is not there.
+	Gone bool
 }
 
 // refused tells whether the answer is a no.
@@ -113,6 +116,23 @@ func (b *coreBytes) UnmarshalJSON(encoded []byte) error {
 	*b = *wrapped.Base64
 
 	return nil
+}
+
+// goneAnswer is what the core answers where the client that it is asked about is not there.
+const goneAnswer = `{"gone":true}`
+
+// errNoSuchClient is what becomes of it where an answer is expected, and of a no to what was to be done to a client.
+var errNoSuchClient = errors.New("no client has this id")
+
+// present returns an answer to be read from its start, and whether it is anything but goneAnswer.
+func present(answer io.ReadCloser) (io.ReadCloser, bool) {
+	reader := bufio.NewReaderSize(answer, 64)
+	start, _ := reader.Peek(len(goneAnswer) + 1) // an answer that is shorter, or fails, is read to its end all the same
+
+	return struct {
+		io.Reader
+		io.Closer
+	}{reader, answer}, string(start) != goneAnswer
 }
 
 // coreText is what the core says of a failure, without the name of the function that was called.

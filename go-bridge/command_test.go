@@ -36,7 +36,7 @@ func TestCommandsInJSONAreAnsweredInJSON(t *testing.T) {
 		{`{"set":{"key":"bridge","value":{"base64":"/w=="}}}`, `{"done":true}`},
 		{`{"get":{"key":"bridge"}}`, `{"value":{"base64":"/w=="}}`},
 		{`{"delete":{"key":"bridge"}}`, `{"flag":true}`},
-		{`{"list":{"route":"no such route"}}`, `{"names":[]}`},
+		{`{"client":{"id":"nobody"}}`, `{"gone":true}`},
 	} {
 		if got := answer(t, example[0]); got != example[1] {
 			t.Errorf("%s: %s, want %s", example[0], got, example[1])
@@ -98,7 +98,7 @@ func TestACommandThatCannotBeReadSaysWhereAndWhy(t *testing.T) {
 }
 
 func TestACommandThatTheCoreRefusesIsAnErrorWithItsResult(t *testing.T) {
-	if _, err := Command([]byte(`{"tag":{"id":"nobody","tag":"x"}}`)); !errors.Is(err, ErrUnknownClient) {
+	if _, err := Command([]byte(`{"count":{"route":"nowhere"}}`)); !errors.Is(err, ErrUnknownRoute) || !strings.Contains(fmt.Sprint(err), `no route is named "nowhere"`) {
 		t.Error(err)
 	}
 	_, err := Command([]byte(`{"list":{"of":{"expression":"a&"}}}`))

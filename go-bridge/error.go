@@ -12,7 +12,6 @@ const (
 	ErrPanic            Result = C.FWS_ERR_PANIC
 	ErrNotRunning       Result = C.FWS_ERR_NOT_RUNNING
 	ErrConfig           Result = C.FWS_ERR_CONFIG
-	ErrUnknownClient    Result = C.FWS_ERR_UNKNOWN_CLIENT
 	ErrUnknownRoute     Result = C.FWS_ERR_UNKNOWN_ROUTE
 	ErrInvalidUTF8      Result = C.FWS_ERR_INVALID_UTF8
 	ErrInvalidTag       Result = C.FWS_ERR_INVALID_TAG

@@ -64,7 +64,7 @@
 #define FWS_SENT_GONE 2
 
 // The version of this ABI: changed when a function or a struct changes its meaning.
-#define FWS_ABI_VERSION 1
+#define FWS_ABI_VERSION 2
 
 // Flag of fws_handshake_new: the request came over TLS.
 #define FWS_SECURE 1
@@ -116,7 +116,7 @@ enum fws_result
  {
   // It is done.
   FWS_OK = 0,
-  // There is nothing (more) to take. Not an error.
+  // There is nothing (more) to take, or the client that was asked about is gone. Not an error.
   FWS_END = 1,
   // A required pointer is NULL.
   FWS_ERR_NULL = 2,
@@ -126,9 +126,9 @@ enum fws_result
   FWS_ERR_NOT_RUNNING = 4,
   // A configuration was refused; the error says where and why.
   FWS_ERR_CONFIG = 5,
-  // No client has this id.
+  // No client has this id. Not returned any more: a client that is gone is no error.
   FWS_ERR_UNKNOWN_CLIENT = 6,
-  // No route has this name.
+  // No route has this name; fws_command_error says which there are.
   FWS_ERR_UNKNOWN_ROUTE = 7,
   // A text message, id, tag, reason or name that is not UTF-8.
   FWS_ERR_INVALID_UTF8 = 8,
@@ -355,22 +355,26 @@ void fws_reply_free(fws_reply *reply);
 
 // What is known of a client, until its close event has been handled. The items of `strings`: its id, the name of its route, the path of
 // its request (byte for byte as sent), its address, its sub-protocol (empty where there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from
-// item 6 on its tags, sorted.
+// item 6 on its tags, sorted. FWS_END: the client is gone.
 fws_result fws_client_get(const uint8_t *id,
                           size_t id_len,
                           fws_client *facts,
                           fws_reply **strings);
 
-// How long a client's last pong took, in nanoseconds; 0 before the first.
+// How long a client's last pong took, in nanoseconds; 0 before the first. FWS_END: the client is gone.
 fws_result fws_client_ping_time(const uint8_t *id, size_t id_len, int64_t *nanoseconds);
 
 // Pings a client at once, and then every `interval_ms` milliseconds, 100 to 86,400,000, silent or not; 0: then as its route says, after so
 // long a silence.
-// `found` receives false where no client has the id.
+// `found` receives false where the client is gone.
 fws_result fws_client_ping_enable(const uint8_t *id, size_t id_len, uint32_t interval_ms, bool *found, fws_error **error);
 
-// Pings a client no more. `found` receives false where no client has the id.
+// Pings a client no more. `found` receives false where the client is gone.
 fws_result fws_client_ping_disable(const uint8_t *id, size_t id_len, bool *found);
+
+// The text of the last command of this thread that failed, for functions that have no place for it. It says more than fws_result_text:
+// with FWS_ERR_UNKNOWN_ROUTE, which routes there are. Valid until the next command of this thread that fails.
+void fws_command_error(fws_bytes *out);
 
 // Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
 //
@@ -407,26 +411,27 @@ fws_result fws_tag_send(const uint8_t *tag,
                         uint64_t *queued);
 
 // Starts the closing handshake with a client: a code that may be sent (RFC 6455, 7.4) and a reason of at most 123 bytes. What was
-// sent before is written first.
-fws_result fws_client_close(const uint8_t *id, size_t id_len, uint16_t code, const uint8_t *reason, size_t reason_len);
+// sent before is written first. `done` receives false where the client is gone.
+fws_result fws_client_close(const uint8_t *id, size_t id_len, uint16_t code, const uint8_t *reason, size_t reason_len, bool *done);
 
-// Cuts a connection, without a closing handshake. Its close event has the code 1006. `cut` receives false where no client has the id.
+// Cuts a connection, without a closing handshake. Its close event has the code 1006. `cut` receives false where the client is gone.
 fws_result fws_client_kill(const uint8_t *id, size_t id_len, bool *cut);
 
 // Gives a client another id of 1 to 255 bytes; its tags, stored information, and what waits for it or of it stay. `renamed` receives
-// false where no client has the current id or the new one is taken.
+// false where the client is gone or the new id is taken.
 fws_result fws_client_rename(const uint8_t *id, size_t id_len, const uint8_t *new_, size_t new_len, bool *renamed);
 
 // The names of the routes in force, sorted.
 fws_result fws_routes_list(fws_reply **out);
 
-// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client.
-fws_result fws_client_tag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len);
+// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client. `done` receives false where the client is
+// gone.
+fws_result fws_client_tag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len, bool *done);
 
-// Takes a tag off a client; one it does not have is fine.
-fws_result fws_client_untag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len);
+// Takes a tag off a client; one it does not have is fine. `done` receives false where the client is gone.
+fws_result fws_client_untag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len, bool *done);
 
-// The tags of a client, sorted. Known until its close event has been handled.
+// The tags of a client, sorted. Known until its close event has been handled. FWS_END: the client is gone.
 fws_result fws_client_tags(const uint8_t *id, size_t id_len, fws_reply **out);
 
 // Every tag that a client has, sorted.
@@ -444,8 +449,8 @@ fws_result fws_clients_count(const uint8_t *route, size_t route_len, uint64_t *c
 // How many clients have a tag.
 fws_result fws_tag_count(const uint8_t *tag, size_t tag_len, uint64_t *count);
 
-// Takes all tags off a client.
-fws_result fws_client_clear_tags(const uint8_t *id, size_t id_len);
+// Takes all tags off a client. `done` receives false where the client is gone.
+fws_result fws_client_clear_tags(const uint8_t *id, size_t id_len, bool *done);
 
 // The ids of the clients whose tags fit an expression: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes
 // around a name of any characters. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the position.
@@ -605,24 +610,28 @@ void fws_handshake_free(fws_handshake *handshake);
 // caller's. `buffered` are bytes that were read behind the request. FWS_ERR_STALE if the handshake was not accepted.
 fws_result fws_conn_adopt(fws_handshake *handshake, int32_t fd, const uint8_t *buffered, size_t buffered_len);
 
-// Stores a value about a client under a key of 1 to 255 bytes; it goes with the client. At most 256 keys and 4 MiB a client.
+// Stores a value about a client under a key of 1 to 255 bytes; it goes with the client. At most 256 keys and 4 MiB a client. `done`
+// receives false where the client is gone.
 fws_result fws_information_set(const uint8_t *id,
                                size_t id_len,
                                const uint8_t *key,
                                size_t key_len,
                                const uint8_t *value,
-                               size_t value_len);
+                               size_t value_len,
+                               bool *done);
 
-// What is stored about a client under a key: item 0 of the reply. FWS_END: nothing.
+// What is stored about a client under a key: item 0 of the reply. FWS_END: nothing, or the client is gone.
 fws_result fws_information_get(const uint8_t *id, size_t id_len, const uint8_t *key, size_t key_len, fws_reply **out);
 
-// Deletes what is stored about a client under a key; `deleted` receives whether there was something.
+// Deletes what is stored about a client under a key; `deleted` receives whether there was something: false, too, where
+// the client is gone.
 fws_result fws_information_delete(const uint8_t *id, size_t id_len, const uint8_t *key, size_t key_len, bool *deleted);
 
-// Deletes all that is stored about a client.
-fws_result fws_information_clear(const uint8_t *id, size_t id_len);
+// Deletes all that is stored about a client. `done` receives false where the client is gone.
+fws_result fws_information_clear(const uint8_t *id, size_t id_len, bool *done);
 
-// All that is stored about a client, sorted by key: the items of the reply are key, value, key, value, ….
+// All that is stored about a client, sorted by key: the items of the reply are key, value, key, value, …. FWS_END: the
+// client is gone.
 fws_result fws_information_all(const uint8_t *id, size_t id_len, fws_reply **out);
 
 // The ids of the clients, of a route (optional), whose value under a key compares with `value` as the operator says: 0 equal, 1 not

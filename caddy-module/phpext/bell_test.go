@@ -17,7 +17,7 @@ func quoted(s string) string { return "'" + s + "'" }
 
 func TestEventsCarryWhatTheClientSent(t *testing.T) {
 	watcher := connectApp(t)
-	returned(t, nil, `return frankenphp_ws_tagClient(%s, 'watches closing');`, quoted(watcher.id))
+	returned(t, true, `return frankenphp_ws_tagClient(%s, 'watches closing');`, quoted(watcher.id))
 
 	c := connect(t, "app", "/chat/%C3%A9?name=x&y", "Origin: http://localhost", "X-Twice: 1", "x-twice: 2", "123: numeric",
 		"Cookie: a=1; b=%20x+y; no-value; empty=; a=2; dotted.name=%F0%9F%98%80; 7=seven")

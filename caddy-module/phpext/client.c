@@ -25,7 +25,14 @@ PHP_FUNCTION(frankenphp_ws_getClient) {
   Z_PARAM_STR(given.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_get(PHPEXT_BYTES(given.id), &client, &reply), &given)) {
+  if (!phpext_enter()) {
+    RETURN_THROWS();
+  }
+  fws_result result = fws_client_get(PHPEXT_BYTES(given.id), &client, &reply);
+  if (result == FWS_END) {
+    RETURN_NULL();
+  }
+  if (!phpext_ok(result, &given)) {
     RETURN_THROWS();
   }
   phpext_reply_hold(reply);
@@ -66,7 +73,14 @@ PHP_FUNCTION(frankenphp_ws_getClientPingTime) {
   Z_PARAM_STR(given.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_ping_time(PHPEXT_BYTES(given.id), &nanoseconds), &given)) {
+  if (!phpext_enter()) {
+    RETURN_THROWS();
+  }
+  fws_result result = fws_client_ping_time(PHPEXT_BYTES(given.id), &nanoseconds);
+  if (result == FWS_END) {
+    RETURN_NULL();
+  }
+  if (!phpext_ok(result, &given)) {
     RETURN_THROWS();
   }
   RETURN_LONG((zend_long)nanoseconds);
@@ -87,7 +101,7 @@ PHP_FUNCTION(frankenphp_ws_enablePing) {
   if (!phpext_enter()) {
     RETURN_THROWS();
   }
-  if (UNEXPECTED(interval < 0 || interval > UINT32_MAX)) {
+  if (UNEXPECTED(interval != 0 && (interval < 100 || interval > 86400000))) {
     phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$intervalMs must be 0, or 100 to 86400000, " ZEND_LONG_FMT " given", interval);
     RETURN_THROWS();
   }

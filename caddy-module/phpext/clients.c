@@ -33,6 +33,7 @@ PHP_FUNCTION(frankenphp_ws_getClientsCount) {
 
 PHP_FUNCTION(frankenphp_ws_close) {
   phpext_given given = {.code = 1000, .reason = ZSTR_EMPTY_ALLOC()};
+  bool done;
 
   ZEND_PARSE_PARAMETERS_START(1, 3)
   Z_PARAM_STR(given.id)
@@ -47,10 +48,12 @@ PHP_FUNCTION(frankenphp_ws_close) {
   /* The ABI has 16 bits for it, and 66536 must not become 1000. */
   fws_result result = given.code < 0 || given.code > UINT16_MAX
                           ? FWS_ERR_INVALID_CLOSE_CODE
-                          : fws_client_close(PHPEXT_BYTES(given.id), (uint16_t)given.code, PHPEXT_BYTES(given.reason));
+                          : fws_client_close(PHPEXT_BYTES(given.id), (uint16_t)given.code, PHPEXT_BYTES(given.reason),
+                                                 &done);
   if (!phpext_ok(result, &given)) {
     RETURN_THROWS();
   }
+  RETURN_BOOL(done);
 }
 
 PHP_FUNCTION(frankenphp_ws_killConnection) {

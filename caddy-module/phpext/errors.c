@@ -8,13 +8,13 @@
 #include <ext/standard/html.h>
 
 static struct {
-  zend_class_entry *base, *unknown_client, *invalid_argument, *not_running, *no_bell, *control;
+  zend_class_entry *base, *invalid_argument, *unknown_route, *not_running, *no_bell, *control;
 } classes;
 
 void phpext_errors_startup(void) {
   classes.base = register_class_FrankenPHP_WebSocket_Exception(spl_ce_RuntimeException);
-  classes.unknown_client = register_class_FrankenPHP_WebSocket_UnknownClientException(classes.base);
   classes.invalid_argument = register_class_FrankenPHP_WebSocket_InvalidArgumentException(classes.base);
+  classes.unknown_route = register_class_FrankenPHP_WebSocket_UnknownRouteException(classes.invalid_argument);
   classes.not_running = register_class_FrankenPHP_WebSocket_NotRunningException(classes.base);
   classes.no_bell = register_class_FrankenPHP_WebSocket_NoBellException(classes.base);
   classes.control = register_class_FrankenPHP_WebSocket_ControlException(classes.base);
@@ -22,9 +22,8 @@ void phpext_errors_startup(void) {
 
 static zend_class_entry *class_of(fws_result result) {
   switch (result) {
-  case FWS_ERR_UNKNOWN_CLIENT:
-    return classes.unknown_client;
   case FWS_ERR_UNKNOWN_ROUTE:
+    return classes.unknown_route;
   case FWS_ERR_INVALID_UTF8:
   case FWS_ERR_INVALID_TAG:
   case FWS_ERR_INVALID_CLOSE_CODE:
@@ -125,9 +124,13 @@ void phpext_throw(fws_result result, const phpext_given *given) {
                       "the WebSocket core does not run in this process. The server starts it when its Caddyfile has a "
                       "websocket directive");
     break;
-  case FWS_ERR_UNKNOWN_CLIENT:
-    phpext_throw_about(result, "no client has the id \"%s\": it never had, or its connection has closed", given->id);
+  case FWS_ERR_UNKNOWN_ROUTE: {
+    /* It names the routes there are. */
+    fws_bytes why = {0};
+    fws_command_error(&why);
+    phpext_throw_text(result, "%.*s", (int)why.len, (const char *)why.ptr);
     break;
+  }
   case FWS_ERR_INVALID_UTF8:
     throw_invalid_utf8(given);
     break;

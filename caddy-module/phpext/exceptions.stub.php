@@ -14,13 +14,13 @@ namespace FrankenPHP\WebSocket {
     {
     }
 
-    /** No client has the id: it never had, or the connection has closed. */
-    class UnknownClientException extends Exception
+    /** An argument that can never be right: the message says which, why, and what would be. */
+    class InvalidArgumentException extends Exception
     {
     }
 
-    /** An argument that can never be right: the message says which, why, and what would be. */
-    class InvalidArgumentException extends Exception
+    /** No route has the name that was given: the message says which there are. */
+    class UnknownRouteException extends InvalidArgumentException
     {
     }
 

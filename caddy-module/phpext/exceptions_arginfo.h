@@ -14,20 +14,6 @@ static zend_class_entry *register_class_FrankenPHP_WebSocket_Exception(zend_clas
 	return class_entry;
 }
 
-static zend_class_entry *register_class_FrankenPHP_WebSocket_UnknownClientException(zend_class_entry *class_entry_FrankenPHP_WebSocket_Exception)
-{
-	zend_class_entry ce, *class_entry;
-
-	INIT_NS_CLASS_ENTRY(ce, "FrankenPHP\\WebSocket", "UnknownClientException", NULL);
-#if (PHP_VERSION_ID >= 80400)
-	class_entry = zend_register_internal_class_with_flags(&ce, class_entry_FrankenPHP_WebSocket_Exception, 0);
-#else
-	class_entry = zend_register_internal_class_ex(&ce, class_entry_FrankenPHP_WebSocket_Exception);
-#endif
-
-	return class_entry;
-}
-
 static zend_class_entry *register_class_FrankenPHP_WebSocket_InvalidArgumentException(zend_class_entry *class_entry_FrankenPHP_WebSocket_Exception)
 {
 	zend_class_entry ce, *class_entry;
@@ -37,6 +23,20 @@ static zend_class_entry *register_class_FrankenPHP_WebSocket_InvalidArgumentExce
 	class_entry = zend_register_internal_class_with_flags(&ce, class_entry_FrankenPHP_WebSocket_Exception, 0);
 #else
 	class_entry = zend_register_internal_class_ex(&ce, class_entry_FrankenPHP_WebSocket_Exception);
+#endif
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_FrankenPHP_WebSocket_UnknownRouteException(zend_class_entry *class_entry_FrankenPHP_WebSocket_InvalidArgumentException)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "FrankenPHP\\WebSocket", "UnknownRouteException", NULL);
+#if (PHP_VERSION_ID >= 80400)
+	class_entry = zend_register_internal_class_with_flags(&ce, class_entry_FrankenPHP_WebSocket_InvalidArgumentException, 0);
+#else
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_FrankenPHP_WebSocket_InvalidArgumentException);
 #endif
 
 	return class_entry;

@@ -4,6 +4,7 @@
 PHP_FUNCTION(frankenphp_ws_setStoredInformation) {
   phpext_given given = {.key_max = 255};
   zend_string *value;
+  bool done;
 
   ZEND_PARSE_PARAMETERS_START(3, 3)
   Z_PARAM_STR(given.id)
@@ -12,12 +13,13 @@ PHP_FUNCTION(frankenphp_ws_setStoredInformation) {
   ZEND_PARSE_PARAMETERS_END();
 
   if (!phpext_enter() ||
-      !phpext_ok(fws_information_set(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.key), PHPEXT_BYTES(value)), &given)) {
+      !phpext_ok(fws_information_set(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.key), PHPEXT_BYTES(value), &done), &given)) {
     RETURN_THROWS();
   }
+  RETURN_BOOL(done);
 }
 
-/* The value of a key in *reply; NULL there when it has none. False when it has thrown. */
+/* The value of a key in *reply; NULL there when it has none, or the client is gone. False when it has thrown. */
 static bool get(INTERNAL_FUNCTION_PARAMETERS, fws_reply **reply) {
   phpext_given given = {.key_max = 255};
 
@@ -75,17 +77,19 @@ PHP_FUNCTION(frankenphp_ws_deleteStoredInformation) {
 
 PHP_FUNCTION(frankenphp_ws_clearStoredInformation) {
   phpext_given given = {0};
+  bool done;
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
   Z_PARAM_STR(given.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_information_clear(PHPEXT_BYTES(given.id)), &given)) {
+  if (!phpext_enter() || !phpext_ok(fws_information_clear(PHPEXT_BYTES(given.id), &done), &given)) {
     RETURN_THROWS();
   }
+  RETURN_BOOL(done);
 }
 
-/* All that is stored about a client. False when it has thrown. */
+/* All that is stored about a client in *reply; NULL there when the client is gone. False when it has thrown. */
 static bool all(INTERNAL_FUNCTION_PARAMETERS, fws_reply **reply) {
   phpext_given given = {0};
 
@@ -93,7 +97,13 @@ static bool all(INTERNAL_FUNCTION_PARAMETERS, fws_reply **reply) {
   Z_PARAM_STR(given.id)
   ZEND_PARSE_PARAMETERS_END_EX(return false);
 
-  return phpext_enter() && phpext_ok(fws_information_all(PHPEXT_BYTES(given.id), reply), &given);
+  *reply = NULL;
+  if (!phpext_enter()) {
+    return false;
+  }
+  fws_result result = fws_information_all(PHPEXT_BYTES(given.id), reply);
+
+  return result == FWS_END || phpext_ok(result, &given);
 }
 
 PHP_FUNCTION(frankenphp_ws_listStoredInformationKeys) {

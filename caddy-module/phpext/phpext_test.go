@@ -54,7 +54,8 @@ func TestStubsAreValidPHP(t *testing.T) {
 
 func TestExceptionsAreOneTreeUnderRuntimeException(t *testing.T) {
 	returned(t, "RuntimeException", `return get_parent_class('FrankenPHP\WebSocket\Exception');`)
-	for _, name := range []string{"UnknownClientException", "InvalidArgumentException", "NotRunningException", "NoBellException", "ControlException"} {
+	returned(t, `FrankenPHP\WebSocket\InvalidArgumentException`, `return get_parent_class('FrankenPHP\WebSocket\UnknownRouteException');`)
+	for _, name := range []string{"InvalidArgumentException", "NotRunningException", "NoBellException", "ControlException"} {
 		returned(t, `FrankenPHP\WebSocket\Exception`, `return get_parent_class('FrankenPHP\WebSocket\%s');`, name)
 	}
 }
@@ -67,7 +68,6 @@ func TestWrongUseThrowsWhatWasWrongAndWhatWouldBeRight(t *testing.T) {
 	}{
 		{`frankenphp_ws_nextEvent()`, "NoBell", "not started by the server"},
 		{`frankenphp_ws_failEvent('x')`, "NoBell", "frankenphp_ws_nextEvent() does that"},
-		{`frankenphp_ws_close('nobody')`, "UnknownClient", `no client has the id "nobody"`},
 		{`frankenphp_ws_close(` + id + `, 999)`, "InvalidArgument", "999 given"},
 		{`frankenphp_ws_close(` + id + `, 1005)`, "InvalidArgument", "1005 given"},
 		{`frankenphp_ws_close(` + id + `, 66536)`, "InvalidArgument", "66536 given"},
@@ -77,16 +77,23 @@ func TestWrongUseThrowsWhatWasWrongAndWhatWouldBeRight(t *testing.T) {
 		{`frankenphp_ws_tagClient(` + id + `, '')`, "InvalidArgument", "0 given"},
 		{`frankenphp_ws_tagClient(` + id + `, str_repeat('x', 256))`, "InvalidArgument", "256 given"},
 		{`frankenphp_ws_tagClient(` + id + `, "\xff")`, "InvalidArgument", "$tag must be valid UTF-8"},
-		{`frankenphp_ws_tagClient('nobody', 'x')`, "UnknownClient", `"nobody"`},
 		{`frankenphp_ws_untagClient(` + id + `, '')`, "InvalidArgument", "0 given"},
-		{`frankenphp_ws_untagClient('nobody', 'x')`, "UnknownClient", `"nobody"`},
-		{`frankenphp_ws_getTags('nobody')`, "UnknownClient", `"nobody"`},
 		{`frankenphp_ws_getClientsByTag('')`, "InvalidArgument", "0 given"},
 		{`frankenphp_ws_send(` + id + `, "\xff")`, "InvalidArgument", "$data must be valid UTF-8"},
 		{`frankenphp_ws_sendAll("\xff")`, "InvalidArgument", "$data must be valid UTF-8"},
 		{`frankenphp_ws_sendToTag('', 'x')`, "InvalidArgument", "0 given"},
 		{`frankenphp_ws_sendToTag('x', "\xff")`, "InvalidArgument", "$data must be valid UTF-8"},
-		{`frankenphp_ws_batch(function () { frankenphp_ws_tagClient('nobody', 'x'); })`, "UnknownClient", "call 1 of 1"},
+		{`frankenphp_ws_batch(function () { frankenphp_ws_tagClient('nobody', ''); })`, "InvalidArgument", "call 1 of 1"},
+		{`frankenphp_ws_close('nobody', 999)`, "InvalidArgument", "999 given"},
+		{`frankenphp_ws_tagClient('nobody', '')`, "InvalidArgument", "0 given"},
+		{`frankenphp_ws_getClients('nowhere')`, "UnknownRoute", `no route is named "nowhere": there are "app", "many", "quiet"`},
+		{`frankenphp_ws_getClientsCount('')`, "UnknownRoute", `no route is named ""`},
+		{`frankenphp_ws_send('nobody', 'x', 'nowhere')`, "UnknownRoute", `"nowhere"`},
+		{`frankenphp_ws_sendAll('x', 'nowhere')`, "UnknownRoute", `"nowhere"`},
+		{`frankenphp_ws_sendToTag('t', 'x', 'nowhere')`, "UnknownRoute", `"nowhere"`},
+		{`frankenphp_ws_sendToTagExpression('t', 'x', 'nowhere')`, "UnknownRoute", `"nowhere"`},
+		{`frankenphp_ws_searchStoredInformation('k', 'eq', 'x', 'nowhere')`, "UnknownRoute", `"nowhere"`},
+		{`frankenphp_ws_batch(function () { frankenphp_ws_sendAll('x', 'nowhere'); })`, "UnknownRoute", `no route is named "nowhere"`},
 	} {
 		a := php(t, "return %s;", wrong.call)
 		function, _, _ := strings.Cut(wrong.call, "(")
@@ -102,8 +109,12 @@ func TestWrongUseThrowsWhatWasWrongAndWhatWouldBeRight(t *testing.T) {
 		}
 	}
 	returned(t, false, `return frankenphp_ws_send('nobody', 'x');`)
-	returned(t, []any{[]string{}, 0, false, 0}, `return [frankenphp_ws_getClients('nowhere'), frankenphp_ws_getClientsCount('nowhere'),
-		frankenphp_ws_send(%s, 'x', 'nowhere'), frankenphp_ws_sendAll('x', 'nowhere')];`, id)
+	returned(t, []any{false, false, false, false, false, false, nil, nil, []string{}, []string{}, []string{}, "", false, false, false}, `$id = 'nobody'; return [
+		frankenphp_ws_close($id), frankenphp_ws_tagClient($id, 'x'), frankenphp_ws_untagClient($id, 'x'), frankenphp_ws_clearTagClient($id),
+		frankenphp_ws_setStoredInformation($id, 'k', 'v'), frankenphp_ws_clearStoredInformation($id), frankenphp_ws_getClient($id),
+		frankenphp_ws_getClientPingTime($id), frankenphp_ws_getTags($id), frankenphp_ws_listStoredInformationKeys($id),
+		frankenphp_ws_getAllStoredInformation($id), frankenphp_ws_getStoredInformation($id, 'k'), frankenphp_ws_hasStoredInformation($id, 'k'),
+		frankenphp_ws_deleteStoredInformation($id, 'k'), frankenphp_ws_killConnection($id)];`)
 	c.sees("still connected")
 }
 
@@ -158,7 +169,7 @@ func TestCommandsReachThoseTheyName(t *testing.T) {
 		}
 	}
 
-	check(nil, `return frankenphp_ws_close($a, 4321, "that is all");`)
+	check(true, `return frankenphp_ws_close($a, 4321, "that is all");`)
 	if opcode, body := a.receive(); opcode != opClose || body != "\x10\xe1that is all" {
 		t.Errorf("a frame of type %d came with %q", opcode, body)
 	}

@@ -3,28 +3,32 @@
 
 PHP_FUNCTION(frankenphp_ws_tagClient) {
   phpext_given given = {0};
+  bool done;
 
   ZEND_PARSE_PARAMETERS_START(2, 2)
   Z_PARAM_STR(given.id)
   Z_PARAM_STR(given.tag)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_tag(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.tag)), &given)) {
+  if (!phpext_enter() || !phpext_ok(fws_client_tag(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.tag), &done), &given)) {
     RETURN_THROWS();
   }
+  RETURN_BOOL(done);
 }
 
 PHP_FUNCTION(frankenphp_ws_untagClient) {
   phpext_given given = {0};
+  bool done;
 
   ZEND_PARSE_PARAMETERS_START(2, 2)
   Z_PARAM_STR(given.id)
   Z_PARAM_STR(given.tag)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_untag(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.tag)), &given)) {
+  if (!phpext_enter() || !phpext_ok(fws_client_untag(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.tag), &done), &given)) {
     RETURN_THROWS();
   }
+  RETURN_BOOL(done);
 }
 
 PHP_FUNCTION(frankenphp_ws_getTags) {
@@ -40,6 +44,9 @@ PHP_FUNCTION(frankenphp_ws_getTags) {
     RETURN_THROWS();
   }
   fws_result result = given.id != NULL ? fws_client_tags(PHPEXT_BYTES(given.id), &reply) : fws_tags_list(&reply);
+  if (result == FWS_END) {
+    RETURN_EMPTY_ARRAY();
+  }
   if (!phpext_ok(result, &given)) {
     RETURN_THROWS();
   }
@@ -62,14 +69,16 @@ PHP_FUNCTION(frankenphp_ws_getClientsByTag) {
 
 PHP_FUNCTION(frankenphp_ws_clearTagClient) {
   phpext_given given = {0};
+  bool done;
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
   Z_PARAM_STR(given.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_clear_tags(PHPEXT_BYTES(given.id)), &given)) {
+  if (!phpext_enter() || !phpext_ok(fws_client_clear_tags(PHPEXT_BYTES(given.id), &done), &given)) {
     RETURN_THROWS();
   }
+  RETURN_BOOL(done);
 }
 
 PHP_FUNCTION(frankenphp_ws_getTagCount) {

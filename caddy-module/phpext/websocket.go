@@ -50,8 +50,9 @@ func frankenphp_ws_failEvent(cause *C.zend_string)
 
 // The ids of the connected clients.
 //
-// @param string|null $route only those of the route with this name, none where there is no such route; null: of all routes
+// @param string|null $route only those of the route with this name; null: of all routes
 // @return list<string>
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_getClients(?string $route = null): array
@@ -59,7 +60,8 @@ func frankenphp_ws_getClients(route *C.zend_string) unsafe.Pointer
 
 // How many clients are connected.
 //
-// @param string|null $route only those of the route with this name, none where there is no such route; null: of all routes
+// @param string|null $route only those of the route with this name; null: of all routes
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_getClientsCount(?string $route = null): int
@@ -72,6 +74,7 @@ func frankenphp_ws_getClientsCount(route *C.zend_string) int64
 // @param string|null $route only if the client is connected to the route with this name; null: whichever it is
 // @param bool $binary send a binary message instead of a text message
 // @return bool false: the client is gone (or not on that route), or its outbox is full (option `max_outbox`) and the message was dropped
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8 or the message is too large
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
@@ -85,6 +88,7 @@ func frankenphp_ws_send(id *C.zend_string, data *C.zend_string, route *C.zend_st
 // @param bool $binary send a binary message instead of a text message
 // @param string|null $exceptId leave this client out, typically the one whose message is passed on
 // @return int to how many clients the message was queued
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8 or the message is too large
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
@@ -96,40 +100,39 @@ func frankenphp_ws_sendAll(data *C.zend_string, route *C.zend_string, binary boo
 // @param string $id the client's id
 // @param int $code 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4)
 // @param string $reason for the client; UTF-8, at most 123 bytes
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the code or the reason is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ""): void
-func frankenphp_ws_close(id *C.zend_string, code int64, reason *C.zend_string)
+// export_php:function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ""): bool
+func frankenphp_ws_close(id *C.zend_string, code int64, reason *C.zend_string) bool
 
 // Gives a client a tag. Without effect when it has it already. Its tags go with the connection.
 //
 // @param string $id the client's id
 // @param string $tag 1 to 255 bytes of UTF-8
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed, or the client has as many tags as it may have
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_tagClient(string $id, string $tag): void
-func frankenphp_ws_tagClient(id *C.zend_string, tag *C.zend_string)
+// export_php:function frankenphp_ws_tagClient(string $id, string $tag): bool
+func frankenphp_ws_tagClient(id *C.zend_string, tag *C.zend_string) bool
 
 // Takes a tag from a client. Without effect when it does not have it.
 //
 // @param string $id the client's id
 // @param string $tag 1 to 255 bytes of UTF-8
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_untagClient(string $id, string $tag): void
-func frankenphp_ws_untagClient(id *C.zend_string, tag *C.zend_string)
+// export_php:function frankenphp_ws_untagClient(string $id, string $tag): bool
+func frankenphp_ws_untagClient(id *C.zend_string, tag *C.zend_string) bool
 
 // The tags of a client, or every tag that some client has.
 //
 // @param string|null $id the client's id; null: every tag in use
-// @return list<string>
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return list<string> sorted; empty when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_getTags(?string $id = null): array
@@ -153,6 +156,7 @@ func frankenphp_ws_getClientsByTag(tag *C.zend_string) unsafe.Pointer
 // @param bool $binary send a binary message instead of a text message
 // @param string|null $exceptId leave this client out, typically the one whose message is passed on
 // @return int to how many clients the message was queued
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8, the message is too large or the tag is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
@@ -162,11 +166,11 @@ func frankenphp_ws_sendToTag(tag *C.zend_string, data *C.zend_string, route *C.z
 // Takes all its tags from a client.
 //
 // @param string $id the client's id
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_clearTagClient(string $id): void
-func frankenphp_ws_clearTagClient(id *C.zend_string)
+// export_php:function frankenphp_ws_clearTagClient(string $id): bool
+func frankenphp_ws_clearTagClient(id *C.zend_string) bool
 
 // How many clients have a tag.
 //
@@ -198,6 +202,7 @@ func frankenphp_ws_getClientsByTagExpression(expression *C.zend_string) unsafe.P
 // @param bool $binary send a binary message instead of a text message
 // @param string|null $exceptId leave this client out, typically the one whose message is passed on
 // @return int to how many clients the message was queued
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the expression cannot be read or a text message is not UTF-8
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
@@ -310,29 +315,28 @@ const FRANKENPHP_WS_OP_REGEX = "regex"
 // @param string $id the client's id
 // @param string $key 1 to 255 bytes of UTF-8; at most 256 keys a client
 // @param string $value any bytes; at most 4 MiB a client, keys included
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the key is not allowed
 // @throws \FrankenPHP\WebSocket\Exception when the client has as much as it may
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): void
-func frankenphp_ws_setStoredInformation(id *C.zend_string, key *C.zend_string, value *C.zend_string)
+// export_php:function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): bool
+func frankenphp_ws_setStoredInformation(id *C.zend_string, key *C.zend_string, value *C.zend_string) bool
 
-// What is stored about a client; "" when nothing is, which frankenphp_ws_hasStoredInformation() tells from an empty value.
+// What is stored about a client; "" when nothing is, or the client is gone: frankenphp_ws_hasStoredInformation() tells that from an empty
+// value.
 //
 // @param string $id the client's id
 // @param string $key the key
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_getStoredInformation(string $id, string $key): string
 func frankenphp_ws_getStoredInformation(id *C.zend_string, key *C.zend_string) unsafe.Pointer
 
-// Whether something is stored about a client under a key.
+// Whether something is stored about a client under a key; not when the client is gone.
 //
 // @param string $id the client's id
 // @param string $key the key
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_hasStoredInformation(string $id, string $key): bool
@@ -342,8 +346,7 @@ func frankenphp_ws_hasStoredInformation(id *C.zend_string, key *C.zend_string) b
 //
 // @param string $id the client's id
 // @param string $key the key
-// @return bool whether there was something
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return bool whether there was something; false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
@@ -352,17 +355,16 @@ func frankenphp_ws_deleteStoredInformation(id *C.zend_string, key *C.zend_string
 // Deletes all that is stored about a client.
 //
 // @param string $id the client's id
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_clearStoredInformation(string $id): void
-func frankenphp_ws_clearStoredInformation(id *C.zend_string)
+// export_php:function frankenphp_ws_clearStoredInformation(string $id): bool
+func frankenphp_ws_clearStoredInformation(id *C.zend_string) bool
 
 // The keys under which something is stored about a client, sorted.
 //
 // @param string $id the client's id
-// @return list<string>
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return list<string> empty when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_listStoredInformationKeys(string $id): array
@@ -371,8 +373,7 @@ func frankenphp_ws_listStoredInformationKeys(id *C.zend_string) unsafe.Pointer
 // All that is stored about a client, by key. A key that is a decimal integer is an int, as in every PHP array.
 //
 // @param string $id the client's id
-// @return array<array-key, string>
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return array<array-key, string> empty when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_getAllStoredInformation(string $id): array
@@ -385,6 +386,7 @@ func frankenphp_ws_getAllStoredInformation(id *C.zend_string) unsafe.Pointer
 // @param string $value what is stored is compared with this
 // @param string|null $route only clients of the route with this name; null: of all routes
 // @return list<string>
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the operator is unknown, or the regular expression cannot be used
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
@@ -394,7 +396,7 @@ func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator *C.zend_
 // Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
 //
 // @param string $id the client's id
-// @return bool false when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_killConnection(string $id): bool
@@ -408,21 +410,19 @@ func frankenphp_ws_killConnection(id *C.zend_string) bool
 // `messages_dropped` (for its being too slow), `queued_bytes` (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
 //
 // @param string $id the client's id
-// @return array<string, mixed>
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return array<string, mixed>|null null when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_getClient(string $id): array
+// export_php:function frankenphp_ws_getClient(string $id): ?array
 func frankenphp_ws_getClient(id *C.zend_string) unsafe.Pointer
 
 // How long the answer to the last ping of a client took.
 //
 // @param string $id the client's id
-// @return int nanoseconds; 0 before the first answer
-// @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+// @return int|null nanoseconds; 0 before the first answer; null when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_getClientPingTime(string $id): int
+// export_php:function frankenphp_ws_getClientPingTime(string $id): ?int
 func frankenphp_ws_getClientPingTime(id *C.zend_string) int64
 
 // Pings a client at once, and then at an interval of its own, whether it is silent or not: that keeps getClientPingTime() up to date. A client that answers
@@ -430,7 +430,7 @@ func frankenphp_ws_getClientPingTime(id *C.zend_string) int64
 //
 // @param string $id the client's id
 // @param int $intervalMs milliseconds, 100 to 86400000 (a day); 0: as its route says, after so long a silence
-// @return bool false when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the interval is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
@@ -440,7 +440,7 @@ func frankenphp_ws_enablePing(id *C.zend_string, intervalMs int64) bool
 // Pings a client no more.
 //
 // @param string $id the client's id
-// @return bool false when no client has this id
+// @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_disablePing(string $id): bool
@@ -475,7 +475,7 @@ func frankenphp_ws_clearTimer(timer int64) bool
 //
 // @param string $id the client's id
 // @param string $newId 1 to 255 bytes of UTF-8
-// @return bool false when no client has the current id, or the new one is taken
+// @return bool false when the client is gone, or the new id is taken
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the new id is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //

@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 use FrankenPHP\WebSocket\Application;
 use FrankenPHP\WebSocket\Connection;
-use FrankenPHP\WebSocket\UnknownClientException;
 
 /**
  * The rules of the chat.
@@ -39,22 +38,18 @@ final class Chat implements Application
 
             return;
         }
-        try {
-            match ($message['type'] ?? null) {
-                'hello' => $this->join($c, self::text($message, 'name'), self::text($message, 'key')),
-                'say' => $this->say($c, self::text($message, 'text')),
-                'whisper' => $this->whisper($c, self::text($message, 'to'), self::text($message, 'text')),
-                default => $this->tell($c->id, ['type' => 'error', 'reason' => 'That is no message of this chat.']),
-            };
-        } catch (UnknownClientException) {
-            // It closed while we were answering; onClose follows.
-        }
+        match ($message['type'] ?? null) {
+            'hello' => $this->join($c, self::text($message, 'name'), self::text($message, 'key')),
+            'say' => $this->say($c, self::text($message, 'text')),
+            'whisper' => $this->whisper($c, self::text($message, 'to'), self::text($message, 'text')),
+            default => $this->tell($c->id, ['type' => 'error', 'reason' => 'That is no message of this chat.']),
+        };
     }
 
     public function onClose(Connection $c, int $code, string $reason): void
     {
         // Its tags are still known here. Whoever has none never tried to join.
-        if ($this->tagsOf($c->id) !== []) {
+        if (frankenphp_ws_getTags($c->id) !== []) {
             $this->tellAll(['type' => 'left', 'id' => $c->id]);
         }
     }
@@ -99,7 +94,7 @@ final class Chat implements Application
             if ($holder === $c->id) {
                 continue;
             }
-            if (!in_array($keyTag, $this->tagsOf($holder), true)) {
+            if (!in_array($keyTag, frankenphp_ws_getTags($holder), true)) {
                 $c->untag($claim);
 
                 return false;
@@ -113,14 +108,11 @@ final class Chat implements Application
     /** The same page has come back before its old connection was noticed to be dead, or in a second window. */
     private function replace(string $id, string $claim): void
     {
-        try {
-            frankenphp_ws_untagClient($id, $claim);
-            frankenphp_ws_untagClient($id, self::HERE);
-            frankenphp_ws_untagClient($id, self::NAME . $this->nameOf($id));
-            frankenphp_ws_close($id, 4000, 'connected again elsewhere');
-        } catch (UnknownClientException) {
-            // It has just noticed by itself.
-        }
+        // It may just have noticed by itself: then these answer false.
+        frankenphp_ws_untagClient($id, $claim);
+        frankenphp_ws_untagClient($id, self::HERE);
+        frankenphp_ws_untagClient($id, self::NAME . $this->nameOf($id));
+        frankenphp_ws_close($id, 4000, 'connected again elsewhere');
     }
 
     private function say(Connection $c, string $text): void
@@ -166,23 +158,13 @@ final class Chat implements Application
 
     private function nameOf(string $id): ?string
     {
-        foreach ($this->tagsOf($id) as $tag) {
+        foreach (frankenphp_ws_getTags($id) as $tag) {
             if (str_starts_with($tag, self::NAME)) {
                 return substr($tag, strlen(self::NAME));
             }
         }
 
         return null;
-    }
-
-    /** @return list<string> */
-    private function tagsOf(string $id): array
-    {
-        try {
-            return frankenphp_ws_getTags($id);
-        } catch (UnknownClientException) {
-            return [];
-        }
     }
 
     /** @param array<string, mixed> $message */

@@ -10,11 +10,11 @@ class Exception extends \RuntimeException
 {
 }
 
-class UnknownClientException extends Exception
+class InvalidArgumentException extends Exception
 {
 }
 
-class InvalidArgumentException extends Exception
+class UnknownRouteException extends InvalidArgumentException
 {
 }
 

@@ -34,14 +34,12 @@ function frankenphp_ws_failEvent(string $cause): void
 
 function frankenphp_ws_getClients(?string $route = null): array
 {
-    Refusal::unlessUtf8(['route' => $route]);
-
-    return array_column(FakeServer::current()->registry->live($route), 'id');
+    return array_column(FakeServer::current()->live($route), 'id');
 }
 
 function frankenphp_ws_getClientsCount(?string $route = null): int
 {
-    return count(frankenphp_ws_getClients($route));
+    return count(FakeServer::current()->live($route));
 }
 
 function frankenphp_ws_listRoutes(): array
@@ -57,8 +55,9 @@ function frankenphp_ws_send(string $id, string $data, ?string $route = null, boo
     return Batch::call(static function () use ($id, $data, $route, $binary): bool {
         Refusal::unlessUtf8(['id' => $id, 'route' => $route, 'data' => $binary ? null : $data]);
         $server = FakeServer::current();
-        $client = $server->registry->find($id);
-        if ($client === null || !$client->live || ($route !== null && $client->route !== $route)) {
+        $server->checkRoute($route);
+        $client = $server->registry->connected($id);
+        if ($client === null || ($route !== null && $client->route !== $route)) {
             return false;
         }
         if (FakeServer::isTooLarge($data)) {
@@ -74,6 +73,7 @@ function frankenphp_ws_sendAll(string $data, ?string $route = null, bool $binary
     return Batch::call(static function () use ($data, $route, $binary, $exceptId): int {
         Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
         $server = FakeServer::current();
+        $server->checkRoute($route);
 
         return $server->deliverToAll($server->registry->live(), $data, $route, $binary, $exceptId);
     }, 0);
@@ -84,6 +84,7 @@ function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = nul
     return Batch::call(static function () use ($tag, $data, $route, $binary, $exceptId): int {
         Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
         $server = FakeServer::current();
+        $server->checkRoute($route);
 
         return $server->deliverToAll($server->registry->tagged($tag), $data, $route, $binary, $exceptId);
     }, 0);
@@ -94,14 +95,15 @@ function frankenphp_ws_sendToTagExpression(string $expression, string $data, ?st
     return Batch::call(static function () use ($expression, $data, $route, $binary, $exceptId): int {
         Refusal::unlessUtf8(['route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
         $server = FakeServer::current();
+        $server->checkRoute($route);
 
         return $server->deliverToAll($server->registry->matching($expression), $data, $route, $binary, $exceptId);
     }, 0);
 }
 
-function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''): void
+function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''): bool
 {
-    Batch::call(static function () use ($id, $code, $reason): void {
+    return Batch::call(static function () use ($id, $code, $reason): bool {
         Refusal::unlessUtf8(['id' => $id, 'reason' => $reason]);
         if (($code < 1000 || $code > 1003) && ($code < 1007 || $code > 1014) && ($code < 3000 || $code > 4999)) {
             throw Refusal::invalid("\$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), $code given");
@@ -109,34 +111,28 @@ function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''):
         if (strlen($reason) > 123) {
             throw Refusal::invalid('$reason must have at most 123 bytes, ' . strlen($reason) . ' given');
         }
-        $server = FakeServer::current();
-        $server->end($server->registry->connected($id), $code, $reason, true);
-    });
+
+        return FakeServer::current()->endOf($id, $code, $reason, true);
+    }, true);
 }
 
 function frankenphp_ws_killConnection(string $id): bool
 {
     return Batch::call(static function () use ($id): bool {
         Refusal::unlessUtf8(['id' => $id]);
-        $server = FakeServer::current();
-        $client = $server->registry->find($id);
-        if ($client === null || !$client->live) {
-            return false;
-        }
-        $server->end($client, 1006, 'the server cut the connection', false);
 
-        return true;
+        return FakeServer::current()->endOf($id, 1006, 'the server cut the connection', false);
     }, true);
 }
 
-function frankenphp_ws_getClient(string $id): array
+function frankenphp_ws_getClient(string $id): ?array
 {
-    return FakeServer::current()->registry->known($id)->facts();
+    return FakeServer::current()->registry->known($id)?->facts();
 }
 
-function frankenphp_ws_getClientPingTime(string $id): int
+function frankenphp_ws_getClientPingTime(string $id): ?int
 {
-    return FakeServer::current()->registry->known($id)->facts()['ping_time'];
+    return FakeServer::current()->registry->known($id)?->facts()['ping_time'];
 }
 
 function frankenphp_ws_enablePing(string $id, int $intervalMs = 0): bool
@@ -147,7 +143,7 @@ function frankenphp_ws_enablePing(string $id, int $intervalMs = 0): bool
             throw Refusal::invalid("\$intervalMs must be 0, or 100 to 86400000, $intervalMs given");
         }
 
-        return FakeServer::current()->registry->find($id)?->live === true;
+        return FakeServer::current()->registry->connected($id) !== null;
     }, true);
 }
 
@@ -165,32 +161,26 @@ function frankenphp_ws_renameConnection(string $id, string $newId): bool
     }, true);
 }
 
-function frankenphp_ws_tagClient(string $id, string $tag): void
+function frankenphp_ws_tagClient(string $id, string $tag): bool
 {
-    Batch::call(static function () use ($id, $tag): void {
-        FakeServer::current()->registry->tag($id, $tag);
-    });
+    return Batch::call(static fn (): bool => FakeServer::current()->registry->tag($id, $tag), true);
 }
 
-function frankenphp_ws_untagClient(string $id, string $tag): void
+function frankenphp_ws_untagClient(string $id, string $tag): bool
 {
-    Batch::call(static function () use ($id, $tag): void {
-        FakeServer::current()->registry->untag($id, $tag);
-    });
+    return Batch::call(static fn (): bool => FakeServer::current()->registry->untag($id, $tag), true);
 }
 
-function frankenphp_ws_clearTagClient(string $id): void
+function frankenphp_ws_clearTagClient(string $id): bool
 {
-    Batch::call(static function () use ($id): void {
-        FakeServer::current()->registry->known($id)->tags = [];
-    });
+    return Batch::call(static fn (): bool => FakeServer::current()->registry->clearTags($id), true);
 }
 
 function frankenphp_ws_getTags(?string $id = null): array
 {
     $registry = FakeServer::current()->registry;
 
-    return $id === null ? $registry->tags() : $registry->known($id)->tags;
+    return $id === null ? $registry->tags() : $registry->known($id)->tags ?? [];
 }
 
 function frankenphp_ws_getClientsByTag(string $tag): array
@@ -208,26 +198,30 @@ function frankenphp_ws_getClientsByTagExpression(string $expression): array
     return array_column(FakeServer::current()->registry->matching($expression), 'id');
 }
 
-function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): void
+function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): bool
 {
-    Batch::call(static function () use ($id, $key, $value): void {
+    return Batch::call(static function () use ($id, $key, $value): bool {
         Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
-        FakeServer::current()->registry->known($id)->information->set($key, $value);
-    });
+        StoredInformation::checkKey($key);
+        $client = FakeServer::current()->registry->known($id);
+        $client?->information->set($key, $value);
+
+        return $client !== null;
+    }, true);
 }
 
 function frankenphp_ws_getStoredInformation(string $id, string $key): string
 {
     Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
 
-    return FakeServer::current()->registry->known($id)->information->get($key) ?? '';
+    return FakeServer::current()->registry->known($id)?->information->get($key) ?? '';
 }
 
 function frankenphp_ws_hasStoredInformation(string $id, string $key): bool
 {
     Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
 
-    return FakeServer::current()->registry->known($id)->information->get($key) !== null;
+    return FakeServer::current()->registry->known($id)?->information->get($key) !== null;
 }
 
 function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
@@ -235,25 +229,28 @@ function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
     return Batch::call(static function () use ($id, $key): bool {
         Refusal::unlessUtf8(['id' => $id, 'key' => $key]);
 
-        return FakeServer::current()->registry->known($id)->information->delete($key);
+        return FakeServer::current()->registry->known($id)?->information->delete($key) ?? false;
     }, true);
 }
 
-function frankenphp_ws_clearStoredInformation(string $id): void
+function frankenphp_ws_clearStoredInformation(string $id): bool
 {
-    Batch::call(static function () use ($id): void {
-        FakeServer::current()->registry->known($id)->information->clear();
-    });
+    return Batch::call(static function () use ($id): bool {
+        $client = FakeServer::current()->registry->known($id);
+        $client?->information->clear();
+
+        return $client !== null;
+    }, true);
 }
 
 function frankenphp_ws_listStoredInformationKeys(string $id): array
 {
-    return array_map(strval(...), array_keys(FakeServer::current()->registry->known($id)->information->all()));
+    return array_map(strval(...), array_keys(FakeServer::current()->registry->known($id)?->information->all() ?? []));
 }
 
 function frankenphp_ws_getAllStoredInformation(string $id): array
 {
-    return FakeServer::current()->registry->known($id)->information->all();
+    return FakeServer::current()->registry->known($id)?->information->all() ?? [];
 }
 
 function frankenphp_ws_searchStoredInformation(string $key, string $operator, string $value, ?string $route = null): array
@@ -261,11 +258,12 @@ function frankenphp_ws_searchStoredInformation(string $key, string $operator, st
     Refusal::unlessUtf8(['route' => $route, 'key' => $key]);
     $fits = StoredInformation::matcher($operator, $value);
 
-    return array_column(FakeServer::current()->registry->select(
-        static function (FakeClient $client) use ($key, $fits, $route): bool {
+    return array_column(array_filter(
+        FakeServer::current()->live($route),
+        static function (FakeClient $client) use ($key, $fits): bool {
             $stored = $client->information->get($key);
 
-            return $stored !== null && ($route === null || $client->route === $route) && $fits($stored);
+            return $stored !== null && $fits($stored);
         },
     ), 'id');
 }

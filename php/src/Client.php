@@ -7,8 +7,8 @@ namespace FrankenPHP\WebSocket;
 /**
  * Anyone who is connected, by id: new Client($id) works in every PHP code of the server and costs nothing.
  *
- * It is a name for a client, not the connection, which lives in the core. Whether the client is still there shows when a
- * method needs it: send() then returns false, what changes something about the client throws UnknownClientException.
+ * It is a name for a client, not the connection, which lives in the core. A client may be gone at any time, so that is no error:
+ * what does something to it returns false, lists are empty, and facts() is null.
  */
 class Client
 {
@@ -51,12 +51,13 @@ class Client
      * @param int    $code   1000 to 1003, 1007 to 1014, or 3000 to 4999
      * @param string $reason at most 123 bytes of UTF-8
      *
-     * @throws UnknownClientException   when the connection is gone
+     * @return bool false when it is gone already
+     *
      * @throws InvalidArgumentException when the code or the reason cannot be sent
      */
-    public function close(int $code = 1000, string $reason = ''): void
+    public function close(int $code = 1000, string $reason = ''): bool
     {
-        \frankenphp_ws_close($this->id, $code, $reason);
+        return \frankenphp_ws_close($this->id, $code, $reason);
     }
 
     /**
@@ -74,12 +75,13 @@ class Client
      *
      * @param string $tag 1 to 255 bytes of UTF-8
      *
-     * @throws UnknownClientException   when the connection is gone
+     * @return bool false when the client is gone
+     *
      * @throws InvalidArgumentException when the tag is empty, too long or not UTF-8, or the client has too many
      */
-    public function tag(string $tag): void
+    public function tag(string $tag): bool
     {
-        \frankenphp_ws_tagClient($this->id, $tag);
+        return \frankenphp_ws_tagClient($this->id, $tag);
     }
 
     /**
@@ -87,25 +89,22 @@ class Client
      *
      * @param string $tag 1 to 255 bytes of UTF-8
      *
-     * @throws UnknownClientException   when the connection is gone
+     * @return bool false when the client is gone
+     *
      * @throws InvalidArgumentException when the tag is empty, too long or not UTF-8
      */
-    public function untag(string $tag): void
+    public function untag(string $tag): bool
     {
-        \frankenphp_ws_untagClient($this->id, $tag);
+        return \frankenphp_ws_untagClient($this->id, $tag);
     }
 
-    /**
-     * @return list<string> sorted
-     *
-     * @throws UnknownClientException when the connection is gone
-     */
+    /** @return list<string> sorted; empty when the client is gone */
     public function tags(): array
     {
         return \frankenphp_ws_getTags($this->id);
     }
 
-    /** @throws UnknownClientException when the connection is gone */
+    /** @return bool false, too, when the client is gone */
     public function hasTag(string $tag): bool
     {
         return in_array($tag, \frankenphp_ws_getTags($this->id), true);
@@ -140,12 +139,10 @@ class Client
     /**
      * What the server knows about the connection: path, ip, transport, times, and what went both ways.
      *
-     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, queued_bytes: int, ping_time: int, tags: list<string>}
-     *         see frankenphp_ws_getClient()
-     *
-     * @throws UnknownClientException when the connection is gone
+     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, queued_bytes: int, ping_time: int, tags: list<string>}|null
+     *         see frankenphp_ws_getClient(); null when the client is gone
      */
-    public function facts(): array
+    public function facts(): ?array
     {
         return \frankenphp_ws_getClient($this->id);
     }

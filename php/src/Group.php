@@ -54,31 +54,31 @@ final class Group
         return self::suffixes(\frankenphp_ws_getTags(), self::USER);
     }
 
-    /** @return list<string> names of the groups that a client is in, sorted */
+    /** @return list<string> names of the groups that a client is in, sorted; empty when it is gone */
     public static function of(Client $client): array
     {
         return self::suffixes($client->tags(), self::GROUP);
     }
 
-    /** The user to whose group a client was added; null: to none. */
+    /** The user to whose group a client was added; null: to none, or the client is gone. */
     public static function userOf(Client $client): ?string
     {
         return self::suffixes($client->tags(), self::USER)[0] ?? null;
     }
 
-    /** @throws UnknownClientException when the client is gone */
-    public function add(Client $client): void
+    /** @return bool false when the client is gone */
+    public function add(Client $client): bool
     {
-        $client->tag($this->tag);
+        return $client->tag($this->tag);
     }
 
-    /** @throws UnknownClientException when the client is gone */
-    public function remove(Client $client): void
+    /** @return bool false when the client is gone */
+    public function remove(Client $client): bool
     {
-        $client->untag($this->tag);
+        return $client->untag($this->tag);
     }
 
-    /** @throws UnknownClientException when the client is gone */
+    /** @return bool false, too, when the client is gone */
     public function has(Client $client): bool
     {
         return $client->hasTag($this->tag);

@@ -8,7 +8,7 @@ namespace FrankenPHP\WebSocket;
  * What is stored about one client: up to 256 strings by key, 4 MiB together, which all PHP threads see and which go with the client,
  * when its close event has been handled.
  *
- * Every method throws UnknownClientException when the client is gone.
+ * When the client is gone, nothing is stored about it: has(), set(), delete() and clear() return false, get() its default.
  */
 final class Information
 {
@@ -21,12 +21,14 @@ final class Information
      * @param string $key   1 to 255 bytes of UTF-8
      * @param string $value any bytes
      *
+     * @return bool false when the client is gone
+     *
      * @throws InvalidArgumentException when the key is not allowed
      * @throws Exception                when the client has as much as it may
      */
-    public function set(string $key, string $value): void
+    public function set(string $key, string $value): bool
     {
-        \frankenphp_ws_setStoredInformation($this->client->id, $key, $value);
+        return \frankenphp_ws_setStoredInformation($this->client->id, $key, $value);
     }
 
     /**
@@ -53,10 +55,14 @@ final class Information
         return \frankenphp_ws_deleteStoredInformation($this->client->id, $key);
     }
 
-    /** Deletes all that is stored about the client. */
-    public function clear(): void
+    /**
+     * Deletes all that is stored about the client.
+     *
+     * @return bool false when the client is gone
+     */
+    public function clear(): bool
     {
-        \frankenphp_ws_clearStoredInformation($this->client->id);
+        return \frankenphp_ws_clearStoredInformation($this->client->id);
     }
 
     /** @return array<array-key, string> by key, sorted; a key that is a decimal integer is an int, as in every PHP array */

@@ -89,11 +89,7 @@ final class Router implements TimerApplication
     {
         $application = $this->find($connection);
         if ($application === null) {
-            try {
-                $connection->close(1008, 'no application for this route and sub-protocol');
-            } catch (UnknownClientException) {
-                // It has gone by itself.
-            }
+            $connection->close(1008, 'no application for this route and sub-protocol');
         }
 
         return $application;
@@ -113,14 +109,10 @@ final class Router implements TimerApplication
 
     private static function remembered(Connection $connection): string
     {
-        try {
-            foreach ($connection->tags() as $tag) {
-                if (str_starts_with($tag, self::TAG)) {
-                    return substr($tag, strlen(self::TAG));
-                }
+        foreach ($connection->tags() as $tag) {
+            if (str_starts_with($tag, self::TAG)) {
+                return substr($tag, strlen(self::TAG));
             }
-        } catch (UnknownClientException) {
-            // A handler has outlived everything of the connection.
         }
 
         return '';

@@ -14,13 +14,13 @@ namespace FrankenPHP\WebSocket {
     {
     }
 
-    /** No connection has this id (any more). */
-    class UnknownClientException extends Exception
+    /** An argument that cannot be meant: an empty tag, a forbidden close code, text that is not UTF-8, … */
+    class InvalidArgumentException extends Exception
     {
     }
 
-    /** An argument that cannot be meant: an empty tag, a forbidden close code, text that is not UTF-8, … */
-    class InvalidArgumentException extends Exception
+    /** No route has the name that was given: the message says which there are. */
+    class UnknownRouteException extends InvalidArgumentException
     {
     }
 
@@ -89,6 +89,7 @@ namespace {
      *
      * @return list<string>
      *
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
     function frankenphp_ws_getClients(?string $route = null): array
@@ -102,6 +103,7 @@ namespace {
      *
      * @return int 0 or more
      *
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
     function frankenphp_ws_getClientsCount(?string $route = null): int
@@ -116,8 +118,9 @@ namespace {
      * @param string|null $route  send only if the client is on this route
      * @param bool        $binary a binary message instead of text
      *
-     * @return bool false when it was not queued: the client's outbox is full, or there is no such client
+     * @return bool false when it was not queued: the client's outbox is full, or it is gone or on another route
      *
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8, or a message is larger than allowed
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
@@ -135,6 +138,7 @@ namespace {
      *
      * @return int for how many clients it was queued
      *
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8, or a message is larger than allowed
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
@@ -149,11 +153,12 @@ namespace {
      * @param int    $code   a code that may be sent: 1000 to 1003, 1007 to 1014, or 3000 to 4999
      * @param string $reason at most 123 bytes of UTF-8
      *
-     * @throws \FrankenPHP\WebSocket\UnknownClientException
+     * @return bool false when the client is gone
+     *
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the code or the reason cannot be sent
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
-    function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''): void
+    function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''): bool
     {
     }
 
@@ -163,11 +168,12 @@ namespace {
      * @param string $id  the client's id
      * @param string $tag 1 to 255 bytes of UTF-8
      *
-     * @throws \FrankenPHP\WebSocket\UnknownClientException
+     * @return bool false when the client is gone
+     *
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is empty, too long or not UTF-8, or the client has too many
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
-    function frankenphp_ws_tagClient(string $id, string $tag): void
+    function frankenphp_ws_tagClient(string $id, string $tag): bool
     {
     }
 
@@ -177,11 +183,12 @@ namespace {
      * @param string $id  the client's id
      * @param string $tag 1 to 255 bytes of UTF-8
      *
-     * @throws \FrankenPHP\WebSocket\UnknownClientException
+     * @return bool false when the client is gone
+     *
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is empty, too long or not UTF-8
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
-    function frankenphp_ws_untagClient(string $id, string $tag): void
+    function frankenphp_ws_untagClient(string $id, string $tag): bool
     {
     }
 
@@ -190,9 +197,8 @@ namespace {
      *
      * @param string|null $id a client's id; null: every tag that any client has
      *
-     * @return list<string> sorted
+     * @return list<string> sorted; empty when the client is gone
      *
-     * @throws \FrankenPHP\WebSocket\UnknownClientException
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
     function frankenphp_ws_getTags(?string $id = null): array
@@ -224,6 +230,7 @@ namespace {
      *
      * @return int for how many clients it was queued
      *
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is empty, too long or not UTF-8, a text message is not UTF-8, or a message is larger than allowed
      * @throws \FrankenPHP\WebSocket\NotRunningException
      */
@@ -235,10 +242,10 @@ namespace {
      * Takes all its tags from a client.
      *
      * @param string $id the client's id
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @return bool false when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
-    function frankenphp_ws_clearTagClient(string $id): void
+    function frankenphp_ws_clearTagClient(string $id): bool
     {
     }
 
@@ -278,6 +285,7 @@ namespace {
      * @param bool $binary send a binary message instead of a text message
      * @param string|null $exceptId leave this client out, typically the one whose message is passed on
      * @return int to how many clients the message was queued
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the expression cannot be read or a text message is not UTF-8
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
@@ -408,22 +416,22 @@ namespace {
      * @param string $id the client's id
      * @param string $key 1 to 255 bytes of UTF-8; at most 256 keys a client
      * @param string $value any bytes; at most 4 MiB a client, keys included
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @return bool false when the client is gone
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the key is not allowed
      * @throws \FrankenPHP\WebSocket\Exception when the client has as much as it may
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
-    function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): void
+    function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): bool
     {
     }
 
     /**
-     * What is stored about a client; "" when nothing is, which frankenphp_ws_hasStoredInformation() tells from an empty value.
+     * What is stored about a client; "" when nothing is, or the client is gone: frankenphp_ws_hasStoredInformation() tells that from an
+     * empty value.
      *
      * @param string $id the client's id
      * @param string $key the key
      * @return string any bytes
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_getStoredInformation(string $id, string $key): string
@@ -431,12 +439,11 @@ namespace {
     }
 
     /**
-     * Whether something is stored about a client under a key.
+     * Whether something is stored about a client under a key; not when the client is gone.
      *
      * @param string $id the client's id
      * @param string $key the key
      * @return bool
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_hasStoredInformation(string $id, string $key): bool
@@ -448,8 +455,7 @@ namespace {
      *
      * @param string $id the client's id
      * @param string $key the key
-     * @return bool whether there was something
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @return bool whether there was something; false when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
@@ -460,10 +466,10 @@ namespace {
      * Deletes all that is stored about a client.
      *
      * @param string $id the client's id
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @return bool false when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
-    function frankenphp_ws_clearStoredInformation(string $id): void
+    function frankenphp_ws_clearStoredInformation(string $id): bool
     {
     }
 
@@ -471,8 +477,7 @@ namespace {
      * The keys under which something is stored about a client, sorted.
      *
      * @param string $id the client's id
-     * @return list<string>
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @return list<string> empty when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_listStoredInformationKeys(string $id): array
@@ -483,8 +488,7 @@ namespace {
      * All that is stored about a client, by key. A key that is a decimal integer is an int, as in every PHP array.
      *
      * @param string $id the client's id
-     * @return array<array-key, string>
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @return array<array-key, string> empty when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_getAllStoredInformation(string $id): array
@@ -499,6 +503,7 @@ namespace {
      * @param string $value what is stored is compared with this
      * @param string|null $route only clients of the route with this name; null: of all routes
      * @return list<string>
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the operator is unknown, or the regular expression cannot be used
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
@@ -510,7 +515,7 @@ namespace {
      * Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
      *
      * @param string $id the client's id
-     * @return bool false when no client has this id
+     * @return bool false when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_killConnection(string $id): bool
@@ -526,11 +531,10 @@ namespace {
      * `messages_dropped` (for its being too slow), `queued_bytes` (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
      *
      * @param string $id the client's id
-     * @return array<string, mixed>
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @return array<string, mixed>|null null when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
-    function frankenphp_ws_getClient(string $id): array
+    function frankenphp_ws_getClient(string $id): ?array
     {
     }
 
@@ -538,11 +542,10 @@ namespace {
      * How long the answer to the last ping of a client took.
      *
      * @param string $id the client's id
-     * @return int nanoseconds; 0 before the first answer
-     * @throws \FrankenPHP\WebSocket\UnknownClientException when no client has this id
+     * @return int|null nanoseconds; 0 before the first answer; null when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
-    function frankenphp_ws_getClientPingTime(string $id): int
+    function frankenphp_ws_getClientPingTime(string $id): ?int
     {
     }
 
@@ -552,7 +555,7 @@ namespace {
      *
      * @param string $id the client's id
      * @param int $intervalMs milliseconds, 100 to 86400000 (a day); 0: as its route says, after so long a silence
-     * @return bool false when no client has this id
+     * @return bool false when the client is gone
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the interval is not allowed
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
@@ -564,7 +567,7 @@ namespace {
      * Pings a client no more.
      *
      * @param string $id the client's id
-     * @return bool false when no client has this id
+     * @return bool false when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_disablePing(string $id): bool
@@ -605,7 +608,7 @@ namespace {
      *
      * @param string $id the client's id
      * @param string $newId 1 to 255 bytes of UTF-8
-     * @return bool false when no client has the current id, or the new one is taken
+     * @return bool false when the client is gone, or the new id is taken
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the new id is not allowed
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */

@@ -162,7 +162,10 @@ static void a_connection(void) {
   uint64_t count = 0;
   int32_t outcome = -1;
   CHECK(fws_clients_count(NULL, 0, &count) == FWS_OK && count == 1);
-  CHECK(fws_clients_count(S("elsewhere"), &count) == FWS_OK && count == 0);
+  CHECK(fws_clients_count(S("elsewhere"), &count) == FWS_ERR_UNKNOWN_ROUTE);
+  fws_command_error(&value);
+  CHECK(is(value, "no route is named \"elsewhere\": there is only \"r\""));
+  fws_command_error(NULL);
   CHECK(fws_client_send(id, id_len, S("yo"), 0, NULL, 0, &outcome) == FWS_OK && outcome == FWS_SENT_QUEUED);
   uint8_t got[4];
   CHECK(recv(ends[1], got, 4, MSG_WAITALL) == 4 && memcmp(got, "\x81\x02yo", 4) == 0);
@@ -170,9 +173,11 @@ static void a_connection(void) {
   CHECK(fws_client_send(id, id_len, S("\xff"), 0, NULL, 0, &outcome) == FWS_ERR_INVALID_UTF8);
   CHECK(fws_client_send(id, id_len, S("\xff"), FWS_BINARY, NULL, 0, NULL) == FWS_ERR_NULL);
   CHECK(fws_client_send(id, id_len, NULL, 3, 0, NULL, 0, &outcome) == FWS_ERR_NULL);
-  CHECK(fws_client_tag(id, id_len, S("t")) == FWS_OK);
-  CHECK(fws_client_tag(id, id_len, NULL, 0) == FWS_ERR_INVALID_TAG);
-  CHECK(fws_client_tag(S("ghost"), S("t")) == FWS_ERR_UNKNOWN_CLIENT);
+  bool done = false;
+  CHECK(fws_client_tag(id, id_len, S("t"), &done) == FWS_OK && done);
+  CHECK(fws_client_tag(id, id_len, S("t"), NULL) == FWS_ERR_NULL);
+  CHECK(fws_client_tag(id, id_len, NULL, 0, &done) == FWS_ERR_INVALID_TAG);
+  CHECK(fws_client_tag(S("ghost"), S("t"), &done) == FWS_OK && !done);
   fws_reply *reply = NULL;
   CHECK(fws_tag_clients(S("t"), &reply) == FWS_OK && fws_reply_count(reply) == 1);
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && value.len == id_len && memcmp(value.ptr, id, id_len) == 0);
@@ -190,15 +195,21 @@ static void a_connection(void) {
   fws_error_text(error, &value);
   CHECK(value.len > 0);
   fws_error_free(error);
-  CHECK(fws_expression_send(S("t"), S("x"), 0, S("nowhere"), NULL, 0, &count, NULL) == FWS_OK && count == 0);
+  CHECK(fws_expression_send(S("t"), S("x"), 0, S("nowhere"), NULL, 0, &count, NULL) == FWS_ERR_UNKNOWN_ROUTE);
+  CHECK(fws_expression_send(S("t"), S("x"), 0, S("r"), id, id_len, &count, NULL) == FWS_OK && count == 0);
   CHECK(fws_tag_count(S("t"), &count) == FWS_OK && count == 1);
-  CHECK(fws_client_untag(id, id_len, S("t")) == FWS_OK);
-  CHECK(fws_client_clear_tags(id, id_len) == FWS_OK && fws_client_clear_tags(S("ghost")) == FWS_ERR_UNKNOWN_CLIENT);
+  CHECK(fws_client_untag(id, id_len, S("t"), &done) == FWS_OK && done);
+  CHECK(fws_client_untag(S("ghost"), S("t"), &done) == FWS_OK && !done);
+  CHECK(fws_client_clear_tags(id, id_len, &done) == FWS_OK && done);
+  CHECK(fws_client_clear_tags(S("ghost"), &done) == FWS_OK && !done);
+  CHECK(fws_client_tags(S("ghost"), &reply) == FWS_END);
   CHECK(fws_client_tags(id, id_len, &reply) == FWS_OK && fws_reply_count(reply) == 0);
   fws_reply_free(reply);
-  CHECK(fws_client_close(id, id_len, 1005, NULL, 0) == FWS_ERR_INVALID_CLOSE_CODE);
+  CHECK(fws_client_close(id, id_len, 1005, NULL, 0, &done) == FWS_ERR_INVALID_CLOSE_CODE);
   uint8_t reason[124] = {0};
-  CHECK(fws_client_close(id, id_len, 1000, reason, sizeof reason) == FWS_ERR_REASON_TOO_LONG);
+  CHECK(fws_client_close(id, id_len, 1000, reason, sizeof reason, &done) == FWS_ERR_REASON_TOO_LONG);
+  done = true;
+  CHECK(fws_client_close(S("ghost"), 1000, NULL, 0, &done) == FWS_OK && !done);
 
   bool flag = false;
   CHECK(fws_client_rename(id, id_len, S("ann"), &flag) == FWS_OK && flag);
@@ -211,9 +222,9 @@ static void a_connection(void) {
   fws_reply *strings = NULL;
   int64_t nanoseconds, timer;
   CHECK(fws_client_kill(S("ghost"), &found) == FWS_OK && !found);
-  CHECK(fws_client_get(S("ghost"), &client, &strings) == FWS_ERR_UNKNOWN_CLIENT && strings == NULL);
+  CHECK(fws_client_get(S("ghost"), &client, &strings) == FWS_END && strings == NULL);
   CHECK(fws_client_get(S("ghost"), NULL, &strings) == FWS_ERR_NULL);
-  CHECK(fws_client_ping_time(S("ghost"), &nanoseconds) == FWS_ERR_UNKNOWN_CLIENT);
+  CHECK(fws_client_ping_time(S("ghost"), &nanoseconds) == FWS_END);
   CHECK(fws_client_ping_enable(S("ghost"), 5, &found, &why) == FWS_ERR_OUT_OF_RANGE && why != NULL);
   fws_error_free(why);
   CHECK(fws_client_ping_enable(S("ghost"), 0, &found, NULL) == FWS_OK && !found);
@@ -223,9 +234,11 @@ static void a_connection(void) {
   CHECK(fws_timer_clear(1, &found) == FWS_OK && !found);
   CHECK(fws_routes_list(&reply) == FWS_OK && fws_reply_count(reply) == 1);
   fws_reply_free(reply);
-  CHECK(fws_information_set(id, id_len, S("city"), S("Lyon")) == FWS_OK);
-  CHECK(fws_information_set(id, id_len, NULL, 0, S("Lyon")) == FWS_ERR_INVALID_KEY);
-  CHECK(fws_information_set(S("ghost"), S("city"), S("Lyon")) == FWS_ERR_UNKNOWN_CLIENT);
+  CHECK(fws_information_set(id, id_len, S("city"), S("Lyon"), &done) == FWS_OK && done);
+  CHECK(fws_information_set(id, id_len, NULL, 0, S("Lyon"), &done) == FWS_ERR_INVALID_KEY);
+  CHECK(fws_information_set(S("ghost"), S("city"), S("Lyon"), &done) == FWS_OK && !done);
+  CHECK(fws_information_get(S("ghost"), S("city"), &reply) == FWS_END);
+  CHECK(fws_information_all(S("ghost"), &reply) == FWS_END);
   CHECK(fws_information_get(id, id_len, S("city"), &reply) == FWS_OK);
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && is(value, "Lyon"));
   fws_reply_free(reply);
@@ -241,7 +254,7 @@ static void a_connection(void) {
   fws_error_free(error);
   CHECK(fws_information_search(S("city"), 10, S(""), NULL, 0, &reply, NULL) == FWS_ERR_OUT_OF_RANGE);
   CHECK(fws_information_delete(id, id_len, S("city"), &flag) == FWS_OK && flag);
-  CHECK(fws_information_clear(id, id_len) == FWS_OK);
+  CHECK(fws_information_clear(id, id_len, &done) == FWS_OK);
 
   /* A failed event is logged, and the next one is handed out. */
   CHECK(fws_event_fail(bell, S("RuntimeException: no")) == FWS_OK);
@@ -351,7 +364,7 @@ static void json(void) {
   fws_error_text(error, &text);
   CHECK(memmem(text.ptr, text.len, "line 2", 6) != NULL);
   fws_error_free(error);
-  CHECK(fws_command_json(S("{\"clear_tags\":{\"id\":\"nobody\"}}"), &stream, &error) == FWS_ERR_UNKNOWN_CLIENT);
+  CHECK(fws_command_json(S("{\"count\":{\"route\":\"nowhere\"}}"), &stream, &error) == FWS_ERR_UNKNOWN_ROUTE);
   fws_error_free(error);
   CHECK(fws_command_json(S("\"routes\""), NULL, NULL) == FWS_ERR_NULL);
 }
@@ -375,8 +388,8 @@ static void batches(void) {
   fws_batch_free(NULL);
 
   CHECK(fws_batch_begin() == FWS_OK);
-  CHECK(fws_client_tag(S("nobody"), S("x")) == FWS_OK); /* told at the end */
-  CHECK(fws_batch_end(NULL, &error) == FWS_ERR_UNKNOWN_CLIENT);
+  CHECK(fws_client_tag(S("nobody"), NULL, 0, &flag) == FWS_OK); /* told at the end */
+  CHECK(fws_batch_end(NULL, &error) == FWS_ERR_INVALID_TAG);
   fws_error_text(error, &text);
   CHECK(memmem(text.ptr, text.len, "call 1 of 1", 11) != NULL);
   fws_error_free(error);

@@ -102,7 +102,7 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 	s.failCLI(1, "every 100 milliseconds", "ping", "ann", "1ms")
 	s.failCLI(3, "no client", "ping", "nobody", "off")
 
-	s.wantCLI(`{"done":true}`+"\n", "command", `{"set_information":{"id":"ann","key":"city","value":"Ly\u001bon"}}`)
+	s.wantCLI(`{"flag":true}`+"\n", "command", `{"set_information":{"id":"ann","key":"city","value":"Ly\u001bon"}}`)
 	info := s.cli("", "info", "ann")
 	for _, want := range []string{`(?m)^id +ann$`, `(?m)^route +lab$`, `(?m)^path +/lab`, `(?m)^ip +127\.0\.0\.1$`, `(?m)^messages sent +4$`, `(?m)^tags +lyon, vip$`, `(?m)^information city +"Ly\\x1bon"$`, `(?m)^connected at +\d{4}-\d\d-\d\dT`} {
 		if !regexp.MustCompile(want).MatchString(info.stdout) {

@@ -117,7 +117,7 @@ func TestABatchReturnsWhatItsCallsReturnedInOrder(t *testing.T) {
 				t.Fatalf("%+v", got)
 			}
 			answer := got.Value.(map[string]any)
-			if got, want := fmt.Sprint(answer["results"]), "[true <nil> 1 false 7 true false <nil>]"; got != want {
+			if got, want := fmt.Sprint(answer["results"]), "[true true 1 false 7 true false true]"; got != want {
 				t.Errorf("results %s, want %s", got, want)
 			}
 			if got := fmt.Sprint(answer["returned"].([]any)[2]); got != "[batched]" {
@@ -128,14 +128,20 @@ func TestABatchReturnsWhatItsCallsReturnedInOrder(t *testing.T) {
 
 			failed := batch(
 				[]any{"global_set", "before", "1"},
-				[]any{"tagClient", "nobody", "x"},
+				[]any{"sendAll", "x", "no such route"},
 				[]any{"global_set", "", "no key"},
 				[]any{"global_set", "behind", "1"},
 			)
-			if !strings.HasSuffix(failed.Exception, "UnknownClientException") {
+			if !strings.HasSuffix(failed.Exception, "UnknownRouteException") {
 				t.Errorf("%+v", failed)
 			}
-			wantIn(t, failed.Message, "call 2 of 4", "no client has this id", "1 more failed")
+			wantIn(t, failed.Message, "call 2 of 4", `no route is named "no such route"`, "1 more failed")
+			// A client that is gone is no failure.
+			gone := batch([]any{"tagClient", "nobody", "x"}, []any{"close", "nobody"}, []any{"setStoredInformation", "nobody", "k", "v"}, []any{"killConnection", "nobody"},
+				[]any{"clearTagClient", "nobody"}, []any{"clearStoredInformation", "nobody"}, []any{"renameConnection", "nobody", "x"}, []any{"untagClient", "nobody", "x"})
+			if got, want := fmt.Sprint(gone.Value.(map[string]any)["results"]), "[false false false false false false false false]"; got != want {
+				t.Errorf("results %s, want %s", got, want)
+			}
 			d.want(t, "1", "global_get", "before")
 			d.want(t, "1", "global_get", "behind")
 

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-use FrankenPHP\WebSocket\{Application, Client, Clients, Connection, Group, InvalidArgumentException, NoBellException, Timer, UnknownClientException};
+use FrankenPHP\WebSocket\{Application, Client, Clients, Connection, Group, InvalidArgumentException, NoBellException, Timer, UnknownRouteException};
 use FrankenPHP\WebSocket\Testing\FakeServer;
 
 require_once __DIR__ . '/Recorder.php';
@@ -32,15 +32,15 @@ test('a client is known until its close event has been handled, and listed until
         },
         'close' => static function (Connection $c) use (&$seen): void {
             array_push($seen, count(Clients::all()), $c->send('x'), $c->tags(), Clients::tagged('t')->ids());
-            throws(UnknownClientException::class, $c->id, static fn () => $c->tag('more'));
+            $seen[] = $c->tag('more');
         },
     ]);
     $server = new FakeServer($recorder);
     $client = $server->connect();
     $client->send('end');
-    same([1, true, 0, false, ['t'], []], $seen);
+    same([1, true, 0, false, ['t'], [], false], $seen);
     same([[], []], [$server->failures, $client->received]);
-    throws(UnknownClientException::class, $client->id, static fn () => frankenphp_ws_getTags($client->id));
+    same([[], null], [frankenphp_ws_getTags($client->id), frankenphp_ws_getClient($client->id)]);
 });
 
 test('a handler that throws fails its event once, and on_error closes or goes on', static function (): void {
@@ -71,7 +71,7 @@ test('a batch returns what its functions returned, and throws the first failure 
     $server = new FakeServer(new Recorder());
     $client = $server->connect();
     $asked = null;
-    same([true, null, 1, false, 7, true], frankenphp_ws_batch(static function () use ($client, &$asked): void {
+    same([true, true, 1, false, 7, true], frankenphp_ws_batch(static function () use ($client, &$asked): void {
         frankenphp_ws_send($client->id, 'x');
         frankenphp_ws_tagClient($client->id, 't');
         $asked = frankenphp_ws_getTags($client->id);
@@ -81,8 +81,9 @@ test('a batch returns what its functions returned, and throws the first failure 
         frankenphp_ws_global_delete('n');
     }));
     same([['t'], ['x', 'y']], [$asked, $client->take()]);
-    throws(UnknownClientException::class, 'call 1 of 3 in the batch: no client has the id "nobody": it never had, or its connection has closed (1 more failed', static fn () => frankenphp_ws_batch(static function (): void {
+    throws(UnknownRouteException::class, 'call 2 of 4 in the batch: no route is named "nowhere": there is only "app" (1 more failed', static fn () => frankenphp_ws_batch(static function (): void {
         frankenphp_ws_tagClient('nobody', 't');
+        frankenphp_ws_sendAll('x', 'nowhere');
         frankenphp_ws_global_set('', 'no key');
         frankenphp_ws_global_set('behind', '1');
     }));

@@ -57,7 +57,7 @@ impl fws_client {
 
 /// What is known of a client, until its close event has been handled. The items of `strings`: its id, the name of its route, the path of
 /// its request (byte for byte as sent), its address, its sub-protocol (empty where there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from
-/// item 6 on its tags, sorted.
+/// item 6 on its tags, sorted. FWS_END: the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_get(id: *const u8, id_len: usize, facts: *mut fws_client, strings: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or valid places.
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn fws_client_get(id: *const u8, id_len: usize, facts: *mu
     })
 }
 
-/// How long a client's last pong took, in nanoseconds; 0 before the first.
+/// How long a client's last pong took, in nanoseconds; 0 before the first. FWS_END: the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_ping_time(id: *const u8, id_len: usize, nanoseconds: *mut i64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn fws_client_ping_time(id: *const u8, id_len: usize, nano
 
 /// Pings a client at once, and then every `interval_ms` milliseconds, 100 to 86,400,000, silent or not; 0: then as its route says, after so
 /// long a silence.
-/// `found` receives false where no client has the id.
+/// `found` receives false where the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_ping_enable(
     id: *const u8,
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn fws_client_ping_enable(
     })
 }
 
-/// Pings a client no more. `found` receives false where no client has the id.
+/// Pings a client no more. `found` receives false where the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_ping_disable(id: *const u8, id_len: usize, found: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.

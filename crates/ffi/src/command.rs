@@ -1,12 +1,13 @@
 //! Commands: what anyone can ask of the hub. Each builds one `Command` and converts its `Reply`.
 
+use std::cell::RefCell;
 use std::{fmt, ptr};
 
 use fws_hub::{Command, CommandError, Outcome, Reply, Target};
 use fws_server::{RemoteError, RemoteFailure};
 
 use crate::batch;
-use crate::bytes::{fws_reply, input, optional, text};
+use crate::bytes::{fws_bytes, fws_reply, input, optional, text};
 use crate::client::fws_client;
 use crate::control::{TOO_LONG, is_remote};
 use crate::core::core;
@@ -64,6 +65,23 @@ impl fmt::Display for Failure {
     }
 }
 
+thread_local! {
+    /// The text of the last command of this thread that failed.
+    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// The text of the last command of this thread that failed, for functions that have no place for it. It says more than fws_result_text:
+/// with FWS_ERR_UNKNOWN_ROUTE, which routes there are. Valid until the next command of this thread that fails.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_command_error(out: *mut fws_bytes) {
+    guard((), || {
+        // SAFETY: the caller passes NULL or a valid place.
+        if let Some(out) = unsafe { out.as_mut() } {
+            *out = LAST.with_borrow(|text| fws_bytes::of(text.as_bytes()));
+        }
+    })
+}
+
 /// Carries out a command: the one way from every door to the core.
 pub(crate) fn execute(command: &Command<'_>) -> Result<Reply, Failure> {
     match core() {
@@ -117,8 +135,13 @@ pub(crate) unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out
         Err(code) => return code,
     };
     match (reply, out) {
-        // SAFETY: promised by the caller.
-        (Err(failure), _) => return unsafe { refuse(error, failure.code(), failure.to_string()) },
+        (Err(failure), _) => {
+            let text = failure.to_string();
+            LAST.with_borrow_mut(|last| last.clone_from(&text));
+            // SAFETY: promised by the caller.
+            return unsafe { refuse(error, failure.code(), text) };
+        }
+        (Ok(Reply::Gone), _) => return FWS_END,
         (Ok(Reply::Done), Out::Nothing) => {}
         // SAFETY: not NULL, see above, and then promised by the caller.
         (Ok(Reply::Sent(outcome)), Out::Outcome(out)) => unsafe {
@@ -237,17 +260,24 @@ pub unsafe extern "C" fn fws_tag_send(
 }
 
 /// Starts the closing handshake with a client: a code that may be sent (RFC 6455, 7.4) and a reason of at most 123 bytes. What was
-/// sent before is written first.
+/// sent before is written first. `done` receives false where the client is gone.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_close(id: *const u8, id_len: usize, code: u16, reason: *const u8, reason_len: usize) -> fws_result {
-    // SAFETY: the caller passes valid bytes.
+pub unsafe extern "C" fn fws_client_close(
+    id: *const u8,
+    id_len: usize,
+    code: u16,
+    reason: *const u8,
+    reason_len: usize,
+    done: *mut bool,
+) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || Ok(Command::Close { id: text(id, id_len)?, code, reason: text(reason, reason_len)? });
-        run(command(), Out::Nothing)
+        run(command(), Out::Flag(done))
     })
 }
 
-/// Cuts a connection, without a closing handshake. Its close event has the code 1006. `cut` receives false where no client has the id.
+/// Cuts a connection, without a closing handshake. Its close event has the code 1006. `cut` receives false where the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_kill(id: *const u8, id_len: usize, cut: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
@@ -258,7 +288,7 @@ pub unsafe extern "C" fn fws_client_kill(id: *const u8, id_len: usize, cut: *mut
 }
 
 /// Gives a client another id of 1 to 255 bytes; its tags, stored information, and what waits for it or of it stay. `renamed` receives
-/// false where no client has the current id or the new one is taken.
+/// false where the client is gone or the new id is taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_rename(id: *const u8, id_len: usize, new: *const u8, new_len: usize, renamed: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
@@ -275,27 +305,28 @@ pub unsafe extern "C" fn fws_routes_list(out: *mut *mut fws_reply) -> fws_result
     guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::Routes), Out::Names(out)) })
 }
 
-/// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client.
+/// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client. `done` receives false where the client is
+/// gone.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_tag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize) -> fws_result {
-    // SAFETY: the caller passes valid bytes.
+pub unsafe extern "C" fn fws_client_tag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize, done: *mut bool) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || Ok(Command::Tag { id: text(id, id_len)?, tag: text(tag, tag_len)? });
-        run(command(), Out::Nothing)
+        run(command(), Out::Flag(done))
     })
 }
 
-/// Takes a tag off a client; one it does not have is fine.
+/// Takes a tag off a client; one it does not have is fine. `done` receives false where the client is gone.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_untag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize) -> fws_result {
-    // SAFETY: the caller passes valid bytes.
+pub unsafe extern "C" fn fws_client_untag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize, done: *mut bool) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || Ok(Command::Untag { id: text(id, id_len)?, tag: text(tag, tag_len)? });
-        run(command(), Out::Nothing)
+        run(command(), Out::Flag(done))
     })
 }
 
-/// The tags of a client, sorted. Known until its close event has been handled.
+/// The tags of a client, sorted. Known until its close event has been handled. FWS_END: the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_client_tags(id: *const u8, id_len: usize, out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
@@ -352,13 +383,13 @@ pub unsafe extern "C" fn fws_tag_count(tag: *const u8, tag_len: usize, count: *m
     })
 }
 
-/// Takes all tags off a client.
+/// Takes all tags off a client. `done` receives false where the client is gone.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_clear_tags(id: *const u8, id_len: usize) -> fws_result {
-    // SAFETY: the caller passes valid bytes.
+pub unsafe extern "C" fn fws_client_clear_tags(id: *const u8, id_len: usize, done: *mut bool) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || Ok(Command::ClearTags { id: text(id, id_len)? });
-        run(command(), Out::Nothing)
+        run(command(), Out::Flag(done))
     })
 }
 

@@ -12,7 +12,7 @@ use crate::result::fws_result::{self, *};
 use crate::result::{fws_error, guard, refuse};
 
 /// The version of this ABI: changed when a function or a struct changes its meaning.
-pub const FWS_ABI_VERSION: u32 = 1;
+pub const FWS_ABI_VERSION: u32 = 2;
 
 static CORE: OnceLock<Arc<Core>> = OnceLock::new();
 /// Guards the start, so that two first callers do not start two.

@@ -7,7 +7,8 @@ use crate::command::{Out, run, run_explained};
 use crate::result::fws_result::{self, *};
 use crate::result::{fws_error, guard};
 
-/// Stores a value about a client under a key of 1 to 255 bytes; it goes with the client. At most 256 keys and 4 MiB a client.
+/// Stores a value about a client under a key of 1 to 255 bytes; it goes with the client. At most 256 keys and 4 MiB a client. `done`
+/// receives false where the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_information_set(
     id: *const u8,
@@ -16,16 +17,17 @@ pub unsafe extern "C" fn fws_information_set(
     key_len: usize,
     value: *const u8,
     value_len: usize,
+    done: *mut bool,
 ) -> fws_result {
-    // SAFETY: the caller passes valid bytes.
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
         let command =
             || Ok(Command::SetInformation { id: text(id, id_len)?, key: text(key, key_len)?, value: input(value, value_len)?.into() });
-        run(command(), Out::Nothing)
+        run(command(), Out::Flag(done))
     })
 }
 
-/// What is stored about a client under a key: item 0 of the reply. FWS_END: nothing.
+/// What is stored about a client under a key: item 0 of the reply. FWS_END: nothing, or the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_information_get(
     id: *const u8,
@@ -41,7 +43,8 @@ pub unsafe extern "C" fn fws_information_get(
     })
 }
 
-/// Deletes what is stored about a client under a key; `deleted` receives whether there was something.
+/// Deletes what is stored about a client under a key; `deleted` receives whether there was something: false, too, where
+/// the client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_information_delete(
     id: *const u8,
@@ -57,17 +60,18 @@ pub unsafe extern "C" fn fws_information_delete(
     })
 }
 
-/// Deletes all that is stored about a client.
+/// Deletes all that is stored about a client. `done` receives false where the client is gone.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_information_clear(id: *const u8, id_len: usize) -> fws_result {
-    // SAFETY: the caller passes valid bytes.
+pub unsafe extern "C" fn fws_information_clear(id: *const u8, id_len: usize, done: *mut bool) -> fws_result {
+    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || Ok(Command::ClearInformation { id: text(id, id_len)? });
-        run(command(), Out::Nothing)
+        run(command(), Out::Flag(done))
     })
 }
 
-/// All that is stored about a client, sorted by key: the items of the reply are key, value, key, value, ….
+/// All that is stored about a client, sorted by key: the items of the reply are key, value, key, value, …. FWS_END: the
+/// client is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_information_all(id: *const u8, id_len: usize, out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.

@@ -14,7 +14,7 @@ use crate::bytes::fws_bytes;
 pub enum fws_result {
     /// It is done.
     FWS_OK = 0,
-    /// There is nothing (more) to take. Not an error.
+    /// There is nothing (more) to take, or the client that was asked about is gone. Not an error.
     FWS_END = 1,
     /// A required pointer is NULL.
     FWS_ERR_NULL = 2,
@@ -24,9 +24,9 @@ pub enum fws_result {
     FWS_ERR_NOT_RUNNING = 4,
     /// A configuration was refused; the error says where and why.
     FWS_ERR_CONFIG = 5,
-    /// No client has this id.
+    /// No client has this id. Not returned any more: a client that is gone is no error.
     FWS_ERR_UNKNOWN_CLIENT = 6,
-    /// No route has this name.
+    /// No route has this name; fws_command_error says which there are.
     FWS_ERR_UNKNOWN_ROUTE = 7,
     /// A text message, id, tag, reason or name that is not UTF-8.
     FWS_ERR_INVALID_UTF8 = 8,
@@ -162,7 +162,7 @@ impl fws_result {
 impl From<&CommandError> for fws_result {
     fn from(error: &CommandError) -> Self {
         match error {
-            CommandError::UnknownClient => FWS_ERR_UNKNOWN_CLIENT,
+            CommandError::UnknownRoute(_) => FWS_ERR_UNKNOWN_ROUTE,
             CommandError::InvalidUtf8 => FWS_ERR_INVALID_UTF8,
             CommandError::InvalidId => FWS_ERR_INVALID_ID,
             CommandError::InvalidTag => FWS_ERR_INVALID_TAG,

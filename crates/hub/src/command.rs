@@ -3,6 +3,9 @@
 //! Every door carries these types: the C ABI builds them, JSON and the control socket are their serde forms. An argument that may be left
 //! out has a default here, which is PHP's.
 
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
@@ -14,6 +17,9 @@ use crate::reply::{Outcome, Reply};
 use crate::timers::TimerError;
 
 /// Everything anyone can ask. Borrowed from the caller: nothing is copied to ask.
+///
+/// A client that is gone is no error, since clients go at any time: what does something to one answers [`Reply::Flag`] with `false`
+/// ([`Reply::Sent`] with [`Outcome::Gone`] for a message), and what asks about one answers [`Reply::Gone`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command<'a> {
@@ -53,7 +59,7 @@ pub enum Command<'a> {
         #[serde(borrow)]
         route: Option<&'a str>,
     },
-    /// Starts the closing handshake: [`Reply::Done`].
+    /// Starts the closing handshake: [`Reply::Flag`], `false` where the client is gone.
     Close {
         /// The client.
         id: &'a str,
@@ -64,30 +70,30 @@ pub enum Command<'a> {
         #[serde(default)]
         reason: &'a str,
     },
-    /// All that is known of a client: [`Reply::Client`].
+    /// All that is known of a client: [`Reply::Client`], or [`Reply::Gone`].
     Client {
         /// The client.
         id: &'a str,
     },
-    /// How long a client's last pong took, in nanoseconds, 0 before the first: [`Reply::Integer`].
+    /// How long a client's last pong took, in nanoseconds, 0 before the first: [`Reply::Integer`], or [`Reply::Gone`].
     PingTime {
         /// The client.
         id: &'a str,
     },
-    /// How often a client is pinged, instead of what its route says: [`Reply::Flag`], `false` where no live client has the id.
+    /// How often a client is pinged, instead of what its route says: [`Reply::Flag`], `false` where the client is gone.
     Ping {
         /// The client.
         id: &'a str,
         /// [`Pinging`].
         how: Pinging,
     },
-    /// Cuts a connection, without a closing handshake: [`Reply::Flag`], `false` where no live client has the id.
+    /// Cuts a connection, without a closing handshake: [`Reply::Flag`], `false` where the client is gone.
     Kill {
         /// The client.
         id: &'a str,
     },
-    /// Gives a client another id; tags, stored information and what waits stay: [`Reply::Flag`], `false` where no live client has the
-    /// current id or the new one is taken.
+    /// Gives a client another id; tags, stored information and what waits stay: [`Reply::Flag`], `false` where the client
+    /// is gone or the new id is taken.
     Rename {
         /// The client.
         id: &'a str,
@@ -98,32 +104,32 @@ pub enum Command<'a> {
     Routes,
     /// Counters and gauges: [`Reply::Stats`].
     Stats,
-    /// Puts a tag on a client; a tag it has already is fine: [`Reply::Done`].
+    /// Puts a tag on a client; a tag it has already is fine: [`Reply::Flag`], `false` where the client is gone.
     Tag {
         /// The client.
         id: &'a str,
         /// 1 to 255 bytes.
         tag: &'a str,
     },
-    /// Takes a tag off a client; one it does not have is fine: [`Reply::Done`].
+    /// Takes a tag off a client; one it does not have is fine: [`Reply::Flag`], `false` where the client is gone.
     Untag {
         /// The client.
         id: &'a str,
         /// 1 to 255 bytes.
         tag: &'a str,
     },
-    /// Takes all tags off a client: [`Reply::Done`].
+    /// Takes all tags off a client: [`Reply::Flag`], `false` where the client is gone.
     ClearTags {
         /// The client.
         id: &'a str,
     },
-    /// The tags of a client, or all that are in use, sorted: [`Reply::Names`].
+    /// The tags of a client, or all that are in use, sorted: [`Reply::Names`]; [`Reply::Gone`] where the client is gone.
     Tags {
         /// The client.
         #[serde(borrow)]
         id: Option<&'a str>,
     },
-    /// Stores information about a client: [`Reply::Done`].
+    /// Stores information about a client: [`Reply::Flag`], `false` where the client is gone.
     SetInformation {
         /// The client.
         id: &'a str,
@@ -133,7 +139,7 @@ pub enum Command<'a> {
         #[serde(borrow)]
         value: Blob<'a>,
     },
-    /// What is stored for a client under a key: [`Reply::Value`].
+    /// What is stored for a client under a key: [`Reply::Value`], or [`Reply::Gone`].
     GetInformation {
         /// The client.
         id: &'a str,
@@ -147,12 +153,12 @@ pub enum Command<'a> {
         /// The key.
         key: &'a str,
     },
-    /// Deletes all that is stored for a client: [`Reply::Done`].
+    /// Deletes all that is stored for a client: [`Reply::Flag`], `false` where the client is gone.
     ClearInformation {
         /// The client.
         id: &'a str,
     },
-    /// All that is stored for a client, sorted by key: [`Reply::Pairs`].
+    /// All that is stored for a client, sorted by key: [`Reply::Pairs`], or [`Reply::Gone`].
     AllInformation {
         /// The client.
         id: &'a str,
@@ -269,14 +275,14 @@ impl Command<'_> {
         Some(match self {
             Command::Send { to: Target::Client(_), .. } => Reply::Sent(Outcome::Queued),
             Command::Send { .. } => Reply::Queued(0),
+            Command::Set { .. } => Reply::Done,
             Command::Close { .. }
             | Command::Tag { .. }
             | Command::Untag { .. }
             | Command::ClearTags { .. }
             | Command::SetInformation { .. }
             | Command::ClearInformation { .. }
-            | Command::Set { .. } => Reply::Done,
-            Command::Ping { .. }
+            | Command::Ping { .. }
             | Command::Kill { .. }
             | Command::Rename { .. }
             | Command::DeleteInformation { .. }
@@ -344,9 +350,9 @@ pub enum Target<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// No client has this id.
-    #[error("no client has this id")]
-    UnknownClient,
+    /// No route has the name that was given.
+    #[error(transparent)]
+    UnknownRoute(#[from] UnknownRoute),
     /// A text message that is not UTF-8.
     #[error("a text message must be UTF-8; send it as binary")]
     InvalidUtf8,
@@ -386,6 +392,51 @@ pub enum CommandError {
     /// A ping interval that is too short or too long.
     #[error("a client is pinged every 100 milliseconds to 24 hours")]
     PingInterval,
+}
+
+/// A name that no route has, and those there are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("no route is named {}{}", Quoted(.name), There(.known))]
+pub struct UnknownRoute {
+    /// The name that was given.
+    pub name: Box<str>,
+    /// The names of the routes that are configured or still have clients, sorted.
+    pub known: Vec<Arc<str>>,
+}
+
+/// A name of somebody's choice in a sentence: not longer than what can be read, and without control characters.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 64;
+        f.write_char('"')?;
+        for c in self.0.chars().take(SHOWN) {
+            if c.is_control() { write!(f, "{}", c.escape_unicode())? } else { f.write_char(c)? }
+        }
+        f.write_str(if self.0.chars().nth(SHOWN).is_some() { "...\"" } else { "\"" })
+    }
+}
+
+/// The second half of that sentence.
+struct There<'a>(&'a [Arc<str>]);
+
+impl fmt::Display for There<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 20;
+        f.write_str(match self.0 {
+            [] => ": there is no route",
+            [_] => ": there is only ",
+            _ => ": there are ",
+        })?;
+        for (n, name) in self.0.iter().take(SHOWN).enumerate() {
+            write!(f, "{}{}", if n > 0 { ", " } else { "" }, Quoted(name))?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }
 
 /// Where the hub's sends and closes go.

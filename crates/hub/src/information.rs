@@ -40,9 +40,7 @@ struct Stored {
 impl Information {
     /// Sets the value of a key.
     pub fn set(&mut self, key: &str, value: &[u8]) -> Result<(), InformationError> {
-        if key.is_empty() || key.len() > MAX_NAME {
-            return Err(InformationError::InvalidKey);
-        }
+        check_key(key)?;
         let (count, bytes, replaced) = match &self.0 {
             None => (0, 0, None),
             Some(stored) => (stored.values.len(), stored.bytes, stored.values.get(key).map(|old| key.len() + old.len())),
@@ -82,6 +80,10 @@ impl Information {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.iter().flat_map(|stored| stored.values.iter()).map(|(key, value)| (&**key, &**value))
     }
+}
+
+pub(crate) fn check_key(key: &str) -> Result<(), InformationError> {
+    if key.is_empty() || key.len() > MAX_NAME { Err(InformationError::InvalidKey) } else { Ok(()) }
 }
 
 /// How a value is compared with what is searched for. The numbers are part of the C ABI, the names in JSON are the

@@ -22,7 +22,7 @@ mod reply;
 mod timers;
 
 pub use blob::Blob;
-pub use command::{Command, CommandError, Outlet, Pinging, Target};
+pub use command::{Command, CommandError, Outlet, Pinging, Target, UnknownRoute};
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
 pub use information::{Information, InformationError, Matcher, Operator};
 pub use keyvalue::{Bounds, KeyValue, KeyValueError};

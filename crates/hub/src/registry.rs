@@ -6,9 +6,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
-use crate::command::{Command, CommandError, Outlet, Target};
+use crate::command::{Command, CommandError, Outlet, Target, UnknownRoute};
 use crate::expression::{Expression, TagIndex};
-use crate::information::{Information, Matcher};
+use crate::information::{Information, Matcher, check_key};
 use crate::outfit::Outfit;
 use crate::reply::{Outcome, Reply};
 use crate::{MAX_NAME, MAX_TAGS};
@@ -63,6 +63,8 @@ struct Route {
     live: RoaringBitmap,
     /// Clients that are not forgotten yet.
     known: u64,
+    /// The configuration has it.
+    in_force: bool,
 }
 
 impl<C> Default for Hub<C> {
@@ -87,9 +89,17 @@ impl<C> Hub<C> {
         }
         let id = RouteId(self.routes.len() as u32);
         let name: Arc<str> = name.into();
-        self.routes.push(Route { name: name.clone(), live: RoaringBitmap::new(), known: 0 });
+        self.routes.push(Route { name: name.clone(), live: RoaringBitmap::new(), known: 0, in_force: false });
         self.route_ids.insert(name, id);
         id
+    }
+
+    /// These routes, and no others, are configured from now on. Those that still have clients stay known.
+    pub fn put_in_force(&mut self, routes: &[RouteId]) {
+        self.routes.iter_mut().for_each(|route| route.in_force = false);
+        for id in routes {
+            self.routes[id.0 as usize].in_force = true;
+        }
     }
 
     /// The name of a route.
@@ -222,15 +232,20 @@ impl<C> Hub<C> {
         match *command {
             Command::Tag { id, tag } => self.tag(id, tag),
             Command::Untag { id, tag } => self.untag(id, tag),
-            Command::ClearTags { id } => self.clear_tags(id),
+            Command::ClearTags { id } => Ok(self.clear_tags(id)),
             Command::SetInformation { id, key, ref value } => {
-                self.known_mut(id)?.information.set(key, value)?;
-                Ok(Reply::Done)
+                // What can never be right is refused whether the client is there or not.
+                check_key(key)?;
+                let Some(client) = self.known_mut(id) else { return Ok(Reply::Flag(false)) };
+                client.information.set(key, value)?;
+                Ok(Reply::Flag(true))
             }
-            Command::DeleteInformation { id, key } => Ok(Reply::Flag(self.known_mut(id)?.information.delete(key))),
+            Command::DeleteInformation { id, key } => {
+                Ok(Reply::Flag(self.known_mut(id).is_some_and(|client| client.information.delete(key))))
+            }
             Command::ClearInformation { id } => {
-                self.known_mut(id)?.information.clear();
-                Ok(Reply::Done)
+                let client = self.known_mut(id);
+                Ok(Reply::Flag(client.map(|client| client.information.clear()).is_some()))
             }
             _ => unreachable!("bug: {command:?} changes nothing"),
         }
@@ -239,13 +254,16 @@ impl<C> Hub<C> {
     /// Carries out any other command; sends and closes go to `outlet`.
     pub fn ask(&self, command: &Command<'_>, outlet: &mut impl Outlet<C>) -> Result<Reply, CommandError> {
         Ok(match *command {
-            Command::Send { to: Target::Client(id), route, .. } => Reply::Sent(match self.find_on(id, route) {
-                Some((key, client)) => match outlet.send(key, &client.handle) {
-                    Outcome::TooLarge => return Err(CommandError::TooLarge),
-                    outcome => outcome,
-                },
-                None => Outcome::Gone,
-            }),
+            Command::Send { to: Target::Client(id), route, except, .. } => {
+                let found = self.find_on(id, self.known_route(route)?).filter(|_| except != Some(id));
+                Reply::Sent(match found {
+                    Some((key, client)) => match outlet.send(key, &client.handle) {
+                        Outcome::TooLarge => return Err(CommandError::TooLarge),
+                        outcome => outcome,
+                    },
+                    None => Outcome::Gone,
+                })
+            }
             Command::Send { to, route, except, .. } => {
                 let except = except.and_then(|id| self.by_id.get(id).copied());
                 let mut queued = 0;
@@ -262,31 +280,18 @@ impl<C> Hub<C> {
                 Reply::Names(names)
             }
             Command::Count { of, route } => Reply::Count(self.select(of, route)?.len()),
-            Command::Close { id, .. } => {
-                let (key, client) = self.find_on(id, None).ok_or(CommandError::UnknownClient)?;
-                outlet.order(key, &client.handle);
-                Reply::Done
-            }
-            Command::Kill { id } | Command::Ping { id, .. } => {
+            Command::Close { id, .. } | Command::Kill { id } | Command::Ping { id, .. } => {
                 let client = self.find_on(id, None);
                 if let Some((key, client)) = client {
                     outlet.order(key, &client.handle);
                 }
                 Reply::Flag(client.is_some())
             }
-            Command::Tags { id: Some(id) } => {
-                let (_, client) = self.find(id).ok_or(CommandError::UnknownClient)?;
-                Reply::Names(sorted(client.tags.clone()))
-            }
             Command::Tags { id: None } => Reply::Names(sorted(self.tags.keys().cloned().collect())),
-            Command::GetInformation { id, key } => {
-                let (_, client) = self.find(id).ok_or(CommandError::UnknownClient)?;
-                Reply::Value(client.information.get(key).map(Box::from))
-            }
-            Command::AllInformation { id } => {
-                let (_, client) = self.find(id).ok_or(CommandError::UnknownClient)?;
-                Reply::Pairs(client.information.iter().map(|(key, value)| (key.into(), value.into())).collect())
-            }
+            Command::Tags { id: Some(id) } => self.of_client(id, |client| Reply::Names(sorted(client.tags.clone()))),
+            Command::GetInformation { id, key } => self.of_client(id, |client| Reply::Value(client.information.get(key).map(Box::from))),
+            Command::AllInformation { id } => self
+                .of_client(id, |client| Reply::Pairs(client.information.iter().map(|(key, value)| (key.into(), value.into())).collect())),
             Command::SearchInformation { key, operator, ref value, route } => {
                 let matcher = Matcher::new(operator, value)?;
                 let mut names = Vec::new();
@@ -301,22 +306,39 @@ impl<C> Hub<C> {
         })
     }
 
+    /// What is known of a client, live or closed.
+    fn of_client(&self, id: &str, answer: impl FnOnce(&Client<C>) -> Reply) -> Reply {
+        self.find(id).map_or(Reply::Gone, |(_, client)| answer(client))
+    }
+
+    /// The route that a command names, if it names one.
+    fn known_route(&self, name: Option<&str>) -> Result<Option<RouteId>, CommandError> {
+        let Some(name) = name else { return Ok(None) };
+        let is_known = |route: &Route| route.in_force || route.known > 0;
+        let id = self.route_ids.get(name).copied().filter(|id| is_known(&self.routes[id.0 as usize]));
+        id.map(Some).ok_or_else(|| {
+            let known = self.routes.iter().filter(|route| is_known(route)).map(|route| route.name.clone());
+            UnknownRoute { name: name.into(), known: sorted(known.collect()) }.into()
+        })
+    }
+
     fn find(&self, id: &str) -> Option<(Key, &Client<C>)> {
         let index = *self.by_id.get(id)?;
         let slot = &self.slots[index as usize];
         Some((Key { index, generation: slot.generation }, slot.client.as_ref()?))
     }
 
-    fn find_on(&self, id: &str, route: Option<&str>) -> Option<(Key, &Client<C>)> {
+    /// The live client with an id, if it is on the route that is given.
+    fn find_on(&self, id: &str, route: Option<RouteId>) -> Option<(Key, &Client<C>)> {
         let (key, client) = self.find(id)?;
-        let on_route = route.is_none_or(|name| self.route_ids.get(name) == Some(&client.route));
+        let on_route = route.is_none_or(|route| route == client.route);
         (on_route && self.live.contains(key.index)).then_some((key, client))
     }
 
     /// The live clients of a target, on a route.
     fn select(&self, of: Target<'_>, route: Option<&str>) -> Result<Cow<'_, RoaringBitmap>, CommandError> {
         let none = || Cow::Owned(RoaringBitmap::new());
-        // What is wrong with the target is said whatever the route.
+        let route = self.known_route(route)?;
         let of = match of {
             Target::All => Cow::Borrowed(&self.live),
             Target::Tag(tag) => {
@@ -329,15 +351,10 @@ impl<C> Hub<C> {
                 None => none(),
             },
         };
-        let Some(name) = route else { return Ok(of) };
-        Ok(match self.route_ids.get(name) {
-            Some(route) => {
-                let on_route = &self.routes[route.0 as usize].live;
-                // All of a route is the commonest question.
-                if std::ptr::eq(&*of, &self.live) { Cow::Borrowed(on_route) } else { Cow::Owned(&*of & on_route) }
-            }
-            None => none(),
-        })
+        let Some(route) = route else { return Ok(of) };
+        let on_route = &self.routes[route.0 as usize].live;
+        // All of a route is the commonest question.
+        Ok(if std::ptr::eq(&*of, &self.live) { Cow::Borrowed(on_route) } else { Cow::Owned(&*of & on_route) })
     }
 
     /// Calls `each` with every live client of a target, on a route.
@@ -353,14 +370,11 @@ impl<C> Hub<C> {
 
     fn tag(&mut self, id: &str, tag: &str) -> Result<Reply, CommandError> {
         check_tag(tag)?;
-        let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
         // A closed client gets no new tags: they would outlive it in the index.
-        if !self.live.contains(index) {
-            return Err(CommandError::UnknownClient);
-        }
-        let client = self.slots[index as usize].client.as_mut().ok_or(CommandError::UnknownClient)?;
+        let Some(index) = self.by_id.get(id).copied().filter(|index| self.live.contains(*index)) else { return Ok(Reply::Flag(false)) };
+        let Some(client) = self.slots[index as usize].client.as_mut() else { return Ok(Reply::Flag(false)) };
         if client.tags.iter().any(|has| &**has == tag) {
-            return Ok(Reply::Done);
+            return Ok(Reply::Flag(true));
         }
         if client.tags.len() >= MAX_TAGS {
             return Err(CommandError::TooManyTags);
@@ -368,33 +382,33 @@ impl<C> Hub<C> {
         let name = self.tags.get_key_value(tag).map_or_else(|| tag.into(), |(name, _)| name.clone());
         client.tags.push(name.clone());
         self.tags.entry(name).or_default().insert(index);
-        Ok(Reply::Done)
+        Ok(Reply::Flag(true))
     }
 
     fn untag(&mut self, id: &str, tag: &str) -> Result<Reply, CommandError> {
         check_tag(tag)?;
-        let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
-        let client = self.known_mut(id)?;
+        let Some(&index) = self.by_id.get(id) else { return Ok(Reply::Flag(false)) };
+        let Some(client) = self.known_mut(id) else { return Ok(Reply::Flag(false)) };
         if let Some(at) = client.tags.iter().position(|has| &**has == tag) {
             client.tags.swap_remove(at);
             unindex(&mut self.tags, tag, index);
         }
-        Ok(Reply::Done)
+        Ok(Reply::Flag(true))
     }
 
-    fn clear_tags(&mut self, id: &str) -> Result<Reply, CommandError> {
-        let tags = std::mem::take(&mut self.known_mut(id)?.tags);
-        let index = self.by_id[id];
-        for tag in tags {
+    fn clear_tags(&mut self, id: &str) -> Reply {
+        let Some(&index) = self.by_id.get(id) else { return Reply::Flag(false) };
+        let Some(client) = self.known_mut(id) else { return Reply::Flag(false) };
+        for tag in std::mem::take(&mut client.tags) {
             unindex(&mut self.tags, &tag, index);
         }
-        Ok(Reply::Done)
+        Reply::Flag(true)
     }
 
     /// The client with an id, live or closed.
-    fn known_mut(&mut self, id: &str) -> Result<&mut Client<C>, CommandError> {
-        let index = *self.by_id.get(id).ok_or(CommandError::UnknownClient)?;
-        self.slots[index as usize].client.as_mut().ok_or(CommandError::UnknownClient)
+    fn known_mut(&mut self, id: &str) -> Option<&mut Client<C>> {
+        let index = *self.by_id.get(id)?;
+        self.slots[index as usize].client.as_mut()
     }
 }
 

@@ -75,7 +75,7 @@ pub enum Reply {
     Count(u64),
     /// Ids or tags.
     Names(Vec<Arc<str>>),
-    /// A global value, if there is one.
+    /// A value, if there is one.
     #[serde(with = "value")]
     Value(Option<Box<[u8]>>),
     /// All that is known of a client.
@@ -93,6 +93,9 @@ pub enum Reply {
     /// Counters and gauges: a JSON object.
     #[serde(with = "stats")]
     Stats(Box<str>),
+    /// The client that was asked about is gone, or there never was one with this id.
+    #[serde(with = "done")]
+    Gone,
 }
 
 /// `true`, so that every answer in JSON is an object.
@@ -264,6 +267,7 @@ mod tests {
             (Reply::Expiry(Some(None)), json!({ "expiry": "never" })),
             (Reply::Expiry(Some(Some(9))), json!({ "expiry": 9 })),
             (Reply::Stats(r#"{"connections":1}"#.into()), json!({ "stats": { "connections": 1 } })),
+            (Reply::Gone, json!({ "gone": true })),
         ] {
             assert_eq!(serde_json::to_value(&reply).expect("serialisable"), wanted);
             assert_eq!(Reply::deserialize(&wanted).expect("readable"), reply);

@@ -159,7 +159,7 @@ fn what_an_authorisation_gives_is_there_before_anyone_sees_the_client() {
     handshake.add_tag("vip").expect("legal");
     handshake.set_information("name", b"A\0nn").expect("legal");
     assert_eq!(agreed(&handshake), Some("news"));
-    assert_eq!(core.execute(&Command::Tags { id: Some("ann") }), Err(CommandError::UnknownClient), "nobody is connected yet");
+    assert_eq!(core.execute(&Command::Tags { id: Some("ann") }), Ok(Reply::Gone), "nobody is connected yet");
     let _client = adopt(&core, handshake);
     assert_eq!(core.execute(&Command::List { of: Target::Expression("vip"), route: Some("mixed") }), Ok(Reply::Names(vec!["ann".into()])));
     assert_eq!(core.execute(&Command::GetInformation { id: "ann", key: "name" }), Ok(Reply::Value(Some(b"A\0nn"[..].into()))));

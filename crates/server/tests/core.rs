@@ -426,7 +426,7 @@ fn meddle(core: &Core, seed: u64, stop: &AtomicBool) -> u64 {
                 _ => Command::List { of: Target::Expression("tag*&!tag?1"), route: Some("php") },
             };
             match core.execute(&command) {
-                Ok(Reply::Flag(false)) | Err(CommandError::UnknownClient) => {}
+                Ok(Reply::Flag(false)) => {}
                 Ok(_) => {
                     done += 1;
                     renamed += u64::from(matches!(command, Command::Rename { .. }));
@@ -531,8 +531,8 @@ fn what_a_client_has_carried_is_known_until_its_close_event_is_handled() {
     drop(client);
     wait_until("it is closed", || !described(&core, &id).connected);
     handle(&core, 3);
-    assert_eq!(core.execute(&Command::Client { id: &id }), Err(CommandError::UnknownClient));
-    assert_eq!(core.execute(&Command::PingTime { id: &id }), Err(CommandError::UnknownClient));
+    assert_eq!(core.execute(&Command::Client { id: &id }), Ok(Reply::Gone));
+    assert_eq!(core.execute(&Command::PingTime { id: &id }), Ok(Reply::Gone));
 }
 
 #[test]

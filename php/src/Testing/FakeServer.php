@@ -172,6 +172,27 @@ final class FakeServer
         }
     }
 
+    /**
+     * @internal
+     *
+     * @return list<FakeClient>
+     */
+    public function live(?string $route): array
+    {
+        $this->checkRoute($route);
+
+        return $this->registry->live($route);
+    }
+
+    /** @internal */
+    public function checkRoute(?string $route): void
+    {
+        Refusal::unlessUtf8(['route' => $route]);
+        if ($route !== null && !in_array($route, $this->routes, true)) {
+            throw Refusal::unknownRoute($route, $this->routes);
+        }
+    }
+
     /** @internal whether it was queued */
     public function deliver(FakeClient $client, string $data, bool $binary): bool
     {
@@ -225,6 +246,17 @@ final class FakeServer
         [$client->closeCode, $client->closeReason] = [$code, $clean ? $reason : ''];
         $this->ending[] = [$client, $code, $reason, $clean];
         $this->settle();
+    }
+
+    /** @internal false: the client is gone */
+    public function endOf(string $id, int $code, string $reason, bool $clean): bool
+    {
+        $client = $this->registry->connected($id);
+        if ($client !== null) {
+            $this->end($client, $code, $reason, $clean);
+        }
+
+        return $client !== null;
     }
 
     /** @internal */

@@ -6,7 +6,7 @@ namespace FrankenPHP\WebSocket\Testing;
 
 use FrankenPHP\WebSocket\Exception;
 use FrankenPHP\WebSocket\InvalidArgumentException;
-use FrankenPHP\WebSocket\UnknownClientException;
+use FrankenPHP\WebSocket\UnknownRouteException;
 
 /**
  * The checks and the exceptions of the fake functions, worded as the extension words its own.
@@ -25,11 +25,22 @@ final class Refusal
         return new Exception(self::function() . "(): $text");
     }
 
-    public static function unknownClient(string $id): UnknownClientException
+    /** @param list<string> $known */
+    public static function unknownRoute(string $name, array $known): UnknownRouteException
     {
-        $shown = strlen($id) > 64 ? substr($id, 0, 64) . '...' : $id;
+        $quoted = static fn (string $name): string => '"' . preg_replace_callback(
+            '/\p{Cc}/u',
+            static fn (array $match): string => sprintf('\u{%x}', preg_match('/\A[\x00-\x7F]/', $match[0]) === 1 ? ord($match[0]) : ord($match[0][1])),
+            (string) preg_replace('/\A(.{64}).+\z/us', '$1...', $name),
+        ) . '"';
+        sort($known, SORT_STRING);
+        $there = match (count($known)) {
+            0 => 'there is no route',
+            1 => 'there is only ',
+            default => 'there are ',
+        } . implode(', ', array_map($quoted, array_slice($known, 0, 20))) . (count($known) > 20 ? ' and ' . (count($known) - 20) . ' more' : '');
 
-        return new UnknownClientException(self::function() . "(): no client has the id \"$shown\": it never had, or its connection has closed");
+        return new UnknownRouteException(self::function() . '(): no route is named ' . $quoted($name) . ": $there");
     }
 
     /** @param array<string, string|null> $strings by the parameter's name */

@@ -60,26 +60,27 @@ final class Registry
         return $this->clients[$id] ?? null;
     }
 
-    public function known(string $id): FakeClient
+    /** Live or closed; null: gone, or never there. */
+    public function known(string $id): ?FakeClient
     {
         Refusal::unlessUtf8(['id' => $id]);
 
-        return $this->find($id) ?? throw Refusal::unknownClient($id);
+        return $this->find($id);
     }
 
-    public function connected(string $id): FakeClient
+    public function connected(string $id): ?FakeClient
     {
         $client = $this->known($id);
 
-        return $client->live ? $client : throw Refusal::unknownClient($id);
+        return $client?->live === true ? $client : null;
     }
 
     public function rename(string $id, string $newId): bool
     {
         Refusal::unlessUtf8(['id' => $id, 'newId' => $newId]);
         Refusal::unlessLength('newId', $newId, self::MAX_NAME);
-        $client = $this->find($id);
-        if ($client === null || !$client->live || isset($this->clients[$newId])) {
+        $client = $this->connected($id);
+        if ($client === null || isset($this->clients[$newId])) {
             return false;
         }
         unset($this->clients[$id]);
@@ -89,27 +90,46 @@ final class Registry
         return true;
     }
 
-    public function tag(string $id, string $tag): void
+    /** @return bool false: the client is gone */
+    public function tag(string $id, string $tag): bool
     {
         Refusal::unlessUtf8(['id' => $id]);
         $this->checkTag($tag);
         $client = $this->connected($id);
-        if (in_array($tag, $client->tags, true)) {
-            return;
+        if ($client === null || in_array($tag, $client->tags, true)) {
+            return $client !== null;
         }
         if (count($client->tags) >= self::MAX_TAGS) {
             throw Refusal::invalid("the client \"$id\" has as many tags as a client may have");
         }
         $client->tags[] = $tag;
         sort($client->tags, SORT_STRING);
+
+        return true;
     }
 
-    public function untag(string $id, string $tag): void
+    /** @return bool false: the client is gone */
+    public function untag(string $id, string $tag): bool
     {
         Refusal::unlessUtf8(['id' => $id]);
         $this->checkTag($tag);
         $client = $this->known($id);
-        $client->tags = array_values(array_diff($client->tags, [$tag]));
+        if ($client !== null) {
+            $client->tags = array_values(array_diff($client->tags, [$tag]));
+        }
+
+        return $client !== null;
+    }
+
+    /** @return bool false: the client is gone */
+    public function clearTags(string $id): bool
+    {
+        $client = $this->known($id);
+        if ($client !== null) {
+            $client->tags = [];
+        }
+
+        return $client !== null;
     }
 
     /** @return list<string> in use by live clients */

@@ -21,7 +21,7 @@ final class StoredInformation
 
     public function set(string $key, string $value): void
     {
-        Refusal::unlessLength('key', $key, self::MAX_NAME);
+        self::checkKey($key);
         $values = [$key => $value] + $this->values;
         $bytes = strlen(implode('', array_keys($values))) + strlen(implode('', $values));
         if (count($values) > self::MAX_KEYS || $bytes > self::MAX_BYTES) {
@@ -29,6 +29,11 @@ final class StoredInformation
         }
         ksort($values, SORT_STRING);
         $this->values = $values;
+    }
+
+    public static function checkKey(string $key): void
+    {
+        Refusal::unlessLength('key', $key, self::MAX_NAME);
     }
 
     public function get(string $key): ?string

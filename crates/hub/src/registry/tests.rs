@@ -67,7 +67,8 @@ fn a_send_reaches_the_client_the_tag_the_route_or_all_but_one() {
     assert_eq!(reached(send(Target::Tag("t"), Some("s"), None)), ("c".into(), Reply::Queued(1)));
     assert_eq!(reached(send(Target::Tag("nobody"), None, None)), ("".into(), Reply::Queued(0)));
     assert_eq!(reached(send(Target::All, None, Some("a"))), ("bc".into(), Reply::Queued(2)));
-    assert_eq!(reached(send(Target::All, Some("nowhere"), None)), ("".into(), Reply::Queued(0)));
+    assert_eq!(reached(send(Target::Client("b"), None, Some("b"))), ("".into(), Reply::Sent(Outcome::Gone)));
+    assert_eq!(reached(send(Target::Client("b"), None, Some("a"))), ("b".into(), Reply::Sent(Outcome::Queued)));
 }
 
 #[test]
@@ -89,14 +90,14 @@ fn a_closed_client_is_out_of_every_list_but_its_tags_can_be_read_until_it_is_for
     assert_eq!(names(&hub, Command::List { of: Target::Tag("both"), route: None }), ["b"]);
     assert_eq!(names(&hub, Command::Tags { id: None }), ["both"]);
     assert_eq!(names(&hub, Command::Tags { id: Some("a") }), ["both", "only-a"]);
-    assert_eq!(tag(&mut hub, "a", "late"), Err(CommandError::UnknownClient));
+    assert_eq!(tag(&mut hub, "a", "late"), Ok(Reply::Flag(false)));
     assert_eq!(hub.ask(&send(Target::Client("a"), None, None), &mut Recorder::default()), Ok(Reply::Sent(Outcome::Gone)));
     assert_eq!((hub.len(), hub.known()), (1, 2));
     let route = hub.route("r");
     assert_eq!((hub.route_len(route), hub.route_known(route)), (1, 2));
     hub.forget(keys[0]);
     assert_eq!(hub.route_known(route), 1);
-    assert_eq!(hub.ask(&Command::Tags { id: Some("a") }, &mut Recorder::default()), Err(CommandError::UnknownClient));
+    assert_eq!(hub.ask(&Command::Tags { id: Some("a") }, &mut Recorder::default()), Ok(Reply::Gone));
     hub.forget(keys[1]);
     assert!(hub.is_empty());
     assert_eq!(hub.tag_count(), 0);
@@ -119,8 +120,8 @@ fn an_id_is_taken_once_and_nothing_is_created_for_an_unknown_one() {
     let (mut hub, _) = hub(&[("a", "r")]);
     let route = hub.route("r");
     assert_eq!(hub.register("a".into(), route, |_| "again".into()), None);
-    assert_eq!(tag(&mut hub, "ghost", "t"), Err(CommandError::UnknownClient));
-    assert_eq!(hub.change(&Command::Untag { id: "ghost", tag: "t" }), Err(CommandError::UnknownClient));
+    assert_eq!(tag(&mut hub, "ghost", "t"), Ok(Reply::Flag(false)));
+    assert_eq!(hub.change(&Command::Untag { id: "ghost", tag: "t" }), Ok(Reply::Flag(false)));
     assert_eq!(hub.tag_count(), 0);
 }
 
@@ -132,7 +133,7 @@ fn tags_are_bounded_in_length_and_number() {
     for n in 0..MAX_TAGS {
         tag(&mut hub, "a", &format!("t{n}")).expect("room");
     }
-    assert_eq!(tag(&mut hub, "a", "t0"), Ok(Reply::Done), "a tag it has needs no room");
+    assert_eq!(tag(&mut hub, "a", "t0"), Ok(Reply::Flag(true)), "a tag it has needs no room");
     assert_eq!(tag(&mut hub, "a", "more"), Err(CommandError::TooManyTags));
 }
 
@@ -165,16 +166,20 @@ fn random_operations_keep_the_indexes_true() {
             }
             2 => {
                 let known = model.get_mut(&id).map(|(.., tags)| tags.remove(&name)).is_some();
-                assert_eq!(hub.change(&Command::Untag { id: &id, tag: &name }).is_ok(), known);
+                assert_eq!(hub.change(&Command::Untag { id: &id, tag: &name }), Ok(Reply::Flag(known)));
             }
             _ => {
                 let known = model.get_mut(&id).map(|(.., tags)| tags.insert(name.clone())).is_some();
-                assert_eq!(tag(&mut hub, &id, &name).is_ok(), known);
+                assert_eq!(tag(&mut hub, &id, &name), Ok(Reply::Flag(known)));
             }
         }
         let expected: BTreeSet<&String> =
             model.iter().filter(|(_, (_, r, tags))| *r == route && tags.contains(&name)).map(|(id, _)| id).collect();
-        let listed = names(&hub, Command::List { of: Target::Tag(&name), route: Some(&route) });
+        let listed = match hub.ask(&Command::List { of: Target::Tag(&name), route: Some(&route) }, &mut Recorder::default()) {
+            // Nobody is on it.
+            Err(CommandError::UnknownRoute(_)) => Vec::new(),
+            _ => names(&hub, Command::List { of: Target::Tag(&name), route: Some(&route) }),
+        };
         assert_eq!(listed.iter().collect::<BTreeSet<_>>(), expected);
     }
     for (key, ..) in model.values() {
@@ -184,7 +189,7 @@ fn random_operations_keep_the_indexes_true() {
 }
 
 #[test]
-fn an_expression_selects_by_tags_and_what_is_wrong_with_it_is_said_whatever_the_route() {
+fn an_expression_selects_by_tags_and_what_is_wrong_with_it_is_said_on_any_route() {
     let (mut hub, _) = hub(&[("ann", "r"), ("bob", "r"), ("cyd", "s")]);
     for (id, names) in [("ann", &["premium", "lyon"][..]), ("bob", &["vip", "lyon", "banned"]), ("cyd", &["vip", "grenoble"])] {
         for name in names {
@@ -199,8 +204,7 @@ fn an_expression_selects_by_tags_and_what_is_wrong_with_it_is_said_whatever_the_
     assert_eq!(count(Target::Expression("*y*&!p*"), None), Ok(Reply::Count(1)));
     assert_eq!(count(Target::Tag("lyon"), Some("r")), Ok(Reply::Count(2)));
     assert_eq!(count(Target::Client("ann"), Some("s")), Ok(Reply::Count(0)));
-    assert_eq!(count(Target::All, Some("nowhere")), Ok(Reply::Count(0)));
-    for route in [None, Some("nowhere")] {
+    for route in [None, Some("s")] {
         assert!(matches!(count(Target::Expression("a&"), route), Err(CommandError::Syntax(_))));
         assert_eq!(count(Target::Tag(""), route), Err(CommandError::InvalidTag));
     }
@@ -212,17 +216,17 @@ fn clearing_takes_all_tags_off_and_out_of_the_index() {
     for (id, name) in [("a", "x"), ("a", "y"), ("b", "y")] {
         tag(&mut hub, id, name).expect("known");
     }
-    assert_eq!(hub.change(&Command::ClearTags { id: "a" }), Ok(Reply::Done));
+    assert_eq!(hub.change(&Command::ClearTags { id: "a" }), Ok(Reply::Flag(true)));
     assert_eq!(names(&hub, Command::Tags { id: None }), ["y"]);
     assert_eq!(names(&hub, Command::Tags { id: Some("a") }), Vec::<String>::new());
-    assert_eq!(hub.change(&Command::ClearTags { id: "ghost" }), Err(CommandError::UnknownClient));
+    assert_eq!(hub.change(&Command::ClearTags { id: "ghost" }), Ok(Reply::Flag(false)));
 }
 
 #[test]
 fn stored_information_is_found_by_its_value_and_goes_with_the_client() {
     let (mut hub, keys) = hub(&[("a", "r"), ("b", "r"), ("c", "s")]);
     for (id, city) in [("a", "Lyon"), ("b", "lyon 3"), ("c", "Lyon")] {
-        assert_eq!(hub.change(&Command::SetInformation { id, key: "city", value: city.as_bytes().into() }), Ok(Reply::Done));
+        assert_eq!(hub.change(&Command::SetInformation { id, key: "city", value: city.as_bytes().into() }), Ok(Reply::Flag(true)));
     }
     let find = |hub: &Hub<String>, operator, value: &str, route| {
         names(hub, Command::SearchInformation { key: "city", operator, value: value.as_bytes().into(), route })
@@ -235,14 +239,16 @@ fn stored_information_is_found_by_its_value_and_goes_with_the_client() {
     let get = |hub: &Hub<String>| hub.ask(&Command::GetInformation { id: "a", key: "city" }, &mut Recorder::default());
     assert_eq!(get(&hub), Ok(Reply::Value(Some(b"Lyon"[..].into()))), "until its close event is handled");
     hub.forget(keys[0]);
-    assert_eq!(get(&hub), Err(CommandError::UnknownClient));
+    assert_eq!(get(&hub), Ok(Reply::Gone));
     for command in [
         Command::SetInformation { id: "a", key: "k", value: b"".into() },
         Command::DeleteInformation { id: "a", key: "k" },
         Command::ClearInformation { id: "a" },
     ] {
-        assert_eq!(hub.change(&command), Err(CommandError::UnknownClient));
+        assert_eq!(hub.change(&command), Ok(Reply::Flag(false)));
     }
+    let wrong = Command::SetInformation { id: "a", key: "", value: b"".into() };
+    assert!(matches!(hub.change(&wrong), Err(CommandError::Information(_))), "that would be wrong for anybody");
     assert_eq!(hub.change(&Command::DeleteInformation { id: "b", key: "city" }), Ok(Reply::Flag(true)));
     let all = |id| hub.ask(&Command::AllInformation { id }, &mut Recorder::default());
     assert_eq!(all("b"), Ok(Reply::Pairs(vec![])));
@@ -260,11 +266,73 @@ fn a_renamed_client_keeps_all_it_has_and_its_old_id_is_free() {
     assert_eq!(hub.rename("a", "x".repeat(256).into()), Err(CommandError::InvalidId));
     assert_eq!(hub.rename("a", "ann".into()), Ok(Some(&"a".to_string())));
     assert_eq!(names(&hub, Command::List { of: Target::Tag("t"), route: Some("r") }), ["ann"]);
-    assert_eq!(tag(&mut hub, "a", "t"), Err(CommandError::UnknownClient));
+    assert_eq!(tag(&mut hub, "a", "t"), Ok(Reply::Flag(false)));
     let route = hub.route("r");
     assert!(hub.register("a".into(), route, |_| "new".into()).is_some());
     hub.close(keys[0]);
     assert_eq!(hub.rename("ann", "x".into()), Ok(None), "it is closed");
     hub.forget(keys[0]);
     assert_eq!((hub.known(), hub.tag_count()), (2, 0));
+}
+
+#[test]
+fn what_asks_about_a_client_that_is_gone_says_so_and_what_does_something_to_it_answers_no() {
+    let (mut hub, keys) = hub(&[("a", "r"), ("b", "r")]);
+    hub.forget(keys[0]);
+    for id in ["a", "never there"] {
+        for command in [Command::Tags { id: Some(id) }, Command::GetInformation { id, key: "k" }, Command::AllInformation { id }] {
+            assert_eq!(hub.ask(&command, &mut Recorder::default()), Ok(Reply::Gone), "{command:?}");
+        }
+        let mut recorder = Recorder::default();
+        for command in [Command::Close { id, code: 1000, reason: "" }, Command::Kill { id }, Command::Ping { id, how: crate::Pinging::Off }]
+        {
+            assert_eq!(hub.ask(&command, &mut recorder), Ok(Reply::Flag(false)), "{command:?}");
+        }
+        assert!(recorder.closed.is_empty());
+        assert_eq!(hub.rename(id, "c".into()), Ok(None));
+    }
+    assert_eq!(hub.ask(&Command::Close { id: "b", code: 1000, reason: "" }, &mut Recorder::default()), Ok(Reply::Flag(true)));
+}
+
+#[test]
+fn a_route_is_known_while_it_is_configured_or_has_clients_and_an_unknown_one_is_refused_with_the_names_there_are() {
+    let (mut hub, keys) = hub(&[("a", "old"), ("b", "old")]);
+    let new = hub.route("new");
+    fn commands(route: &str) -> [Command<'_>; 6] {
+        let route = Some(route);
+        [
+            Command::List { of: Target::All, route },
+            Command::Count { of: Target::Tag("t"), route },
+            Command::Count { of: Target::Expression("t"), route },
+            send(Target::Client("nobody"), route, None),
+            send(Target::All, route, None),
+            Command::SearchInformation { key: "k", operator: Operator::Equal, value: b"".into(), route },
+        ]
+    }
+    let refused = |hub: &Hub<String>, route: &str| -> Vec<Option<String>> {
+        let ask = |command: Command<'_>| match hub.ask(&command, &mut Recorder::default()) {
+            Err(CommandError::UnknownRoute(why)) => Some(why.to_string()),
+            Ok(_) => None,
+            other => panic!("{command:?}: {other:?}"),
+        };
+        commands(route).map(ask).into()
+    };
+    let all = |text: &str| vec![Some(text.to_owned()); 6];
+    assert_eq!(refused(&hub, "new"), all("no route is named \"new\": there is only \"old\""), "it has a number, but is not configured");
+    hub.put_in_force(&[new]);
+    assert_eq!(refused(&hub, "new"), [const { None }; 6]);
+    assert_eq!(refused(&hub, "old"), [const { None }; 6], "it still has clients");
+    assert_eq!(refused(&hub, "ol\nd"), all("no route is named \"ol\\u{a}d\": there are \"new\", \"old\""));
+    hub.close(keys[0]);
+    hub.forget(keys[0]);
+    hub.close(keys[1]);
+    assert_eq!(refused(&hub, "old"), [const { None }; 6], "a close event is still to be handled");
+    hub.forget(keys[1]);
+    assert_eq!(refused(&hub, "old"), all("no route is named \"old\": there is only \"new\""));
+    hub.put_in_force(&[]);
+    let long = "x".repeat(300);
+    assert_eq!(refused(&hub, &long)[0], Some(format!("no route is named \"{}...\": there is no route", "x".repeat(64))));
+    let many: Vec<RouteId> = (0..30).map(|n| hub.route(&format!("r{n:02}"))).collect();
+    hub.put_in_force(&many);
+    assert!(refused(&hub, "x")[0].as_ref().is_some_and(|text| text.ends_with("\"r18\", \"r19\" and 10 more")));
 }

@@ -30,14 +30,14 @@ impl Core {
             }
             Command::Client { id } => {
                 let hub = self.hub.read();
-                let (conn, tags, connected) = hub.client(id).ok_or(CommandError::UnknownClient)?;
+                let Some((conn, tags, connected)) = hub.client(id) else { return Ok(Reply::Gone) };
                 let mut tags = tags.to_vec();
                 tags.sort_unstable();
                 return Ok(Reply::Client(Box::new(Client { connected, tags, ..conn.describe() })));
             }
             Command::PingTime { id } => {
                 let hub = self.hub.read();
-                let (conn, ..) = hub.client(id).ok_or(CommandError::UnknownClient)?;
+                let Some((conn, ..)) = hub.client(id) else { return Ok(Reply::Gone) };
                 return Ok(Reply::Integer(conn.traffic.ping_time().map_or(0, |took| i64::try_from(took).unwrap_or(i64::MAX))));
             }
             Command::Ping { how: Pinging::Every(interval), .. } if !PING_INTERVALS.contains(interval) => {

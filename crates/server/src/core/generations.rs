@@ -76,6 +76,8 @@ impl Core {
             }
             current.insert(name, Arc::new(route));
         }
+        let in_force: Vec<RouteId> = current.values().map(|route| route.id).collect();
+        hub.put_in_force(&in_force);
         drop(hub);
         let removed: Vec<RouteId> = routes.current.values().filter(|old| !current.contains_key(&old.name)).map(|old| old.id).collect();
         routes.current = current;

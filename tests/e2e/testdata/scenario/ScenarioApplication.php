@@ -54,6 +54,7 @@ final class ScenarioApplication implements TimerApplication
             'timer' => Timer::after(1, $message['payload']),
             'timers' => self::timers(),
             'facts' => self::facts($c),
+            'gone' => self::gone(new Client($message['client'])),
             'facts later' => [$c->route, $c->path, $c->query, $c->headers, $c->cookies, $c->ip, $c->subprotocol],
         };
         if (in_array($message['do'], ['timer', 'timers', 'close', 'cut'], true)) {
@@ -103,6 +104,20 @@ final class ScenarioApplication implements TimerApplication
         }
 
         return is_string($value) && preg_match('//u', $value) !== 1 ? ['base64' => base64_encode($value)] : $value;
+    }
+
+    /** What each method answers of a client that is gone. */
+    private static function gone(Client $gone): array
+    {
+        $information = $gone->information();
+        $group = new Group('kitchen');
+
+        return [
+            $gone->send('x'), $gone->sendBinary('x'), $gone->close(), $gone->cut(), $gone->tag('x'), $gone->untag('x'), $gone->tags(), $gone->hasTag('x'),
+            $gone->rename('y'), $gone->id, $gone->facts(), $information->set('k', 'v'), $information->get('k'), $information->get('k', 'a default'),
+            $information->has('k'), $information->delete('k'), $information->clear(), $information->all(), $group->add($gone), $group->has($gone),
+            $group->remove($gone), Group::of($gone), Group::userOf($gone),
+        ];
     }
 
     private static function timers(): void

@@ -94,6 +94,30 @@ $steps = [
     $call('send', 'carl', 'too late'),
     $later(0, $call('getTags', 'carl')),
 
+    // A client that is gone, or never was: nothing throws but what would be wrong for anybody.
+    ...array_map(static fn (array $gone): array => $call(...$gone), [
+        ['send', 'nobody', 'x'], ['close', 'nobody', 4000], ['close', 'nobody', 999], ['killConnection', 'nobody'], ['renameConnection', 'nobody', 'x'],
+        ['renameConnection', 'nobody', ''], ['getClient', 'nobody'], ['getClientPingTime', 'nobody'], ['enablePing', 'nobody', 1000], ['enablePing', 'nobody', 1],
+        ['disablePing', 'nobody'], ['tagClient', 'nobody', 'x'], ['tagClient', 'nobody', ''], ['untagClient', 'nobody', 'x'], ['untagClient', 'nobody', ''],
+        ['clearTagClient', 'nobody'], ['getTags', 'nobody'], ['setStoredInformation', 'nobody', 'k', 'v'], ['setStoredInformation', 'nobody', '', 'v'],
+        ['getStoredInformation', 'nobody', 'k'], ['hasStoredInformation', 'nobody', 'k'], ['deleteStoredInformation', 'nobody', 'k'],
+        ['clearStoredInformation', 'nobody'], ['listStoredInformationKeys', 'nobody'], ['getAllStoredInformation', 'nobody'],
+        ['tagClient', $bytes("\xff"), 'x'], ['getTags', $bytes("\xff")], ['getClient', $bytes("\xff")], ['clearStoredInformation', $bytes("\xff")],
+    ]),
+    $do('anna', 'gone', client: 'nobody'),
+
+    // A route that there is not.
+    ...array_map(static fn (string $route): array => $call('getClients', $route), ['', 'no such route', "scenario\n", 'Scenario', str_repeat('é', 100)]),
+    $call('getClientsCount', 'no such route'),
+    $call('send', 'bob', 'x', 'no such route'),
+    $call('send', 'nobody', 'x', 'no such route'),
+    $call('sendAll', 'x', 'no such route'),
+    $call('sendAll', $bytes("\xff"), 'no such route'),
+    $call('sendToTag', 'all', 'x', 'no such route'),
+    $call('sendToTagExpression', 'all', 'x', 'no such route'),
+    $call('searchStoredInformation', 'city', FRANKENPHP_WS_OP_EQ, 'x', 'no such route'),
+    $call('getClients', $bytes("\xff")),
+
     // Sending.
     $call('send', 'bob', 'to bob'),
     $call('send', 'bob', 'to bob', 'nobody'),
