@@ -23,7 +23,7 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 # What Go and cgo need to know; see tools/env.sh.
 ENV := . tools/env.sh &&
 
-.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-tools test-php \
+.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-tools test-licences test-php \
 	test-go test-e2e test-xcaddy test-autobahn test-fuzz autobahn fuzz lint bench slow-clients fmt clean setup which-php
 
 help: ## Show this list
@@ -70,7 +70,7 @@ install: $(LIB) ## Install library, header and pkg-config file below PREFIX (/us
 xcaddy: setup $(LIB) $(BUILD)/lib/watcher ## Build build/xcaddy-frankenphp the way the README tells users to
 	@tools/xcaddy.sh
 
-test: test-tools test-rust test-fuzz test-abi test-generated test-php test-go test-e2e test-autobahn test-xcaddy ## Run every test
+test: test-tools test-rust test-fuzz test-abi test-generated test-licences test-php test-go test-e2e test-autobahn test-xcaddy ## Run every test
 	@echo "every test passed on $$(tools/php.sh --version)"
 
 test-rust: setup ## Unit and integration tests of the core, and of the benchmark's load generator
@@ -86,6 +86,9 @@ test-go: which-php build ## Tests of the Go bridge, the Caddy module and the PHP
 
 test-tools: ## The set-up scripts, on machines that the tests make up
 	@tests/tools/run.sh
+
+test-licences: build ## All that the binary and the archive link may be passed on under our licence
+	cd tests/licences && go vet ./... && go test -count=1 ./...
 
 test-generated: build ## What is generated and committed is what would be generated now
 	caddy-module/phpext/generate.sh --check
