@@ -13,6 +13,8 @@ PREFIX ?= /usr/local
 PORT ?= 8080
 # A folder of examples/.
 EXAMPLE ?= chat
+# A folder of your own with a Caddyfile, to be run instead.
+DIR ?=
 # The root of a relocated install; the pkg-config file names PREFIX all the same.
 DESTDIR ?=
 LIB := $(BUILD)/lib/libfws.a
@@ -29,8 +31,8 @@ ENV := . tools/env.sh &&
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Set up what is missing, build, and start EXAMPLE (chat) on http://localhost:$PORT (8080)
-	@tools/run.sh $(EXAMPLE)
+run: build ## Set up what is missing, build, and start EXAMPLE (chat) on http://localhost:$PORT (8080), or your folder DIR
+	@tools/run.sh $(EXAMPLE) $(if $(DIR),"$(DIR)")
 
 echo: build ## The same with the echo example: /core without PHP, /php with it
 	@tools/run.sh echo

@@ -73,13 +73,20 @@ func configFile(arguments []string) string {
 	for i, argument := range arguments[2:] {
 		name, value, given := strings.Cut(argument, "=")
 		switch {
-		case (name == "--config" || name == "-c") && given:
-			return value
-		case (name == "--config" || name == "-c") && i+3 < len(arguments):
-			return arguments[i+3]
-		case strings.HasPrefix(name, "-c") && !strings.HasPrefix(name, "--") && len(argument) > 2:
-			return argument[2:]
+		case name == "--config" || name == "-c":
+			if !given && i+3 < len(arguments) {
+				value = arguments[i+3]
+			}
+		case strings.HasPrefix(name, "-c") && len(argument) > 2:
+			value = argument[2:]
+		default:
+			continue
 		}
+		if value == "-" { // standard input
+			return ""
+		}
+
+		return value
 	}
 	if found, err := os.Stat("Caddyfile"); err == nil && found.Mode().IsRegular() {
 		return "Caddyfile"

@@ -101,7 +101,7 @@ func TestTheConfigurationFileIsTheOneThatCaddyWasStartedWith(t *testing.T) {
 	folder := t.TempDir()
 	t.Chdir(folder)
 	file := func(arguments ...string) string { return configFile(append([]string{"frankenphp"}, arguments...)) }
-	for _, arguments := range [][]string{{}, {"run"}, {"php-server", "--root", "x"}, {"run", "--config"}, {"run", "--resume"}} {
+	for _, arguments := range [][]string{{}, {"run"}, {"php-server", "--root", "x"}, {"run", "--config"}, {"run", "--resume"}, {"run", "--config", "-"}} {
 		if got := file(arguments...); got != "" {
 			t.Errorf("%v: %q", arguments, got)
 		}

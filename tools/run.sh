@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
-# Starts an example with build/frankenphp in the foreground.
+# Starts an example, or a site of one's own, with build/frankenphp in the foreground.
 #
 # usage: tools/run.sh EXAMPLE        a folder of examples/
+#        tools/run.sh EXAMPLE DIR    any other folder with a Caddyfile; EXAMPLE does not count then
 set -eu
 . "$(dirname "$0")/lib.sh"
+
+if [ $# -gt 1 ]; then
+  [ -d "$2" ] || die "there is no folder $2 (a path is relative to $top)"
+  [ -f "$2/Caddyfile" ] || die "$2 has no Caddyfile; README.md shows one"
+  cd "$2"
+  say "serving $PWD/Caddyfile – stop it with Ctrl-C"
+  exec "$top/build/frankenphp" run --config Caddyfile
+fi
 
 example=$1
 [ -f "$top/examples/$example/Caddyfile" ] || die "there is no example $example; there are: $(cd "$top/examples" && echo *)"
