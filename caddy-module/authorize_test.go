@@ -207,7 +207,7 @@ func TestAClientThatGoesWhileItIsAuthorisedGivesItsPlaceBack(t *testing.T) {
 	comes(t, inner.Context().Done(), "its end")
 
 	eventually(t, func() bool {
-		h, err := bridge.NewHandshake("abandoned", []byte(upgrade+"\r\n"), "", false)
+		h, err := bridge.NewHandshake("abandoned", []byte(upgrade+"\r\n"), "")
 		if err != nil {
 			t.Fatal(err)
 		}

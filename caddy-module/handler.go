@@ -223,10 +223,10 @@ func (h *Handler) examine(r *http.Request, deadline time.Time) (*bridge.Handshak
 
 func (h *Handler) newHandshake(r *http.Request) (*bridge.Handshake, error) {
 	if r.ProtoMajor > 1 {
-		return bridge.NewConnectHandshake(h.Name, requestHead(r), clientIP(r), r.TLS != nil)
+		return bridge.NewConnectHandshake(h.Name, requestHead(r), clientIP(r))
 	}
 
-	return bridge.NewHandshake(h.Name, requestHead(r), clientIP(r), r.TLS != nil)
+	return bridge.NewHandshake(h.Name, requestHead(r), clientIP(r))
 }
 
 // isUpgrade tells whether r asks for a WebSocket. Whether it asks correctly is for the core to say.

@@ -46,7 +46,6 @@ var (
 		gauge("pipes", "Connections without a socket of their own: over TLS, HTTP/2 or HTTP/3."),
 		gauge("uptime_seconds", "Time since the core was started."),
 		counter("connections_opened", "Connections taken over."),
-		counter("handshakes_refused", "Upgrade requests that were refused."),
 		counter("messages_received", "Messages received from clients."),
 		counter("bytes_received", "Bytes received from clients, with frame headers."),
 		counter("messages_sent", "Messages queued for clients."),
@@ -73,6 +72,11 @@ var (
 		counter("control_clients_cut", "Of these, those that were cut off."),
 		counter("control_commands", "Commands that came by the control socket."),
 	}
+	// refusedHandshakes are one metric; its label is what the core counts under handshakes_refused_….
+	refusedHandshakes = prometheus.NewDesc("frankenphp_websocket_handshakes_refused_total", "Upgrade requests that were refused.", []string{"reason"}, nil)
+	// refusalReasons are all there are. In the core's own statistics handshakes_refused is their sum.
+	refusalReasons = []string{"malformed", "version", "origin", "subprotocol", "address", "full", "overload", "unavailable", "host"}
+
 	routeStats = []stat{
 		gauge("connections", "Open connections of the route.", "route"),
 	}
@@ -83,6 +87,9 @@ var (
 		gauge("connections_waiting", "Connections whose events wait for a thread of the worker.", "worker"),
 	}
 )
+
+// refusedFor is what the core's counters of refusedHandshakes begin with.
+const refusedFor = "handshakes_refused_"
 
 // statsCollector shows the counters of the core to Prometheus. They are read when asked for.
 type statsCollector struct {
@@ -105,6 +112,7 @@ func (statsCollector) Describe(descs chan<- *prometheus.Desc) {
 			descs <- s.desc
 		}
 	}
+	descs <- refusedHandshakes
 }
 
 // Collect implements [prometheus.Collector]. There are no metrics before the core runs.
@@ -131,6 +139,11 @@ func (c statsCollector) Collect(metrics chan<- prometheus.Metric) {
 	}
 
 	collect(metrics, processStats, numbers)
+	for _, reason := range refusalReasons {
+		if count, ok := numbers[refusedFor+reason].(float64); ok {
+			metrics <- prometheus.MustNewConstMetric(refusedHandshakes, prometheus.CounterValue, count, reason)
+		}
+	}
 	for route, numbers := range members.Routes {
 		collect(metrics, routeStats, numbers, route)
 	}

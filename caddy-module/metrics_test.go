@@ -1,7 +1,10 @@
 package websocket
 
 import (
+	"encoding/json"
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,5 +65,47 @@ func TestMetricNamesAreValidAndUnique(t *testing.T) {
 	}
 	for _, problem := range problems {
 		t.Errorf("%s: %s", problem.Metric, problem.Text)
+	}
+}
+
+func TestEachReasonOfARefusalIsInTheMetric(t *testing.T) {
+	run(t, site(echo))
+	encoded, err := bridge.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var counters map[string]any
+	if err := json.Unmarshal(encoded, &counters); err != nil {
+		t.Fatal(err)
+	}
+	var reasons []string
+	for name := range counters {
+		if reason, is := strings.CutPrefix(name, refusedFor); is {
+			reasons = append(reasons, reason)
+		}
+	}
+	slices.Sort(reasons)
+	if shown := slices.Sorted(slices.Values(refusalReasons)); !slices.Equal(reasons, shown) {
+		t.Errorf("the core counts %q, the metric has %q", reasons, shown)
+	}
+
+	options, err := os.ReadFile("../docs/options.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range reasons {
+		if !strings.Contains(string(options), "\n| `"+reason+"` |") {
+			t.Errorf("%s is not documented", reason)
+		}
+	}
+
+	want := `
+# HELP frankenphp_websocket_handshakes_refused_total Upgrade requests that were refused.
+# TYPE frankenphp_websocket_handshakes_refused_total counter
+frankenphp_websocket_handshakes_refused_total{reason="origin"} 2
+`
+	registry := collectorOf(`{"handshakes_refused":2,"handshakes_refused_origin":2}`, nil)
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
 	}
 }

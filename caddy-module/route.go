@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -23,9 +25,10 @@ type Route struct {
 	// Echo lets the core send every message back, without PHP: for diagnosis, conformance tests and benchmarks.
 	// Either this or a worker, of the route or of its sub-protocols, is required.
 	Echo bool `json:"echo,omitempty"`
-	// Origins are those whose pages may connect: a host (example.com), with a port if only that one (example.com:8443), all
-	// sub-domains of a host (*.example.com), a whole origin (https://example.com), or * for any.
-	// Default: only the host and port that the request itself names.
+	// Origins are those whose pages may connect: "same" for those of the host that the request itself names, whatever the port, a
+	// host (example.com), with a port if only that one (example.com:8443), all sub-domains of a host (*.example.com), a whole
+	// origin (https://example.com, file://), "null" for pages without an origin, or * for any. A list without "same" leaves
+	// the site's own pages out. Default: same.
 	Origins []string `json:"origins,omitempty"`
 	// Subprotocols are those the worker speaks. The first of the client's that the route speaks is chosen. Default: none.
 	Subprotocols []string `json:"subprotocols,omitempty"`
@@ -139,15 +142,12 @@ func (r *Route) checkOnError() error {
 // checkOrigins refuses patterns that no origin (RFC 6454, 6.2) can match: they would refuse those they were meant for.
 func (r *Route) checkOrigins() error {
 	for _, pattern := range r.Origins {
-		host := pattern
-		if _, behind, whole := strings.Cut(pattern, "://"); whole {
-			host = behind
+		err := bridge.CheckOrigin(pattern)
+		if refused := (*bridge.CallError)(nil); errors.As(err, &refused) && refused.Text != "" {
+			return errors.New("origins: " + refused.Text)
 		}
-		host = strings.TrimPrefix(host, "*.")
-
-		possible := host != "" && strings.IndexFunc(host, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune("*/?#@{}", c) }) < 0
-		if pattern != "*" && !possible {
-			return fmt.Errorf(`no page has an origin that %q would match: write "example.com", "*.example.com" or "https://example.com:8443", without a path and in ASCII, or "*" for all`, pattern)
+		if err != nil {
+			return fmt.Errorf("origins: %q: %w", pattern, err)
 		}
 	}
 

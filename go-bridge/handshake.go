@@ -10,25 +10,21 @@ type Handshake struct {
 }
 
 // NewHandshake lets the core examine an upgrade request for a route. head is the request as the head of an HTTP/1.1
-// message, blank line included; secure says that it came over TLS. A refused request is no error: see [Handshake.Status].
-func NewHandshake(route string, head []byte, clientIP string, secure bool) (*Handshake, error) {
-	return newHandshake(route, head, clientIP, secure, 0)
+// message, blank line included. A refused request is no error: see [Handshake.Status].
+func NewHandshake(route string, head []byte, clientIP string) (*Handshake, error) {
+	return newHandshake(route, head, clientIP, 0)
 }
 
 // NewConnectHandshake is [NewHandshake] for an extended CONNECT of HTTP/2 or HTTP/3 whose :protocol is websocket. Its
 // status is 200 where it is accepted.
-func NewConnectHandshake(route string, head []byte, clientIP string, secure bool) (*Handshake, error) {
-	return newHandshake(route, head, clientIP, secure, C.FWS_EXTENDED_CONNECT)
+func NewConnectHandshake(route string, head []byte, clientIP string) (*Handshake, error) {
+	return newHandshake(route, head, clientIP, C.FWS_EXTENDED_CONNECT)
 }
 
-func newHandshake(route string, head []byte, clientIP string, secure bool, flags C.uint32_t) (*Handshake, error) {
+func newHandshake(route string, head []byte, clientIP string, flags C.uint32_t) (*Handshake, error) {
 	routeP, routeN := cString(route)
 	headP, headN := cBytes(head)
 	ipP, ipN := cString(clientIP)
-
-	if secure {
-		flags |= C.FWS_SECURE
-	}
 
 	h := new(Handshake)
 	result := C.fws_handshake_new(routeP, routeN, headP, headN, ipP, ipN, flags, &h.handle)
@@ -37,6 +33,16 @@ func newHandshake(route string, head []byte, clientIP string, secure bool, flags
 	}
 
 	return h, nil
+}
+
+// CheckOrigin refuses a pattern that cannot be one of a route's origins: none could match it, or not the one that was meant.
+func CheckOrigin(pattern string) error {
+	p, n := cString(pattern)
+
+	var text *C.fws_error
+	result := C.fws_origin_check(p, n, &text)
+
+	return callError("fws_origin_check", result, text)
 }
 
 // Status is the status of the response to send: 101, or the reason of a refusal.

@@ -19,7 +19,7 @@ func headers(h *Handshake) map[string]string {
 func TestAGoodHandshakeIsAnsweredWith101AndItsHeaders(t *testing.T) {
 	useRoutes(t, `{"routes":[{"name":"core","echo":true,"subprotocols":["b","a"]}]}`)
 
-	h, err := NewHandshake("core", upgrade("Sec-WebSocket-Protocol: a, b\r\n"), "192.0.2.1", false)
+	h, err := NewHandshake("core", upgrade("Sec-WebSocket-Protocol: a, b\r\n"), "192.0.2.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestAGoodHandshakeIsAnsweredWith101AndItsHeaders(t *testing.T) {
 func TestARefusedHandshakeHasAStatusItsHeadersAndAText(t *testing.T) {
 	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
 
-	h, err := NewHandshake("core", []byte(strings.Replace(string(upgrade("")), "Version: 13", "Version: 8", 1)), "", false)
+	h, err := NewHandshake("core", []byte(strings.Replace(string(upgrade("")), "Version: 13", "Version: 8", 1)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestAPageOfAnotherHostNeedsPermission(t *testing.T) {
 	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
 
 	for origin, want := range map[string]int{"https://evil.example": 403, "http://example.com": 101} {
-		h, err := NewHandshake("core", upgrade("Origin: "+origin+"\r\n"), "", false)
+		h, err := NewHandshake("core", upgrade("Origin: "+origin+"\r\n"), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestAHandshakeIsGivenWhatTheHostAuthorised(t *testing.T) {
 	useRoutes(t, `{"routes":[{"name":"pair","echo":true,"subprotocols":["a"],"max_connections":2}]}`)
 
 	examine := func() *Handshake {
-		h, err := NewHandshake("pair", upgrade("Sec-WebSocket-Protocol: a, b\r\n"), "192.0.2.1", false)
+		h, err := NewHandshake("pair", upgrade("Sec-WebSocket-Protocol: a, b\r\n"), "192.0.2.1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestAHandshakeIsGivenWhatTheHostAuthorised(t *testing.T) {
 }
 
 func TestClosingAHandshakeTwiceIsFine(t *testing.T) {
-	h, err := NewHandshake("core", upgrade(""), "", false)
+	h, err := NewHandshake("core", upgrade(""), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestAClosedHandshakeGivesItsPlaceBack(t *testing.T) {
 	useRoutes(t, `{"routes":[{"name":"single","echo":true,"max_connections":1}]}`)
 
 	for range 3 {
-		h, err := NewHandshake("single", upgrade(""), "", false)
+		h, err := NewHandshake("single", upgrade(""), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,8 +199,8 @@ func TestAConnectIsAHandshakeOnlyWhereItIsAnExtendedOne(t *testing.T) {
 	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
 
 	head := []byte("CONNECT /chat HTTP/1.1\r\nHost: example.com\r\nSec-WebSocket-Version: 13\r\n\r\n")
-	for want, examine := range map[int]func(string, []byte, string, bool) (*Handshake, error){200: NewConnectHandshake, 405: NewHandshake} {
-		h, err := examine("core", head, "192.0.2.1", true)
+	for want, examine := range map[int]func(string, []byte, string) (*Handshake, error){200: NewConnectHandshake, 405: NewHandshake} {
+		h, err := examine("core", head, "192.0.2.1")
 		if err != nil {
 			t.Fatal(err)
 		}

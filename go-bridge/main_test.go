@@ -80,7 +80,7 @@ func upgrade(lines string) []byte {
 func connect(t *testing.T, route string, first []byte) *client {
 	t.Helper()
 
-	h, err := NewHandshake(route, upgrade(""), "192.0.2.1", false)
+	h, err := NewHandshake(route, upgrade(""), "192.0.2.1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 func openPipe(t *testing.T, route string, transport Transport) Pipe {
 	t.Helper()
 
-	h, err := NewHandshake(route, upgrade(""), "192.0.2.1", true)
+	h, err := NewHandshake(route, upgrade(""), "192.0.2.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestARefusedHandshakeOpensNoPipe(t *testing.T) {
 	useRoutes(t, `{"routes":[{"name":"single","echo":true,"max_connections":1}]}`)
 	openPipe(t, "single", TLS)
 
-	h, err := NewHandshake("single", upgrade(""), "", true)
+	h, err := NewHandshake("single", upgrade(""), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestARefusedHandshakeOpensNoPipe(t *testing.T) {
 func TestAnUnknownTransportIsRefused(t *testing.T) {
 	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
 
-	h, err := NewHandshake("core", upgrade(""), "", true)
+	h, err := NewHandshake("core", upgrade(""), "")
 	if err != nil {
 		t.Fatal(err)
 	}

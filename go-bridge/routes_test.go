@@ -8,7 +8,7 @@ import (
 func TestARouteIsInForceFromItsCommitToItsWithdrawal(t *testing.T) {
 	generation := generations.Add(1)
 	status := func() int {
-		h, err := NewHandshake("core", upgrade(""), "", false)
+		h, err := NewHandshake("core", upgrade(""), "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,12 +66,9 @@
 // The version of this ABI: changed when a function or a struct changes its meaning.
 #define FWS_ABI_VERSION 2
 
-// Flag of fws_handshake_new: the request came over TLS.
-#define FWS_SECURE 1
-
 // Flag of fws_handshake_new: the request is an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is
 // `websocket`. HTTP/1.1 has none: without this flag a CONNECT is refused.
-#define FWS_EXTENDED_CONNECT 2
+#define FWS_EXTENDED_CONNECT 1
 
 // Transport for fws_pipe_open: HTTP/1.1 on an encrypted connection.
 #define FWS_TRANSPORT_TLS 1
@@ -565,6 +562,10 @@ fws_result fws_handshake_new(const uint8_t *route,
                              size_t client_ip_len,
                              uint32_t flags,
                              fws_handshake **out);
+
+// Whether a pattern can be one of a route's `origins`. FWS_ERR_CONFIG if no origin could match it, or not the one that was meant; the
+// error says why, and what would be right. The core need not run.
+fws_result fws_origin_check(const uint8_t *pattern, size_t pattern_len, fws_error **error);
 
 // The status to answer with: 101, or 200 for an extended CONNECT, or that of the refusal (400, 403, 405, 426, 429, 431, 503, 505). 0 for
 // NULL.

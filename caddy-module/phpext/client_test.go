@@ -49,7 +49,7 @@ func connect(t *testing.T, route, target string, headers ...string) *client {
 	head := "GET " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
 		strings.Join(append(headers, ""), "\r\n") + "\r\n"
-	handshake, err := bridge.NewHandshake(route, []byte(head), "192.0.2.7", false)
+	handshake, err := bridge.NewHandshake(route, []byte(head), "192.0.2.7")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,8 @@
 use std::io::{self, Read, Write};
 
 use base64_key::is_key;
-use fws_wire::handshake::{Policy, Request, accept_key, examine, origin_allowed};
+use fws_wire::handshake::{Policy, Request, accept_key, examine};
+use fws_wire::origin::{Pattern, origin_allowed};
 use url::{Origin, Url};
 
 /// A request's head, examined for several routes.
@@ -11,14 +12,14 @@ pub fn check(data: &[u8]) {
     origins(data);
     let Ok(mut request) = Request::parse(data) else { return };
     if request.method == "CONNECT" {
-        assert_eq!(examine(&request, true, &Policy::default()).expect_err("a CONNECT of HTTP/1.1").status, 405);
+        assert_eq!(examine(&request, &Policy::default()).expect_err("a CONNECT of HTTP/1.1").status, 405);
         request.extended = true;
     }
-    let any = Policy { origins: vec!["*".into()], subprotocols: vec!["chat.v1".into(), "b".into()], ..Policy::default() };
+    let any = Policy { origins: patterns(["*"].into_iter()), subprotocols: vec!["chat.v1".into(), "b".into()], ..Policy::default() };
     let own = Policy::default();
     let mut accepted_by_own = false;
-    for (secure, policy) in [(false, &any), (true, &any), (false, &own), (true, &own)] {
-        match examine(&request, secure, policy) {
+    for policy in [&any, &own] {
+        match examine(&request, policy) {
             Ok(accepted) => {
                 // An extended CONNECT (RFC 8441) has no key, and tungstenite does not know it.
                 let extended = request.extended;
@@ -40,7 +41,7 @@ pub fn check(data: &[u8]) {
                     );
                 }
                 accepted_by_own |= policy == &own && !extended;
-                assert!(policy != &own || examine(&request, secure, &any).is_ok(), "refused by the route that takes any origin");
+                assert!(policy != &own || examine(&request, &any).is_ok(), "refused by the route that takes any origin");
             }
             Err(refused) => {
                 assert!(matches!(refused.status, 400 | 403 | 405 | 426 | 431 | 505), "{refused:?}");
@@ -64,20 +65,49 @@ fn is_plain_target(head: &[u8]) -> bool {
     target.first() == Some(&b'/') && target.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/?&=%.-_~:@!$'()*+,;".contains(byte))
 }
 
-/// Read as `origin LF host LF anything`: what is allowed as the same host is the same host to the URL standard too.
+/// Read as `origin LF host LF patterns`: what is allowed as the same host is the same host to the URL standard too, and each pattern that
+/// is none of an error's fits a page that can be.
 fn origins(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut lines = text.split('\n');
     let (Some(origin), Some(host)) = (lines.next(), lines.next()) else { return };
-    let patterns: Vec<String> = lines.map(str::to_owned).collect();
-    for secure in [false, true] {
-        let _ = origin_allowed(origin, host, secure, &patterns);
-        assert!(origin_allowed(origin, host, secure, &["*".to_owned()]));
-        if !origin_allowed(origin, host, secure, &[]) {
-            continue;
-        }
-        let (Some((origin_host, _)), Some((own_host, _))) = (canonical(origin), canonical(&format!("http://{host}"))) else { continue };
+    assert!(origin_allowed(origin, host, &patterns(["*"].into_iter())));
+    for pattern in patterns(lines) {
+        witnessed(&pattern);
+        let _ = origin_allowed(origin, host, &[pattern]);
+    }
+    let same = origin_allowed(origin, host, &[]);
+    assert_eq!(same, origin_allowed(origin, host, &[Pattern::default()]));
+    if same && let (Some((origin_host, _)), Some((own_host, _))) = (canonical(origin), canonical(&format!("http://{host}"))) {
         assert_eq!(origin_host, own_host, "{origin:?} is allowed on {host:?}");
+    }
+}
+
+fn patterns<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Pattern> {
+    lines.filter_map(|line| Pattern::parse(line).ok()).collect()
+}
+
+/// A page that a pattern is for, put together without regard to how patterns are read.
+fn witnessed(pattern: &Pattern) {
+    let text = pattern.as_str().to_ascii_lowercase();
+    if matches!(text.as_str(), "*" | "same" | "null") {
+        return;
+    }
+    let (scheme, host) = text.split_once("://").unwrap_or(("https", &text));
+    let host = host.strip_suffix(":*").unwrap_or(host);
+    let host = match (host, host.strip_prefix("*.")) {
+        (_, Some(name)) => format!("sub.{name}"),
+        _ if host == "*" => "any".into(),
+        _ if host.starts_with("*:") => host.replacen('*', "any", 1),
+        _ => host.to_owned(),
+    };
+    let origin = format!("{scheme}://{host}");
+    assert!(origin_allowed(&origin, "other", std::slice::from_ref(pattern)), "{origin:?} is refused by {text:?}");
+    // The URL standard has no hosts for other schemes, and leaves out of names what IDNA does not have.
+    if matches!(scheme, "http" | "https") && !host.contains("xn--") {
+        let url = Url::parse(&origin).unwrap_or_else(|error| panic!("{text:?} is for {origin:?}, which is no URL: {error}"));
+        let page = url.origin().ascii_serialization();
+        assert!(origin_allowed(&page, "other", std::slice::from_ref(pattern)), "{page:?} is refused by {text:?}");
     }
 }
 

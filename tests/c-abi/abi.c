@@ -282,10 +282,10 @@ static void a_pipe(void) {
   static const char connect[] = "CONNECT /chat HTTP/1.1\r\nHost: example.com\r\nSec-WebSocket-Version: 13\r\n\r\n";
   fws_handshake *handshake = NULL;
   CHECK(fws_routes_stage(2, S("{\"routes\":[{\"name\":\"e\",\"echo\":true}]}"), NULL) == FWS_OK && fws_routes_commit(2) == FWS_OK);
-  CHECK(fws_handshake_new(S("e"), S(connect), S("192.0.2.7"), FWS_SECURE, &handshake) == FWS_OK);
+  CHECK(fws_handshake_new(S("e"), S(connect), S("192.0.2.7"), 0, &handshake) == FWS_OK);
   CHECK(fws_handshake_status(handshake) == 405);
   fws_handshake_free(handshake);
-  CHECK(fws_handshake_new(S("e"), S(connect), S("192.0.2.7"), FWS_SECURE | FWS_EXTENDED_CONNECT, &handshake) == FWS_OK);
+  CHECK(fws_handshake_new(S("e"), S(connect), S("192.0.2.7"), FWS_EXTENDED_CONNECT, &handshake) == FWS_OK);
   CHECK(fws_handshake_status(handshake) == 200 && fws_handshake_header_count(handshake) == 0);
   uint64_t id = 0;
   CHECK(fws_pipe_open(NULL, FWS_TRANSPORT_TLS, &id) == FWS_ERR_NULL);

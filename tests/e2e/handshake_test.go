@@ -23,6 +23,11 @@ func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 		origins app.example.org *.example.net
 		subprotocols chat.v2 chat.v1
 	}
+	websocket /open {
+		name open
+		echo
+		origins same *.example.net file:// null capacitor://localhost [::1]
+	}
 	respond "not a WebSocket"`})
 	host := s.url("")
 	for _, test := range []struct {
@@ -46,6 +51,16 @@ func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 		{"another host as origin", "/core", []string{"Origin: http://evil.example"}, 403, nil},
 		{"the host as a part of another", "/core", []string{"Origin: " + host + ".evil.example"}, 403, nil},
 		{"the origin of a sandboxed page", "/core", []string{"Origin: null"}, 403, nil},
+		{"the same host on another port, as behind a proxy", "/core", []string{"Origin: https://127.0.0.1:8443"}, 101, nil},
+		{"a page without TLS", "/core", []string{"Origin: http://127.0.0.1"}, 101, nil},
+		{"the site itself, where a list leaves it out", "/friends", []string{"Origin: " + host}, 403, nil},
+		{"the site itself, where a list has it", "/open", []string{"Origin: " + host}, 101, nil},
+		{"the other of that list", "/open", []string{"Origin: https://deep.example.net:444"}, 101, nil},
+		{"a page in a file", "/open", []string{"Origin: file://"}, 101, nil},
+		{"a page without an origin", "/open", []string{"Origin: null"}, 101, nil},
+		{"a page of an app", "/open", []string{"Origin: capacitor://localhost"}, 101, nil},
+		{"a page at an IPv6 address", "/open", []string{"Origin: http://[::1]:3000"}, 101, nil},
+		{"a page of nobody's", "/open", []string{"Origin: https://example.net"}, 403, nil},
 		{"an origin that is named", "/friends", []string{"Origin: https://app.example.org"}, 101, nil},
 		{"an origin that a pattern allows", "/friends", []string{"Origin: https://deep.example.net"}, 101, nil},
 		{"an origin that no pattern allows", "/friends", []string{"Origin: https://example.org"}, 403, nil},
@@ -72,6 +87,24 @@ func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 		})
 	}
 
+	t.Run("what was refused for its origin is counted, and logged once", func(t *testing.T) {
+		if refused := s.stat("handshakes_refused_origin"); refused != 6 {
+			t.Errorf("%d, want 6", refused)
+		}
+		eventually(t, func() error {
+			// Three routes, each in its own burst.
+			if records := s.log.records("refused with 403 for its origin", `"origin":"`); len(records) != 3 {
+				return fmt.Errorf("%d records: %q", len(records), records)
+			}
+			return nil
+		})
+		if records := s.log.records("refused with 403", `"route":"core"`, "evil.example", `"host":"`+s.addr+`"`); len(records) != 1 {
+			t.Errorf("the log has %q", records)
+		}
+		if _, metrics := s.do(http.MethodGet, "http://"+s.admin+"/metrics", "", nil); !strings.Contains(metrics, `frankenphp_websocket_handshakes_refused_total{reason="origin"} 6`) {
+			t.Errorf("/metrics has:\n%s", metrics)
+		}
+	})
 	t.Run("a request that is no upgrade goes to the next handler", func(t *testing.T) {
 		if status, body := s.get("/core"); status != http.StatusOK || body != "not a WebSocket" {
 			t.Errorf("%d %q", status, body)

@@ -1,11 +1,11 @@
 //! Upgrade requests, and the connections that come of them.
 
-use fws_server::{Handshake, own_socket};
+use fws_server::{Handshake, check_origin, own_socket};
 
 use crate::bytes::{fws_bytes, input, text};
 use crate::core::core;
 use crate::result::fws_result::{self, *};
-use crate::result::guard;
+use crate::result::{fws_error, guard, refuse};
 
 /// An examined upgrade request. Ended by fws_conn_adopt or fws_handshake_free.
 pub struct fws_handshake(Handshake);
@@ -16,11 +16,9 @@ impl fws_handshake {
     }
 }
 
-/// Flag of fws_handshake_new: the request came over TLS.
-pub const FWS_SECURE: u32 = 1;
 /// Flag of fws_handshake_new: the request is an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is
 /// `websocket`. HTTP/1.1 has none: without this flag a CONNECT is refused.
-pub const FWS_EXTENDED_CONNECT: u32 = 2;
+pub const FWS_EXTENDED_CONNECT: u32 = 1;
 
 /// Examines an upgrade request for a route.
 ///
@@ -47,13 +45,30 @@ pub unsafe extern "C" fn fws_handshake_new(
             (Ok(route), Ok(head), Ok(ip)) => (route, head, ip),
             (Err(code), ..) | (_, Err(code), _) | (.., Err(code)) => return code,
         };
-        let secure = flags & FWS_SECURE != 0;
         let handshake = match flags & FWS_EXTENDED_CONNECT {
-            0 => core.handshake(route, head, ip, secure),
-            _ => core.handshake_by_connect(route, head, ip, secure),
+            0 => core.handshake(route, head, ip),
+            _ => core.handshake_by_connect(route, head, ip),
         };
         *out = Box::into_raw(Box::new(fws_handshake(handshake)));
         FWS_OK
+    })
+}
+
+/// Whether a pattern can be one of a route's `origins`. FWS_ERR_CONFIG if no origin could match it, or not the one that was meant; the
+/// error says why, and what would be right. The core need not run.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_origin_check(pattern: *const u8, pattern_len: usize, error: *mut *mut fws_error) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes valid bytes.
+        let checked = match unsafe { text(pattern, pattern_len) } {
+            Ok(pattern) => check_origin(pattern),
+            Err(code) => return code,
+        };
+        match checked {
+            Ok(()) => FWS_OK,
+            // SAFETY: the caller passes NULL or a valid place.
+            Err(why) => unsafe { refuse(error, FWS_ERR_CONFIG, why.to_string()) },
+        }
     })
 }
 

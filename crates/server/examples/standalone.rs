@@ -97,7 +97,7 @@ pub async fn serve(listener: TcpListener, core: Arc<Core>) -> io::Result<()> {
 
 /// Examines an upgrade request; where it is accepted, the connection is the core's as soon as the 101 is out.
 fn answer(core: &Arc<Core>, request: Request<Incoming>, ip: &str) -> Response<Full<Bytes>> {
-    let handshake = core.handshake(request.uri().path(), &head(&request), ip, false);
+    let handshake = core.handshake(request.uri().path(), &head(&request), ip);
     let mut response = Response::new(Full::new(Bytes::from(handshake.text().to_owned())));
     *response.status_mut() = StatusCode::from_u16(handshake.status()).expect("bug: the core answers with HTTP's statuses");
     for (name, value) in handshake.headers() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64_id::random_id;
 use fws_hub::{CommandError, MAX_NAME, Outfit};
 use fws_session::{Compression, Opened};
-use fws_wire::handshake::{self, Refused, Request};
+use fws_wire::handshake::{self, Reason, Refused, Request};
 
 use crate::claims::Claim;
 use crate::core::Core;
@@ -24,6 +24,18 @@ pub struct Handshake {
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) text: String,
     pub(crate) ticket: Option<Ticket>,
+}
+
+/// Why a handshake is refused: there is a counter for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// For what the request says.
+    Request(Reason),
+    Address,
+    Full,
+    Overload,
+    Unavailable,
+    Host,
 }
 
 /// What is known of a connection between its handshake and its adoption.
@@ -81,44 +93,66 @@ impl Handshake {
     fn refused(status: u16, text: impl Into<String>) -> Handshake {
         Handshake { status, headers: Vec::new(), text: text.into(), ticket: None }
     }
+
+    fn refused_for(refused: Refused) -> Handshake {
+        let headers = refused.headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        Handshake { status: refused.status, headers, text: refused.text, ticket: None }
+    }
 }
 
 impl Core {
-    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head, `secure` says that it came over TLS.
-    pub fn handshake(&self, route: &str, head: &[u8], ip: &str, secure: bool) -> Handshake {
-        self.count_refused(self.examine(route, Request::parse(head), ip, secure))
+    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head.
+    pub fn handshake(&self, route: &str, head: &[u8], ip: &str) -> Handshake {
+        self.counted(self.examine(route, Request::parse(head), ip))
     }
 
     /// Examines an extended CONNECT of HTTP/2 or HTTP/3 whose `:protocol` is `websocket`, written as `CONNECT /path HTTP/1.1`.
-    pub fn handshake_by_connect(&self, route: &str, head: &[u8], ip: &str, secure: bool) -> Handshake {
+    pub fn handshake_by_connect(&self, route: &str, head: &[u8], ip: &str) -> Handshake {
         let request = Request::parse(head).map(|request| Request { extended: true, ..request });
-        self.count_refused(self.examine(route, request, ip, secure))
+        self.counted(self.examine(route, request, ip))
     }
 
-    fn count_refused(&self, handshake: Handshake) -> Handshake {
-        if handshake.ticket.is_none() {
-            add(&self.counters.handshakes_refused, 1);
-        }
-        handshake
+    fn counted(&self, examined: Result<Handshake, (Refusal, Handshake)>) -> Handshake {
+        examined.unwrap_or_else(|(refusal, handshake)| {
+            self.count_refusal(refusal);
+            handshake
+        })
     }
 
-    fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str, secure: bool) -> Handshake {
+    fn count_refusal(&self, refusal: Refusal) {
+        let counters = &self.counters;
+        add(&counters.handshakes_refused, 1);
+        let counter = match refusal {
+            Refusal::Request(Reason::Malformed) => &counters.handshakes_refused_malformed,
+            Refusal::Request(Reason::Version) => &counters.handshakes_refused_version,
+            Refusal::Request(Reason::Origin) => &counters.handshakes_refused_origin,
+            Refusal::Request(Reason::Subprotocol) => &counters.handshakes_refused_subprotocol,
+            Refusal::Address => &counters.handshakes_refused_address,
+            Refusal::Full => &counters.handshakes_refused_full,
+            Refusal::Overload => &counters.handshakes_refused_overload,
+            Refusal::Unavailable => &counters.handshakes_refused_unavailable,
+            Refusal::Host => &counters.handshakes_refused_host,
+        };
+        add(counter, 1);
+    }
+
+    fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str) -> Result<Handshake, (Refusal, Handshake)> {
+        let refuse = |refusal, status, text: &str| Err((refusal, Handshake::refused(status, text)));
         if self.is_draining() {
-            return Handshake::refused(503, "the server is shutting down");
+            return refuse(Refusal::Unavailable, 503, "the server is shutting down");
         }
         let Some(route) = self.routes.read().current.get(route).cloned() else {
-            return Handshake::refused(503, format!("the WebSocket route {route:?} is not in force"));
+            return refuse(Refusal::Unavailable, 503, &format!("the WebSocket route {route:?} is not in force"));
         };
-        let examined = request.and_then(|request| Ok((handshake::examine(&request, secure, &route.policy)?, request)));
-        let (accepted, request) = match examined {
-            Ok(both) => both,
-            Err(refused) => {
-                let headers = refused.headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-                return Handshake { status: refused.status, headers, text: refused.text, ticket: None };
+        let request = request.map_err(|refused| (Refusal::Request(refused.reason), Handshake::refused_for(refused)))?;
+        let accepted = handshake::examine(&request, &route.policy).map_err(|refused| {
+            if refused.reason == Reason::Origin {
+                self.foreign_page(&route, &request);
             }
-        };
+            (Refusal::Request(refused.reason), Handshake::refused_for(refused))
+        })?;
         if !route.echo && self.dispatch.is_overloaded() {
-            return Handshake::refused(503, "too many events wait for PHP");
+            return refuse(Refusal::Overload, 503, "too many events wait for PHP");
         }
         let reservation = {
             let limited = route.max_connections.map(|most| (most, self.hub.read()));
@@ -130,12 +164,12 @@ impl Core {
             Ok(reservation) => reservation,
             // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".
             // 503 would say that the server cannot cope, to balancers and monitors too, which one client must not make it say.
-            Err(Full::Address) => return Handshake::refused(429, "this address has as many connections to this route as it may"),
-            Err(Full::Route) => return Handshake::refused(503, "this route has as many connections as it may"),
+            Err(Full::Address) => return refuse(Refusal::Address, 429, "this address has as many connections to this route as it may"),
+            Err(Full::Route) => return refuse(Refusal::Full, 503, "this route has as many connections as it may"),
         };
         let id: Arc<str> = match random_id() {
             Ok(id) => id.into(),
-            Err(error) => return Handshake::refused(503, format!("no randomness for an id: {error}")),
+            Err(error) => return refuse(Refusal::Unavailable, 503, &format!("no randomness for an id: {error}")),
         };
         let mut headers = Vec::new();
         let status = match accepted.accept {
@@ -169,7 +203,7 @@ impl Core {
         });
         let (offered, outfit) = (accepted.offered, Outfit::default());
         let ticket = Ticket { route, id, opened, line, offered, outfit, claim: None, compression, reservation };
-        Handshake { status, headers, text: String::new(), ticket: Some(ticket) }
+        Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket) })
     }
 
     /// Gives the connection an id of the host's choice. It is promised to this handshake until that is over.
@@ -194,7 +228,7 @@ impl Core {
         if handshake.ticket.take().is_some() {
             handshake.status = 403;
             handshake.headers.clear();
-            add(&self.counters.handshakes_refused, 1);
+            self.count_refusal(Refusal::Host);
         }
     }
 }

@@ -44,4 +44,4 @@ pub use core::{Config, Core, ValuesConfig};
 pub use os::own_socket;
 pub use pipe::{News, PipeId};
 pub use places::Address;
-pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig};
+pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig, check_origin};

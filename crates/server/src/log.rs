@@ -32,6 +32,7 @@ pub enum Trouble {
     TooLarge,
     EventsDropped,
     BellUnanswered,
+    Origin,
     Violation,
     NoRoom,
     Control,

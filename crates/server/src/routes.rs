@@ -10,6 +10,7 @@ use fws_hub::RouteId;
 use fws_session::{Compression, Exceed, Millis, RateLimit, Settings, SlowClient};
 use fws_wire::deflate;
 use fws_wire::handshake::Policy;
+use fws_wire::origin::{Pattern, PatternError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -54,7 +55,7 @@ pub struct RouteConfig {
     /// The core sends every message back.
     #[serde(default)]
     pub echo: bool,
-    /// See [`fws_wire::handshake::origin_allowed`]; empty: the same host.
+    /// [Patterns](fws_wire::origin::Pattern) of origins; empty: the same host.
     #[serde(default)]
     pub origins: Vec<String>,
     /// The sub-protocols that `worker`, or the echo, speaks.
@@ -227,6 +228,11 @@ impl std::error::Error for ConfigError {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stale;
 
+/// Refuses a pattern that cannot be one of a route's `origins`.
+pub fn check_origin(pattern: &str) -> Result<(), PatternError> {
+    Pattern::parse(pattern).map(drop)
+}
+
 impl RoutesConfig {
     /// Reads and checks the JSON of a generation.
     pub fn parse(json: &[u8]) -> Result<RoutesConfig, ConfigError> {
@@ -240,6 +246,9 @@ impl RoutesConfig {
             }
             if !names.insert(name) {
                 return wrong("the name is used twice");
+            }
+            if let Some(error) = route.origins.iter().find_map(|origin| check_origin(origin).err()) {
+                return wrong(&format!("origins: {error}"));
             }
             let has_worker = route.worker.is_some() || !route.subprotocol_workers.is_empty();
             if has_worker == route.echo {
@@ -349,7 +358,11 @@ impl Route {
         config.subprotocols.iter().for_each(|subprotocol| add(subprotocol, default));
         config.subprotocol_workers.iter().for_each(|own| add(&own.subprotocol, Some(&own.worker)));
         let policy = Policy {
-            origins: config.origins.clone(),
+            origins: config
+                .origins
+                .iter()
+                .map(|origin| Pattern::parse(origin).expect("bug: origins are checked when they are read"))
+                .collect(),
             subprotocols: config.spoken().map(str::to_owned).collect(),
             subprotocol_required: config.subprotocol_required || (default.is_none() && !config.echo),
             compression: config.compression.as_ref().map(CompressionConfig::negotiable),
@@ -416,7 +429,7 @@ impl Route {
         let nanos = |millis: Millis| millis.saturating_mul(1_000_000);
         let time = |millis: Millis| (millis > 0).then(|| nanos(millis));
         json!({
-            "origins": self.policy.origins,
+            "origins": self.policy.origins.iter().map(Pattern::as_str).collect::<Vec<_>>(),
             "subprotocols": self.policy.subprotocols,
             "max_message_size": settings.max_message_size,
             "max_frame_size": Some(settings.max_frame_size).filter(|most| *most < u64::MAX),
@@ -507,6 +520,10 @@ mod tests {
         let cases = [
             (r#"{"routes":[{"name":"","echo":true}]}"#, "1 to 255 bytes"),
             (r#"{"routes":[{"name":"a"}]}"#, "either a worker"),
+            (
+                r#"{"routes":[{"name":"a","echo":true,"origins":["a.example","'self'"]}]}"#,
+                "\"a\": origins: no page has an origin that \"'self'\"",
+            ),
             (r#"{"routes":[{"name":"a","echo":true,"worker":"w"}]}"#, "either a worker"),
             (r#"{"routes":[{"name":"a","echo":true},{"name":"a","echo":true}]}"#, "\"a\": the name is used twice"),
             (r#"{"routes":[{"name":"a","echo":true,"max_outbox":0}]}"#, "at least 1"),

@@ -27,8 +27,26 @@ macro_rules! counters {
 counters! {
     /// Connections taken over.
     connections_opened,
-    /// Upgrade requests that were refused.
+    /// Upgrade requests that were refused, for one of the following reasons.
     handshakes_refused,
+    /// It was no upgrade request as RFC 6455 has them, or too long.
+    handshakes_refused_malformed,
+    /// It was for another version of the protocol.
+    handshakes_refused_version,
+    /// A page of its origin may not connect.
+    handshakes_refused_origin,
+    /// It offered no sub-protocol that the route speaks.
+    handshakes_refused_subprotocol,
+    /// Its address had as many connections as it may have.
+    handshakes_refused_address,
+    /// The route had as many connections as it may have.
+    handshakes_refused_full,
+    /// Too many events waited for PHP.
+    handshakes_refused_overload,
+    /// The server was ending, or the route not in force.
+    handshakes_refused_unavailable,
+    /// The host refused it: the site itself, by authorize.
+    handshakes_refused_host,
     /// Messages received from clients.
     messages_received,
     /// Bytes received from clients, frame headers included.

@@ -36,7 +36,7 @@ fn examine(core: &Core, route: &str, offer: &str) -> Handshake {
         "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{line}\r\n"
     );
-    core.handshake(route, head.as_bytes(), "192.0.2.1", false)
+    core.handshake(route, head.as_bytes(), "192.0.2.1")
 }
 
 fn adopt(core: &Core, handshake: Handshake) -> WebSocket<TcpStream> {
@@ -103,6 +103,53 @@ fn without_a_default_worker_or_where_required_a_client_must_offer_what_is_spoken
     }
     assert!(examine(&core, "own", "soap").text().ends_with(": chat"));
     assert_eq!(core.stats()["handshakes_refused"], 4);
+}
+
+#[test]
+fn refusals_are_counted_by_their_reason_and_foreign_pages_are_logged_once_a_burst() {
+    const ROUTES: &str = r#"{"routes":[
+      {"name":"any","echo":true},
+      {"name":"one","echo":true,"max_connections":1,"subprotocols":["plain"],"subprotocol_required":true},
+      {"name":"few","echo":true,"max_connections_per_ip":1}]}"#;
+    const RIGHT: &str = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: plain\r\n";
+    let core = started(ROUTES);
+    let ask = |route: &str, lines: &str| {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: h.example:81\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
+        );
+        core.handshake(route, head.as_bytes(), "192.0.2.1")
+    };
+    let held = [ask("one", RIGHT), ask("few", RIGHT)];
+    assert!(held.iter().all(|handshake| handshake.status() == 101));
+    let long = format!("{RIGHT}Origin: https://{}.example\r\n", "ü".repeat(300));
+    for (reason, route, lines, status) in [
+        ("malformed", "any", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 13\r\n", 400),
+        ("version", "any", "Sec-WebSocket-Version: 8\r\n", 426),
+        ("origin", "any", &format!("{RIGHT}Origin: https://evil.example\r\n"), 403),
+        ("origin", "any", &long, 403),
+        ("origin", "few", &long, 403),
+        ("subprotocol", "one", "Sec-WebSocket-Version: 13\r\n", 400),
+        ("address", "few", RIGHT, 429),
+        ("full", "one", RIGHT, 503),
+        ("unavailable", "gone", RIGHT, 503),
+    ] {
+        let before = core.stats();
+        let handshake = ask(route, lines);
+        assert_eq!(handshake.status(), status, "{reason}: {}", handshake.text());
+        let after = core.stats();
+        let changed: Vec<_> =
+            after.as_object().expect("an object").iter().filter(|(name, count)| before[name.as_str()] != **count).collect();
+        let one_more = |name: &str| after[name].as_u64() == before[name].as_u64().map(|count| count + 1);
+        let names = ["handshakes_refused", &format!("handshakes_refused_{reason}")];
+        assert!(names.iter().all(|name| one_more(name)) && changed.len() == 2, "{reason}: {changed:?}");
+    }
+    let records = common::log(&core);
+    let of = |route: &str| records.iter().filter(|record| record["fields"]["route"] == route).collect::<Vec<_>>();
+    let ([any], [few]) = (&of("any")[..], &of("few")[..]) else { panic!("one record for each route: {records:?}") };
+    assert!(any["msg"].as_str().is_some_and(|text| text.contains("403") && text.contains("origins")), "{any}");
+    assert_eq!((&any["fields"]["origin"], &any["fields"]["host"]), (&"https://evil.example".into(), &"h.example:81".into()));
+    assert!(few["fields"]["origin"].as_str().is_some_and(|origin| origin.len() <= 255 && origin.starts_with("https://ü")), "{few}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Client {
             "GET /p HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              Sec-WebSocket-Version: 13\r\n{offer}\r\n"
         );
-        let handshake = core.handshake(route, head.as_bytes(), "192.0.2.1", false);
+        let handshake = core.handshake(route, head.as_bytes(), "192.0.2.1");
         let agreed = handshake.headers().iter().find(|(name, _)| *name == "Sec-WebSocket-Extensions").map(|(_, value)| value.clone());
         let socket = common::adopt(core, handshake, &[], PATIENCE);
         Client { socket, agreed, inflate: Decompress::new(false), compressed: 0 }

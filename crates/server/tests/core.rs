@@ -33,7 +33,7 @@ const HEAD: &[u8] = b"GET /p?q=1 HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nCo
 
 /// A client whose opening handshake is done, and whose first bytes may have come with it.
 fn connect_with(core: &Core, route: &str, buffered: &[u8]) -> WebSocket<TcpStream> {
-    let handshake = core.handshake(route, HEAD, "192.0.2.1", false);
+    let handshake = core.handshake(route, HEAD, "192.0.2.1");
     WebSocket::from_raw_socket(common::adopt(core, handshake, buffered, PATIENCE), Role::Client, None)
 }
 
@@ -313,11 +313,11 @@ fn a_client_that_does_not_read_is_bounded_and_the_sender_is_told() {
 #[test]
 fn a_route_takes_no_more_than_its_connections() {
     let core = started();
-    let held = core.handshake("strict", HEAD, "", false);
+    let held = core.handshake("strict", HEAD, "");
     assert_eq!(held.status(), 101);
-    assert_eq!(core.handshake("strict", HEAD, "", false).status(), 503);
+    assert_eq!(core.handshake("strict", HEAD, "").status(), 503);
     drop(held);
-    assert_eq!(core.handshake("strict", HEAD, "", false).status(), 101);
+    assert_eq!(core.handshake("strict", HEAD, "").status(), 101);
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn a_new_generation_keeps_connections_and_closes_those_of_removed_routes() {
     let _ = leaves.read();
     wait_until("it is forgotten though nobody handles its events", || core.stats()["connections_known"] == 1);
     assert_eq!(counter(&core, "events_dropped"), 2);
-    assert_eq!(core.handshake("php", HEAD, "", false).status(), 503);
+    assert_eq!(core.handshake("php", HEAD, "").status(), 503);
     stays.send(Message::text("longer than ten")).expect("sent");
     assert!(matches!(stays.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1009), "the new limit holds");
 }
@@ -390,7 +390,7 @@ fn draining_closes_all_with_1001_delivers_the_close_events_and_refuses_new_conne
     assert_eq!(handle(&core, 2)[1], "close 1001 true");
     assert_eq!(drain.join().expect("no panic"), 0);
     assert!(matches!(reader.join().expect("no panic"), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1001));
-    assert_eq!(core.handshake("echo", HEAD, "", false).status(), 503);
+    assert_eq!(core.handshake("echo", HEAD, "").status(), 503);
 }
 
 #[test]
@@ -694,9 +694,9 @@ fn closed_connections_count_until_their_events_are_handled() {
     let core = started();
     drop(connect(&core, "strict"));
     wait_until("it is closed", || core.connections() == 0);
-    assert_eq!(core.handshake("strict", HEAD, "", false).status(), 503);
+    assert_eq!(core.handshake("strict", HEAD, "").status(), 503);
     assert_eq!(handle(&core, 2), ["open /p?q=1", "close 1006 false"]);
-    wait_until("it is forgotten", || core.handshake("strict", HEAD, "", false).status() == 101);
+    wait_until("it is forgotten", || core.handshake("strict", HEAD, "").status() == 101);
 }
 
 #[test]

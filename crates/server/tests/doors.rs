@@ -26,7 +26,7 @@ fn core() -> (Arc<Core>, Vec<TcpStream>) {
     core.commit(1).expect("staged");
     let clients = [("ann", "chat"), ("bob", "chat"), ("cyd", "news")].map(|(id, route)| {
         let known = core.ids();
-        let client = common::adopt(&core, core.handshake(route, HEAD, "192.0.2.1", false), &[], Duration::from_secs(60));
+        let client = common::adopt(&core, core.handshake(route, HEAD, "192.0.2.1"), &[], Duration::from_secs(60));
         // It reads what it is sent, until it is closed.
         let mut reader = client.try_clone().expect("a socket");
         std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));

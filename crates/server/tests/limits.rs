@@ -37,7 +37,7 @@ fn adopt(core: &Core, handshake: Handshake) -> WebSocket<TcpStream> {
 }
 
 fn connect(core: &Core, ip: &str) -> WebSocket<TcpStream> {
-    adopt(core, core.handshake("r", HEAD, ip, false))
+    adopt(core, core.handshake("r", HEAD, ip))
 }
 
 fn wait_until(what: &str, condition: impl FnMut() -> bool) {
@@ -163,10 +163,10 @@ fn a_rate_limit_that_is_lifted_lets_what_was_held_go_on_at_once() {
 #[test]
 fn connections_by_address_are_counted_exactly_through_closes_failures_and_reloads() {
     let core = started(r#""max_connections_per_ip":2"#);
-    let status = |ip: &str| core.handshake("r", HEAD, ip, false).status();
+    let status = |ip: &str| core.handshake("r", HEAD, ip).status();
     let (a, b) = ("192.0.2.1", "192.0.2.2");
     // A handshake that comes to nothing gives its place back.
-    let held = [core.handshake("r", HEAD, a, false), core.handshake("r", HEAD, a, false)];
+    let held = [core.handshake("r", HEAD, a), core.handshake("r", HEAD, a)];
     assert_eq!((status(a), status(b)), (429, 101));
     drop(held);
     let (mut first, second) = (connect(&core, a), connect(&core, a));
@@ -182,7 +182,7 @@ fn connections_by_address_are_counted_exactly_through_closes_failures_and_reload
     assert_eq!(status(a), 101);
     // A reload without the limit, connections that come then, and one with it: they are counted.
     configure(&core, 2, "");
-    let pending = core.handshake("r", HEAD, a, false);
+    let pending = core.handshake("r", HEAD, a);
     let more = [connect(&core, a), connect(&core, a)];
     configure(&core, 3, r#""max_connections_per_ip":5"#);
     assert_eq!(status(a), 101, "three connections, a handshake, and this one");
@@ -192,7 +192,7 @@ fn connections_by_address_are_counted_exactly_through_closes_failures_and_reload
     // Past closing, nothing is left.
     drop((second, more, last, fifth));
     wait_until("all are gone", || core.connections() == 0);
-    let all: Vec<_> = (0..5).map(|_| core.handshake("r", HEAD, a, false)).collect();
+    let all: Vec<_> = (0..5).map(|_| core.handshake("r", HEAD, a)).collect();
     assert!(all.iter().all(|handshake| handshake.status() == 101) && status(a) == 429);
 }
 
@@ -201,7 +201,7 @@ fn of_many_at_once_exactly_as_many_as_there_are_places_are_accepted() {
     for limit in [r#""max_connections_per_ip":100"#, r#""max_connections":100"#] {
         let core = started(limit);
         let accepted: Vec<Handshake> = std::thread::scope(|scope| {
-            let ask = || (0..250).map(|_| core.handshake("r", HEAD, "192.0.2.1", false)).collect::<Vec<_>>();
+            let ask = || (0..250).map(|_| core.handshake("r", HEAD, "192.0.2.1")).collect::<Vec<_>>();
             let threads = [(); 4].map(|()| scope.spawn(ask));
             threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).filter(|h| h.status() == 101).collect()
         });

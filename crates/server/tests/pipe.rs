@@ -28,7 +28,7 @@ fn started() -> Arc<Core> {
 }
 
 fn open(core: &Core, route: &str) -> PipeId {
-    let handshake = core.handshake_by_connect(route, HEAD, "192.0.2.1", true);
+    let handshake = core.handshake_by_connect(route, HEAD, "192.0.2.1");
     assert_eq!((handshake.status(), handshake.headers()), (200, &[][..]), "{}", handshake.text());
     core.open_pipe(handshake, Transport::Http2).expect("accepted")
 }

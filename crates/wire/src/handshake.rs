@@ -6,6 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use sha1::{Digest, Sha1};
 
 use crate::deflate;
+use crate::origin::{Pattern, origin_allowed};
 
 /// The longest request head, bytes. It is far above what web servers allow by default, so that theirs is the limit that counts.
 pub const MAX_HEAD: usize = 1024 * 1024;
@@ -13,8 +14,8 @@ pub const MAX_HEAD: usize = 1024 * 1024;
 /// What a route accepts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Origins a browser's page may have; empty: the same host as the request's. See [`origin_allowed`].
-    pub origins: Vec<String>,
+    /// Origins a browser's page may have; empty: the same host as the request's.
+    pub origins: Vec<Pattern>,
     /// The sub-protocols spoken, any order.
     pub subprotocols: Vec<String>,
     /// Clients that offer none of them are refused.
@@ -53,9 +54,24 @@ pub struct Accepted {
     pub compression: Option<(deflate::Params, String)>,
 }
 
+/// What is wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It is no upgrade request as RFC 6455 has them.
+    Malformed,
+    /// It is for another version of the protocol.
+    Version,
+    /// A page of this origin may not connect.
+    Origin,
+    /// It does not offer a sub-protocol, or none that is spoken.
+    Subprotocol,
+}
+
 /// A request that may not, with the HTTP response it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
+    /// Why, in short.
+    pub reason: Reason,
     /// The status: 400, 403, 405, 426, 431 or 505.
     pub status: u16,
     /// Headers the response needs.
@@ -66,7 +82,11 @@ pub struct Refused {
 
 impl Refused {
     fn new(status: u16, text: impl Into<String>) -> Self {
-        Refused { status, headers: Vec::new(), text: text.into() }
+        Refused { reason: Reason::Malformed, status, headers: Vec::new(), text: text.into() }
+    }
+
+    fn because(self, reason: Reason) -> Self {
+        Refused { reason, ..self }
     }
 
     fn with(mut self, name: &'static str, value: &'static str) -> Self {
@@ -183,12 +203,12 @@ fn headers<'a>(lines: &'a [u8], room: &mut [httparse::Header<'a>]) -> Result<Opt
     }
 }
 
-/// Checks a request against RFC 6455, 4.2.1 and the route's policy. `secure`: it came over TLS.
+/// Checks a request against RFC 6455, 4.2.1 and the route's policy.
 ///
 /// An extended CONNECT is one whose `:protocol` the caller has found to be `websocket`. RFC 8441, 5: "Implementations using this
 /// extended CONNECT to bootstrap WebSockets do not do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields",
 /// nor of Upgrade and Connection; all else is as in HTTP/1.1.
-pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accepted, Refused> {
+pub fn examine(request: &Request, policy: &Policy) -> Result<Accepted, Refused> {
     let extended = request.extended;
     let method = if extended { "CONNECT" } else { "GET" };
     if request.method != method {
@@ -222,6 +242,7 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
         other => {
             let sent = other.unwrap_or("none");
             let refused = Refused::new(426, format!("this server speaks WebSocket version 13; the request's version is {sent:?}"))
+                .because(Reason::Version)
                 .with("Sec-WebSocket-Version", "13");
             // RFC 9113, 8.2.2 forbids connection-specific headers.
             return Err(if extended { refused } else { refused.with("Upgrade", "websocket").with("Connection", "Upgrade") });
@@ -230,8 +251,9 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     let accept = if extended { None } else { Some(accept_key(key(request)?)) };
     if let Some((_, origin)) = request.headers.iter().find(|(name, _)| name == "origin") {
         let origin = std::str::from_utf8(origin).unwrap_or("not text");
-        if !origin_allowed(origin, host, secure, &policy.origins) {
-            return Err(Refused::new(403, format!("origin {origin:?} is not allowed on this route")));
+        if !origin_allowed(origin, host, &policy.origins) {
+            let text = format!("a page of the origin {origin:?} may not connect to this route of {host}");
+            return Err(Refused::new(403, text).because(Reason::Origin));
         }
     }
     // The client lists its preference first (RFC 6455, 4.1); the first that is spoken here is taken.
@@ -244,7 +266,8 @@ pub fn examine(request: &Request, secure: bool, policy: &Policy) -> Result<Accep
     let subprotocol = offered.iter().find(|offered| policy.subprotocols.contains(offered)).cloned();
     if subprotocol.is_none() && policy.subprotocol_required {
         let spoken = policy.subprotocols.join(", ");
-        return Err(Refused::new(400, format!("Sec-WebSocket-Protocol must offer a sub-protocol that this route speaks: {spoken}")));
+        return Err(Refused::new(400, format!("Sec-WebSocket-Protocol must offer a sub-protocol that this route speaks: {spoken}"))
+            .because(Reason::Subprotocol));
     }
     let offers = request.headers.iter().filter(|(name, _)| name == "sec-websocket-extensions").map(|(_, value)| value.as_slice());
     let compression = deflate::negotiate(offers, policy.compression.as_ref())
@@ -271,65 +294,6 @@ pub fn accept_key(key: &str) -> String {
     sha1.update(key.as_bytes());
     sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     BASE64_STANDARD.encode(sha1.finalize())
-}
-
-/// Whether a page of this origin (RFC 6454) may connect.
-///
-/// Without patterns the origin's host and port must be those of the request. A pattern is `*` (any origin, `null` included), a whole
-/// origin (`https://example.com:8443`), or a host with or without port, either with a leading `*.` for all its sub-domains.
-pub fn origin_allowed(origin: &str, host: &str, secure: bool, patterns: &[String]) -> bool {
-    let origin = origin.to_ascii_lowercase();
-    let Some((scheme, authority)) = origin.split_once("://") else {
-        return patterns.iter().any(|pattern| pattern == "*");
-    };
-    let default_port = |scheme: &str| match scheme {
-        "https" | "wss" => Some("443"),
-        "http" | "ws" => Some("80"),
-        _ => None,
-    };
-    let (name, port) = split_port(authority);
-    let port = port.or(default_port(scheme));
-    if patterns.is_empty() {
-        let host = host.to_ascii_lowercase();
-        let (own_name, own_port) = split_port(&host);
-        // Behind a proxy that ends TLS the request is plain while the page is not: then Host without a port says nothing of it.
-        let own_port = own_port.or(if secure { Some("443") } else { None });
-        return name == own_name && (own_port == port || (own_port.is_none() && matches!(port, Some("80" | "443"))));
-    }
-    patterns.iter().any(|pattern| {
-        let pattern = pattern.to_ascii_lowercase();
-        if pattern == "*" {
-            return true;
-        }
-        let (wanted_scheme, rest) = match pattern.split_once("://") {
-            Some((scheme, rest)) => (Some(scheme), rest),
-            None => (None, pattern.as_str()),
-        };
-        if wanted_scheme.is_some_and(|wanted| wanted != scheme) {
-            return false;
-        }
-        let (wanted_name, wanted_port) = split_port(rest);
-        let port_fits = match (wanted_port, wanted_scheme) {
-            (Some(wanted), _) => Some(wanted) == port,
-            (None, Some(_)) => port == default_port(scheme),
-            (None, None) => true,
-        };
-        let name_fits = match wanted_name.strip_prefix("*.") {
-            Some(domain) => name.strip_suffix(domain).is_some_and(|sub| sub.len() > 1 && sub.ends_with('.')),
-            None => name == wanted_name,
-        };
-        port_fits && name_fits
-    })
-}
-
-/// `host:port` or `[v6]:port` in its two parts.
-fn split_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) => {
-            (host, Some(port).filter(|port| !port.is_empty()))
-        }
-        _ => (authority, None),
-    }
 }
 
 #[cfg(test)]

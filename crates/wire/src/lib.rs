@@ -1,7 +1,7 @@
 //! The WebSocket protocol (RFC 6455) with compression (RFC 7692), without I/O: bytes in, messages and answers out.
 //!
 //! In the order a connection meets them:
-//! * [`handshake`] examines the upgrade request and says what to answer;
+//! * [`handshake`] examines the upgrade request and says what to answer; [`origin`] knows which pages may connect;
 //! * [`frame`] reads and writes frame headers and removes the mask;
 //! * [`message`] puts frames together to messages, with every check and limit, and no memory while idle; a [`Budget`] bounds what the
 //!   unfinished messages of all connections take together;
@@ -18,6 +18,7 @@ mod error;
 pub mod frame;
 pub mod handshake;
 pub mod message;
+pub mod origin;
 
 pub use budget::Budget;
 pub use error::Error;

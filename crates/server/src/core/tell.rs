@@ -2,11 +2,13 @@
 
 use fws_hub::RouteId;
 use fws_session::{Closed, Failed};
+use fws_wire::handshake::Request;
 use serde_json::{Map, Value};
 
 use super::Core;
 use crate::conn::Conn;
 use crate::log::Trouble;
+use crate::routes::Route;
 use crate::shard::Op;
 use crate::stats::add;
 
@@ -60,11 +62,32 @@ impl Core {
         });
     }
 
+    /// A page may not connect, for its origin.
+    pub(crate) fn foreign_page(&self, route: &Route, request: &Request) {
+        let message = "a page was refused with 403 for its origin: the route's option origins says which pages may connect";
+        self.log.burst(Trouble::Origin, &route.name, message, || {
+            let mut fields = Map::new();
+            fields.insert("route".into(), route.name.as_ref().into());
+            for name in ["origin", "host"] {
+                fields.insert(name.into(), shortened(request.header(name).unwrap_or("not text")).into());
+            }
+            fields
+        });
+    }
+
     /// A message is longer than a client's whole outbox.
     pub(super) fn too_large(&self, conn: &Conn, len: usize) {
         let message = "messages are dropped: they are longer than max_outbox, so that they can never be sent";
         self.log.burst(Trouble::TooLarge, &conn.route_name, message, || not_sent(conn, len));
     }
+}
+
+/// The most that the log has of what a client wrote into a header, bytes.
+const HEADER: usize = 255;
+
+fn shortened(text: &str) -> &str {
+    let end = (0..=text.len().min(HEADER)).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 fn about(conn: &Conn) -> Map<String, Value> {

@@ -34,3 +34,18 @@ pub fn wait_until(patience: Duration, what: &str, mut condition: impl FnMut() ->
         std::thread::yield_now();
     }
 }
+
+/// The log records there are now, as JSON.
+pub fn log(core: &Core) -> Vec<serde_json::Value> {
+    let mut records = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let written = core.take_log(&mut buffer);
+        if written == 0 {
+            return records;
+        }
+        records.extend(
+            buffer[..written].split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).expect("a JSON line")),
+        );
+    }
+}
