@@ -95,6 +95,7 @@ static bool claim(void) {
   current.bell = bell;
   forget_error();
   phpext_budget_start();
+  phpext_reset_begin();
 
   return true;
 }
@@ -111,7 +112,11 @@ PHP_FUNCTION(frankenphp_ws_nextEvent) {
     phpext_throw_text(FWS_ERR_NO_BELL, "the script is ending: no more events are handed out");
     RETURN_THROWS();
   }
-  if (current.bell == NULL && !claim()) {
+  if (UNEXPECTED(phpext_reset_runs())) {
+    phpext_throw_text(FWS_ERR_NO_BELL, "the last event is just being finished: a function for its end gets no more events");
+    RETURN_THROWS();
+  }
+  if (UNEXPECTED(current.bell == NULL) ? !claim() : !phpext_reset()) {
     RETURN_THROWS();
   }
 

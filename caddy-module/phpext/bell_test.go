@@ -88,9 +88,9 @@ func TestAnEventFailsOnceWithItsCauseHoweverTheHandlerEnds(t *testing.T) {
 }
 
 func TestEachEventHasTheWholeOfMaxExecutionTime(t *testing.T) {
-	c := connectApp(t)
+	c := connectWorker(t, "limited")
 	// In one bell, which ends after half a second, but not in the middle of an event.
-	texts := []string{"limit of 1 s", "takes 0.45 s", "takes 0.7 s", "after"}
+	texts := []string{"takes 0.45 s", "takes 0.7 s", "after"}
 	before := records.len()
 	for _, text := range texts {
 		c.send(opText, text)

@@ -79,7 +79,14 @@ func connect(t *testing.T, route, target string, headers ...string) *client {
 // connectApp connects to the worker's route and waits for the worker to have seen it.
 func connectApp(t *testing.T) *client {
 	t.Helper()
-	c := connect(t, "app", "/app")
+
+	return connectWorker(t, "app")
+}
+
+// connectWorker connects to the route of a worker and waits for the worker to have seen it.
+func connectWorker(t *testing.T, route string) *client {
+	t.Helper()
+	c := connect(t, route, "/app")
 	c.id = c.event().ID
 
 	return c

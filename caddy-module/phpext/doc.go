@@ -25,6 +25,7 @@
 //   - bell.c: the worker request that was started for events: claim, next event, failure, end
 //   - event.c: an event as a PHP array
 //   - budget.c: max_execution_time for each event
+//   - reset.c, reset_*.c: what a handler leaves behind is undone before the next event
 //   - clients.c, send.c, tags.c, information.c, values.c: the commands
 //   - batch.c: commands whose results come together
 //   - reply.c: strings and lists that the core returns

@@ -66,6 +66,25 @@ void phpext_budget_start(void);
 /* The same unless a good part of it is left since it was given last: for the path of every event. */
 void phpext_budget_renew(void);
 
+/* ---- reset.c ---- */
+
+void phpext_reset_startup(void);
+
+/* A bell begins: remembers what everything is to be like between its events. */
+void phpext_reset_begin(void);
+
+/* Undoes what the handler of the last event has left behind. Runs code of the script: false when that has thrown. */
+bool phpext_reset(void);
+
+/* Whether that, or the end of a bell, is running code of the script. */
+bool phpext_reset_runs(void);
+
+/* The handler of a bell has returned. May leave an exception: exit() was called. */
+void phpext_reset_end(void);
+
+/* The script has ended. release: its memory is still there. */
+void phpext_reset_drop(bool release);
+
 /* ---- reply.c ---- */
 
 /* Makes reply a list of strings and frees it; it is freed later when an allocation does not return. */

@@ -86,17 +86,17 @@ func TestMemoryLimitInAFunctionThatReturnsAListOrAStringLeavesNothingBehind(t *t
 }
 
 func TestMemoryLimitInNextEventLeavesNothingBehind(t *testing.T) {
-	c := connectApp(t)
+	c := connectWorker(t, "limited")
 	large := strings.Repeat("x", 2<<20+4096)
 	before := records.len()
 	level(t, func() {
-		c.send(opText, "limit of 2 MB")
+		c.send(opText, "use 5 MiB")
 		c.send(opText, large)
-		c.awaits("limit of 2 MB")
+		c.awaits("use 5 MiB")
 	})
 	c.sees("after")
 	// The size that was refused is that of the message: the limit was reached in the function.
-	records.await(t, before, "Allowed memory size of 2097152 bytes exhausted (tried to allocate 21")
+	records.await(t, before, "Allowed memory size of 8388608 bytes exhausted (tried to allocate 21")
 }
 
 func TestMemoryLimitInABatchLeavesNothingBehind(t *testing.T) {

@@ -62,7 +62,10 @@ bool phpext_enter(void) {
 
 static void request_end(bool broken) {
   if (!forked) {
-    phpext_bell_end(broken);
+    if (!broken) {
+      phpext_reset_end();
+    }
+    phpext_bell_end(broken || EG(exception) != NULL);
     phpext_reply_drop();
     phpext_batch_drop();
   }
@@ -71,7 +74,12 @@ static void request_end(bool broken) {
 static int (*deactivate_others)(void);
 
 static int deactivate(void) {
-  request_end((EG(flags) & EG_FLAGS_IN_SHUTDOWN) != 0);
+  bool ends = (EG(flags) & EG_FLAGS_IN_SHUTDOWN) != 0;
+
+  request_end(ends);
+  if (ends) {
+    phpext_reset_drop(false);
+  }
 
   return deactivate_others != NULL ? deactivate_others() : SUCCESS;
 }
@@ -96,6 +104,7 @@ PHP_MINIT_FUNCTION(frankenphp_ws) {
   phpext_event_startup();
   phpext_bell_startup();
   phpext_authorize_startup();
+  phpext_reset_startup();
 
   return PHP_MINIT(websocket)(INIT_FUNC_ARGS_PASSTHRU);
 }
@@ -114,6 +123,7 @@ PHP_RINIT_FUNCTION(frankenphp_ws) {
 /* The script has ended: by exit(), by a fatal error, or because PHP shuts down. */
 PHP_RSHUTDOWN_FUNCTION(frankenphp_ws) {
   request_end(true);
+  phpext_reset_drop(true);
 
   return SUCCESS;
 }

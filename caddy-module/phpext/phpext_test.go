@@ -86,7 +86,7 @@ func TestWrongUseThrowsWhatWasWrongAndWhatWouldBeRight(t *testing.T) {
 		{`frankenphp_ws_batch(function () { frankenphp_ws_tagClient('nobody', ''); })`, "InvalidArgument", "call 1 of 1"},
 		{`frankenphp_ws_close('nobody', 999)`, "InvalidArgument", "999 given"},
 		{`frankenphp_ws_tagClient('nobody', '')`, "InvalidArgument", "0 given"},
-		{`frankenphp_ws_getClients('nowhere')`, "UnknownRoute", `no route is named "nowhere": there are "app", "many", "quiet"`},
+		{`frankenphp_ws_getClients('nowhere')`, "UnknownRoute", `no route is named "nowhere": there are "app", "limited", "many", "quiet"`},
 		{`frankenphp_ws_getClientsCount('')`, "UnknownRoute", `no route is named ""`},
 		{`frankenphp_ws_send('nobody', 'x', 'nowhere')`, "UnknownRoute", `"nowhere"`},
 		{`frankenphp_ws_sendAll('x', 'nowhere')`, "UnknownRoute", `"nowhere"`},

@@ -26,10 +26,11 @@ const patience = 20 * time.Second
 const routes = `{
 	"routes": [
 		{"name": "app", "worker": "app", "origins": ["*"], "max_message_size": 8388608, "max_outbox": 8388608, "on_error": "continue"},
+		{"name": "limited", "worker": "limited", "origins": ["*"], "max_message_size": 8388608},
 		{"name": "quiet", "echo": true, "origins": ["*"]},
 		{"name": "many", "echo": true, "origins": ["*"]}
 	],
-	"workers": [{"name": "app", "threads": 1}]
+	"workers": [{"name": "app", "threads": 1}, {"name": "limited", "threads": 1}]
 }`
 
 var testdata string
@@ -73,8 +74,9 @@ func TestMain(m *testing.M) {
 
 func startPHP() {
 	if err := frankenphp.Init(
-		frankenphp.WithNumThreads(3),
+		frankenphp.WithNumThreads(4),
 		frankenphp.WithWorkers("app", filepath.Join(testdata, "worker.php"), 1),
+		frankenphp.WithWorkers("limited", filepath.Join(testdata, "limited.php"), 1),
 		frankenphp.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
 		frankenphp.WithPhpIni(map[string]string{"html_errors": "0", "display_errors": "1"}),
 	); err != nil {

@@ -16,9 +16,8 @@ $do = function (array $event): void {
             exit;
         case 'fatal error': eval('class Incomplete { abstract function missing(); }'); break;
         case 'memory limit': ini_set('memory_limit', '4M'); str_repeat('x', 8 << 20); break;
-        case 'limit of 2 MB': ini_set('memory_limit', '2M'); break;
+        case 'use 5 MiB': $GLOBALS['used'] = str_repeat('x', 5 << 20); break;
         case 'time limit': set_time_limit(1); while (true); // no break
-        case 'limit of 1 s': set_time_limit(1); break;
         case 'takes 0.45 s': for ($until = microtime(true) + 0.45; microtime(true) < $until;); break;
         case 'takes 0.7 s': for ($until = microtime(true) + 0.7; microtime(true) < $until;); break;
         case 'handled error':
