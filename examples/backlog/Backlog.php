@@ -40,10 +40,10 @@ final class Backlog implements Application
         $name = Group::userOf($c);
         match (true) {
             isset($texts['name']) && $name === null => $this->name($c, $texts['name']),
-            $name === null => $c->send(self::encode(['error' => 'Say who you are first: {"name": "anna"}'])),
+            $name === null => $c->sendJson(['error' => 'Say who you are first: {"name": "anna"}']),
             isset($texts['say'], $texts['to']) => $this->tell($c, $name, $texts['to'], $texts['say']),
             isset($texts['say']) => $this->say($name, $texts['say']),
-            default => $c->send(self::encode(['error' => 'That is no message of this example.'])),
+            default => $c->sendJson(['error' => 'That is no message of this example.']),
         };
     }
 
@@ -53,18 +53,19 @@ final class Backlog implements Application
 
     public function onError(Connection $c, Throwable $error): void
     {
-        $c->send(self::encode(['error' => 'Something went wrong here. It has been logged.']));
+        $c->sendJson(['error' => 'Something went wrong here. It has been logged.']);
     }
 
     private function name(Connection $c, string $name): void
     {
         Group::user($name)->add($c);
-        $c->send(self::encode(['welcome' => $name]));
+        $c->sendJson(['welcome' => $name]);
     }
 
     private function say(string $name, string $text): void
     {
-        $line = self::encode(['number' => $this->redis->command('INCR', self::KEY . ':number'), 'from' => $name, 'said' => $text]);
+        $message = ['number' => $this->redis->command('INCR', self::KEY . ':number'), 'from' => $name, 'said' => $text];
+        $line = json_encode($message, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
         $this->redis->command('RPUSH', self::KEY, $line);
         $this->redis->command('LTRIM', self::KEY, -self::KEPT, -1);
         Clients::tagged('listening')->send($line);
@@ -72,13 +73,7 @@ final class Backlog implements Application
 
     private function tell(Connection $c, string $name, string $to, string $text): void
     {
-        $windows = Group::user($to)->members()->send(self::encode(['from' => $name, 'to' => $to, 'said' => $text]));
-        $c->send(self::encode($windows > 0 ? ['told' => $to] : ['error' => "$to is not here."]));
-    }
-
-    /** @param array<string, mixed> $message */
-    private static function encode(array $message): string
-    {
-        return json_encode($message, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
+        $windows = Group::user($to)->members()->sendJson(['from' => $name, 'to' => $to, 'said' => $text]);
+        $c->sendJson($windows > 0 ? ['told' => $to] : ['error' => "$to is not here."]);
     }
 }

@@ -23,7 +23,7 @@ final class Redis
     {
         // A command is not sent twice: nobody knows whether the first one was carried out.
         try {
-            $this->stream ??= $this->connect();
+            $this->stream = self::isGone($this->stream) ? $this->connect() : $this->stream;
             $text = '*' . count($words) . "\r\n";
             foreach ($words as $word) {
                 $text .= '$' . strlen((string) $word) . "\r\n$word\r\n";
@@ -37,6 +37,19 @@ final class Redis
             $this->stream = null;
             throw $error;
         }
+    }
+
+    /**
+     * Whether Redis has closed the connection, as it does with those that were idle for its `timeout`, or when it is started anew: then
+     * there is something to be read although nothing was asked.
+     *
+     * @param resource|null $stream
+     */
+    private static function isGone($stream): bool
+    {
+        [$read, $write, $except] = [[$stream], null, null];
+
+        return $stream === null || stream_select($read, $write, $except, 0) !== 0;
     }
 
     /** @return resource */

@@ -79,17 +79,17 @@ final class Groups implements Application
     private function say(Connection $c, string $user, Clients $to, string $text): void
     {
         $heard = self::tell($to->except($c), ['from' => $user, 'said' => $text]);
-        $c->send(json_encode(['heard by' => $heard], JSON_THROW_ON_ERROR));
+        $c->sendJson(['heard by' => $heard]);
     }
 
     private function refuse(Connection $c, string $why): void
     {
-        $c->send(json_encode(['error' => $why], JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE));
+        $c->sendJson(['error' => $why], JSON_INVALID_UTF8_SUBSTITUTE);
     }
 
     /** @param array<string, mixed> $message */
     private static function tell(Clients $clients, array $message): int
     {
-        return $clients->send(json_encode($message, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE));
+        return $clients->sendJson($message);
     }
 }

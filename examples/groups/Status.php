@@ -13,12 +13,12 @@ final class Status implements Application
     public static function changed(): void
     {
         // The router tags the clients of a sub-protocol.
-        Clients::tagged('subprotocol:status.v1')->send(self::describe());
+        Clients::tagged('subprotocol:status.v1')->sendJson(self::describe());
     }
 
     public function onOpen(Connection $c): void
     {
-        $c->send(self::describe());
+        $c->sendJson(self::describe());
     }
 
     public function onMessage(Connection $c, string $data, bool $binary): void
@@ -34,13 +34,14 @@ final class Status implements Application
     {
     }
 
-    private static function describe(): string
+    /** @return array<string, mixed> */
+    private static function describe(): array
     {
         $groups = [];
         foreach (Group::names() as $name) {
             $groups[$name] = count((new Group($name))->members());
         }
 
-        return json_encode(['users' => Group::users(), 'groups' => (object) $groups], JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
+        return ['users' => Group::users(), 'groups' => (object) $groups];
     }
 }

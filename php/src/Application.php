@@ -13,7 +13,7 @@ namespace FrankenPHP\WebSocket;
  */
 interface Application
 {
-    /** A client has connected. Only here does $connection know the path, headers and the other facts of the handshake. */
+    /** A client has connected. Only here does $connection know the query, headers and cookies of the handshake. */
     public function onOpen(Connection $connection): void;
 
     /** A whole message has arrived. Text ($binary is false) is valid UTF-8. */

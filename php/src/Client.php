@@ -34,6 +34,21 @@ class Client
     }
 
     /**
+     * Sends a value as a text message of JSON. Nothing is sent when it cannot be encoded.
+     *
+     * @param int $flags of json_encode(), beside JSON_THROW_ON_ERROR, JSON_UNESCAPED_UNICODE and JSON_UNESCAPED_SLASHES
+     *
+     * @return bool false when it was not queued: the client's outbox is full, or the client is gone
+     *
+     * @throws \JsonException          when $value cannot be encoded
+     * @throws InvalidArgumentException when the JSON is larger than allowed
+     */
+    public function sendJson(mixed $value, int $flags = 0): bool
+    {
+        return $this->send(Json::encode($value, $flags));
+    }
+
+    /**
      * Sends a binary message.
      *
      * @return bool false when it was not queued: the client's outbox is full, or the client is gone

@@ -68,6 +68,21 @@ final class Clients implements \Countable, \IteratorAggregate
     }
 
     /**
+     * Sends a value as a text message of JSON to each. Nobody is sent anything when it cannot be encoded.
+     *
+     * @param int $flags of json_encode(), beside JSON_THROW_ON_ERROR, JSON_UNESCAPED_UNICODE and JSON_UNESCAPED_SLASHES
+     *
+     * @return int for how many it was queued
+     *
+     * @throws \JsonException          when $value cannot be encoded
+     * @throws InvalidArgumentException when the tag or expression is not allowed
+     */
+    public function sendJson(mixed $value, int $flags = 0): int
+    {
+        return $this->queue(Json::encode($value, $flags), false);
+    }
+
+    /**
      * Sends a binary message to each.
      *
      * @return int for how many it was queued

@@ -16,8 +16,8 @@ namespace FrankenPHP\WebSocket;
  * The sub-protocol that was negotiated counts first, then the name of the route, then the default. What fits none is closed with
  * 1008. The sub-protocols must be in the route's `subprotocols` option too, or they are never negotiated.
  *
- * Only the open event tells the sub-protocol, so the router keeps it in a tag, `subprotocol:chat.v2`, by which the clients of one
- * application can be sent to. A timer is told to every application that implements TimerApplication: tell yours by the payload.
+ * The router puts a tag on each client of a sub-protocol, `subprotocol:chat.v2`, by which the clients of one application can be sent
+ * to. A timer is told to every application that implements TimerApplication: tell yours by the payload.
  */
 final class Router implements TimerApplication
 {
@@ -98,23 +98,12 @@ final class Router implements TimerApplication
     private function find(Connection $connection): ?Application
     {
         if ($this->subprotocols !== []) {
-            $subprotocol = $connection->subprotocol ?? self::remembered($connection);
-            if (isset($this->subprotocols[$subprotocol])) {
-                return $this->subprotocols[$subprotocol];
+            $application = $this->subprotocols[$connection->subprotocol ?? ''] ?? null;
+            if ($application !== null) {
+                return $application;
             }
         }
 
         return $this->routes[$connection->route] ?? $this->default;
-    }
-
-    private static function remembered(Connection $connection): string
-    {
-        foreach ($connection->tags() as $tag) {
-            if (str_starts_with($tag, self::TAG)) {
-                return substr($tag, strlen(self::TAG));
-            }
-        }
-
-        return '';
     }
 }

@@ -8,6 +8,26 @@ import (
 	"testing"
 )
 
+// guideBlock returns the PHP block of a page of docs/ that has a text in it.
+func guideBlock(t *testing.T, page, with string) string {
+	t.Helper()
+	top, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(top, "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range regexp.MustCompile("(?s)```php\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		if strings.Contains(block[1], with) {
+			return strings.ReplaceAll(block[1], "__DIR__ . '/vendor/autoload.php'", "'"+top+"/php/autoload.php'")
+		}
+	}
+	t.Fatalf("docs/%s has no PHP with %s", page, with)
+	return ""
+}
+
 // guide returns the PHP blocks of a page of docs/ by the file that each says it is, and its first Caddyfile.
 func guide(t *testing.T, page string) (files map[string]string, caddyfile string) {
 	t.Helper()
@@ -61,6 +81,27 @@ func TestTheApplicationOfTheGuideRuns(t *testing.T) {
 	})
 	bob.CloseNow()
 	anna.want(t, "bob has left")
+}
+
+func TestTheDatabaseOfTheGuideRuns(t *testing.T) {
+	t.Parallel()
+	files, _ := guide(t, "applications.md")
+	// The page has several workers: this is the one that needs the database.
+	files["worker.php"] = guideBlock(t, "applications.md", "require __DIR__ . '/Database.php'")
+	files["extension.php"] = "<?php echo (int) extension_loaded('pdo_sqlite');"
+	s := start(t, site{
+		global: "\tfrankenphp {\n\t\tworker {\n\t\t\tname notes\n\t\t\tfile $DIR/worker.php\n\t\t\tnum 2\n\t\t}\n\t}",
+		body:   "\troot $DIR\n\twebsocket /notes {\n\t\tworker notes\n\t}\n\tphp_server",
+		files:  files,
+	})
+	if _, body := s.get("/extension.php"); body != "1" {
+		t.Skip("this PHP has no pdo_sqlite")
+	}
+	c := dial(t, s, "/notes", nil)
+	c.send(t, "one")
+	c.want(t, `{"notes":1}`)
+	c.send(t, "two")
+	c.want(t, `{"notes":2}`)
 }
 
 func TestTheRawLoopOfTheReferenceRuns(t *testing.T) {

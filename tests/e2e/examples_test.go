@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -158,6 +160,33 @@ func TestTheBacklogExampleTellsNewcomersWhatWasSaidAndNamesWhatIsForThem(t *test
 	carl.want(t, `{"number":2,"from":"anna","said":"Größe 👋"}`)
 	carl.send(t, `{"name":"carl"}`)
 	carl.want(t, `{"welcome":"carl"}`)
+}
+
+func TestTheBacklogExampleDoesNotMindThatRedisHasClosedItsConnections(t *testing.T) {
+	t.Parallel()
+	address := redis(t)
+	s := startExample(t, "backlog", "REDIS="+address)
+	anna := dial(t, s, "/ws", nil)
+	anna.send(t, `{"name":"anna"}`)
+	anna.want(t, `{"welcome":"anna"}`)
+	for n := 1; n <= 3; n++ {
+		anna.send(t, `{"say":"hello"}`)
+		if message := anna.receive(t); field(t, message, "number") != float64(n) {
+			t.Errorf("message %d came back as %s", n, message)
+		}
+		// As it does with those that were idle for long.
+		conn, err := net.Dial("unix", strings.TrimPrefix(address, "unix://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "CLIENT KILL TYPE normal\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := bufio.NewReader(conn).ReadString('\n'); err != nil || answer == ":0\r\n" {
+			t.Fatalf("%q %v", answer, err)
+		}
+		conn.Close()
+	}
 }
 
 func TestTheBacklogExampleSaysThatRedisIsNotThere(t *testing.T) {

@@ -70,6 +70,38 @@ func TestEachSubprotocolGoesToItsWorkerAndTheRestToTheDefaultOne(t *testing.T) {
 	}
 }
 
+func TestABrowserFailsAConnectionThatAnswersNoneOfTheSubprotocolsItOffers(t *testing.T) {
+	t.Parallel()
+	site := spoken(mixed)
+	site.body += "\n\trespond /page <title>test</title>"
+	s := start(t, site)
+	page := open(t, browser(t), s.url("/page"))
+	opened := s.stat("connections_opened")
+	for _, test := range []struct{ offer, want string }{
+		{`[]`, `open ""`},
+		{`['soap', 'news.v1']`, `open "news.v1"`},
+		{`['soap']`, `close 1006`},
+	} {
+		var got string
+		page.evaluate(`window.happened = '';
+			(() => {
+				const socket = new WebSocket(location.origin.replace('http', 'ws') + '/ws', `+test.offer+`);
+				socket.onopen = () => { window.happened = 'open ' + JSON.stringify(socket.protocol); socket.onclose = null; socket.close(); };
+				socket.onclose = (e) => { window.happened = 'close ' + e.code; };
+			})();
+			''`, &got)
+		eventually(t, func() error {
+			if page.evaluate(`window.happened`, &got); got != test.want {
+				return fmt.Errorf("%s: %q, want %q", test.offer, got, test.want)
+			}
+			return nil
+		})
+	}
+	// To the server each of them was a connection, as docs/subprotocols.md says.
+	expect(t, "connections opened", opened+3, func() int { return s.stat("connections_opened") })
+	expect(t, "connections that are left", 0, func() int { return s.stat("connections") })
+}
+
 func TestWithoutADefaultWorkerOrWhereRequiredUnknownSubprotocolsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, route := range map[string]string{

@@ -79,26 +79,83 @@ test('every class of the package that the documentation names exists', static fu
     }
 });
 
-test('the scripts of the documentation that use the fake server run', static function (): void {
-    $ran = 0;
-    $top = dirname(__DIR__, 2);
+/**
+ * The named PHP blocks of a page as files of one folder, beside a vendor folder in which the package is installed, as a reader has them who
+ * pastes them. Of several of one name the first counts.
+ */
+function pasted(string $page): string
+{
+    $folder = sys_get_temp_dir() . '/snippets-' . bin2hex(random_bytes(4));
+    mkdir("$folder/vendor", recursive: true);
+    file_put_contents("$folder/vendor/autoload.php", '<?php require ' . var_export(dirname(__DIR__, 2) . '/php/autoload.php', true) . ';');
     foreach (snippets() as $where => $source) {
-        if (!str_starts_with($source, '<?php') || !str_contains($source, 'new FakeServer(')) {
-            continue;
+        if (strtok($where, ',') === $page && preg_match('~^<\?php // ([\w-]+\.php)\b~', $source, $name) === 1 && !file_exists("$folder/$name[1]")) {
+            file_put_contents("$folder/$name[1]", $source);
         }
-        $ran++;
-        // A file of the same page that the script requires is the block that begins with its name.
-        $source = preg_replace_callback('~^require __DIR__ \. \'/(\w+\.php)\';$~m', static function (array $match) use ($where): string {
-            foreach (snippets() as $other => $block) {
-                if (strtok($other, ',') === strtok($where, ',') && str_starts_with($block, "<?php // $match[1]\n")) {
-                    return preg_replace('~^<\?php.*\n~', '', $block);
-                }
-            }
-            throw new Failure("$where: no block begins with <?php // $match[1]");
-        }, $source);
-        $source = str_replace("__DIR__ . '/vendor/autoload.php'", var_export("$top/php/autoload.php", true), $source);
-        [$code, $output] = runPhp('', $source);
-        same("$where: 0 ", "$where: $code $output");
     }
-    same(true, $ran > 0);
+    register_shutdown_function(static function () use ($folder): void {
+        array_map(unlink(...), [...glob("$folder/*.php"), "$folder/vendor/autoload.php"]);
+        rmdir("$folder/vendor");
+        rmdir($folder);
+    });
+
+    return $folder;
+}
+
+test('the scripts of the documentation that use the fake server run', static function (): void {
+    $ran = [];
+    foreach (array_unique(array_map(static fn (string $where): string => strtok($where, ','), array_keys(snippets()))) as $page) {
+        $folder = pasted($page);
+        foreach (glob("$folder/*.php") as $file) {
+            if (!str_contains(file_get_contents($file), 'new FakeServer(')) {
+                continue;
+            }
+            $ran[] = basename($file);
+            exec(escapeshellarg(PHP_BINARY) . ' -d display_errors=1 -d zend.assertions=1 -d error_reporting=-1 ' . escapeshellarg($file) . ' 2>&1', $output, $code);
+            same("$page, " . basename($file) . ': 0 ', "$page, " . basename($file) . ": $code " . implode("\n", $output));
+        }
+    }
+    same(['rooms-test.php', 'chat-test.php'], $ran);
+});
+
+/** A database whose connection goes away. */
+final class Flaky extends PDO
+{
+    public static int $connected = 0;
+    public bool $gone = false;
+    public int $asked = 0;
+
+    public function __construct(private readonly bool $throws)
+    {
+        self::$connected++;
+    }
+
+    public function query(string $query, ?int $fetchMode = null, mixed ...$fetchModeArgs): PDOStatement|false
+    {
+        $this->asked++;
+        if ($this->gone) {
+            trigger_error('PDO::query(): MySQL server has gone away', E_USER_WARNING);
+
+            return $this->throws ? throw new PDOException('SQLSTATE[HY000]: General error: 2006 MySQL server has gone away') : false;
+        }
+
+        return new PDOStatement();
+    }
+}
+
+test('the database of the guide connects anew when its connection has gone away, and only then', static function (): void {
+    require pasted('docs/applications.md') . '/Database.php';
+    foreach ([true, false] as $throws) {
+        Flaky::$connected = 0;
+        $database = new Database(static fn (): PDO => new Flaky($throws), -1.0);
+        $first = $database->pdo();
+        same([$first, 1, 1], [$database->pdo(), Flaky::$connected, $first->asked]);
+        $first->gone = true;
+        $second = $database->pdo();
+        same([false, 2], [$second === $first, Flaky::$connected]);
+        same($second, $database->pdo());
+    }
+    $trusting = new Database(static fn (): PDO => new Flaky(true));
+    $trusting->pdo();
+    same(0, $trusting->pdo()->asked);
 });

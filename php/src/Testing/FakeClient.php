@@ -34,6 +34,9 @@ final class FakeClient
     /** @internal whether it is listed, counted and sent to */
     public bool $live = true;
 
+    /** @internal which of the server's threads had its last event; null: it had none */
+    public ?int $thread = null;
+
     private int $taken = 0;
 
     private readonly float $connectedAt;

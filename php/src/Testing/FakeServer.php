@@ -11,7 +11,7 @@ use FrankenPHP\WebSocket\NoBellException;
 /**
  * A server in memory, to test an application with plain PHP.
  *
- *     $server = new FakeServer(new Chat());
+ *     $server = new FakeServer(static fn () => new Chat());
  *     $alice = $server->connect(query: 'name=alice');
  *     $bob = $server->connect(query: 'name=bob');
  *     $alice->send('Hello');
@@ -21,7 +21,11 @@ use FrankenPHP\WebSocket\NoBellException;
  * global values and exceptions are as in the real server. An event has been handled when the method that caused it returns. Time
  * stands still but for advance(). The last server made is the one that the functions talk to.
  *
- * What it leaves out: limits on what clients send, sockets, threads, and frankenphp_ws_nextEvent(), so raw loops.
+ * Given a function that makes the application, it has several of them, as a worker has one on each of its threads. Events go to them
+ * in turn, and two events of one connection that follow each other never to the same. So a test fails when an application keeps in
+ * properties what belongs to a connection. Static properties are common to all here, though not in the server.
+ *
+ * What it leaves out: limits on what clients send, sockets, threads at the same time, and frankenphp_ws_nextEvent(), so raw loops.
  */
 final class FakeServer
 {
@@ -42,7 +46,11 @@ final class FakeServer
     /** @internal */
     public readonly Timers $timers;
 
-    private readonly Dispatcher $dispatcher;
+    /** @var non-empty-list<Dispatcher> one for each thread */
+    private readonly array $dispatchers;
+
+    /** How many events were handed out. */
+    private int $turn = 0;
 
     /** Milliseconds since the start. */
     private int $now = 0;
@@ -56,24 +64,34 @@ final class FakeServer
     private bool $failed = false;
 
     /**
-     * @param non-empty-list<string>        $routes       names of the routes; clients come on the first unless told otherwise
-     * @param string                        $worker       name of the worker, for timers set outside of events
-     * @param bool                          $closeOnError as `on_error close` in the Caddyfile
-     * @param \Psr\Log\LoggerInterface|null $logger       as for Server::run()
+     * @param Application|\Closure(): Application $application  the application; a function makes one for each thread
+     * @param non-empty-list<string>              $routes       names of the routes; clients come on the first unless told otherwise
+     * @param string                              $worker       name of the worker, for timers set outside of events
+     * @param bool                                $closeOnError as `on_error close` in the Caddyfile
+     * @param \Psr\Log\LoggerInterface|null       $logger       as for Server::run()
+     * @param int                                 $threads      how many a function is called for, as `num` of the worker
      */
     public function __construct(
-        Application $application,
+        Application|\Closure $application,
         public readonly array $routes = ['app'],
         private readonly string $worker = 'app',
         private readonly bool $closeOnError = false,
         ?\Psr\Log\LoggerInterface $logger = null,
+        int $threads = 4,
     ) {
+        if ($threads < 1) {
+            throw new \LogicException("a worker has at least one thread, not $threads");
+        }
         self::defineFunctions();
-        $this->dispatcher = new Dispatcher($application, $logger);
         $this->registry = new Registry();
         $this->values = new Values();
         $this->timers = new Timers();
         self::$current = $this;
+        $make = $application instanceof \Closure ? $application : static fn (): Application => $application;
+        $this->dispatchers = array_map(
+            static fn (): Dispatcher => new Dispatcher($make(), $logger),
+            range(1, $application instanceof \Closure ? $threads : 1),
+        );
     }
 
     /**
@@ -290,7 +308,7 @@ final class FakeServer
             while (($next = array_shift($this->events)) !== null) {
                 [$client, $event] = $next;
                 $this->failed = false;
-                $this->dispatcher->dispatch($client === null ? $event : ['id' => $client->id, 'route' => $client->route] + $event);
+                $this->next($client)->dispatch($client === null ? $event : ['id' => $client->id, 'route' => $client->route] + $event);
                 if ($event['type'] === 'close') {
                     $this->registry->forget($client);
                 } elseif ($this->failed && $this->closeOnError && $client !== null) {
@@ -301,6 +319,21 @@ final class FakeServer
         } finally {
             $this->dispatching = false;
         }
+    }
+
+    /** The thread that is given the next event: in turn, but not the one that had the last event of the same connection. */
+    private function next(?FakeClient $client): Dispatcher
+    {
+        $threads = count($this->dispatchers);
+        if ($client !== null && $threads > 1 && $client->thread === $this->turn % $threads) {
+            $this->turn++;
+        }
+        $thread = $this->turn++ % $threads;
+        if ($client !== null) {
+            $client->thread = $thread;
+        }
+
+        return $this->dispatchers[$thread];
     }
 
     private function endConnections(): void

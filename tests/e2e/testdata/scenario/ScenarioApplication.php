@@ -42,6 +42,8 @@ final class ScenarioApplication implements TimerApplication
             'to group' => (new Group($message['group']))->members()->except($c)->send($message['text']),
             'to user' => Group::user($message['user'])->members()->send($message['text']),
             'to all' => Clients::all()->send($message['text']),
+            'json' => [$c->sendJson($message['value']), Clients::all()->sendJson([$message['value']], JSON_FORCE_OBJECT)],
+            'impossible json' => Clients::all()->sendJson(base64_decode($message['bytes'])),
             'to route' => Clients::all()->on($message['route'])->except($message['except'])->sendBinary($message['text']),
             'to matching' => Clients::matching($message['expression'])->on($message['route'])->send($message['text']),
             'count' => self::count($message['expression'], $message['route'] ?? null, $message['except'] ?? null),
@@ -75,7 +77,7 @@ final class ScenarioApplication implements TimerApplication
     public function onClose(Connection $c, int $code, string $reason): void
     {
         $name = $c->information()->get('name');
-        Clients::tagged('all')->send("$name has gone, $code $reason, with " . implode(',', $c->tags()));
+        Clients::tagged('all')->send("$name has gone, $code $reason, with " . implode(',', $c->tags()) . ", from $c->ip, $c->path, $c->subprotocol.");
     }
 
     public function onError(Connection $c, Throwable $error): void

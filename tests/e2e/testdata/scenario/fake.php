@@ -9,7 +9,7 @@ use FrankenPHP\WebSocket\Testing\FakeServer;
 
 require __DIR__ . '/../../../../php/autoload.php';
 
-$server = new FakeServer(require __DIR__ . '/application.php', ['scenario', 'nobody'], worker: 'scenario');
+$server = new FakeServer(static fn () => require __DIR__ . '/application.php', ['scenario', 'nobody'], worker: 'scenario');
 /** @var array<string, FakeClient> $clients */
 $clients = [];
 $played = [];

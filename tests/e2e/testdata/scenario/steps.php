@@ -28,6 +28,8 @@ $steps = [
     $connect('bob'),
     $connect('größe 👋'),
     $do('bob', 'facts later'),
+    $do('bob', 'json', value: ['url' => '/é', 'n' => 1]),
+    $do('bob', 'impossible json', bytes: '/w=='),
     $say('bob', "\x00\xff binary", true),
     $do('bob', 'throw', text: 'as told'),
     $do('bob', 'fail twice'),
