@@ -2,6 +2,8 @@
 
 declare(strict_types=1);
 
+require_once __DIR__ . '/Recorder.php';
+
 /** @return array<string, string> texts of the documentation, by path from the top of the tree */
 function documentation(): array
 {
@@ -158,4 +160,29 @@ test('the database of the guide connects anew when its connection has gone away,
     $trusting = new Database(static fn (): PDO => new Flaky(true));
     $trusting->pdo();
     same(0, $trusting->pdo()->asked);
+});
+
+test('the fragments of the documentation run within an event', static function (): void {
+    $ran = 0;
+    foreach (snippets() as $where => $source) {
+        if (str_starts_with($source, '<?php') && !str_starts_with($source, "<?php\nfrankenphp_ws_")) {
+            continue;
+        }
+        $ran++;
+        $server = new FrankenPHP\WebSocket\Testing\FakeServer(new Recorder(['message' => static function () use ($source): void {
+            // What the text around a fragment speaks of.
+            $messages = ['nobody' => 'hello'];
+            $_SESSION = ['user' => 'ann'];
+            ob_start();
+            try {
+                eval('?>' . (str_starts_with($source, '<?php') ? $source : "<?php\n$source"));
+            } finally {
+                ob_end_clean();
+            }
+        }]));
+        $client = $server->connect(tags: ['trial']);
+        $client->send('x');
+        same([$where, []], [$where, $server->failures]);
+    }
+    same(true, $ran >= 5);
 });

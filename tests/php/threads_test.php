@@ -22,7 +22,7 @@ final class NaiveChat implements Application
 
     public function onOpen(Connection $connection): void
     {
-        $this->clients->attach($connection);
+        $this->clients[$connection] = true;
         $this->counts[$connection->id] = 0;
     }
 
@@ -39,7 +39,7 @@ final class NaiveChat implements Application
 
     public function onClose(Connection $connection, int $code, string $reason): void
     {
-        $this->clients->detach($connection);
+        unset($this->clients[$connection]);
     }
 
     public function onError(Connection $connection, Throwable $error): void
