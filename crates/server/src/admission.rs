@@ -12,6 +12,7 @@ use crate::core::Core;
 use crate::dispatch::LineId;
 use crate::places::{Address, Full, Places, Reservation};
 use crate::routes::Route;
+use crate::shard::Op;
 use crate::stats::add;
 
 /// The header that tells the sub-protocol agreed on.
@@ -161,7 +162,10 @@ impl Core {
             Places::reserve(&route.places, Address::parse(ip), route.max_connections_per_ip, room)
         };
         let reservation = match reservation {
-            Ok(reservation) => reservation,
+            Ok((reservation, to_cut)) => {
+                to_cut.into_iter().for_each(|key| self.post(key, Op::Kill { key }));
+                reservation
+            }
             // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".
             // 503 would say that the server cannot cope, to balancers and monitors too, which one client must not make it say.
             Err(Full::Address) => return refuse(Refusal::Address, 429, "this address has as many connections to this route as it may"),

@@ -5,11 +5,13 @@ use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
+use fws_hub::Key;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{MsgHdr, Socket};
 
 use crate::pipe::Pipe;
+use crate::places::{Address, Places};
 
 /// A socket, or what stands for one.
 pub enum Link {
@@ -33,6 +35,17 @@ impl Link {
                 let _ = registry.deregister(&mut SourceFd(&socket.as_raw_fd()));
             }
             Link::Pipe(pipe) => pipe.finish_all(),
+        }
+    }
+
+    /// Closes what is ours of it, and gives its place back: that of a pipe is free when the host is through with it, too.
+    pub fn give_up(self, places: &Places, address: Option<Address>, key: Key) {
+        match self {
+            Link::Socket(socket) => {
+                drop(socket);
+                places.closed(address, key);
+            }
+            Link::Pipe(pipe) => drop(pipe),
         }
     }
 

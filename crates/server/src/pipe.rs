@@ -19,6 +19,7 @@ use crate::conn::Transport;
 use crate::core::Core;
 use crate::flag::Flag;
 use crate::link::Link;
+use crate::places::{Address, Seat};
 use crate::shard::Op;
 
 /// The most bytes that wait in a pipe, each way. As of a socket, they come on top of what `max_outbox` allows.
@@ -72,6 +73,8 @@ pub struct Pipe {
     dirty: Arc<Dirty>,
     /// Guards both queues; held for a copy.
     state: Mutex<State>,
+    /// Its connection's, which is free when the host and the shard have both dropped the pipe.
+    _seat: Seat,
 }
 
 #[derive(Debug, Default)]
@@ -280,7 +283,7 @@ impl Pipes {
     }
 
     /// A new pipe for the connection of a key.
-    pub fn open(&self, key: Key) -> Arc<Pipe> {
+    pub fn open(&self, key: Key, seat: Seat) -> Arc<Pipe> {
         let mut slots = self.slots.write();
         let index = slots.free.pop().unwrap_or_else(|| {
             slots.slots.push(Slot { generation: 0, pipe: None });
@@ -289,7 +292,7 @@ impl Pipes {
         let slot = &mut slots.slots[index];
         slot.generation = slot.generation.wrapping_add(1).max(1);
         let id = PipeId::new(index, slot.generation);
-        slot.pipe.insert(Arc::new(Pipe { id, key, dirty: self.dirty.clone(), state: Mutex::default() })).clone()
+        slot.pipe.insert(Arc::new(Pipe { id, key, dirty: self.dirty.clone(), state: Mutex::default(), _seat: seat })).clone()
     }
 
     fn get(&self, id: PipeId) -> Option<Arc<Pipe>> {
@@ -317,8 +320,9 @@ impl Core {
     pub fn open_pipe(&self, handshake: Handshake, transport: Transport) -> Option<PipeId> {
         let ticket = handshake.ticket?;
         let mut id = None;
+        let (places, address) = (ticket.route.places.clone(), Address::parse(&ticket.opened.ip));
         self.take_over(ticket, transport, &[], |key| {
-            let pipe = self.pipes.open(key);
+            let pipe = self.pipes.open(key, Seat::new(places, address, key));
             id = Some(pipe.id);
             Link::Pipe(pipe)
         });

@@ -1,10 +1,15 @@
 //! Who takes the places of a route: handshakes that were accepted and, where it is asked for, connections by address.
+//!
+//! A connection takes its address's place until its socket is closed. Once its end has begun nobody is served by it any more, but a client
+//! can keep the socket for a while: that must not be a way to have more sockets than the limit says, nor keep the client itself from coming
+//! back. So it counts, and is cut when its address asks for the place.
 
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use fws_hub::Key;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
 /// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that name a network – the other 64 are the client's
@@ -49,20 +54,42 @@ struct Taken {
     reserved: u64,
     /// Of these, how many by address.
     handshakes: HashMap<Address, u32>,
-    /// Live connections by address; only where they are limited. An address nobody has is not here, so there are never more than
-    /// connections.
-    connections: Option<HashMap<Address, u32>>,
+    /// Connections by address; only where they are limited. An address nobody has is not here, so there are never more than connections.
+    connections: Option<HashMap<Address, Connections>>,
+}
+
+/// The connections of one address.
+#[derive(Debug, Default)]
+struct Connections {
+    live: usize,
+    /// Those that are over, but have their socket still.
+    ending: HashSet<Key>,
 }
 
 impl Places {
     /// Holds a place for a handshake. `most`: how many its address may have, with its connections. `room`: how many handshakes the
     /// route's connections leave room for; to be told under the lock of the registry, so that none becomes one of them meanwhile.
-    pub fn reserve(places: &Arc<Places>, address: Option<Address>, most: Option<u32>, room: Option<u64>) -> Result<Reservation, Full> {
+    ///
+    /// The keys are those of connections whose end has begun and that are to be cut now, as their address needs the place. Until their
+    /// sockets are closed an address may have up to twice as many as `most`, and no more.
+    pub fn reserve(
+        places: &Arc<Places>,
+        address: Option<Address>,
+        most: Option<u32>,
+        room: Option<u64>,
+    ) -> Result<(Reservation, Vec<Key>), Full> {
         let mut taken = places.taken.lock();
+        let mut to_cut = Vec::new();
         if let (Some(address), Some(most)) = (address, most) {
-            let connections = taken.connections.as_ref().and_then(|by| by.get(&address)).copied().unwrap_or(0);
-            if taken.handshakes.get(&address).copied().unwrap_or(0) + connections >= most {
+            let most = most as usize;
+            let handshakes = taken.handshakes.get(&address).copied().unwrap_or(0) as usize;
+            let connections = taken.connections.as_ref().and_then(|by| by.get(&address));
+            let (live, ending) = connections.map_or((0, 0), |of| (of.live, of.ending.len()));
+            if handshakes + live >= most || handshakes + live + ending >= 2 * most {
                 return Err(Full::Address);
+            }
+            if handshakes + live + ending >= most {
+                to_cut = connections.map(|of| of.ending.iter().copied().collect()).unwrap_or_default();
             }
         }
         if room.is_some_and(|room| taken.reserved >= room) {
@@ -72,27 +99,42 @@ impl Places {
             *taken.handshakes.entry(address).or_insert(0) += 1;
         }
         taken.reserved += 1;
-        Ok(Reservation { places: places.clone(), address })
+        Ok((Reservation { places: places.clone(), address }, to_cut))
     }
 
     /// Begins or ends to count connections by address; `live` are those there are. To be called under the lock of the registry, as
-    /// [`Reservation::adopted`] and [`Places::left`] are, so that none is missed.
+    /// [`Reservation::adopted`] and [`Places::ending`] are, so that none is missed.
     pub fn count_connections(&self, wanted: bool, live: impl Iterator<Item = Address>) {
         let mut taken = self.taken.lock();
         if wanted == taken.connections.is_some() {
             return;
         }
         taken.connections = wanted.then(|| {
-            let mut counts = HashMap::new();
-            live.for_each(|address| *counts.entry(address).or_insert(0) += 1);
+            let mut counts: HashMap<_, Connections> = HashMap::new();
+            live.for_each(|address| counts.entry(address).or_default().live += 1);
             counts
         });
     }
 
-    /// A live connection of this address is no longer.
-    pub fn left(&self, address: Option<Address>) {
-        if let (Some(address), Some(connections)) = (address, &mut self.taken.lock().connections) {
-            decrement(connections, address);
+    /// A live connection of this address is over. Its socket is not closed yet.
+    pub fn ending(&self, address: Option<Address>, key: Key) {
+        if let Some(connections) = self.taken.lock().of(address) {
+            connections.live = connections.live.saturating_sub(1);
+            connections.ending.insert(key);
+        }
+    }
+
+    /// The socket of a connection that is [over](Places::ending) is closed.
+    pub fn closed(&self, address: Option<Address>, key: Key) {
+        let mut taken = self.taken.lock();
+        // One that was over before a configuration asked for the count is not in it.
+        let Some(connections) = taken.of(address) else { return };
+        connections.ending.remove(&key);
+        if connections.live == 0
+            && connections.ending.is_empty()
+            && let (Some(by), Some(address)) = (&mut taken.connections, address)
+        {
+            by.remove(&address);
         }
     }
 
@@ -100,6 +142,13 @@ impl Places {
     fn counts(&self) -> (u64, usize, Option<usize>) {
         let taken = self.taken.lock();
         (taken.reserved, taken.handshakes.len(), taken.connections.as_ref().map(HashMap::len))
+    }
+}
+
+impl Taken {
+    /// The connections of an address that has some, where they are counted.
+    fn of(&mut self, address: Option<Address>) -> Option<&mut Connections> {
+        self.connections.as_mut()?.get_mut(&address?)
     }
 }
 
@@ -126,8 +175,28 @@ impl Reservation {
         let Some(address) = self.address.take() else { return };
         decrement(&mut taken.handshakes, address);
         if let Some(connections) = &mut taken.connections {
-            *connections.entry(address).or_insert(0) += 1;
+            connections.entry(address).or_default().live += 1;
         }
+    }
+}
+
+/// The place of a connection whose socket the host has: free when both are through with it.
+#[derive(Debug)]
+pub struct Seat {
+    places: Arc<Places>,
+    address: Option<Address>,
+    key: Key,
+}
+
+impl Seat {
+    pub fn new(places: Arc<Places>, address: Option<Address>, key: Key) -> Seat {
+        Seat { places, address, key }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.places.closed(self.address, self.key);
     }
 }
 
@@ -161,22 +230,29 @@ mod tests {
         assert_eq!(Address::parse("@"), None);
     }
 
+    fn key(index: u32) -> Key {
+        Key { index, generation: 1 }
+    }
+
     #[test]
     fn counts_stay_exact_however_the_option_comes_and_goes_and_nothing_is_left_of_those_who_left() {
         let places = Arc::new(Places::default());
         let (a, b) = (Some(address("192.0.2.1")), Some(address("192.0.2.2")));
-        let reserve = |whose, most| Places::reserve(&places, whose, most, None).ok();
+        let reserve = |whose, most| Places::reserve(&places, whose, most, None).ok().map(|(reservation, _)| reservation);
         // Not limited: connections are not counted, handshakes are.
         reserve(a, None).expect("free").adopted();
         let pending = reserve(a, None).expect("free");
         assert_eq!(places.counts(), (1, 1, None));
-        // A reload limits them to two: the live connection and the handshake are both counted.
+        // A reload limits them to two: the live connection and the handshake are both counted, and one that is over is not.
+        places.ending(a, key(0));
         places.count_connections(true, a.into_iter());
+        places.closed(a, key(0));
         assert!(reserve(a, Some(2)).is_none() && reserve(b, Some(2)).is_some());
         pending.adopted();
         assert!(reserve(a, Some(2)).is_none());
         assert_eq!(places.counts(), (0, 0, Some(1)));
-        places.left(a);
+        places.ending(a, key(1));
+        places.closed(a, key(1));
         let given_up = reserve(a, Some(2)).expect("one has left");
         assert!(reserve(a, Some(2)).is_none());
         drop(given_up);
@@ -184,12 +260,39 @@ mod tests {
         // Another reload with the option changes nothing; one without it forgets.
         places.count_connections(true, std::iter::empty());
         assert_eq!(places.counts(), (0, 0, Some(1)));
-        places.left(a);
+        places.ending(a, key(2));
+        drop(Seat::new(places.clone(), a, key(2)));
         assert_eq!(places.counts(), (0, 0, Some(0)));
         places.count_connections(false, std::iter::empty());
-        places.left(a);
+        places.ending(a, key(3));
+        places.closed(a, key(3));
         // Who has no address is not limited.
         assert!(reserve(None, Some(0)).is_some());
+    }
+
+    #[test]
+    fn a_socket_counts_until_it_is_closed_and_one_that_is_over_is_cut_for_a_newcomer() {
+        let places = Arc::new(Places::default());
+        places.count_connections(true, std::iter::empty());
+        let (a, b) = (Some(address("192.0.2.1")), Some(address("192.0.2.2")));
+        let reserve =
+            |whose| Places::reserve(&places, whose, Some(2), None).map(|(reservation, to_cut)| (reservation.adopted(), to_cut.len()));
+        assert_eq!((reserve(a), reserve(a), reserve(a)), (Ok(((), 0)), Ok(((), 0)), Err(Full::Address)));
+        // Both are over, and their sockets are there: they make room, twice, and then the address has four sockets.
+        places.ending(a, key(1));
+        places.ending(a, key(2));
+        assert_eq!(reserve(b), Ok(((), 0)), "another address is not concerned");
+        assert_eq!((reserve(a), reserve(a), reserve(a)), (Ok(((), 2)), Ok(((), 2)), Err(Full::Address)));
+        // Whatever ends now, there are no more before one is closed.
+        places.ending(a, key(3));
+        places.ending(a, key(4));
+        assert_eq!(reserve(a), Err(Full::Address));
+        places.closed(a, key(1));
+        assert_eq!((reserve(a), reserve(a)), (Ok(((), 3)), Err(Full::Address)));
+        for number in 2..=4 {
+            places.closed(a, key(number));
+        }
+        assert_eq!((reserve(a), reserve(a)), (Ok(((), 0)), Err(Full::Address)));
     }
 
     #[test]

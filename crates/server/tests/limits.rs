@@ -4,12 +4,14 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::counter;
 use fws_hub::{Command, Outcome, Reply, Target};
-use fws_server::{Config, Core, Handshake};
+use fws_server::{Config, Core, Handshake, own_socket};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
@@ -194,6 +196,35 @@ fn connections_by_address_are_counted_exactly_through_closes_failures_and_reload
     wait_until("all are gone", || core.connections() == 0);
     let all: Vec<_> = (0..5).map(|_| core.handshake("r", HEAD, a)).collect();
     assert!(all.iter().all(|handshake| handshake.status() == 101) && status(a) == 429);
+}
+
+#[test]
+fn a_client_that_breaks_the_protocol_and_keeps_its_socket_does_not_get_another_place_for_it() {
+    let core = started(r#""max_connections_per_ip":1"#);
+    let ask = || core.handshake("r", HEAD, "192.0.2.1");
+    let mut sockets = Vec::new();
+    for _ in 0..40 {
+        let handshake = ask();
+        if handshake.status() == 429 {
+            continue;
+        }
+        let (server, mut client) = UnixStream::pair().expect("sockets");
+        // SAFETY: the descriptor is open and given away.
+        let server = unsafe { own_socket(server.into_raw_fd()) }.expect("a socket");
+        assert!(core.adopt(handshake, server, &[]).is_ok());
+        // An unmasked frame: it is closed with 1002, and does not close its socket.
+        client.write_all(&[0x82, 0x00]).expect("sent");
+        wait_until("it is over", || core.connections() == 0);
+        sockets.push(client);
+        // While the server has its end, it takes what still comes, and throws it away.
+        let open = sockets.iter_mut().filter_map(|socket| socket.write(&[0]).ok()).count();
+        assert!(open <= 2, "{open} sockets of an address that may have one connection");
+    }
+    assert!(sockets.len() > 1, "one that is over makes room");
+    // Somebody else is not concerned, and the address itself may come back.
+    assert_eq!(core.handshake("r", HEAD, "192.0.2.2").status(), 101);
+    drop(sockets);
+    wait_until("the sockets are closed", || ask().status() == 101);
 }
 
 #[test]

@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const ROUTES: &str = r#"{"routes":[
   {"name":"echo","echo":true,"max_outbox":100000},
-  {"name":"php","worker":"w","max_outbox":100000,"max_pending_events":8}]}"#;
+  {"name":"php","worker":"w","max_outbox":100000,"max_pending_events":8},
+  {"name":"single","echo":true,"max_connections_per_ip":1}]}"#;
 
 const HEAD: &[u8] = b"CONNECT /p?q=1 HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
@@ -306,4 +307,26 @@ fn nothing_is_lost_or_out_of_order_however_the_threads_of_the_host_and_the_shard
         core.close_pipe(*pipe).expect("live");
     }
     wait_until("all is given back", || core.stats()["connections_known"] == 0 && core.stats()["pipes"] == 0);
+}
+
+#[test]
+fn a_connection_takes_the_place_of_its_address_until_the_host_is_through_with_it() {
+    let core = started();
+    let status = || core.handshake_by_connect("single", HEAD, "192.0.2.1").status();
+    let mut pipes = Vec::new();
+    for _ in 0..2 {
+        // One that is over makes room, once.
+        let pipe = open(&core, "single");
+        assert_eq!(status(), 429);
+        feed(&core, pipe, &[0x82, 0x00]);
+        wait_until("it is over", || core.connections() == 0);
+        pipes.push(pipe);
+    }
+    // For the shard both come to their end; the host has two sockets.
+    wait_until("it is forgotten", || core.stats()["connections_known"] == 0);
+    assert_eq!(status(), 429);
+    core.close_pipe(pipes[0]).expect("live");
+    assert_eq!(status(), 200);
+    core.close_pipe(pipes[1]).expect("live");
+    assert_eq!(status(), 200);
 }

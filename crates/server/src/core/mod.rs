@@ -192,11 +192,11 @@ impl Core {
         &self.shards[self.shard_number(key)]
     }
 
-    /// A connection is no longer: neither is it sent to nor does it take a place on its route.
+    /// A connection is no longer: it is not sent to any more. Its socket is still there.
     pub(crate) fn closed(&self, conn: &Conn, route: &Route) {
         let mut hub = self.hub.write();
         hub.close(conn.key);
-        route.places.left(conn.address());
+        route.places.ending(conn.address(), conn.key);
     }
 
     /// One side is through with a closed connection.

@@ -122,6 +122,7 @@ impl Shard {
                 serde_json::json!({ "route": conn.route_name, "error": error.to_string() }),
             );
             core.closed(&conn, &route);
+            link.give_up(&route.places, conn.address(), key);
             conn.through(Through::Events);
             core.through(&conn, Through::Socket);
             return;

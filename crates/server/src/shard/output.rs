@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use fws_session::{Event, Millis};
 
-use super::{Note, SLICES, Shard, find, note_ping};
+use super::{Entry, Note, SLICES, Shard, find, note_ping};
 use crate::conn::Through;
 use crate::core::Core;
 use crate::dispatch::{Arrival, Source};
@@ -46,7 +46,7 @@ impl Shard {
     }
 
     pub(super) fn finish(&mut self, core: &Core, at: usize) {
-        // Before the client reads our close frame: it may come back at once, and its place must be free.
+        // Before the client reads our close frame: it may come back at once, and its old connection must not keep it out.
         self.tell_end(core, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
         entry.touched = false;
@@ -73,7 +73,9 @@ impl Shard {
         if entry.session.is_ended() {
             entry.link.end(&self.registry);
             if let Some(entry) = self.entries[at].take() {
-                core.through(&entry.conn, Through::Socket);
+                let Entry { conn, route, link, .. } = *entry;
+                link.give_up(&route.places, conn.address(), conn.key);
+                core.through(&conn, Through::Socket);
             }
             return;
         }
