@@ -449,8 +449,13 @@ fws_result fws_tag_count(const uint8_t *tag, size_t tag_len, uint64_t *count);
 // Takes all tags off a client. `done` receives false where the client is gone.
 fws_result fws_client_clear_tags(const uint8_t *id, size_t id_len, bool *done);
 
+// A text as a piece of a tag expression that stands for exactly this text, whatever it has in it: alone it selects the clients with this
+// tag, and beside other pieces it is a part of a name (`room_` and what is quoted). The result is item 0 of the reply. It needs no core.
+fws_result fws_tag_quote(const uint8_t *tag, size_t tag_len, fws_reply **out);
+
 // The ids of the clients whose tags fit an expression: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes
-// around a name of any characters. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the position.
+// around any characters that stand for themselves: see fws_tag_quote. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the
+// position.
 fws_result fws_expression_clients(const uint8_t *expression, size_t expression_len, fws_reply **out, fws_error **error);
 
 // Queues a message to all clients whose tags fit an expression, of a route (optional), but one (optional). `queued` receives to how

@@ -79,6 +79,8 @@ func TestWrongUseThrowsWhatWasWrongAndWhatWouldBeRight(t *testing.T) {
 		{`frankenphp_ws_tagClient(` + id + `, "\xff")`, "InvalidArgument", "$tag must be valid UTF-8"},
 		{`frankenphp_ws_untagClient(` + id + `, '')`, "InvalidArgument", "0 given"},
 		{`frankenphp_ws_getClientsByTag('')`, "InvalidArgument", "0 given"},
+		{`frankenphp_ws_quoteTag(str_repeat('x', 256))`, "InvalidArgument", "at most 255 bytes, 256 given"},
+		{`frankenphp_ws_quoteTag("\xff")`, "InvalidArgument", "$tag must be valid UTF-8"},
 		{`frankenphp_ws_send(` + id + `, "\xff")`, "InvalidArgument", "$data must be valid UTF-8"},
 		{`frankenphp_ws_sendAll("\xff")`, "InvalidArgument", "$data must be valid UTF-8"},
 		{`frankenphp_ws_sendToTag('', 'x')`, "InvalidArgument", "0 given"},

@@ -95,6 +95,26 @@ PHP_FUNCTION(frankenphp_ws_getTagCount) {
   RETURN_LONG((zend_long)count);
 }
 
+/* Of a text alone: it asks nothing of the core. */
+PHP_FUNCTION(frankenphp_ws_quoteTag) {
+  phpext_given given = {0};
+  fws_reply *reply;
+
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(given.tag)
+  ZEND_PARSE_PARAMETERS_END();
+
+  fws_result result = fws_tag_quote(PHPEXT_BYTES(given.tag), &reply);
+  if (UNEXPECTED(result == FWS_ERR_INVALID_TAG)) {
+    phpext_throw_text(result, "$tag must have at most 255 bytes, %zu given", ZSTR_LEN(given.tag));
+    RETURN_THROWS();
+  }
+  if (!phpext_ok(result, &given)) {
+    RETURN_THROWS();
+  }
+  phpext_reply_string(reply, return_value);
+}
+
 PHP_FUNCTION(frankenphp_ws_getClientsByTagExpression) {
   phpext_given given = {0};
   fws_reply *reply;

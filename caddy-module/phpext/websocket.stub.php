@@ -227,10 +227,21 @@ function frankenphp_ws_clearTagClient(string $id): bool {}
 function frankenphp_ws_getTagCount(string $tag): int {}
 
 /**
+ * Makes a tag, or a part of one, a piece of an expression that stands for exactly it, whatever it has in it: `*`, `|`, spaces, quotes. So
+ * a name that a user has chosen cannot select other people: `'room_' . frankenphp_ws_quoteTag($room)`. It works without a server, too.
+ *
+ * @param string $tag at most 255 bytes of UTF-8
+ * @return string the text in quotes, with `\"` and `\\` escaped
+ * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is too long or not UTF-8
+ */
+function frankenphp_ws_quoteTag(string $tag): string {}
+
+/**
  * The ids of the clients whose tags fit an expression.
  *
- * `!` binds over `&` over `|`; parentheses group; `*` stands for any characters anywhere in a name; a name in quotes has any
- * characters, `\"` and `\\` escaped: `(premium|vip)&!banned&group_*`. `&&` and `||` are the same as `&` and `|`.
+ * `!` binds over `&` over `|`; parentheses group; `*` stands for any characters anywhere in a name; what is in quotes stands for itself,
+ * with `\"` and `\\` escaped: `(premium|vip)&!banned&group_*&room_"a b"`. `&&` and `||` are the same as `&` and `|`. Quote what is not
+ * yours: frankenphp_ws_quoteTag().
  *
  * @param string $expression at most 4096 bytes
  * @return list<string>

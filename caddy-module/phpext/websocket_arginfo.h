@@ -66,6 +66,10 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_getTagCount, 0, 1,
 	ZEND_ARG_TYPE_INFO(0, tag, IS_STRING, 0)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_quoteTag, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, tag, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_getClientsByTagExpression, 0, 1, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, expression, IS_STRING, 0)
 ZEND_END_ARG_INFO()
@@ -196,6 +200,7 @@ ZEND_FUNCTION(frankenphp_ws_getClientsByTag);
 ZEND_FUNCTION(frankenphp_ws_sendToTag);
 ZEND_FUNCTION(frankenphp_ws_clearTagClient);
 ZEND_FUNCTION(frankenphp_ws_getTagCount);
+ZEND_FUNCTION(frankenphp_ws_quoteTag);
 ZEND_FUNCTION(frankenphp_ws_getClientsByTagExpression);
 ZEND_FUNCTION(frankenphp_ws_sendToTagExpression);
 ZEND_FUNCTION(frankenphp_ws_global_set);
@@ -239,6 +244,7 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_sendToTag, arginfo_frankenphp_ws_sendToTag)
 	ZEND_FE(frankenphp_ws_clearTagClient, arginfo_frankenphp_ws_clearTagClient)
 	ZEND_FE(frankenphp_ws_getTagCount, arginfo_frankenphp_ws_getTagCount)
+	ZEND_FE(frankenphp_ws_quoteTag, arginfo_frankenphp_ws_quoteTag)
 	ZEND_FE(frankenphp_ws_getClientsByTagExpression, arginfo_frankenphp_ws_getClientsByTagExpression)
 	ZEND_FE(frankenphp_ws_sendToTagExpression, arginfo_frankenphp_ws_sendToTagExpression)
 	ZEND_FE(frankenphp_ws_global_set, arginfo_frankenphp_ws_global_set)

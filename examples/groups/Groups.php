@@ -11,7 +11,7 @@ use FrankenPHP\WebSocket\Group;
  * Users, who may be connected more than once, and groups of them. A message is a JSON object with one of
  *
  *     {"login": "anna"}  {"join": "kitchen"}  {"leave": "kitchen"}
- *     {"say": "…"}  {"say": "…", "group": "kitchen"}  {"say": "…", "user": "anna"}  {"say": "…", "where": "group:kitchen&!group:bar"}
+ *     {"say": "…"}  {"say": "…", "group": "kitchen"}  {"say": "…", "user": "anna"}  {"say": "…", "except group": "kitchen"}
  *
  * This is an example: anyone may log in as anybody. On a real site the session of the visitor tells who they are.
  */
@@ -33,7 +33,8 @@ final class Groups implements Application
             isset($texts['leave']) => $this->leave($c, $user, new Group($texts['leave'])),
             isset($texts['say'], $texts['group']) => $this->say($c, $user, (new Group($texts['group']))->members(), $texts['say']),
             isset($texts['say'], $texts['user']) => $this->say($c, $user, Group::user($texts['user'])->members(), $texts['say']),
-            isset($texts['say'], $texts['where']) => $this->say($c, $user, Clients::matching($texts['where']), $texts['say']),
+            // A name that a visitor has chosen never becomes a part of the expression itself.
+            isset($texts['say'], $texts['except group']) => $this->say($c, $user, Clients::matching('user:*&!group:?', $texts['except group']), $texts['say']),
             isset($texts['say']) => $this->say($c, $user, Clients::matching('user:*'), $texts['say']),
             default => $this->refuse($c, 'That is no message of this example.'),
         };

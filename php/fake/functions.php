@@ -193,6 +193,16 @@ function frankenphp_ws_getTagCount(string $tag): int
     return count(FakeServer::current()->registry->tagged($tag));
 }
 
+function frankenphp_ws_quoteTag(string $tag): string
+{
+    Refusal::unlessUtf8(['tag' => $tag]);
+    if (strlen($tag) > 255) {
+        throw Refusal::invalid('$tag must have at most 255 bytes, ' . strlen($tag) . ' given');
+    }
+
+    return '"' . addcslashes($tag, '"\\') . '"';
+}
+
 function frankenphp_ws_getClientsByTagExpression(string $expression): array
 {
     return array_column(FakeServer::current()->registry->matching($expression), 'id');

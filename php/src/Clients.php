@@ -10,6 +10,7 @@ namespace FrankenPHP\WebSocket;
  *     Clients::all()->send('for everybody');
  *     Clients::tagged('lobby')->except($connection)->send($data);
  *     Clients::matching('(premium|vip)&!banned')->on('chat')->count();
+ *     Clients::matching('room_?&!muted', $room)->send($data);
  *
  * It is a question, not a list: each method asks the server anew. Objects never change, so they may be kept and shared.
  *
@@ -37,10 +38,19 @@ final class Clients implements \Countable, \IteratorAggregate
         return new self(tag: $tag);
     }
 
-    /** @param string $expression as in `(premium|vip)&!banned&group_*`: see frankenphp_ws_getClientsByTagExpression() */
-    public static function matching(string $expression): self
+    /**
+     * With tags, each `?` in the expression stands for one of them, or for a part of a name: `room_?&!?`. Whatever they have in them, they
+     * mean nothing but themselves. Whatever comes from a user belongs there, and never into the expression.
+     *
+     * @param string $expression as in `(premium|vip)&!banned&group_*`: see frankenphp_ws_getClientsByTagExpression()
+     * @param string ...$tags    at most 255 bytes of UTF-8 each, as many as there are `?`; none: a `?` is a character like others
+     *
+     * @throws \ArgumentCountError      when there are not as many tags as `?`
+     * @throws InvalidArgumentException when a tag is too long or not UTF-8
+     */
+    public static function matching(string $expression, string ...$tags): self
     {
-        return new self(expression: $expression);
+        return new self(expression: $tags === [] ? $expression : self::fill($expression, array_values($tags)));
     }
 
     /** Of them, those on one route. */
@@ -129,6 +139,21 @@ final class Clients implements \Countable, \IteratorAggregate
         foreach ($this->ids() as $id) {
             yield new Client($id);
         }
+    }
+
+    /** @param list<string> $tags */
+    private static function fill(string $expression, array $tags): string
+    {
+        $used = 0;
+        // What is in quotes is passed over, also where the closing one is missing: that is an error of the expression.
+        $filled = preg_replace_callback('/"(?:[^"\\\\]++|\\\\.)*+"?|\?/s', static function (array $match) use ($tags, &$used): string {
+            return $match[0] === '?' ? \frankenphp_ws_quoteTag($tags[$used++] ?? '') : $match[0];
+        }, $expression);
+        if ($used !== count($tags)) {
+            throw new \ArgumentCountError(sprintf('%s::matching(): the expression has %d placeholders (?), and %d tags are given', self::class, $used, count($tags)));
+        }
+
+        return (string) $filled;
     }
 
     private function queue(string $data, bool $binary): int

@@ -198,6 +198,12 @@ static void a_connection(void) {
   CHECK(fws_expression_send(S("t"), S("x"), 0, S("nowhere"), NULL, 0, &count, NULL) == FWS_ERR_UNKNOWN_ROUTE);
   CHECK(fws_expression_send(S("t"), S("x"), 0, S("r"), id, id_len, &count, NULL) == FWS_OK && count == 0);
   CHECK(fws_tag_count(S("t"), &count) == FWS_OK && count == 1);
+  CHECK(fws_tag_quote(S("a\"|*"), &reply) == FWS_OK && fws_reply_item(reply, 0, &value) == FWS_OK && is(value, "\"a\\\"|*\""));
+  fws_reply_free(reply);
+  CHECK(fws_tag_quote(S("\xff"), &reply) == FWS_ERR_INVALID_UTF8 && fws_tag_quote(S("a"), NULL) == FWS_ERR_NULL);
+  uint8_t too_long[256];
+  memset(too_long, 'x', sizeof too_long);
+  CHECK(fws_tag_quote(too_long, sizeof too_long, &reply) == FWS_ERR_INVALID_TAG);
   CHECK(fws_client_untag(id, id_len, S("t"), &done) == FWS_OK && done);
   CHECK(fws_client_untag(S("ghost"), S("t"), &done) == FWS_OK && !done);
   CHECK(fws_client_clear_tags(id, id_len, &done) == FWS_OK && done);

@@ -69,15 +69,26 @@ func TestTheGroupsExampleHasUsersGroupsAndASecondApplicationBySubprotocol(t *tes
 	bob.want(t, `{"heard by":2}`)
 	anna.want(t, `{"from":"bob","said":"to anna"}`)
 	window.want(t, `{"from":"bob","said":"to anna"}`)
-	anna.send(t, `{"say":"to those who are not in the kitchen","where":"user:*&!group:kitchen"}`)
+	anna.send(t, `{"say":"to those who are not in the kitchen","except group":"kitchen"}`)
 	window.want(t, `{"from":"anna","said":"to those who are not in the kitchen"}`)
 	anna.want(t, `{"heard by":1}`)
-	anna.send(t, `{"say":"to nobody","where":"(kitchen"}`)
-	if why, _ := field(t, anna.receive(t), "error").(string); !strings.Contains(why, "$expression") {
-		t.Errorf("an expression that cannot be read: %q", why)
+	// A name is a name: this is no wildcard, and no end of the expression.
+	for _, name := range []string{"kitch*", "x|user:*&", `"|*|"`} {
+		encoded, err := json.Marshal(map[string]string{"say": "to all but those in a group of nobody", "except group": name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		anna.send(t, string(encoded))
+		window.want(t, `{"from":"anna","said":"to all but those in a group of nobody"}`)
+		bob.want(t, `{"from":"anna","said":"to all but those in a group of nobody"}`)
+		anna.want(t, `{"heard by":2}`)
+	}
+	anna.send(t, `{"say":"to nobody","except group":"`+strings.Repeat("x", 256)+`"}`)
+	if why, _ := field(t, anna.receive(t), "error").(string); !strings.Contains(why, "$tag must have at most 255 bytes") {
+		t.Errorf("a name that no group can have: %q", why)
 	}
 	eventually(t, func() error {
-		if !s.log.contains("a message was refused: frankenphp_ws_sendToTagExpression(): $expression") {
+		if !s.log.contains("a message was refused: frankenphp_ws_quoteTag(): $tag") {
 			return os.ErrNotExist
 		}
 		return nil

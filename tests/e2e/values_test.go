@@ -95,6 +95,8 @@ func TestTagExpressionsSelectClients(t *testing.T) {
 				"*_1":                                   {"ann", "bob"},
 				"a&b&c":                                 {"dan"},
 				`"super admin"`:                         {"ann"},
+				`super" "admin`:                         {"ann"},
+				`group_"2"*`:                            {"cyd"},
 				"premium|vip&banned":                    {"ann", "bob"},
 				"nothing":                               {},
 				"nothing*|a":                            {"dan"},

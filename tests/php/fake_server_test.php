@@ -92,6 +92,28 @@ test('a batch returns what its functions returned, and throws the first failure 
     same([], frankenphp_ws_batch(static fn () => null));
 });
 
+test('a name of a visitor means nothing but itself in an expression', static function (): void {
+    $server = new FakeServer(new Recorder());
+    $names = ['a', '*', 'x|vip', 'a b', '"', '\\', '\\"', '"|*|"', '!a', '(', "\n", "\0", '?', '0', "größe\u{3000}", '&', str_repeat('"', 250)];
+    $clients = [];
+    foreach ($names as $name) {
+        $clients[$name] = $server->connect(tags: ["room_$name", 'vip', 'x']);
+    }
+    foreach ($names as $name) {
+        same([$clients[$name]->id], Clients::matching('room_?', (string) $name)->ids());
+        same([$clients[$name]->id], Clients::matching('vip&(room_?|?)&!none', (string) $name, (string) $name)->ids());
+        same(count($names) - 1, count(Clients::matching('!room_?', (string) $name)));
+        same([$clients[$name]->id], frankenphp_ws_getClientsByTagExpression(frankenphp_ws_quoteTag("room_$name")));
+        same([$clients[$name]->id], frankenphp_ws_getClientsByTagExpression('room_' . frankenphp_ws_quoteTag((string) $name)));
+    }
+    same(count($names), count(Clients::matching('*_*')));
+    same([], Clients::matching('room_?', '')->ids());
+    throws(ArgumentCountError::class, 'has 1 placeholders (?), and 2 tags', static fn () => Clients::matching('room_?&"?"', 'a', 'b'));
+    throws(ArgumentCountError::class, 'has 0 placeholders (?), and 1 tags', static fn () => Clients::matching('"?', 'a'));
+    throws(InvalidArgumentException::class, '$tag must be valid UTF-8', static fn () => Clients::matching('?', "\xff"));
+    throws(InvalidArgumentException::class, 'byte 0: expected a tag', static fn () => Clients::matching('?', '')->ids());
+});
+
 test('a client that does not read makes sends fail for itself alone', static function (): void {
     $server = new FakeServer(new Recorder());
     [$slow, $other] = [$server->connect(), $server->connect()];

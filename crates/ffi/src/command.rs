@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::{fmt, ptr};
 
-use fws_hub::{Command, CommandError, Outcome, Reply, Target};
+use fws_hub::{Command, CommandError, Expression, MAX_NAME, Outcome, Reply, Target};
 use fws_server::{RemoteError, RemoteFailure};
 
 use crate::batch;
@@ -393,8 +393,26 @@ pub unsafe extern "C" fn fws_client_clear_tags(id: *const u8, id_len: usize, don
     })
 }
 
+/// A text as a piece of a tag expression that stands for exactly this text, whatever it has in it: alone it selects the clients with this
+/// tag, and beside other pieces it is a part of a name (`room_` and what is quoted). The result is item 0 of the reply. It needs no core.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_tag_quote(tag: *const u8, tag_len: usize, out: *mut *mut fws_reply) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes valid bytes, and NULL or a valid place.
+        let (tag, out) = match unsafe { (text(tag, tag_len), out.as_mut()) } {
+            (_, None) => return FWS_ERR_NULL,
+            (Err(code), _) => return code,
+            (Ok(tag), _) if tag.len() > MAX_NAME => return FWS_ERR_INVALID_TAG,
+            (Ok(tag), Some(out)) => (tag, out),
+        };
+        *out = fws_reply::text(Expression::quote(tag));
+        FWS_OK
+    })
+}
+
 /// The ids of the clients whose tags fit an expression: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes
-/// around a name of any characters. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the position.
+/// around any characters that stand for themselves: see fws_tag_quote. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the
+/// position.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_expression_clients(
     expression: *const u8,

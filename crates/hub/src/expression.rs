@@ -6,10 +6,13 @@
 //! ```text
 //! any     = all ( ("|" | "||") all )*
 //! all     = operand ( ("&" | "&&") operand )*
-//! operand = "!"* ( "(" any ")" | '"' quoted '"' | name )      white space is free between all of these
-//! name    = any characters but white space ( ) & | ! "        "*" in it stands for any run of characters, also an empty one
+//! operand = "!"* ( "(" any ")" | name )                       white space is free between all of these
+//! name    = ( bare | '"' quoted '"' )+                        no white space between the pieces: room_"a b"* is one name
+//! bare    = any characters but white space ( ) & | ! "        "*" in it stands for any run of characters, also an empty one
 //! quoted  = any characters, "*" being one like the others     \" and \\ for the two that need it
 //! ```
+//!
+//! So what [`Expression::quote`] makes of any text stands for that text wherever a name, or a piece of one, may stand.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -19,7 +22,7 @@ use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while, take_while1};
 use nom::character::complete::char;
 use nom::error::{ErrorKind, ParseError};
-use nom::multi::{fold_many0, many0_count, separated_list1};
+use nom::multi::{fold_many0, fold_many1, many0_count, separated_list1};
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 use roaring::RoaringBitmap;
@@ -54,6 +57,20 @@ impl Expression {
             Err(nom::Err::Incomplete(_)) => unreachable!("bug: a streaming parser among the complete ones"),
         };
         Err(SyntaxError { position: text.len() - stuck.rest.len(), expected: stuck.expected })
+    }
+
+    /// A text as a piece of an expression that stands for it, whatever it has in it: quoted, it is a name or a part of one.
+    pub fn quote(text: &str) -> String {
+        let mut quoted = String::with_capacity(text.len() + 2);
+        quoted.push('"');
+        for c in text.chars() {
+            if matches!(c, '"' | '\\') {
+                quoted.push('\\');
+            }
+            quoted.push(c);
+        }
+        quoted.push('"');
+        quoted
     }
 
     /// Which of the live clients it selects: one bitmap operation per operator, and one per tag that a `*` matches.
@@ -196,14 +213,6 @@ struct Wildcard {
 }
 
 impl Wildcard {
-    /// `None` if there is no `*` in the name.
-    fn new(name: &str) -> Option<Wildcard> {
-        let (prefix, rest) = name.split_once('*')?;
-        let (middle, suffix) = rest.rsplit_once('*').unwrap_or(("", rest));
-        let middle = middle.split('*').filter(|piece| !piece.is_empty()).map(Box::from).collect();
-        Some(Wildcard { prefix: prefix.into(), middle, suffix: suffix.into() })
-    }
-
     /// Linear in the name: taking each piece where it is first found leaves the most for the others, so nothing is tried twice.
     fn matches(&self, name: &str) -> bool {
         let Some(mut rest) = name.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_suffix(&*self.suffix)) else { return false };
@@ -314,7 +323,7 @@ fn all<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
 fn operand<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
     // Counted rather than nested: 4,000 of them are as flat as one.
     let (input, negations) = many0_count((char('!'), space)).parse(input)?;
-    let positive = alt((|input| group(input, context), quoted, |input| name(input, context)));
+    let positive = alt((|input| group(input, context), |input| name(input, context)));
     let (input, node) = terminated(need(Expected::Operand, positive), space).parse(input)?;
     Ok((input, if negations % 2 == 1 { node.not() } else { node }))
 }
@@ -328,30 +337,77 @@ fn group<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
     terminated(|input| any(input, context), need(Expected::OperatorOrParenthesis, char(')'))).parse(inner)
 }
 
-fn quoted(input: &str) -> Parsed<'_, Node> {
+/// A name as it is read: what stands between its stars, so one text more than there are stars.
+struct Name {
+    texts: Vec<String>,
+}
+
+impl Name {
+    fn new() -> Name {
+        Name { texts: vec![String::new()] }
+    }
+
+    fn with(mut self, piece: Piece<'_>) -> Name {
+        let mut texts = match piece {
+            Piece::Bare(text) => text.split('*').map(Cow::Borrowed).collect::<Vec<_>>(),
+            Piece::Quoted(text) => vec![Cow::Owned(text)],
+        }
+        .into_iter();
+        if let (Some(last), Some(first)) = (self.texts.last_mut(), texts.next()) {
+            last.push_str(&first);
+        }
+        self.texts.extend(texts.map(Cow::into_owned));
+        self
+    }
+
+    fn stars(&self) -> usize {
+        self.texts.len() - 1
+    }
+
+    /// `None`: no tag fits it.
+    fn node(mut self) -> Option<Node> {
+        let len: usize = self.texts.iter().map(String::len).sum();
+        if len > MAX_NAME || (self.stars() == 0 && len == 0) {
+            return None;
+        }
+        let suffix = self.texts.pop()?.into_boxed_str();
+        if self.texts.is_empty() {
+            return Some(Node::Tag(suffix));
+        }
+        let prefix = self.texts.remove(0).into_boxed_str();
+        let middle = self.texts.into_iter().filter(|text| !text.is_empty()).map(String::into_boxed_str).collect();
+        Some(Node::Wildcard(Wildcard { prefix, middle, suffix }))
+    }
+}
+
+enum Piece<'a> {
+    Bare(&'a str),
+    Quoted(String),
+}
+
+fn quoted(input: &str) -> Parsed<'_, Piece<'_>> {
     let (inner, _) = char('"').parse(input)?;
     let escape = preceded(char('\\'), need(Expected::Escape, alt((tag("\""), tag("\\")))));
-    let piece = alt((is_not("\"\\"), escape));
-    let mut pieces = fold_many0(piece, String::new, |name, piece| name + piece);
-    let (inner, name) = pieces.parse(inner)?;
+    let run = alt((is_not("\"\\"), escape));
+    let mut runs = fold_many0(run, String::new, |text, run| text + run);
+    let (inner, text) = runs.parse(inner)?;
     let (rest, _) = need(Expected::Quote, char('"')).parse(inner)?;
-    if name.is_empty() || name.len() > MAX_NAME {
-        return fail(input, Expected::PossibleName);
-    }
-    Ok((rest, Node::Tag(name.into())))
+    Ok((rest, Piece::Quoted(text)))
+}
+
+fn bare(input: &str) -> Parsed<'_, Piece<'_>> {
+    take_while1(|c: char| !c.is_whitespace() && !"()&|!\"".contains(c)).map(Piece::Bare).parse(input)
 }
 
 fn name<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
-    let (rest, name) = take_while1(|c: char| !c.is_whitespace() && !"()&|!\"".contains(c)).parse(input)?;
-    if name.bytes().filter(|&byte| byte != b'*').count() > MAX_NAME {
-        return fail(input, Expected::PossibleName);
-    }
-    let Some(wildcard) = Wildcard::new(name) else { return Ok((rest, Node::Tag(name.into()))) };
-    if context.wildcards.get() == Expression::MAX_WILDCARDS {
+    let (rest, name) = fold_many1(alt((quoted, bare)), Name::new, Name::with).parse(input)?;
+    let wildcards = context.wildcards.get() + usize::from(name.stars() > 0);
+    let Some(node) = name.node() else { return fail(input, Expected::PossibleName) };
+    if wildcards > Expression::MAX_WILDCARDS {
         return fail(input, Expected::FewerWildcards);
     }
-    context.wildcards.set(context.wildcards.get() + 1);
-    Ok((rest, Node::Wildcard(wildcard)))
+    context.wildcards.set(wildcards);
+    Ok((rest, node))
 }
 
 #[cfg(test)]

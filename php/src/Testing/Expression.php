@@ -89,7 +89,7 @@ final class Expression
             $this->space();
             $negated = !$negated;
         }
-        $node = $this->group($depth) ?? $this->quoted() ?? $this->name() ?? throw $this->stuck($this->at, "a tag, '!' or '('");
+        $node = $this->group($depth) ?? $this->name() ?? throw $this->stuck($this->at, "a tag, '!' or '('");
         $this->space();
 
         return $negated ? static fn (array $tags): bool => !$node($tags) : $node;
@@ -113,47 +113,71 @@ final class Expression
         return $node;
     }
 
-    private function quoted(): ?\Closure
-    {
-        $start = $this->at;
-        if ($this->take('/\G"/') === null) {
-            return null;
-        }
-        $name = '';
-        while (($piece = $this->take('/\G(?:[^"\\\\]+|\\\\)/')) !== null) {
-            $name .= $piece === '\\'
-                ? $this->take('/\G["\\\\]/') ?? throw $this->stuck($this->at, "'\"' or '\\' after '\\'")
-                : $piece;
-        }
-        if ($this->take('/\G"/') === null) {
-            throw $this->stuck($this->at, "a closing '\"'");
-        }
-        if ($name === '' || strlen($name) > self::MAX_NAME) {
-            throw $this->impossibleName($start);
-        }
-
-        return static fn (array $tags): bool => isset($tags[$name]);
-    }
-
+    /** Pieces side by side are one name; a star is one only outside of quotes. */
     private function name(): ?\Closure
     {
         $start = $this->at;
-        $name = $this->take('/\G[^' . self::SPACE . '()&|!"]+/u');
-        if ($name === null) {
+        $texts = [''];
+        while (($texts = $this->quoted($texts) ?? $this->bare($texts)) !== null) {
+            $read = $texts;
+        }
+        if (!isset($read)) {
             return null;
         }
-        if (strlen(str_replace('*', '', $name)) > self::MAX_NAME) {
-            throw $this->impossibleName($start);
+        $length = strlen(implode('', $read));
+        if ($length > self::MAX_NAME || $read === ['']) {
+            throw $this->stuck($start, 'a tag of 1 to ' . self::MAX_NAME . ' bytes');
         }
-        if (!str_contains($name, '*')) {
-            return static fn (array $tags): bool => isset($tags[$name]);
+        if (count($read) === 1) {
+            return static fn (array $tags): bool => isset($tags[$read[0]]);
         }
         if (++$this->wildcards > self::MAX_WILDCARDS) {
             throw $this->stuck($start, 'at most ' . self::MAX_WILDCARDS . " names with '*'");
         }
-        $pattern = '/\A' . implode('.*', array_map(static fn (string $piece): string => preg_quote($piece, '/'), explode('*', $name))) . '\z/s';
+        $pattern = '/\A' . implode('.*', array_map(static fn (string $text): string => preg_quote($text, '/'), $read)) . '\z/s';
 
         return static fn (array $tags): bool => preg_grep($pattern, array_map(strval(...), array_keys($tags))) !== [];
+    }
+
+    /**
+     * @param non-empty-list<string> $texts what stands between the stars so far
+     *
+     * @return non-empty-list<string>|null
+     */
+    private function quoted(array $texts): ?array
+    {
+        if ($this->take('/\G"/') === null) {
+            return null;
+        }
+        $text = '';
+        while (($run = $this->take('/\G(?:[^"\\\\]+|\\\\)/')) !== null) {
+            $text .= $run === '\\'
+                ? $this->take('/\G["\\\\]/') ?? throw $this->stuck($this->at, "'\"' or '\\' after '\\'")
+                : $run;
+        }
+        if ($this->take('/\G"/') === null) {
+            throw $this->stuck($this->at, "a closing '\"'");
+        }
+        $texts[count($texts) - 1] .= $text;
+
+        return $texts;
+    }
+
+    /**
+     * @param non-empty-list<string> $texts
+     *
+     * @return non-empty-list<string>|null
+     */
+    private function bare(array $texts): ?array
+    {
+        $piece = $this->take('/\G[^' . self::SPACE . '()&|!"]+/u');
+        if ($piece === null) {
+            return null;
+        }
+        $more = explode('*', $piece);
+        $texts[count($texts) - 1] .= array_shift($more);
+
+        return [...$texts, ...$more];
     }
 
     private function space(): void
@@ -169,11 +193,6 @@ final class Expression
         $this->at += strlen($match[0]);
 
         return $match[0];
-    }
-
-    private function impossibleName(int $at): \Throwable
-    {
-        return $this->stuck($at, 'a tag of 1 to ' . self::MAX_NAME . ' bytes');
     }
 
     private function stuck(int $at, string $expected): \Throwable

@@ -102,6 +102,23 @@ fn a_name_may_have_any_character_in_quotes_and_most_without() {
         assert!(!selects(text, &["other"]), "{text}");
     }
     assert!(selects("x|\"a b\"&c", &["a b", "c"]));
+    for (text, tag) in [
+        (r#"room_"a b""#, "room_a b"),
+        (r#""a b"_room"#, "a b_room"),
+        (r#"a"*"b"|"c"#, "a*b|c"),
+        (r#""a""b""#, "ab"),
+        ("\"\"\"a\"\"\"", "a"),
+        (r#"a"\"""\\""#, r#"a"\"#),
+        (r#"room_"a|b"*"#, "room_a|b and more"),
+        (r#"*"*"*"#, "has a * in it"),
+        (r#"*"" "#, "whatever"),
+        (r#"""*"end""#, "the end"),
+        (r#"a*"b c"*d"#, "a-b c-d"),
+    ] {
+        assert!(selects(text, &[tag]), "{text}");
+        assert!(!selects(&format!("({text})&!\"{}\"", tag.replace('\\', r"\\").replace('"', r#"\""#)), &[tag]), "{text}");
+    }
+    assert!(!selects(r#"room_"*""#, &["room_1"]) && selects(r#"room_"*""#, &["room_*"]), "a star in quotes is one");
 }
 
 #[test]
@@ -124,8 +141,9 @@ fn an_error_says_where_and_what_was_expected() {
         ("a!b", 1, Expected::OperatorOrEnd),
         ("a)", 1, Expected::OperatorOrEnd),
         ("a(b)", 1, Expected::OperatorOrEnd),
-        ("a\"b\"", 1, Expected::OperatorOrEnd),
-        ("\"a\"b", 3, Expected::OperatorOrEnd),
+        ("\"a\" \"b\"", 4, Expected::OperatorOrEnd),
+        ("a \"b\"", 2, Expected::OperatorOrEnd),
+        ("a\"b", 3, Expected::Quote),
         ("(a", 2, Expected::OperatorOrParenthesis),
         ("(a b)", 3, Expected::OperatorOrParenthesis),
         ("((a)", 4, Expected::OperatorOrParenthesis),
@@ -134,6 +152,7 @@ fn an_error_says_where_and_what_was_expected() {
         ("\"a\\n\"", 3, Expected::Escape),
         ("\"a\\", 3, Expected::Escape),
         ("a|\"\"", 2, Expected::PossibleName),
+        ("a|\"\"\"\"", 2, Expected::PossibleName),
     ] {
         assert_eq!(stuck(text), (position, expected), "{text}");
     }
@@ -145,7 +164,9 @@ fn an_error_says_where_and_what_was_expected() {
 fn what_is_one_over_a_limit_is_an_error() {
     let name = "é".repeat(127) + "x";
     assert!(selects(&name, &[&name]) && selects(&format!("\"{name}\""), &[&name]) && selects(&format!("*{name}*"), &[&name]));
-    for text in [format!("a|{name}y"), format!("a|\"{name}y\""), format!("a|*{name}y")] {
+    for text in
+        [format!("a|{name}y"), format!("a|\"{name}y\""), format!("a|*{name}y"), format!("a|\"{name}\"y"), format!("a|*\"{name}\"*y")]
+    {
         assert_eq!(stuck(&text), (2, Expected::PossibleName));
     }
     let nested = |depth| "(".repeat(depth) + "a" + &")".repeat(depth);
@@ -272,10 +293,8 @@ impl Tree {
             text
         };
         let text = match self {
-            Tree::Tag(tag) if tag.chars().any(|c| !PLAIN.contains(&c)) || random.below(4) == 0 => {
-                format!("\"{}\"", tag.replace('\\', "\\\\").replace('"', "\\\""))
-            }
-            Tree::Tag(text) | Tree::Wildcard(text) => text.clone(),
+            Tree::Tag(tag) => pieces(random, tag, false),
+            Tree::Wildcard(pattern) => pieces(random, pattern, true),
             Tree::Not(tree) => "!".to_owned() + &tree.print_in(random, matches!(**tree, Tree::All(_) | Tree::Any(_))),
             Tree::All(trees) => list(random, trees, &["&", "&&", " & "], |tree| matches!(tree, Tree::Any(_))),
             Tree::Any(trees) => list(random, trees, &["|", "||", "\t||\n"], |_| false),
@@ -287,6 +306,20 @@ impl Tree {
         let text = self.print(random);
         if parentheses || random.below(5) == 0 { format!("({text})") } else { text }
     }
+}
+
+/// A name in pieces, quoted where it must be and now and then where it need not be; a star of a pattern is never quoted.
+fn pieces(random: &mut Random, name: &str, pattern: bool) -> String {
+    let mut text = String::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let most = rest.chars().take_while(|&c| !(pattern && c == '*')).count() as u64;
+        let taken: String = rest.chars().take(1 + random.below(most.max(1)) as usize).collect();
+        let quoted = !(pattern && first == '*') && (random.below(4) == 0 || taken.chars().any(|c| !PLAIN.contains(&c)));
+        text += &if quoted { Expression::quote(&taken) } else { taken.clone() };
+        rest = &rest[taken.len()..];
+    }
+    text
 }
 
 /// By the definition: a `*` takes nothing, or one character more.
@@ -341,6 +374,57 @@ fn random_expressions_select_whom_a_brute_force_evaluator_selects() {
         }
     }
     assert!(some > 2_000 && some + none + everyone > 8_000, "{some} {none} {everyone}");
+}
+
+/// Texts of one to so many characters of any kind: with a meaning in expressions, of every length in UTF-8, white space, control characters.
+fn any_text(random: &mut Random, most: u64) -> String {
+    let kinds = [ANY, &['\0', '\n', '\t', '\u{a0}', '\u{3000}', '\u{2028}', '?', '\'', '$', '{', '%', 'ı', '\u{10ffff}'], PLAIN];
+    (0..1 + random.below(most))
+        .map(|_| match random.below(8) {
+            0 => char::from_u32(random.below(0x11_0000) as u32).unwrap_or('x'),
+            kind => random.one_of(kinds[kind as usize % kinds.len()]),
+        })
+        .collect()
+}
+
+#[test]
+fn a_quoted_text_selects_those_who_have_exactly_this_tag_and_is_exactly_itself_within_a_name() {
+    let mut random = Random(362436069);
+    for _ in 0..3_000 {
+        let mut text = any_text(&mut random, 12);
+        while text.len() > MAX_NAME - 2 {
+            text.pop();
+        }
+        let others = [
+            text.clone() + "x",
+            text[text.chars().next().map_or(0, char::len_utf8)..].to_owned(),
+            text.replace('*', "xy"),
+            any_text(&mut random, 3),
+            "a".into(),
+        ];
+        let others: BTreeSet<&str> = others.iter().map(String::as_str).filter(|other| !other.is_empty() && *other != text).collect();
+        let crowd: Vec<Vec<&str>> = [vec![text.as_str()], others.iter().copied().chain([text.as_str()]).collect()]
+            .into_iter()
+            .chain(others.iter().map(|other| vec![*other]))
+            .chain([others.iter().copied().collect(), vec![]])
+            .collect();
+        let crowd_of = clients(crowd.iter().map(Vec::as_slice));
+        let quoted = Expression::quote(&text);
+        assert_eq!(select(&quoted, &crowd_of), [0, 1], "{quoted}");
+        let rest: Vec<u32> = (2..crowd.len() as u32).collect();
+        assert_eq!(select(&format!("!{quoted}"), &crowd_of), rest, "{quoted}");
+        for expression in [format!("({quoted}&{quoted})|{quoted}&!!{quoted}"), format!(" {quoted}\n")] {
+            assert_eq!(select(&expression, &crowd_of), [0, 1], "{expression}");
+        }
+        let inner = format!("<{text}>");
+        assert!(selects(&format!("<{quoted}>"), &[&inner]) && !selects(&format!("<{quoted}>"), &[&text, "<>"]), "{quoted}");
+        assert!(selects(&format!("*{quoted}*"), &[&inner]) && selects(&format!("<*{quoted}*>"), &[&inner]), "{quoted}");
+    }
+    assert_eq!(Expression::quote(""), r#""""#);
+    assert!(selects(&format!("room_{}", Expression::quote("")), &["room_"]));
+    let longest = "\"".repeat(MAX_NAME);
+    assert!(selects(&Expression::quote(&longest), &[&longest]));
+    assert_eq!(stuck(&Expression::quote(&(longest + "x"))), (0, Expected::PossibleName));
 }
 
 #[test]

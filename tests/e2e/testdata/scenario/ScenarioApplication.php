@@ -46,6 +46,7 @@ final class ScenarioApplication implements TimerApplication
             'impossible json' => Clients::all()->sendJson(base64_decode($message['bytes'])),
             'to route' => Clients::all()->on($message['route'])->except($message['except'])->sendBinary($message['text']),
             'to matching' => Clients::matching($message['expression'])->on($message['route'])->send($message['text']),
+            'fill' => self::fill($c, $message['expression'], $message['tags']),
             'count' => self::count($message['expression'], $message['route'] ?? null, $message['except'] ?? null),
             'tag each' => self::tagEach($message['expression'], $message['tag']),
             'direct' => (new Client($message['to']))->send($message['text']),
@@ -134,6 +135,25 @@ final class ScenarioApplication implements TimerApplication
         $same = ['id', 'route', 'path', 'ip', 'subprotocol', 'transport', 'connected', 'messages_received', 'queued_bytes', 'ping_time', 'tags'];
 
         return [array_map(get_debug_type(...), $facts), array_intersect_key($facts, array_fill_keys($same, true))];
+    }
+
+    /** Who is matched by an expression with placeholders, where one client has these tags. */
+    private static function fill(Connection $c, string $expression, array $tags): array
+    {
+        foreach ($tags as $tag) {
+            $tag === '' || $c->tag("room_$tag");
+        }
+        try {
+            $matched = Clients::matching($expression, ...$tags)->ids();
+            sort($matched);
+        } catch (Throwable $error) {
+            $matched = [$error::class, $error->getMessage()];
+        }
+        foreach ($tags as $tag) {
+            $tag === '' || $c->untag("room_$tag");
+        }
+
+        return $matched;
     }
 
     private static function count(?string $expression, ?string $route, ?string $except): array

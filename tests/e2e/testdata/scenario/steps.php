@@ -234,6 +234,30 @@ $steps = [
     $do('anna', 'who'),
 ];
 
+// Names that are chosen to mean something in an expression.
+$hostile = ['a', '*', '?', 'x|vip', 'a b', '"', '\\', '\\"', '"|*|"', "'", '!', '(', ')', '()', '&', ' ', "\u{3000}", "\n", "\0", 'größe 👋', '0', str_repeat('"', 250)];
+foreach ($hostile as $name) {
+    array_push($steps, $call('quoteTag', $name), $do('anna', 'fill', expression: 'room_?', tags: [$name]));
+}
+array_push(
+    $steps,
+    $call('quoteTag', ''),
+    $call('quoteTag', $bytes('x', 255)),
+    $call('quoteTag', $bytes('x', 256)),
+    $call('quoteTag', $bytes("\xff")),
+    $do('anna', 'fill', expression: '(room_?&"room_?"|"room_"?)&!room_?', tags: ['a', 'a', 'b']),
+    $do('anna', 'fill', expression: 'room_*&*_?', tags: ['a*b']),
+    $do('anna', 'fill', expression: 'r*m_?', tags: ['a*b']),
+    $do('anna', 'fill', expression: 'room_?', tags: []),
+    $do('anna', 'fill', expression: 'room_?', tags: ['']),
+    $do('anna', 'fill', expression: '?', tags: ['']),
+    $do('anna', 'fill', expression: 'room_?', tags: ['a', 'b']),
+    $do('anna', 'fill', expression: 'room_?|room_?', tags: ['a']),
+    $do('anna', 'fill', expression: 'room_"?"', tags: ['a']),
+    $do('anna', 'fill', expression: '"a\"?"|room_?', tags: ['a']),
+    $do('anna', 'fill', expression: 'room_"?', tags: ['a']),
+    $do('anna', 'fill', expression: '?"?', tags: ['|*|"']),
+);
 foreach (['lyon', 'Lyon', 'grün', 'l.on', '', '^[Ll]', 'on'] as $value) {
     foreach (['eq', 'neq', 'prefix', 'suffix', 'contains', 'ieq', 'iprefix', 'isuffix', 'icontains', 'regex', 'EQ', ''] as $operator) {
         $steps[] = $call('searchStoredInformation', 'city', $operator, $value);
@@ -242,6 +266,7 @@ foreach (['lyon', 'Lyon', 'grün', 'l.on', '', '^[Ll]', 'on'] as $value) {
 foreach ([
     'all', '!all', '!!all', 'all&group:kitchen', 'all && !user:42', 'user:42|group:bar', 'user:42||group:kitchen', '(user:42|group:kitchen)&!all',
     '!(user:42)&(all)', '*kitchen', '*:*', '*', 'u*r:*2', 'a**l', "\"all\"\u{2003}& all", '"*"', '"not in the bar"', 'not\ in', '"a\"b\\\\c"',
+    'gr"ou"p:"kitchen"', 'a"l"*', '"a"*"l"', '*"*"', '"*"*', '"all" ""', 'all""', '""""', '"" "all"', 'all "x"', 'not" in "the*', '!a"l"l|"a""ll"',
     '', ' ', '!', 'all|', '|all', 'all all', '(all', 'all)', '()', '"', '""', '"all', '"a\b"', 'all&&&all', '& all', 'größe&', str_repeat('(', 65) . 'all',
     str_repeat('(', 64) . 'all' . str_repeat(')', 64), str_repeat('!', 4000) . 'all', str_repeat('x', 256), str_repeat('*', 300),
     implode('|', array_fill(0, 64, '*a')), implode('|', array_fill(0, 65, '*a')), str_repeat('x', 4097), '"' . str_repeat('x', 256) . '"',
