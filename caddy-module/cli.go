@@ -189,8 +189,13 @@ func exit(cmd *cobra.Command, err error) error {
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "Error: "+text)
 
-	// Only Caddy can make the error that its main function takes an exit code from.
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, err })(cmd, nil)
+	if code == exitFailed { // what Caddy's main function exits with for any error
+		return err
+	}
+
+	// Only Caddy can make the error that its main function takes another exit code from. It is not told the reason, which it would
+	// write once more, as a record of its log.
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
 }
 
 // show writes an answer: as it is with --json, else as human does.

@@ -57,8 +57,12 @@ func (s *server) wantCLI(want string, args ...string) {
 // failCLI runs a command that must end with this code and say why.
 func (s *server) failCLI(code int, why string, args ...string) {
 	s.t.Helper()
-	if got := s.cli("", args...); got.code != code || !strings.Contains(got.stderr, why) {
+	got := s.cli("", args...)
+	if got.code != code || !strings.Contains(got.stderr, why) {
 		s.t.Errorf("%v: %+v, want code %d and %q", args, got, code, why)
+	}
+	if strings.Count(got.stderr, why) != 1 || strings.Contains(got.stderr, `"level"`) {
+		s.t.Errorf("%v: it is said once, to a person: %q", args, got.stderr)
 	}
 }
 
