@@ -344,7 +344,7 @@ func refusalStatus(result bridge.Result) int {
 	switch result {
 	case bridge.ErrUnknownRoute:
 		return http.StatusNotFound
-	case bridge.ErrTooLarge:
+	case bridge.ErrTooLarge, bridge.ErrPayloadTooLong:
 		return http.StatusRequestEntityTooLarge
 	case bridge.ErrNotAnInteger, bridge.ErrTooManyTags:
 		return http.StatusConflict

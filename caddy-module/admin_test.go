@@ -304,6 +304,7 @@ func TestWhatTheCoreRefusesHasAStatus(t *testing.T) {
 		bridge.ErrNotRunning:       503,
 		bridge.ErrUnknownRoute:     404,
 		bridge.ErrTooLarge:         413,
+		bridge.ErrPayloadTooLong:   413,
 		bridge.ErrFull:             507,
 		bridge.ErrNotAnInteger:     409,
 		bridge.ErrInvalidCloseCode: 400,

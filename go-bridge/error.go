@@ -37,6 +37,7 @@ const (
 	ErrControlLost      Result = C.FWS_ERR_CONTROL_LOST
 	ErrCommandTooLong   Result = C.FWS_ERR_COMMAND_TOO_LONG
 	ErrControlAmbiguous Result = C.FWS_ERR_CONTROL_AMBIGUOUS
+	ErrPayloadTooLong   Result = C.FWS_ERR_PAYLOAD_TOO_LONG
 )
 
 // Error returns the core's sentence for r.

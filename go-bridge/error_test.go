@@ -7,7 +7,7 @@ import (
 
 func TestEveryResultHasASentenceOfItsOwn(t *testing.T) {
 	seen := make(map[string]Result)
-	for r := Result(0); r <= ErrCommandTooLong; r++ {
+	for r := Result(0); r <= ErrPayloadTooLong; r++ {
 		text := r.Error()
 		if other, twice := seen[text]; text == "" || twice {
 			t.Errorf("result %d: %q, like result %d", r, text, other)

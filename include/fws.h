@@ -149,7 +149,7 @@ enum fws_result
   FWS_ERR_SYNTAX = 17,
   // A key that is empty or too long: 1024 bytes for global values, 255 for stored information.
   FWS_ERR_INVALID_KEY = 18,
-  // The key-value store, or the stored information of a client, has no room.
+  // The key-value store, or the stored information of a client, has no room, or no timer can be set.
   FWS_ERR_FULL = 19,
   // A value that is not an integer of 64 bits, or would not be one after an increment.
   FWS_ERR_NOT_AN_INTEGER = 20,
@@ -177,6 +177,8 @@ enum fws_result
   FWS_ERR_COMMAND_TOO_LONG = 31,
   // There are several servers, and it is not certain which one is meant; see fws_remote_error.
   FWS_ERR_CONTROL_AMBIGUOUS = 32,
+  // A timer's payload of more than 1 MiB.
+  FWS_ERR_PAYLOAD_TOO_LONG = 33,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -732,7 +734,7 @@ fws_result fws_routes_withdraw(uint64_t generation);
 // Sets a timer: after `delay_ms` milliseconds, 1 to 366 days, and with `repeat` again and again after as many, `worker` gets an event
 // FWS_EVENT_TIMER with the payload, of at most 1 MiB. Without `worker` it is that of `bell`, a claimed bell; one of the two must be
 // given. `timer` receives its number, which is used once. `error` (optional) receives the text of FWS_ERR_OUT_OF_RANGE,
-// FWS_ERR_FULL or FWS_ERR_UNKNOWN_WORKER.
+// FWS_ERR_PAYLOAD_TOO_LONG, FWS_ERR_FULL or FWS_ERR_UNKNOWN_WORKER.
 //
 // Timers survive a reload; those of a worker that left with it are cleared, and counted. One that repeats does not make up for what it
 // missed.

@@ -37,6 +37,7 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_INVALID_ID:
   case FWS_ERR_UNKNOWN_WORKER:
   case FWS_ERR_COMMAND_TOO_LONG:
+  case FWS_ERR_PAYLOAD_TOO_LONG:
     return classes.invalid_argument;
   case FWS_ERR_NOT_RUNNING:
     return classes.not_running;

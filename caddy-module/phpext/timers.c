@@ -1,6 +1,9 @@
 /* Timers. */
 #include "frankenphp_ws.h"
 
+/* Of a payload, in bytes. The core checks it, too; here the exception can name the argument. */
+#define MAX_PAYLOAD ((size_t)1 << 20)
+
 PHP_FUNCTION(frankenphp_ws_setTimer) {
   phpext_given given = {0};
   zend_string *payload;
@@ -22,6 +25,10 @@ PHP_FUNCTION(frankenphp_ws_setTimer) {
   }
   if (UNEXPECTED(delay < 1)) {
     phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$ms must be 1 to 31622400000 (366 days), " ZEND_LONG_FMT " given", delay);
+    RETURN_THROWS();
+  }
+  if (UNEXPECTED(ZSTR_LEN(payload) > MAX_PAYLOAD)) {
+    phpext_throw_text(FWS_ERR_PAYLOAD_TOO_LONG, "$payload must have at most %zu bytes, %zu given", MAX_PAYLOAD, ZSTR_LEN(payload));
     RETURN_THROWS();
   }
   const fws_bell *bell = phpext_bell_current();

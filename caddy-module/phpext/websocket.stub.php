@@ -482,8 +482,8 @@ function frankenphp_ws_disablePing(string $id): bool {}
  * @param bool $repeat again and again, each time after $ms
  * @param string|null $worker name of a worker that handles WebSocket events; null: the one whose event is being handled
  * @return int the number of the timer, for clearTimer()
- * @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, or there is no such worker, or none is named outside of an event
- * @throws \FrankenPHP\WebSocket\Exception when there are as many timers as there may be
+ * @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, the payload is too long, there is no such worker, or none is named outside of an event
+ * @throws \FrankenPHP\WebSocket\Exception when there are as many timers as there may be, or too many events wait for PHP
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null): int {}

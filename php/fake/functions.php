@@ -340,6 +340,9 @@ function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, 
         if ($ms < 1 || $ms > 31_622_400_000) {
             throw Refusal::invalid("\$ms must be 1 to 31622400000 (366 days), $ms given");
         }
+        if (strlen($payload) > 1 << 20) {
+            throw Refusal::invalid('$payload must have at most 1048576 bytes, ' . strlen($payload) . ' given');
+        }
         $server = FakeServer::current();
         $server->checkWorker($worker);
 

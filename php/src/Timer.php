@@ -25,7 +25,7 @@ final class Timer
      * @param string      $payload      any bytes, at most 1 MiB, for onTimer()
      * @param string|null $worker       name of the worker; null: the one whose event is being handled
      *
-     * @throws InvalidArgumentException when the time or the worker is not allowed, or no worker is named outside of an event
+     * @throws InvalidArgumentException when the time, the payload or the worker is not allowed, or no worker is named outside of an event
      * @throws Exception                when there are as many timers as there may be
      */
     public static function after(int $milliseconds, string $payload = '', ?string $worker = null): self
@@ -40,7 +40,7 @@ final class Timer
      * @param string      $payload      any bytes, at most 1 MiB, for onTimer()
      * @param string|null $worker       name of the worker; null: the one whose event is being handled
      *
-     * @throws InvalidArgumentException when the time or the worker is not allowed, or no worker is named outside of an event
+     * @throws InvalidArgumentException when the time, the payload or the worker is not allowed, or no worker is named outside of an event
      * @throws Exception                when there are as many timers as there may be
      */
     public static function every(int $milliseconds, string $payload = '', ?string $worker = null): self

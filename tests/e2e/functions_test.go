@@ -264,6 +264,8 @@ func TestTheFunctionsWorkInAWorkerInAnOrdinaryRequestAndOnTheCommandLine(t *test
 				id := facts.ID
 				d.want(t, true, "tagClient", id, "two")
 				d.want(t, true, "tagClient", id, "one")
+				// What it has read may not have been counted yet.
+				expect(t, "bytes that wait for the client", 0, func() int { return int(d.value(t, "getClient", id).(map[string]any)["queued_bytes"].(float64)) })
 				client := d.value(t, "getClient", id).(map[string]any)
 				for key, want := range map[string]any{"id": id, "route": "lab", "path": "/lab", "ip": "127.0.0.1", "subprotocol": "", "transport": map[bool]string{false: "tcp", true: "tls"}[s.secure],
 					"connected": true, "last_message_at": nil, "messages_received": 0.0, "messages_sent": 1.0, "messages_dropped": 0.0, "queued_bytes": 0.0, "ping_time": 0.0,
@@ -332,6 +334,9 @@ func TestTheFunctionsWorkInAWorkerInAnOrdinaryRequestAndOnTheCommandLine(t *test
 					t.Error("a cleared timer was told")
 				}
 				d.throws(t, "InvalidArgumentException", "setTimer", 0, "", false, "lab")
+				if long := d.php(t, "setTimer", 1, strings.Repeat("x", 1<<20+1), false, "lab"); !strings.Contains(long.Message, "$payload must have at most 1048576 bytes, 1048577 given") {
+					t.Errorf("a long payload: %.300v", long)
+				}
 				d.throws(t, "InvalidArgumentException", "setTimer", -1, "", false, "lab")
 				d.throws(t, "InvalidArgumentException", "setTimer", 31622400001, "", false, "lab")
 				d.throws(t, "InvalidArgumentException", "setTimer", 1, "", false, "nobody")

@@ -173,6 +173,7 @@ test('the fragments of the documentation run within an event', static function (
             // What the text around a fragment speaks of.
             $messages = ['nobody' => 'hello'];
             $_SESSION = ['user' => 'ann'];
+            [$room, $data] = ['x|vip', 'hello'];
             ob_start();
             try {
                 eval('?>' . (str_starts_with($source, '<?php') ? $source : "<?php\n$source"));

@@ -50,7 +50,7 @@ pub enum fws_result {
     FWS_ERR_SYNTAX = 17,
     /// A key that is empty or too long: 1024 bytes for global values, 255 for stored information.
     FWS_ERR_INVALID_KEY = 18,
-    /// The key-value store, or the stored information of a client, has no room.
+    /// The key-value store, or the stored information of a client, has no room, or no timer can be set.
     FWS_ERR_FULL = 19,
     /// A value that is not an integer of 64 bits, or would not be one after an increment.
     FWS_ERR_NOT_AN_INTEGER = 20,
@@ -78,6 +78,8 @@ pub enum fws_result {
     FWS_ERR_COMMAND_TOO_LONG = 31,
     /// There are several servers, and it is not certain which one is meant; see fws_remote_error.
     FWS_ERR_CONTROL_AMBIGUOUS = 32,
+    /// A timer's payload of more than 1 MiB.
+    FWS_ERR_PAYLOAD_TOO_LONG = 33,
 }
 
 use fws_result::*;
@@ -118,11 +120,12 @@ impl fws_result {
             FWS_ERR_CONTROL_LOST => c"the connection to the server was lost; whether the command was carried out is unknown",
             FWS_ERR_COMMAND_TOO_LONG => c"a command for another process has at most 64 MiB",
             FWS_ERR_CONTROL_AMBIGUOUS => c"there are several servers, and it is not certain which one is meant",
+            FWS_ERR_PAYLOAD_TOO_LONG => c"the payload of a timer has at most 1 MiB",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 33] = [
+    const ALL: [fws_result; 34] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -156,6 +159,7 @@ impl fws_result {
         FWS_ERR_CONTROL_LOST,
         FWS_ERR_COMMAND_TOO_LONG,
         FWS_ERR_CONTROL_AMBIGUOUS,
+        FWS_ERR_PAYLOAD_TOO_LONG,
     ];
 }
 
@@ -178,7 +182,8 @@ impl From<&CommandError> for fws_result {
             CommandError::KeyValue(KeyValueError::Full) => FWS_ERR_FULL,
             CommandError::KeyValue(KeyValueError::NotAnInteger | KeyValueError::Overflow) => FWS_ERR_NOT_AN_INTEGER,
             CommandError::Timer(TimerError::Delay) | CommandError::PingInterval => FWS_ERR_OUT_OF_RANGE,
-            CommandError::Timer(TimerError::Full) => FWS_ERR_FULL,
+            CommandError::Timer(TimerError::Full | TimerError::Overloaded) => FWS_ERR_FULL,
+            CommandError::Timer(TimerError::Payload) => FWS_ERR_PAYLOAD_TOO_LONG,
             CommandError::UnknownWorker => FWS_ERR_UNKNOWN_WORKER,
             _ => FWS_ERR_PANIC,
         }

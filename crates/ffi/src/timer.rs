@@ -11,7 +11,7 @@ use crate::result::{fws_error, guard};
 /// Sets a timer: after `delay_ms` milliseconds, 1 to 366 days, and with `repeat` again and again after as many, `worker` gets an event
 /// FWS_EVENT_TIMER with the payload, of at most 1 MiB. Without `worker` it is that of `bell`, a claimed bell; one of the two must be
 /// given. `timer` receives its number, which is used once. `error` (optional) receives the text of FWS_ERR_OUT_OF_RANGE,
-/// FWS_ERR_FULL or FWS_ERR_UNKNOWN_WORKER.
+/// FWS_ERR_PAYLOAD_TOO_LONG, FWS_ERR_FULL or FWS_ERR_UNKNOWN_WORKER.
 ///
 /// Timers survive a reload; those of a worker that left with it are cleared, and counted. One that repeats does not make up for what it
 /// missed.

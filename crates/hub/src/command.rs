@@ -35,7 +35,7 @@ pub enum Command<'a> {
         #[serde(borrow)]
         except: Option<&'a str>,
         /// Binary rather than text; text must be UTF-8.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "left_out::or_default")]
         binary: bool,
         /// The payload.
         #[serde(borrow)]
@@ -44,7 +44,7 @@ pub enum Command<'a> {
     /// The ids of clients: [`Reply::Names`].
     List {
         /// Which.
-        #[serde(borrow, default)]
+        #[serde(borrow, default, deserialize_with = "left_out::or_default")]
         of: Target<'a>,
         /// Only those of this route.
         #[serde(borrow)]
@@ -53,7 +53,7 @@ pub enum Command<'a> {
     /// How many clients: [`Reply::Count`].
     Count {
         /// Which.
-        #[serde(borrow, default)]
+        #[serde(borrow, default, deserialize_with = "left_out::or_default")]
         of: Target<'a>,
         /// Only those of this route.
         #[serde(borrow)]
@@ -64,10 +64,10 @@ pub enum Command<'a> {
         /// The client.
         id: &'a str,
         /// A code that may be sent (RFC 6455, 7.4).
-        #[serde(default = "normal")]
+        #[serde(default = "normal", deserialize_with = "left_out::or_normal")]
         code: u16,
         /// At most 123 bytes.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "left_out::or_default")]
         reason: &'a str,
     },
     /// All that is known of a client: [`Reply::Client`], or [`Reply::Gone`].
@@ -218,7 +218,7 @@ pub enum Command<'a> {
         #[serde(borrow)]
         key: Blob<'a>,
         /// What to add.
-        #[serde(default = "one")]
+        #[serde(default = "one", deserialize_with = "left_out::or_one")]
         by: i64,
     },
     /// When a global value expires: [`Reply::Expiry`].
@@ -235,7 +235,7 @@ pub enum Command<'a> {
         #[serde(borrow)]
         payload: Blob<'a>,
         /// Again and again, each time after the delay.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "left_out::or_default")]
         repeat: bool,
         /// The worker.
         worker: &'a str,
@@ -254,6 +254,30 @@ fn normal() -> u16 {
 
 fn one() -> i64 {
     1
+}
+
+/// Arguments that may be left out: in JSON, null is nothing. Binary formats leave nothing out.
+mod left_out {
+    use serde::{Deserialize, Deserializer};
+
+    fn or<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D, default: impl FnOnce() -> T) -> Result<T, D::Error> {
+        if !deserializer.is_human_readable() {
+            return T::deserialize(deserializer);
+        }
+        Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_else(default))
+    }
+
+    pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+        or(deserializer, T::default)
+    }
+
+    pub fn or_normal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+        or(deserializer, super::normal)
+    }
+
+    pub fn or_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+        or(deserializer, super::one)
+    }
 }
 
 impl Command<'_> {

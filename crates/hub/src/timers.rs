@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The longest time a timer can be set to: 366 days, in milliseconds.
 pub const MAX_DELAY: u64 = 366 * 24 * 3600 * 1000;
+/// The longest payload, bytes.
+pub const MAX_TIMER_PAYLOAD: usize = 1 << 20;
 /// What a timer counts for besides its payload, bytes.
 const OVERHEAD: usize = 128;
 
@@ -35,6 +37,12 @@ pub enum TimerError {
     /// There are as many as there may be.
     #[error("there are as many timers as there may be: 100,000, or 64 MiB of payload")]
     Full,
+    /// A payload of more than [`MAX_TIMER_PAYLOAD`] bytes.
+    #[error("the payload of a timer has at most 1 MiB")]
+    Payload,
+    /// So many events wait for PHP that no timer can be set.
+    #[error("no timer can be set now: too many events wait for PHP")]
+    Overloaded,
 }
 
 /// A timer that is due.
@@ -78,6 +86,9 @@ impl Timers {
     pub fn set(&mut self, delay: u64, payload: &[u8], repeat: bool, worker: &str, now: u64) -> Result<u64, TimerError> {
         if delay == 0 || delay > MAX_DELAY {
             return Err(TimerError::Delay);
+        }
+        if payload.len() > MAX_TIMER_PAYLOAD {
+            return Err(TimerError::Payload);
         }
         let bytes = self.bytes + payload.len() + OVERHEAD;
         if self.timers.len() >= self.bounds.timers || bytes > self.bounds.bytes {
@@ -179,6 +190,8 @@ mod tests {
         assert_eq!(timers.set(0, b"", false, "w", 0), Err(TimerError::Delay));
         assert_eq!(timers.set(MAX_DELAY + 1, b"", false, "w", 0), Err(TimerError::Delay));
         assert_eq!(timers.set(1, &[0; 1000], false, "w", 0), Err(TimerError::Full));
+        assert_eq!(timers.set(1, &vec![0; MAX_TIMER_PAYLOAD + 1], false, "w", 0), Err(TimerError::Payload));
+        assert!(Timers::default().set(1, &vec![0; MAX_TIMER_PAYLOAD], false, "w", 0).is_ok());
         let id = timers.set(MAX_DELAY, &[0; 800], false, "w", 0).expect("room");
         assert_eq!(timers.set(1, b"", false, "w", 0), Err(TimerError::Full));
         assert!(timers.clear(id) && timers.set(1, b"", false, "w", 0).is_ok());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fws_hub::{Command, CommandError, Due, Reply, TimerError};
+use fws_hub::{Command, CommandError, Due, MAX_TIMER_PAYLOAD, Reply, TimerError};
 use fws_session::{Event, Timer};
 use parking_lot::Mutex;
 
@@ -10,9 +10,6 @@ use crate::alarm::Alarm;
 use crate::core::Core;
 use crate::dispatch::{Arrival, Source};
 use crate::stats::add;
-
-/// A timer's payload has at most so many bytes.
-const MAX_PAYLOAD: usize = 1 << 20;
 
 /// [`fws_hub::Timers`] and their time.
 pub struct Timers {
@@ -34,8 +31,9 @@ impl Timers {
     pub fn execute(&self, command: &Command<'_>, known: impl Fn(&str) -> bool, sooner: impl FnOnce()) -> Result<Reply, CommandError> {
         let mut timers = self.set.lock();
         let reply = match *command {
+            // What can never be right is said first.
+            Command::SetTimer { ref payload, .. } if payload.len() > MAX_TIMER_PAYLOAD => return Err(TimerError::Payload.into()),
             Command::SetTimer { worker, .. } if !known(worker) => return Err(CommandError::UnknownWorker),
-            Command::SetTimer { ref payload, .. } if payload.len() > MAX_PAYLOAD => return Err(TimerError::Full.into()),
             Command::SetTimer { delay, ref payload, repeat, worker } => {
                 // From now on in whole milliseconds, so that it never is due too soon.
                 let id = timers.set(delay, payload, repeat, worker, self.alarm.now() + 1)?;

@@ -79,6 +79,7 @@ fn more() -> Vec<Value> {
         json!({ "ping": { "id": "nobody", "how": "route" } }),
         json!({ "set_timer": { "delay": 0, "payload": "", "worker": "jobs" } }),
         json!({ "set_timer": { "delay": 1, "payload": "", "worker": "nobody" } }),
+        json!({ "set_timer": { "delay": 1, "payload": "x".repeat((1 << 20) + 1), "worker": "jobs" } }),
         json!({ "clear_timer": { "timer": 99 } }),
         json!({ "ping_time": { "id": "nobody" } }),
         json!({ "close": { "id": "nobody" } }),
@@ -205,6 +206,35 @@ fn the_examples_of_the_documentation_are_answered_as_it_says() {
             let wanted: Value = serde_json::from_str(&answer).expect("JSON");
             assert_eq!(serde_json::to_value(&reply).expect("writable"), wanted, "{example}");
         }
+    }
+}
+
+#[test]
+fn an_argument_that_may_be_left_out_may_be_null() {
+    let mut tried = BTreeSet::new();
+    let mut optional = BTreeSet::new();
+    for [arguments, example, _] in table() {
+        let mut example: Value = serde_json::from_str(&example).expect("JSON");
+        let Some((name, given)) = example.as_object_mut().and_then(|command| command.iter_mut().next()) else { continue };
+        if !arguments.is_empty() {
+            optional =
+                arguments.split('[').skip(1).map(|rest| rest.trim_start_matches('`').split('`').next().unwrap_or("").to_owned()).collect();
+        }
+        for argument in &optional {
+            let given = given.as_object_mut().expect("arguments");
+            given.remove(argument);
+            let without = json!({ name: given.clone() });
+            given.insert(argument.clone(), Value::Null);
+            let null = json!({ name: given.clone() });
+            let wanted = Command::deserialize(&without).unwrap_or_else(|why| panic!("{without}: {why}"));
+            assert_eq!(Command::deserialize(&null).unwrap_or_else(|why| panic!("{null}: {why}")), wanted);
+            tried.insert((name.clone(), argument.clone()));
+        }
+    }
+    assert!(tried.len() >= 15, "{tried:?}");
+    for required in [json!({ "tag": { "id": null, "tag": "t" } }), json!({ "close": null }), json!({ "set": { "key": null, "value": "" } })]
+    {
+        assert!(Command::deserialize(&required).is_err(), "{required}");
     }
 }
 

@@ -44,7 +44,7 @@ impl Core {
                 return Err(CommandError::PingInterval);
             }
             // Timers that have fired are events: their own bound does not count them any more.
-            Command::SetTimer { .. } if self.dispatch.is_overloaded() => return Err(TimerError::Full.into()),
+            Command::SetTimer { .. } if self.dispatch.is_overloaded() => return Err(TimerError::Overloaded.into()),
             Command::SetTimer { .. } | Command::ClearTimer { .. } => {
                 return self.timers.execute(command, |worker| self.dispatch.worker(worker).is_some(), || self.shards[0].wake());
             }

@@ -219,6 +219,8 @@ $steps = [
     $call('disablePing', 'bob'),
     $call('disablePing', 'nobody'),
     $call('setTimer', 0, 'x'),
+    $call('setTimer', 1, $bytes('x', (1 << 20) + 1)),
+    $call('setTimer', 1, $bytes('x', (1 << 20) + 1), false, 'no such worker'),
     $call('setTimer', 1, 'x', false, 'no such worker'),
     $call('clearTimer', 123_456),
     $pass(1, $do('bob', 'timer', payload: 'once')),
