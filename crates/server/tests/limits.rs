@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::counter;
-use fws_hub::{Command, Outcome, Reply, Target};
+use fws_hub::{Command, Outcome, Pinging, Reply, Target};
 use fws_server::{Config, Core, Handshake, own_socket};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
@@ -275,4 +275,24 @@ fn the_end_of_a_life_is_told_with_1001_and_the_socket_closed() {
     let _ = client.read();
     let _ = client.get_mut().read(&mut [0; 1]);
     wait_until("it is forgotten", || core.stats()["connections_known"] == 0);
+}
+
+#[test]
+fn after_a_pong_the_next_ping_comes_at_the_interval_however_long_a_pong_may_take() {
+    // An hour: whoever waits for the pong's deadline pings once and no more.
+    let core = started(r#""ping_interval":50000000,"pong_timeout":3600000000000"#);
+    let mut client = connect(&core, "192.0.2.1");
+    for round in 1..=3u32 {
+        assert_eq!(client.read().expect("a ping"), Message::Ping(round.to_be_bytes().to_vec().into()));
+        client.flush().expect("the pong");
+    }
+    // Nor does one that has an interval of its own, whatever it sends in place of a pong.
+    let id = core.ids()[0].clone();
+    core.execute(&Command::Ping { id: &id, how: Pinging::Every(100) }).expect("legal");
+    for _ in 0..3 {
+        assert!(matches!(client.read().expect("a ping"), Message::Ping(_)));
+        client.flush().expect("the pong");
+        client.send(Message::text("busy")).expect("sent");
+        assert_eq!(client.read().expect("the echo"), Message::text("busy"));
+    }
 }

@@ -140,7 +140,8 @@ pub struct Session {
     pinged: bool,
     /// The pong to the last ping has not come.
     pong_due: bool,
-    signs: Signs,
+    /// What [`Session::take_signs`] will tell, a bit for each: there is one of these for each connection.
+    signs: u8,
 }
 
 /// The payload of a ping that is still to be answered. In a box of its own: a slice's pointer takes two words, and few have one.
@@ -156,6 +157,10 @@ enum OwnInterval {
     Off,
 }
 
+const PING_SENT: u8 = 1;
+const PONG_RECEIVED: u8 = 2;
+const BROKE_SILENCE: u8 = 4;
+
 /// What [`Session::take_signs`] tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Signs {
@@ -163,6 +168,8 @@ pub struct Signs {
     pub ping_sent: bool,
     /// The pong to the last ping came.
     pub pong_received: bool,
+    /// The client was silent since a ping, and something came from it: [`Session::deadline`] may be earlier now than it was.
+    pub broke_silence: bool,
 }
 
 impl Session {
@@ -185,7 +192,7 @@ impl Session {
             pings: 0,
             pinged: false,
             pong_due: false,
-            signs: Signs::default(),
+            signs: 0,
         }
     }
 
@@ -222,7 +229,9 @@ impl Session {
     /// Pings and close frames are answered and violations failed with the right code on the way.
     pub fn receive<'a>(&mut self, input: &mut &'a mut [u8], now: Millis, spares: &mut Spares) -> Option<Message<'a>> {
         self.last_heard = now;
-        self.pinged = false;
+        if std::mem::take(&mut self.pinged) {
+            self.signs |= BROKE_SILENCE;
+        }
         let limits = Limits { max_message_size: self.settings.max_message_size, max_frame_size: self.settings.max_frame_size };
         while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
             if self.terms.is_some() && self.hold(input) {
@@ -277,7 +286,9 @@ impl Session {
 
     /// What has happened to pings since the last call, for who measures their time.
     pub fn take_signs(&mut self) -> Signs {
-        std::mem::take(&mut self.signs)
+        let signs = std::mem::take(&mut self.signs);
+        let has = |sign| signs & sign != 0;
+        Signs { ping_sent: has(PING_SENT), pong_received: has(PONG_RECEIVED), broke_silence: has(BROKE_SILENCE) }
     }
 
     /// What is left of a read is kept for the next turn, when messages have become much longer than what came: some KiB can be inflated
@@ -576,7 +587,7 @@ impl Session {
         self.pong_due = true;
         self.last_ping = now;
         self.pings = self.pings.wrapping_add(1);
-        self.signs.ping_sent = true;
+        self.signs |= PING_SENT;
         let number = self.pings.to_be_bytes();
         self.outbox(spares).encode(OpCode::Control(Control::Ping), &number);
     }
@@ -585,7 +596,7 @@ impl Session {
         // RFC 6455, 5.5.3: a pong to a ping "must have identical 'Application data'"; others are a heartbeat of the client's own.
         if self.pong_due && payload == self.pings.to_be_bytes() {
             self.pong_due = false;
-            self.signs.pong_received = true;
+            self.signs |= PONG_RECEIVED;
         }
     }
 

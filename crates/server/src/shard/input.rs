@@ -135,14 +135,16 @@ impl Shard {
         if echoed > 0 {
             entry.conn.traffic.sent_messages(echoed);
         }
-        if entry.session.take_signs().pong_received {
+        let signs = entry.session.take_signs();
+        if signs.pong_received {
             entry.conn.traffic.pong_received(self.started.elapsed().as_nanos() as u64);
         }
         let held = entry.session.is_held();
         if held {
             note(&mut self.notes, Trouble::RateLimit, &entry.conn, 1);
         }
-        if held || entry.session.is_ending() || entry.session.outbox_len() > 0 {
+        // After a ping, the timer waits for the pong's deadline, which may be far behind the next ping.
+        if held || signs.broke_silence || entry.session.is_ending() || entry.session.outbox_len() > 0 {
             self.touch(at);
         }
     }

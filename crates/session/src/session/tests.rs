@@ -208,12 +208,15 @@ fn a_client_with_an_interval_of_its_own_is_pinged_though_it_talks() {
     wire.session.set_ping_interval(Some(100), 0);
     for round in 1..=3u8 {
         assert_eq!(wire.at(u64::from(round) * 100).written(), [0x89, 4, 0, 0, 0, round]);
-        assert_eq!(wire.session.take_signs(), Signs { ping_sent: true, pong_received: false });
+        assert_eq!(wire.session.take_signs(), Signs { ping_sent: true, ..Signs::default() });
+        assert_eq!(wire.session.deadline(), Some(u64::from(round) * 100 + 50), "the pong's");
         wire.receive(&client(0x81, b"busy"));
+        assert_eq!(wire.session.take_signs(), Signs { broke_silence: true, ..Signs::default() }, "not the answer, but a sign of life");
+        assert_eq!(wire.session.deadline(), Some(u64::from(round) * 100 + 100), "the next ping's");
         wire.receive(&client(0x8a, b"a heartbeat of its own"));
         assert_eq!(wire.session.take_signs(), Signs::default(), "neither is the answer");
         wire.receive(&client(0x8a, &[0, 0, 0, round]));
-        assert_eq!(wire.session.take_signs(), Signs { ping_sent: false, pong_received: true });
+        assert_eq!(wire.session.take_signs(), Signs { pong_received: true, ..Signs::default() });
         wire.receive(&client(0x8a, &[0, 0, 0, round]));
         assert_eq!(wire.session.take_signs(), Signs::default(), "a ping is answered once");
     }
