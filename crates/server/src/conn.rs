@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use fws_hub::{Client, Key, RouteId};
-use fws_session::{Compression, Millis, Settings, SlowClient};
+use fws_session::{Compression, Millis, Settings, SlowClient, outbox_room};
 use parking_lot::RwLock;
 
 use crate::dispatch::LineId;
@@ -23,7 +23,7 @@ pub struct Conn {
     pub line: LineId,
     /// Its route's name.
     pub route_name: Arc<str>,
-    /// The most bytes that may wait for it.
+    /// How large its outbox is, see [`outbox_room`].
     max_outbox: AtomicUsize,
     /// Bytes that wait for the socket: those posted to the shard, and those in the outbox.
     queued: AtomicUsize,
@@ -248,7 +248,7 @@ impl Conn {
         let before = self.queued.fetch_add(len, Ordering::Relaxed);
         let room = match self.slow_client.load(Ordering::Relaxed) == SlowClient::DropOldest as u8 {
             true => !behind(),
-            false => before + len <= self.max_outbox.load(Ordering::Relaxed),
+            false => before + len <= outbox_room(self.max_outbox()),
         };
         let fits = room && !self.doomed.load(Ordering::Relaxed);
         if !fits {

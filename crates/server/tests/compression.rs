@@ -219,11 +219,11 @@ fn an_outbox_holds_what_is_on_the_wire() {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (seed >> 24) as u8
     })
-    .take(100_000)
+    .take(100_001)
     .collect();
     assert_eq!(send(&core, Target::Client(&id), &noise), Err(CommandError::TooLarge), "what does not shrink is as long as it is");
-    assert_eq!(send(&core, Target::Client(&id), &noise[..50_000]), Ok(Reply::Sent(Outcome::Queued)));
-    assert!(client.receive() == noise[..50_000]);
+    assert_eq!(send(&core, Target::Client(&id), &noise[..100_000]), Ok(Reply::Sent(Outcome::Queued)));
+    assert!(client.receive() == noise[..100_000]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::counter;
-use fws_hub::{Command, Outcome, Pinging, Reply, Target};
+use fws_hub::{Command, CommandError, Outcome, Pinging, Reply, Target};
 use fws_server::{Config, Core, Handshake, own_socket};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
@@ -103,6 +103,27 @@ fn a_slow_client_is_closed_with_1013_though_its_outbox_is_full_and_what_it_misse
     let written = core.take_log(&mut log);
     let log = String::from_utf8_lossy(&log[..written]).into_owned();
     assert_eq!(log.matches("a client is closed with 1013").count(), 1, "{log}");
+}
+
+#[test]
+fn a_message_as_long_as_the_outbox_is_sent_and_one_of_a_byte_more_never_is() {
+    // On both sides of where the header of a frame becomes longer.
+    for (generation, most) in [1, 125, 126, 65_535, 65_536, 200_000].into_iter().enumerate() {
+        for policy in ["close", "drop_oldest", "drop_newest"] {
+            let core = started(&format!(r#""max_outbox":{most},"slow_client":"{policy}""#));
+            let mut client = connect(&core, "");
+            let id = core.ids()[0].clone();
+            assert_eq!(send(&core, &id, &vec![generation as u8; most]), Outcome::Queued, "{most} {policy}");
+            assert_eq!(client.read().expect("the message").len(), most);
+            let data = vec![0; most + 1];
+            let command = |to| Command::Send { to, route: None, except: None, binary: true, data: data[..].into() };
+            assert_eq!(core.execute(&command(Target::Client(&id))), Err(CommandError::TooLarge), "{most} {policy}");
+            assert_eq!(core.execute(&command(Target::All)), Ok(Reply::Queued(0)));
+            assert_eq!(core.stats()["routes"]["r"]["options"]["max_outbox"], most);
+            client.send(Message::text("")).expect("it is still there");
+            assert_eq!(client.read().expect("an echo"), Message::text(""));
+        }
+    }
 }
 
 #[test]

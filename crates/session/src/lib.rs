@@ -23,7 +23,7 @@ pub use event::{Closed, Event, Failed, Fifo, Opened, Timer};
 pub use frame::Frame;
 pub use outbox::{Outbox, Saved, Spares};
 pub use rate::{Exceed, RateLimit};
-pub use session::{Message, Room, Session, Settings, Signs, SlowClient};
+pub use session::{Message, Room, Session, Settings, Signs, SlowClient, outbox_room};
 
 /// Milliseconds since the caller's start.
 pub type Millis = u64;

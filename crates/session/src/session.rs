@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fws_wire::Error;
 use fws_wire::close::{self, CloseFrame};
-use fws_wire::frame::{Control, OpCode};
+use fws_wire::frame::{self, Control, OpCode};
 use fws_wire::message::{Decoder, Item, Limits, Payload};
 
 use crate::compression::Compressor;
@@ -22,7 +22,8 @@ pub struct Settings {
     pub max_message_size: u64,
     /// The longest frame a client may send, bytes.
     pub max_frame_size: u64,
-    /// While more bytes than this wait in the outbox, nothing more is read.
+    /// The longest message that can be sent, and, with the header of its frame, the most bytes that may wait: see [`outbox_room`]. While
+    /// more wait, nothing is read.
     pub max_outbox: usize,
     /// What becomes of a client to which more than `max_outbox` would have to wait.
     pub slow_client: SlowClient,
@@ -40,6 +41,12 @@ pub struct Settings {
     pub close_timeout: Millis,
     /// How long the client's end of the TCP connection is waited for after the last byte was sent.
     pub linger: Millis,
+}
+
+/// How many bytes may wait in an outbox of this size, headers of frames included: it has room for one message that is as long as the
+/// outbox is large.
+pub fn outbox_room(max_outbox: usize) -> usize {
+    frame::encoded_len(max_outbox.min(usize::MAX - frame::MAX_HEADER))
 }
 
 /// What becomes of a client that reads more slowly than it is sent to, when its outbox is full.
@@ -435,7 +442,7 @@ impl Session {
     /// Where the settings say so, drops the oldest messages that have not begun to be written until `len` more bytes fit, and the
     /// `posted` ones that are on their way behind them.
     pub fn make_room(&mut self, len: usize, posted: usize) -> Room {
-        let most = self.settings.max_outbox;
+        let most = outbox_room(self.settings.max_outbox);
         if self.settings.slow_client != SlowClient::DropOldest || self.phase != Phase::Open {
             return Room { dropped: 0, fits: true };
         }
@@ -514,7 +521,7 @@ impl Session {
     /// Whether the socket should be read: not while too much waits to be written, or the client sent too fast. In the last phase what comes
     /// is thrown away.
     pub fn wants_read(&self) -> bool {
-        self.outbox_len() <= self.settings.max_outbox && self.phase != Phase::Ended && !self.is_held()
+        self.outbox_len() <= outbox_room(self.settings.max_outbox) && self.phase != Phase::Ended && !self.is_held()
     }
 
     /// Whether what is read is of no interest any more, so that it can be dropped unseen.
@@ -560,7 +567,7 @@ impl Session {
         }
         let Some(outbox) = self.outbox.as_mut() else { return };
         outbox.consume(count);
-        if outbox.len() <= self.settings.max_outbox
+        if outbox.len() <= outbox_room(self.settings.max_outbox)
             && let Some(late) = self.late_pong.take()
             // Behind our close frame it would come too late.
             && self.phase == Phase::Open
@@ -606,7 +613,7 @@ impl Session {
         if self.phase != Phase::Open {
             return;
         }
-        if self.outbox_len() > self.settings.max_outbox {
+        if self.outbox_len() > outbox_room(self.settings.max_outbox) {
             self.late_pong = Some(Box::new(LatePong(payload.into())));
         } else {
             self.outbox(spares).encode(OpCode::Control(Control::Pong), payload);

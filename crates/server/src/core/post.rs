@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fws_hub::{Command, CommandError, Key, Outcome, Outlet, Reply, RouteId};
-use fws_session::Frame;
+use fws_session::{Frame, outbox_room};
 
 use super::Core;
 use crate::conn::Conn;
@@ -74,7 +74,7 @@ impl<'a> Post<'a> {
 
     /// Makes room for a frame of this length with a client.
     pub(crate) fn reserve(&mut self, to: &Conn, len: usize) -> Outcome {
-        if len > to.max_outbox() {
+        if len > outbox_room(to.max_outbox()) {
             self.dropped += 1;
             self.core.too_large(to, len);
             return Outcome::TooLarge;

@@ -125,7 +125,7 @@ $steps = [
     $call('send', 'bob', 'to bob', 'nobody'),
     $call('send', 'bob', $bytes("\xff")),
     $call('send', 'bob', $bytes("\xff\x00"), null, true),
-    $call('send', 'bob', $bytes('x', (4 << 20) - 9)),
+    $call('send', 'bob', $bytes('x', (4 << 20) + 1)),
     $call('sendAll', 'but not you', null, false, 'bob'),
     $call('sendAll', $bytes("\xff")),
     $call('sendToTag', 'all', 'to all', 'scenario', false, 'anna'),
