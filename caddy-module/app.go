@@ -251,13 +251,17 @@ func (a *App) onStopping() {
 		return
 	}
 
-	remaining, err := bridge.Drain(drainTimeout)
-	switch {
-	case err != nil:
+	remaining, unhandled, err := bridge.Drain(drainTimeout)
+	if err != nil {
 		a.logger.Error("closing the WebSocket connections", zap.Error(err))
-	case remaining > 0:
-		a.logger.Warn("WebSocket connections are cut: they were not closed in time",
+	}
+	if remaining > 0 {
+		a.logger.Warn("WebSocket connections are cut: their clients did not answer the close frame in time",
 			zap.Uint64("connections", remaining), zap.Duration("timeout", drainTimeout))
+	}
+	if unhandled > 0 {
+		a.logger.Warn("PHP did not handle the close events of WebSocket connections in time: they are lost",
+			zap.Uint64("connections", unhandled), zap.Duration("timeout", drainTimeout))
 	}
 
 	// The HTTP server waits for streams of HTTP/2, for ever where there is no grace period.

@@ -64,7 +64,7 @@ var clientFields = []struct {
 }{
 	{"id", asIs}, {"route", asIs}, {"path", asText}, {"ip", asIs}, {"subprotocol", asIs}, {"transport", asIs}, {"connected", asIs},
 	{"connected_at", asTime}, {"last_message_at", asTime},
-	{"messages_received", asIs}, {"bytes_received", asSize}, {"messages_sent", asIs}, {"bytes_sent", asSize}, {"messages_dropped", asIs},
+	{"messages_received", asIs}, {"bytes_received", asSize}, {"messages_sent", asIs}, {"bytes_sent", asSize}, {"messages_dropped", asIs}, {"messages_discarded", asIs},
 	{"queued_bytes", asSize},
 	{"ping_time", asNanoseconds}, {"tags", asIs},
 }

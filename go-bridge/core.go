@@ -26,12 +26,13 @@ func Running() bool {
 }
 
 // Drain closes every connection with 1001 and waits until they are gone and their close events handled, or until timeout.
-// It returns how many connections are still there.
-func Drain(timeout time.Duration) (remaining uint64, err error) {
-	var left C.uint64_t
-	result := C.fws_core_drain(milliseconds(timeout), &left)
+// remaining is how many clients have not answered the close frame, unhandled how many connections have ended without PHP
+// having handled their last events.
+func Drain(timeout time.Duration) (remaining, unhandled uint64, err error) {
+	var clients, events C.uint64_t
+	result := C.fws_core_drain(milliseconds(timeout), &clients, &events)
 
-	return uint64(left), callError("fws_core_drain", result, nil)
+	return uint64(clients), uint64(events), callError("fws_core_drain", result, nil)
 }
 
 // Stats returns the counters of the core, a JSON object.

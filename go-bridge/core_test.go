@@ -56,11 +56,11 @@ func TestDrainingClosesConnectionsWith1001(t *testing.T) {
 
 	remaining := make(chan uint64)
 	go func() {
-		left, err := Drain(10 * time.Second)
+		left, unhandled, err := Drain(10 * time.Second)
 		if err != nil {
 			t.Error(err)
 		}
-		remaining <- left
+		remaining <- left + unhandled
 	}()
 
 	if code := c.closeCode(); code != 1001 {

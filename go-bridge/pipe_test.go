@@ -203,7 +203,7 @@ func TestADrainEndsPipesWith1001(t *testing.T) {
 	p := openPipe(t, "core", HTTP2)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := Drain(10 * time.Second)
+		_, _, err := Drain(10 * time.Second)
 		ended <- err
 	}()
 

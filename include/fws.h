@@ -284,6 +284,8 @@ typedef struct {
   uint64_t ping_time;
   // Messages to it that were dropped because it does not read as fast as it is sent to.
   uint64_t messages_dropped;
+  // Messages from it that PHP was not told, since the server had decided to end it.
+  uint64_t messages_discarded;
 } fws_client;
 
 // A pipe that the host has to look at.
@@ -538,8 +540,11 @@ bool fws_core_running(void);
 int32_t fws_core_fd(void);
 
 // Closes every connection with 1001 and refuses new ones; waits until they are gone and their close events are handled, at most
-// `timeout_ms` milliseconds. Blocks. `remaining` (optional) receives how many are left. A later commit accepts connections again.
-fws_result fws_core_drain(uint32_t timeout_ms, uint64_t *remaining);
+// `timeout_ms` milliseconds. Blocks. A later commit accepts connections again.
+//
+// `remaining` (optional) receives how many clients have not answered the close frame, `unhandled` (optional) how many connections have
+// ended without PHP having handled their last events.
+fws_result fws_core_drain(uint32_t timeout_ms, uint64_t *remaining, uint64_t *unhandled);
 
 // Counters and gauges: item 0 of the reply is a JSON object.
 fws_result fws_core_stats(fws_reply **out);

@@ -37,7 +37,7 @@ PHP_FUNCTION(frankenphp_ws_getClient) {
   }
   phpext_reply_hold(reply);
 
-  array_init_size(return_value, 16);
+  array_init_size(return_value, 18);
   size_t at = 0;
   for (; at < sizeof(names) / sizeof(names[0]); at++) {
     add_assoc_str(return_value, names[at], item(reply, at));
@@ -54,6 +54,7 @@ PHP_FUNCTION(frankenphp_ws_getClient) {
   add_count(return_value, "messages_sent", client.messages_sent);
   add_count(return_value, "bytes_sent", client.bytes_sent);
   add_count(return_value, "messages_dropped", client.messages_dropped);
+  add_count(return_value, "messages_discarded", client.messages_discarded);
   add_count(return_value, "queued_bytes", client.queued_bytes);
   add_count(return_value, "ping_time", client.ping_time);
   array_init(&tags);

@@ -38,8 +38,8 @@ import "C"
 // export_php:function frankenphp_ws_nextEvent(): ?array
 func frankenphp_ws_nextEvent() unsafe.Pointer
 
-// Says that the event handed out last has failed. It is counted and logged with the cause, and the `on_error` option of its route
-// decides what becomes of the connection; the loop goes on with the next nextEvent(). Without effect when the event has already been
+// Says that the event handed out last has failed. It is counted and logged with the cause. After an open event the connection is closed
+// with 1011; else the `on_error` option of its route decides what becomes of it. The loop goes on with the next nextEvent(). Without effect when the event has already been
 // failed. For loops that catch what a handler throws.
 //
 // @param string $cause what went wrong, for the log
@@ -95,7 +95,8 @@ func frankenphp_ws_send(id *C.zend_string, data *C.zend_string, route *C.zend_st
 // export_php:function frankenphp_ws_sendAll(string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
 func frankenphp_ws_sendAll(data *C.zend_string, route *C.zend_string, binary bool, exceptId *C.zend_string) int64
 
-// Closes a connection with the closing handshake, after what is already queued for it. Its close event follows.
+// Closes a connection with the closing handshake, after what is already queued for it. From now on no event tells anything of it but its
+// close event: what it has sent and no event has told yet is thrown away.
 //
 // @param string $id the client's id
 // @param int $code 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4)
@@ -404,10 +405,11 @@ func frankenphp_ws_getAllStoredInformation(id *C.zend_string) unsafe.Pointer
 // export_php:function frankenphp_ws_searchStoredInformation(string $key, string $operator, string $value, ?string $route = null): array
 func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator *C.zend_string, value *C.zend_string, route *C.zend_string) unsafe.Pointer
 
-// Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
+// Cuts a connection, without a closing handshake or in the middle of one. From now on no event tells anything of it but its close event,
+// which has the code 1006, or that of a close() before.
 //
 // @param string $id the client's id
-// @return bool false when the client is gone
+// @return bool false when the client is gone and its connection has ended
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_killConnection(string $id): bool
@@ -418,7 +420,8 @@ func frankenphp_ws_killConnection(id *C.zend_string) bool
 // `id`, `route` (its name), `path` (of its request), `ip`, `subprotocol` ("" when none was agreed), `transport` ("tcp", "unix", "tls", "http2" or
 // "http3"), `connected` (bool), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
 // before the first message), `messages_received`, `bytes_received` (frame headers included), `messages_sent`, `bytes_sent`,
-// `messages_dropped` (for its being too slow), `queued_bytes` (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
+// `messages_dropped` (for its being too slow), `messages_discarded` (that no event told, since the server had closed it), `queued_bytes`
+// (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
 //
 // @param string $id the client's id
 // @return array<string, mixed>|null null when the client is gone

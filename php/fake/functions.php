@@ -112,7 +112,7 @@ function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''):
             throw Refusal::invalid('$reason must have at most 123 bytes, ' . strlen($reason) . ' given');
         }
 
-        return FakeServer::current()->endOf($id, $code, $reason, true);
+        return FakeServer::current()->close($id, $code, $reason);
     }, true);
 }
 
@@ -121,7 +121,7 @@ function frankenphp_ws_killConnection(string $id): bool
     return Batch::call(static function () use ($id): bool {
         Refusal::unlessUtf8(['id' => $id]);
 
-        return FakeServer::current()->endOf($id, 1006, 'the server cut the connection', false);
+        return FakeServer::current()->cut($id);
     }, true);
 }
 

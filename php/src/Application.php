@@ -22,15 +22,16 @@ interface Application
     /**
      * The connection has ended: nothing can be sent on it any more.
      *
-     * @param int $code the peer's close code; 1005: it gave none; 1006: it was cut off without a closing handshake
+     * @param int    $code   of the first close frame that either side sent; 1005: it had none; 1006: neither sent one
+     * @param string $reason of that frame, or in the server's words what cut the connection
      */
     public function onClose(Connection $connection, int $code, string $reason): void;
 
     /**
      * One of the methods above has thrown $error.
      *
-     * When this method returns, the event is reported as failed: the core counts it, logs the error and applies the
-     * route's `on_error` option. The worker goes on with the next event.
+     * When this method returns, the event is reported as failed: the core counts it and logs the error. Where onOpen failed
+     * the connection is closed with 1011, else the route's `on_error` option applies. The worker goes on with the next event.
      */
     public function onError(Connection $connection, \Throwable $error): void;
 }

@@ -154,7 +154,7 @@ class Client
     /**
      * What the server knows about the connection: path, ip, transport, times, and what went both ways.
      *
-     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, queued_bytes: int, ping_time: int, tags: list<string>}|null
+     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null
      *         see frankenphp_ws_getClient(); null when the client is gone
      */
     public function facts(): ?array

@@ -61,7 +61,8 @@ namespace {
      *
      * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|null
      *         null: return from the handler now. Header names are lower case, repeated ones are joined with ", ".
-     *         A close that is not clean was a cut connection (code 1006).
+     *         The code of a close is that of the first close frame that either side sent, 1005 if it had none, 1006 if neither sent one;
+     *         it is clean if both did.
      *
      * @throws \FrankenPHP\WebSocket\NoBellException     when the server did not start this request to deliver events
      * @throws \FrankenPHP\WebSocket\NotRunningException
@@ -71,8 +72,8 @@ namespace {
     }
 
     /**
-     * Reports that the current event failed: it is counted, logged with the cause, and the route's `on_error` applies. Once is
-     * enough: a second time changes nothing.
+     * Reports that the current event failed: it is counted and logged with the cause. After an open event the connection is closed with
+     * 1011, after others the route's `on_error` applies. Once is enough: a second time changes nothing.
      *
      * @param string $cause what went wrong and where, for the log
      *
@@ -147,7 +148,8 @@ namespace {
     }
 
     /**
-     * Starts the closing handshake with a client.
+     * Starts the closing handshake with a client. From now on no event tells anything of it but its close event: what it has sent and no
+     * event has told yet is thrown away.
      *
      * @param string $id     the client's id
      * @param int    $code   a code that may be sent: 1000 to 1003, 1007 to 1014, or 3000 to 4999
@@ -525,10 +527,11 @@ namespace {
     }
 
     /**
-     * Cuts a connection, without a closing handshake. Its close event follows, with the code 1006.
+     * Cuts a connection, without a closing handshake or in the middle of one. From now on no event tells anything of it but its close
+     * event, which has the code 1006, or that of a close() before.
      *
      * @param string $id the client's id
-     * @return bool false when the client is gone
+     * @return bool false when the client is gone and its connection has ended
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_killConnection(string $id): bool
@@ -541,7 +544,8 @@ namespace {
      * `id`, `route` (its name), `path` (of its request), `ip`, `subprotocol` ("" when none was agreed), `transport` ("tcp", "unix", "tls", "http2" or
      * "http3"), `connected` (bool), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
      * before the first message), `messages_received`, `bytes_received` (frame headers included), `messages_sent`, `bytes_sent`,
-     * `messages_dropped` (for its being too slow), `queued_bytes` (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
+     * `messages_dropped` (for its being too slow), `messages_discarded` (that no event told, since the server had closed it),
+     * `queued_bytes` (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
      *
      * @param string $id the client's id
      * @return array<string, mixed>|null null when the client is gone

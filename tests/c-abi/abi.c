@@ -279,7 +279,7 @@ static void a_connection(void) {
   fws_bell_end(taken.nonce, FWS_BELL_SERVED, NULL, 0, NULL, 0);
 
   uint64_t remaining = 1;
-  CHECK(fws_core_drain(5000, &remaining) == FWS_OK && remaining == 0);
+  CHECK(fws_core_drain(5000, &remaining, NULL) == FWS_OK && remaining == 0);
   CHECK(fws_core_stats(&reply) == FWS_OK && fws_reply_count(reply) == 1);
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && memmem(value.ptr, value.len, "\"events_failed\":1", 17) != NULL);
   fws_reply_free(reply);

@@ -268,7 +268,7 @@ func TestTheFunctionsWorkInAWorkerInAnOrdinaryRequestAndOnTheCommandLine(t *test
 				expect(t, "bytes that wait for the client", 0, func() int { return int(d.value(t, "getClient", id).(map[string]any)["queued_bytes"].(float64)) })
 				client := d.value(t, "getClient", id).(map[string]any)
 				for key, want := range map[string]any{"id": id, "route": "lab", "path": "/lab", "ip": "127.0.0.1", "subprotocol": "", "transport": map[bool]string{false: "tcp", true: "tls"}[s.secure],
-					"connected": true, "last_message_at": nil, "messages_received": 0.0, "messages_sent": 1.0, "messages_dropped": 0.0, "queued_bytes": 0.0, "ping_time": 0.0,
+					"connected": true, "last_message_at": nil, "messages_received": 0.0, "messages_sent": 1.0, "messages_dropped": 0.0, "messages_discarded": 0.0, "queued_bytes": 0.0, "ping_time": 0.0,
 					"tags": []any{"one", "two"}} {
 					if !reflect.DeepEqual(client[key], want) {
 						t.Errorf("%s is %v, not %v", key, client[key], want)

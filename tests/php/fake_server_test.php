@@ -22,13 +22,13 @@ test('events arrive in order, and those that a handler causes after it', static 
     throws(LogicException::class, 'not connected any more', static fn () => $client->send('two'));
 });
 
-test('a client is known until its close event has been handled, and listed until its connection ends', static function (): void {
+test('a client is known until its close event has been handled, and listed until the server closes it', static function (): void {
     $seen = [];
     $recorder = new Recorder([
         'open' => static fn (Connection $c) => $c->tag('t'),
         'message' => static function (Connection $c) use (&$seen): void {
             $c->cut();
-            array_push($seen, count(Clients::all()), $c->send('reaches nobody'));
+            array_push($seen, count(Clients::all()), $c->send('reaches nobody'), Clients::all()->send('nor does this'));
         },
         'close' => static function (Connection $c) use (&$seen): void {
             array_push($seen, count(Clients::all()), $c->send('x'), $c->tags(), Clients::tagged('t')->ids());
@@ -38,9 +38,62 @@ test('a client is known until its close event has been handled, and listed until
     $server = new FakeServer($recorder);
     $client = $server->connect();
     $client->send('end');
-    same([1, true, 0, false, ['t'], [], false], $seen);
+    same([0, false, 0, 0, false, ['t'], [], false], $seen);
     same([[], []], [$server->failures, $client->received]);
     same([[], null], [frankenphp_ws_getTags($client->id), frankenphp_ws_getClient($client->id)]);
+});
+
+test('after the server has closed a client nothing of it is handled but its close event', static function (): void {
+    foreach (['close' => 4001, 'cut' => 1006, 'fail' => 1011] as $how => $code) {
+        $peer = $discarded = null;
+        $recorder = new Recorder([
+            'message' => static function (Connection $c, string $data) use (&$peer, $how): void {
+                if ($data === 'first') {
+                    array_map($peer->send(...), ['queued', 'behind it']);
+                    match ($how) {
+                        'close' => $c->close(4001, 'enough'),
+                        'cut' => $c->cut(),
+                        'fail' => frankenphp_ws_failEvent('no'),
+                    };
+                    same(false, $c->close());
+                }
+            },
+            'close' => static function (Connection $c) use (&$discarded): void {
+                $discarded = $c->facts()['messages_discarded'];
+            },
+        ]);
+        $server = new FakeServer($recorder, closeOnError: true);
+        $peer = $server->connect();
+        $peer->send('first');
+        same(['open', 'message first', rtrim("close $code " . ['close' => 'enough', 'cut' => 'the server cut the connection', 'fail' => ''][$how])], $recorder->told);
+        same([$code, 2], [$peer->closeCode, $discarded]);
+    }
+});
+
+test('a connection can be cut while its closing handshake is under way', static function (): void {
+    $answers = [];
+    $recorder = new Recorder(['message' => static function (Connection $c) use (&$answers): void {
+        $c->close(4001, 'enough');
+        $answers = [frankenphp_ws_killConnection($c->id), frankenphp_ws_killConnection($c->id), $c->send('x')];
+    }, 'close' => static function (Connection $c) use (&$answers): void {
+        $answers[] = frankenphp_ws_killConnection($c->id);
+    }]);
+    $server = new FakeServer($recorder);
+    $client = $server->connect();
+    $client->send('x');
+    same([true, true, false, false], $answers);
+    same(['open', 'message x', 'close 4001 the server cut the connection'], $recorder->told);
+    same([1006, ''], [$client->closeCode, $client->closeReason]);
+});
+
+test('a client whose first event fails is closed, whatever on_error says', static function (): void {
+    foreach ([true, false] as $close) {
+        $recorder = new Recorder(['open' => static fn () => throw new DomainException('who is that?')]);
+        $server = new FakeServer($recorder, closeOnError: $close);
+        $client = $server->connect();
+        same(['open', 'error who is that?', 'close 1011'], $recorder->told);
+        same([1011, 1], [$client->closeCode, count($server->failures)]);
+    }
 });
 
 test('a handler that throws fails its event once, and on_error closes or goes on', static function (): void {

@@ -30,6 +30,8 @@ pub struct fws_client {
     pub ping_time: u64,
     /// Messages to it that were dropped because it does not read as fast as it is sent to.
     pub messages_dropped: u64,
+    /// Messages from it that PHP was not told, since the server had decided to end it.
+    pub messages_discarded: u64,
 }
 
 impl fws_client {
@@ -45,6 +47,7 @@ impl fws_client {
             queued_bytes: client.queued_bytes,
             ping_time: client.ping_time.unwrap_or(0),
             messages_dropped: client.messages_dropped,
+            messages_discarded: client.messages_discarded,
         }
     }
 

@@ -87,15 +87,20 @@ pub extern "C" fn fws_core_fd() -> i32 {
 }
 
 /// Closes every connection with 1001 and refuses new ones; waits until they are gone and their close events are handled, at most
-/// `timeout_ms` milliseconds. Blocks. `remaining` (optional) receives how many are left. A later commit accepts connections again.
+/// `timeout_ms` milliseconds. Blocks. A later commit accepts connections again.
+///
+/// `remaining` (optional) receives how many clients have not answered the close frame, `unhandled` (optional) how many connections have
+/// ended without PHP having handled their last events.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_core_drain(timeout_ms: u32, remaining: *mut u64) -> fws_result {
+pub unsafe extern "C" fn fws_core_drain(timeout_ms: u32, remaining: *mut u64, unhandled: *mut u64) -> fws_result {
     guard(FWS_ERR_PANIC, || {
         let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
         let left = core.drain(Duration::from_millis(timeout_ms.into()));
-        // SAFETY: the caller passes NULL or a valid place.
-        if let Some(remaining) = unsafe { remaining.as_mut() } {
-            *remaining = left;
+        for (out, count) in [(remaining, left.connections), (unhandled, left.unhandled)] {
+            // SAFETY: the caller passes NULL or a valid place.
+            if let Some(out) = unsafe { out.as_mut() } {
+                *out = count;
+            }
         }
         FWS_OK
     })

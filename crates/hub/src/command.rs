@@ -467,6 +467,6 @@ impl fmt::Display for There<'_> {
 pub trait Outlet<C> {
     /// Queues the command's message to one client.
     fn send(&mut self, key: Key, to: &C) -> Outcome;
-    /// Does to one client what the command asks for: starts the closing handshake, cuts it, or pings it.
-    fn order(&mut self, key: Key, to: &C);
+    /// Pings one client as the command says.
+    fn ping(&mut self, key: Key, to: &C);
 }

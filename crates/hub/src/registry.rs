@@ -43,13 +43,16 @@ struct Slot<C> {
 
 /// All clients of the process. `C` is what a send needs to reach one.
 ///
-/// A client is *live* from [`Hub::register`] to [`Hub::close`]: only then is it listed, counted, found by tag and sent to. It stays
-/// known by its id, with its tags, until [`Hub::forget`], so that who handles its close event can still ask about it.
+/// A client is *live* from [`Hub::register`] to [`Hub::close`]: only then is it listed, counted, found by tag and sent to. It has its id,
+/// tags and stored information until [`Hub::release`], so that who handles its close event can still ask about it, and its place until
+/// [`Hub::forget`].
 #[derive(Debug)]
 pub struct Hub<C> {
     slots: Vec<Slot<C>>,
     free: Vec<u32>,
     by_id: HashMap<Arc<str>, u32>,
+    /// Clients that are not forgotten yet.
+    known: u64,
     live: RoaringBitmap,
     /// Live clients by tag; a tag nobody has is not here.
     tags: HashMap<Arc<str>, RoaringBitmap>,
@@ -73,6 +76,7 @@ impl<C> Default for Hub<C> {
             slots: Vec::new(),
             free: Vec::new(),
             by_id: HashMap::new(),
+            known: 0,
             live: RoaringBitmap::new(),
             tags: HashMap::new(),
             routes: Vec::new(),
@@ -130,6 +134,7 @@ impl<C> Hub<C> {
         let key = Key { index, generation: slot.generation };
         slot.client = Some(Client { id: id.clone(), route, handle: make(key), tags: Vec::new(), information: Information::default() });
         self.by_id.insert(id, index);
+        self.known += 1;
         self.live.insert(index);
         self.routes[route.0 as usize].live.insert(index);
         self.routes[route.0 as usize].known += 1;
@@ -164,14 +169,27 @@ impl<C> Hub<C> {
         }
     }
 
+    /// The client's id is free, and its tags and stored information are gone.
+    pub fn release(&mut self, key: Key) {
+        self.close(key);
+        let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
+        let Some(client) = slot.client.as_mut() else { return };
+        client.tags = Vec::new();
+        client.information = Information::default();
+        // Another client may have the id by now.
+        if self.by_id.get(&client.id) == Some(&key.index) {
+            self.by_id.remove(&client.id);
+        }
+    }
+
     /// Everything of the client goes; its slot may be used again.
     pub fn forget(&mut self, key: Key) {
-        self.close(key);
+        self.release(key);
         let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
         let Some(client) = slot.client.take() else { return };
         slot.generation = slot.generation.wrapping_add(1);
+        self.known -= 1;
         self.routes[client.route.0 as usize].known -= 1;
-        self.by_id.remove(&client.id);
         self.free.push(key.index);
     }
 
@@ -203,19 +221,24 @@ impl<C> Hub<C> {
         self.live.len()
     }
 
-    /// Whether no client is known, not even a closed one whose close event is still to be handled.
+    /// Whether no client is known, not even a closed one whose close event is still to be handled or whose socket is still to be closed.
     pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.known == 0
     }
 
     /// How many clients are known, closed ones included.
     pub fn known(&self) -> u64 {
-        self.by_id.len() as u64
+        self.known
     }
 
     /// How many tags are in use.
     pub fn tag_count(&self) -> u64 {
         self.tags.len() as u64
+    }
+
+    /// The handles of all known clients, closed ones included.
+    pub fn known_handles(&self) -> impl Iterator<Item = &C> {
+        self.slots.iter().filter_map(|slot| slot.client.as_ref()).map(|client| &client.handle)
     }
 
     /// The handles of all live clients.
@@ -280,10 +303,10 @@ impl<C> Hub<C> {
                 Reply::Names(names)
             }
             Command::Count { of, route } => Reply::Count(self.select(of, route)?.len()),
-            Command::Close { id, .. } | Command::Kill { id } | Command::Ping { id, .. } => {
+            Command::Ping { id, .. } => {
                 let client = self.find_on(id, None);
                 if let Some((key, client)) = client {
-                    outlet.order(key, &client.handle);
+                    outlet.ping(key, &client.handle);
                 }
                 Reply::Flag(client.is_some())
             }

@@ -52,6 +52,8 @@ pub struct Client {
     pub bytes_sent: u64,
     /// Messages to it that were dropped because it does not read as fast as it is sent to.
     pub messages_dropped: u64,
+    /// Messages from it that PHP was not told, since the server had decided to end it.
+    pub messages_discarded: u64,
     /// Bytes that wait for it.
     pub queued_bytes: u64,
     /// How long its last pong took, nanoseconds; `None` before the first.

@@ -50,8 +50,8 @@ async fn main() -> io::Result<()> {
         _ = terminate.recv() => {}
     }
     let left = tokio::task::spawn_blocking(move || core.drain(DRAIN)).await?;
-    if left > 0 {
-        eprintln!("{left} connections did not close in time");
+    if left.connections > 0 {
+        eprintln!("{} clients did not answer the close frame in time", left.connections);
     }
     Ok(())
 }

@@ -39,8 +39,7 @@ impl Core {
             let opened = &ticket.opened;
             let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
             let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
-            let name = route.name.clone();
-            let mut conn = Conn::new(key, ticket.id, route.id, ticket.line, name, &route.settings, request, transport);
+            let mut conn = Conn::new(key, ticket.id, &route, ticket.line, request, transport);
             conn.compression = ticket.compression;
             conn.traffic.opened(now);
             made.insert(Arc::new(conn)).clone()

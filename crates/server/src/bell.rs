@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::conn::{Conn, Through};
 use crate::core::Core;
-use crate::dispatch::{LINGER, Lease, PoolId, Settled};
+use crate::dispatch::{Discarded, LINGER, Lease, PoolId, Settled};
 use crate::log::{Level, Trouble};
 use crate::routes::OnError;
 use crate::shard::{self, Op};
@@ -232,22 +232,16 @@ impl Core {
             self.give_back(&mut state);
             return None;
         }
-        if state.lease.as_ref().is_none_or(|lease| lease.events.is_empty()) {
-            self.flush();
-            let mut lease = state.lease.take();
-            let until = Instant::now() + LINGER;
-            state.lease = loop {
-                let mut after = Settled::default();
-                let next = self.dispatch.exchange(bell.pool, lease.take(), until, &mut after);
-                let again = next.is_none() && !after.is_nothing();
-                self.after_lease(after);
-                if !again {
-                    break next;
-                }
-            };
-        }
-        let lease = state.lease.as_mut()?;
-        let event = lease.events.pop_front()?;
+        let mut until = None;
+        let event = loop {
+            if let Some(event) = state.lease.as_mut().and_then(|lease| self.next_of(lease)) {
+                break event;
+            }
+            let until = *until.get_or_insert_with(|| Instant::now() + LINGER);
+            state.lease = self.next_lease(bell, state.lease.take(), until);
+            state.lease.as_ref()?;
+        };
+        let lease = state.lease.as_ref()?;
         // What this event's handler sends may wait for what the next one's sends, but only if that comes at once.
         shard::defer(if lease.more || !lease.events.is_empty() { DEFERRED } else { 0 });
         state.last = lease.source.conn().cloned();
@@ -256,6 +250,33 @@ impl Core {
         state.current = Some(event);
         add(&self.counters.events_delivered, 1);
         Some(Current { state })
+    }
+
+    /// The next event of a lease. What its connection sent is dropped if the server has decided to end it meanwhile.
+    fn next_of(&self, lease: &mut Lease) -> Option<Event> {
+        let messages = lease.discard();
+        if messages > 0
+            && let Some(conn) = lease.source.conn()
+        {
+            let mut discarded = Discarded::default();
+            discarded.add(conn, messages);
+            self.discarded(discarded);
+        }
+        lease.events.pop_front()
+    }
+
+    /// Ends a lease, if there is one, and waits until `until` for another one.
+    fn next_lease(&self, bell: &Bell, mut lease: Option<Lease>, until: Instant) -> Option<Lease> {
+        self.flush();
+        loop {
+            let mut after = Settled::default();
+            let next = self.dispatch.exchange(bell.pool, lease.take(), until, &mut after);
+            let again = next.is_none() && !after.is_nothing();
+            self.after_lease(after);
+            if !again {
+                return next;
+            }
+        }
     }
 
     /// The bell's current event failed. `false`: there is none.
@@ -298,7 +319,7 @@ impl Core {
             Some(cause) => {
                 state.failed = true;
                 add(&self.counters.events_failed, 1);
-                self.failed_on(&event, conn.as_deref(), cause);
+                self.failed_on(&event, conn.as_ref(), cause);
             }
         }
         if let (Event::Close(_), Some(conn)) = (&event, &conn) {
@@ -310,23 +331,25 @@ impl Core {
     }
 
     /// Tells of a failed event and does what its route says.
-    fn failed_on(&self, event: &Event, conn: Option<&Conn>, cause: &str) {
+    fn failed_on(&self, event: &Event, conn: Option<&Arc<Conn>>, cause: &str) {
         let message = "PHP failed on a WebSocket event";
-        let kind = match event {
-            Event::Open(_) => "open",
-            Event::Message { .. } => "message",
-            Event::Close(_) => "close",
+        let (kind, opens) = match event {
+            Event::Open(_) => ("open", true),
+            Event::Message { .. } => ("message", false),
+            Event::Close(_) => ("close", false),
             Event::Timer(timer) => {
                 return self.log.write(Level::Error, message, json!({ "event": "timer", "timer": timer.id, "cause": cause }));
             }
         };
         let Some(conn) = conn else { return };
         let on_error = self.routes.read().current.get(&conn.route_name).map(|route| route.on_error).unwrap_or_default();
-        let closes = on_error == OnError::Close;
+        // A client whose first event fails was not let in by anybody, whatever the route says of later ones.
+        let closes = opens || on_error == OnError::Close;
         let on_error = if closes { "close" } else { "continue" };
         let fields = json!({ "event": kind, "route": conn.route_name, "connection": conn.id(), "cause": cause, "on_error": on_error });
         self.log.write(Level::Error, message, fields);
         if closes {
+            self.dismiss(conn);
             self.post(conn.key, Op::Close { key: conn.key, code: close::INTERNAL_ERROR, reason: "".into() });
         }
     }
@@ -339,11 +362,12 @@ impl Core {
         }
     }
 
-    fn after_lease(&self, settled: Settled) {
+    pub(crate) fn after_lease(&self, settled: Settled) {
         if let Some(key) = settled.resume {
             self.post(key, Op::Resume { key });
         }
         self.orphaned(settled.orphans);
+        self.discarded(settled.discarded);
     }
 
     /// Ends the deferral of this thread's sends.

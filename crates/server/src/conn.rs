@@ -8,7 +8,8 @@ use fws_session::{Compression, Millis, Settings, SlowClient, outbox_room};
 use parking_lot::RwLock;
 
 use crate::dispatch::LineId;
-use crate::places::Address;
+use crate::places::{Address, Places};
+use crate::routes::Route;
 
 /// The handle of a connection: the hub keeps one per client. The socket and the session belong to its shard alone.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Conn {
     pub route: RouteId,
     /// Where its events go.
     pub line: LineId,
+    /// The places of its route.
+    pub(crate) places: Arc<Places>,
     /// Its route's name.
     pub route_name: Arc<str>,
     /// How large its outbox is, see [`outbox_room`].
@@ -35,6 +38,11 @@ pub struct Conn {
     slow_client: AtomicU8,
     /// It lost a message under [`SlowClient::Close`]: its end is on its way.
     doomed: AtomicBool,
+    /// The server has decided that it ends: see [`Core::dismiss`](crate::Core::dismiss).
+    dismissed: AtomicBool,
+    /// Messages from it that PHP was not told for that.
+    discarded: AtomicU64,
+    /// Bits of [`Through`].
     over: AtomicU8,
     /// What its upgrade request said.
     pub request: Request,
@@ -158,7 +166,7 @@ impl Traffic {
     }
 }
 
-/// Who is through with a closed connection: when both are, its slot in the hub is free.
+/// How far the end of a connection has come. When the socket is closed and the events are handled, its place in the hub is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Through {
@@ -166,32 +174,29 @@ pub enum Through {
     Socket = 1,
     /// PHP: the close event was handled, or nobody is there to handle it.
     Events = 2,
+    /// The shard: how it ended is known, and no frame will be looked at any more.
+    Frames = 4,
+    /// The registry: it is in no list.
+    Lists = 8,
 }
 
 impl Conn {
-    #[expect(clippy::too_many_arguments, reason = "all that is fixed for its life")]
-    pub(crate) fn new(
-        key: Key,
-        id: Arc<str>,
-        route: RouteId,
-        line: LineId,
-        route_name: Arc<str>,
-        settings: &Settings,
-        request: Request,
-        transport: Transport,
-    ) -> Conn {
+    pub(crate) fn new(key: Key, id: Arc<str>, route: &Route, line: LineId, request: Request, transport: Transport) -> Conn {
         Conn {
             key,
             id: RwLock::new(id),
-            route,
+            route: route.id,
             line,
-            route_name,
-            max_outbox: AtomicUsize::new(settings.max_outbox),
+            places: route.places.clone(),
+            route_name: route.name.clone(),
+            max_outbox: AtomicUsize::new(route.settings.max_outbox),
             queued: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
-            slow_client: AtomicU8::new(settings.slow_client as u8),
+            slow_client: AtomicU8::new(route.settings.slow_client as u8),
             doomed: AtomicBool::new(false),
+            dismissed: AtomicBool::new(false),
+            discarded: AtomicU64::new(0),
             over: AtomicU8::new(0),
             request,
             transport,
@@ -229,6 +234,7 @@ impl Conn {
             messages_sent: load(&traffic.messages_sent),
             bytes_sent: load(&traffic.bytes_sent),
             messages_dropped: self.dropped(),
+            messages_discarded: self.discarded(),
             queued_bytes: self.queued.load(Ordering::Relaxed) as u64,
             ping_time: traffic.ping_time(),
             tags: Vec::new(),
@@ -297,8 +303,39 @@ impl Conn {
         self.max_outbox.load(Ordering::Relaxed)
     }
 
-    /// One side is through with the closed connection. `true`: now both are.
+    /// The end has come so far. `true`: now socket and events are both done with.
     pub(crate) fn through(&self, side: Through) -> bool {
-        self.over.fetch_or(side as u8, Ordering::AcqRel) | side as u8 == Through::Socket as u8 | Through::Events as u8
+        let both = Through::Socket as u8 | Through::Events as u8;
+        (self.over.fetch_or(side as u8, Ordering::AcqRel) | side as u8) & both == both
+    }
+
+    /// It is taken out of the lists. `true`: this is the first time.
+    pub(crate) fn unlist(&self) -> bool {
+        let bit = Through::Lists as u8;
+        self.over.fetch_or(bit, Ordering::AcqRel) & bit == 0
+    }
+
+    /// Whether the end has come so far.
+    pub(crate) fn is_through(&self, side: Through) -> bool {
+        self.over.load(Ordering::Acquire) & side as u8 != 0
+    }
+
+    /// The server has decided that the connection ends. `true`: this was the first time.
+    pub(crate) fn dismiss(&self) -> bool {
+        !self.dismissed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the server has decided that the connection ends.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.dismissed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn count_discarded(&self, messages: u64) {
+        self.discarded.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// Messages from it that PHP was not told, since the server had decided to end it.
+    pub fn discarded(&self) -> u64 {
+        self.discarded.load(Ordering::Relaxed)
     }
 }

@@ -137,6 +137,8 @@ impl Pool {
 struct Queue {
     source: Source,
     fifo: Fifo,
+    /// It stands in its worker's line.
+    listed: bool,
     leased: bool,
     /// The shard does not read the socket because the queue was full.
     full: bool,
@@ -170,6 +172,26 @@ pub struct Pushed {
     pub full: Vec<Key>,
     pub queued: u64,
     pub orphans: Orphans,
+    pub discarded: Discarded,
+}
+
+/// Messages that PHP is not told, since the server has decided to end their connection.
+#[derive(Default)]
+pub struct Discarded {
+    pub messages: u64,
+    /// One of the connections.
+    pub of: Option<Arc<Conn>>,
+}
+
+impl Discarded {
+    /// So many of a connection.
+    pub fn add(&mut self, conn: &Arc<Conn>, messages: u64) {
+        if messages > 0 {
+            conn.count_discarded(messages);
+            self.messages += messages;
+            self.of = Some(conn.clone());
+        }
+    }
 }
 
 /// Events that nobody is there to handle, as their route's worker is gone.
@@ -188,15 +210,49 @@ pub struct Settled {
     /// The connection may be read again.
     pub resume: Option<Key>,
     pub orphans: Orphans,
+    pub discarded: Discarded,
 }
 
 impl Settled {
     pub fn is_nothing(&self) -> bool {
-        self.resume.is_none() && self.orphans.events == 0
+        self.resume.is_none() && self.orphans.events == 0 && self.discarded.messages == 0
+    }
+}
+
+impl Lease {
+    /// Drops the messages among its events if the server has decided to end their connection; how many.
+    pub fn discard(&mut self) -> u64 {
+        if !self.source.conn().is_some_and(|conn| conn.is_dismissed()) {
+            return 0;
+        }
+        let (mut messages, mut weight) = (0, 0);
+        self.events.retain(|event| {
+            if event.is_message() {
+                messages += 1;
+                weight += event.weight();
+            }
+            !event.is_message()
+        });
+        self.settled.0 += messages;
+        self.settled.1 += weight;
+        messages as u64
     }
 }
 
 impl Queue {
+    fn new(source: Source, limits: (usize, usize), since: Instant) -> Queue {
+        Queue { source, fifo: Fifo::default(), listed: false, leased: false, full: false, limits, since }
+    }
+
+    /// There is room again, if it was full: the connection that may be read.
+    fn drained(&mut self) -> Option<Key> {
+        if !self.full || !self.fifo.is_half_empty(self.limits.0, self.limits.1) {
+            return None;
+        }
+        self.full = false;
+        self.source.conn().map(|conn| conn.key)
+    }
+
     /// Drops what waits; returns its weight.
     fn orphan(mut self, orphans: &mut Orphans) -> usize {
         let mut events = VecDeque::new();
@@ -266,19 +322,16 @@ impl Dispatch {
                 }
                 continue;
             };
+            // Looked at under the lock: what is not seen here is queued when the decision's purge comes.
+            if let Some(conn) = source.conn().filter(|conn| event.is_message() && conn.is_dismissed()) {
+                pushed.discarded.add(conn, 1);
+                continue;
+            }
             pushed.queued += 1;
             weight += event.weight();
             let key = source.key();
             let Inner { queues, pools, .. } = &mut *inner;
-            let queue = queues.entry(key).or_insert_with(|| Queue {
-                source,
-                fifo: Fifo::default(),
-                leased: false,
-                full: false,
-                limits,
-                since: now,
-            });
-            let was_waiting = queue.fifo.has_waiting();
+            let queue = queues.entry(key).or_insert_with(|| Queue::new(source, limits, now));
             queue.fifo.push(event);
             queue.limits = limits;
             queue.full |= queue.fifo.is_full(limits.0, limits.1);
@@ -286,8 +339,9 @@ impl Dispatch {
                 // Each time: the shard may have heard of room there was in between.
                 pushed.full.extend(queue.source.conn().map(|conn| conn.key));
             }
-            if !was_waiting && !queue.leased {
+            if !queue.listed && !queue.leased {
                 queue.since = now;
+                queue.listed = true;
                 pools[pool.0].line.push_back(key);
             }
         }
@@ -334,9 +388,14 @@ impl Dispatch {
         self.pending.load(Ordering::Acquire) > 0
     }
 
+    /// Bytes that all events take.
+    pub fn weight(&self) -> usize {
+        self.weight.load(Ordering::Relaxed)
+    }
+
     /// Whether so much waits that no new connection should be accepted for PHP.
     pub fn is_overloaded(&self) -> bool {
-        self.weight.load(Ordering::Relaxed) >= OVERLOAD
+        self.weight() >= OVERLOAD
     }
 
     /// The next bell to ring.
@@ -419,9 +478,17 @@ impl Dispatch {
     fn take(&self, inner: &mut Inner, id: PoolId, spare: &mut VecDeque<Event>) -> Option<Lease> {
         let Inner { pools, queues, .. } = inner;
         let line = &mut pools[id.0].line;
-        let key = line.pop_front()?;
-        let more = !line.is_empty();
-        let queue = queues.get_mut(&key).expect("bug: a connection in the line has a queue");
+        let (queue, more) = loop {
+            let key = line.pop_front()?;
+            let queue = queues.get_mut(&key).expect("bug: a connection in the line has a queue");
+            queue.listed = false;
+            if queue.fifo.has_waiting() {
+                break (queues.get_mut(&key).expect("bug: it was there just now"), !line.is_empty());
+            }
+            // All that waited was dropped.
+            queues.remove(&key);
+            self.pending.store(queues.len(), Ordering::Release);
+        };
         queue.leased = true;
         let mut events = std::mem::take(spare);
         queue.fifo.lease(LEASE, &mut events);
@@ -440,15 +507,20 @@ impl Dispatch {
         queue.leased = false;
         queue.fifo.settle(lease.settled.0, lease.settled.1, &mut lease.events);
         self.weight.fetch_sub(lease.settled.1, Ordering::Relaxed);
-        if queue.full && queue.fifo.is_half_empty(queue.limits.0, queue.limits.1) {
-            queue.full = false;
-            settled.resume = lease.source.conn().map(|conn| conn.key);
+        if let Some(conn) = lease.source.conn().filter(|conn| conn.is_dismissed()) {
+            let (messages, weight) = queue.fifo.take_messages();
+            self.weight.fetch_sub(weight, Ordering::Relaxed);
+            settled.discarded.add(conn, messages.len() as u64);
         }
+        settled.resume = queue.drained();
         if queue.fifo.has_waiting() {
             // Perhaps not for the worker it came from: the line may have got another one.
             queue.since = Instant::now();
-            match inner.pool_of(&lease.source) {
-                Some(pool) => inner.pools[pool.0].line.push_back(key),
+            match pool_of(&inner.pools, &inner.pool_of_line, &lease.source) {
+                Some(pool) => {
+                    queue.listed = true;
+                    inner.pools[pool.0].line.push_back(key);
+                }
                 None => {
                     let weight = inner.queues.remove(&key).map_or(0, |queue| queue.orphan(&mut settled.orphans));
                     self.weight.fetch_sub(weight, Ordering::Relaxed);
@@ -470,6 +542,21 @@ impl Dispatch {
         if let Some(pool) = inner.pool_of(&source) {
             self.call(&mut inner, pool, Instant::now());
         }
+        settled
+    }
+
+    /// The server has decided to end a connection, which says so already: drops its messages that wait. Those on lease are dropped by
+    /// whoever has the lease.
+    pub fn discard(&self, conn: &Arc<Conn>) -> Settled {
+        let mut settled = Settled::default();
+        let mut inner = self.inner.lock();
+        let Some(queue) = inner.queues.get_mut(&QueueKey::Conn(conn.key)) else { return settled };
+        let (messages, weight) = queue.fifo.take_messages();
+        settled.resume = queue.drained();
+        drop(inner);
+        self.weight.fetch_sub(weight, Ordering::Relaxed);
+        settled.discarded.add(conn, messages.len() as u64);
+        // The messages are freed here, where nothing is locked.
         settled
     }
 
@@ -502,13 +589,13 @@ impl Dispatch {
             stays
         });
         for (_, queue) in queues.extract_if(|key, queue| {
+            queue.listed = false;
             if queue.leased {
                 return false;
             }
-            match pool_of(pools, pool_of_line, &queue.source) {
-                Some(pool) => pools[pool.0].line.push_back(*key),
-                None => return true,
-            }
+            let Some(pool) = pool_of(pools, pool_of_line, &queue.source) else { return true };
+            queue.listed = true;
+            pools[pool.0].line.push_back(*key);
             false
         }) {
             self.weight.fetch_sub(queue.orphan(&mut orphans), Ordering::Relaxed);

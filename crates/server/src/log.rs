@@ -35,7 +35,27 @@ pub enum Trouble {
     Origin,
     Violation,
     NoRoom,
+    Discarded,
     Control,
+}
+
+impl Trouble {
+    fn level(self) -> Level {
+        match self {
+            // What an application does on purpose.
+            Trouble::Discarded => Level::Info,
+            Trouble::OutboxFull
+            | Trouble::SlowClient
+            | Trouble::RateLimit
+            | Trouble::TooLarge
+            | Trouble::EventsDropped
+            | Trouble::BellUnanswered
+            | Trouble::Violation
+            | Trouble::NoRoom
+            | Trouble::Origin
+            | Trouble::Control => Level::Warn,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -82,7 +102,7 @@ impl Log {
         if since > 0 {
             fields.insert("and_before".into(), since.into());
         }
-        self.queue(&mut state, Level::Warn, message, Value::Object(fields));
+        self.queue(&mut state, trouble.level(), message, Value::Object(fields));
     }
 
     fn queue(&self, state: &mut State, level: Level, message: &str, fields: Value) {

@@ -79,6 +79,8 @@ counters! {
     events_failed,
     /// Events that nobody was there to handle: their worker left with a reload.
     events_dropped,
+    /// Messages that PHP was not told, since the server had decided to end their connection.
+    messages_discarded,
     /// Timers that were due and queued for PHP.
     timers_fired,
     /// Timers that were due again before PHP had handled them the last time.
@@ -131,6 +133,7 @@ impl Core {
             "timers": self.timers.len(),
             "unfinished_bytes": self.unfinished.used(),
             "events_pending": pending_events,
+            "events_pending_bytes": self.dispatch.weight(),
             "connections_with_events": pending_connections,
             "shards": self.shards.len(),
             "pipes": self.pipes.len(),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::counter;
 use fws_hub::{Client, Command, CommandError, Outcome, Pinging, Reply, Target};
-use fws_server::{Bell, Config, Core, Ended};
+use fws_server::{Bell, Config, Core, Ended, Left};
 use fws_session::Event;
 use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Message, WebSocket};
@@ -302,7 +302,7 @@ fn a_client_that_does_not_read_is_bounded_and_the_sender_is_told() {
     // The outbox, what the kernel keeps unsent, and the client's receive buffer.
     #[cfg(target_os = "linux")]
     assert!(queued * 10_000 <= 100_000 + 128 * 1024 + 300_000, "{queued} messages are on their way to a client that does not read");
-    let too_large = Command::Send { to: Target::Client(&id), route: None, except: None, binary: true, data: (&[0; 100_000]).into() };
+    let too_large = Command::Send { to: Target::Client(&id), route: None, except: None, binary: true, data: (&[0; 100_001]).into() };
     assert_eq!(core.execute(&too_large), Err(CommandError::TooLarge));
     for _ in 0..queued {
         assert_eq!(client.read().expect("what was queued arrives").len(), 10_000);
@@ -388,9 +388,32 @@ fn draining_closes_all_with_1001_delivers_the_close_events_and_refuses_new_conne
         move || core.drain(Duration::from_secs(10))
     });
     assert_eq!(handle(&core, 2)[1], "close 1001 true");
-    assert_eq!(drain.join().expect("no panic"), 0);
+    assert_eq!(drain.join().expect("no panic"), Left::default());
     assert!(matches!(reader.join().expect("no panic"), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1001));
     assert_eq!(core.handshake("echo", HEAD, "").status(), 503);
+}
+
+#[test]
+fn what_a_drain_did_not_wait_for_is_told_apart_and_the_log_does_not_blame_a_worker() {
+    let core = started();
+    let mut answers = connect(&core, "php");
+    let reader = std::thread::spawn(move || {
+        while answers.read().is_ok() {}
+        drop(answers);
+    });
+    let _silent = connect(&core, "php");
+    set_timer(&core, 60_000, "later", false);
+    assert_eq!(core.drain(Duration::ZERO).unhandled, 0);
+    reader.join().expect("it has read the close frame");
+    // PHP handles nothing.
+    wait_until("the one that answers has ended", || core.drain(Duration::ZERO) == Left { connections: 1, unhandled: 1 });
+    core.stage(2, b"{}").expect("legal");
+    core.withdraw(2).expect("staged");
+    core.withdraw(1).expect("committed");
+    let mut log = vec![0; 65536];
+    let written = core.take_log(&mut log);
+    let log = String::from_utf8_lossy(&log[..written]).into_owned();
+    assert!(log.contains("PHP had not handled them when the server ended") && !log.contains("worker is gone"), "{log}");
 }
 
 #[test]

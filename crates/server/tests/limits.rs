@@ -92,12 +92,12 @@ fn a_slow_client_is_closed_with_1013_though_its_outbox_is_full_and_what_it_misse
         }
     });
     wait_until("it is closed", || counter(&core, "slow_clients_closed") == 1);
-    assert_ne!(send(&core, &id, b"too late"), Outcome::Queued, "it is not said to be queued any more");
+    assert_eq!(send(&core, &id, b"too late"), Outcome::Gone);
     let (got, code) = read_to_close(&mut client);
     assert_eq!(code, 1013);
     assert_eq!(got, (0..got.len() as u32).collect::<Vec<_>>(), "without a gap up to the close frame");
     let missed = u64::from(queued) - got.len() as u64;
-    assert!(missed > 0 && counter(&core, "messages_dropped") >= missed + 2, "{missed} of {queued}");
+    assert!(missed > 0 && counter(&core, "messages_dropped") > missed, "{missed} of {queued}");
     wait_until("it is forgotten", || core.stats()["connections_known"] == 0);
     let mut log = vec![0; 65536];
     let written = core.take_log(&mut log);

@@ -67,6 +67,14 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it is a message.
+    pub fn is_message(&self) -> bool {
+        match self {
+            Event::Message { .. } => true,
+            Event::Open(_) | Event::Close(_) | Event::Timer(_) => false,
+        }
+    }
+
     /// What the event counts for in limits: its bytes, and what it costs to keep it.
     pub fn weight(&self) -> usize {
         64 + match self {
@@ -119,6 +127,17 @@ impl Fifo {
                 self.waiting.push_front(event);
             }
         }
+    }
+
+    /// Takes out the messages among the waiting events, which are not counted any more, and returns them with their weight.
+    pub fn take_messages(&mut self) -> (VecDeque<Event>, usize) {
+        let (messages, others): (VecDeque<Event>, VecDeque<Event>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(Event::is_message);
+        let weight = messages.iter().map(Event::weight).sum();
+        self.waiting = others;
+        self.count -= messages.len();
+        self.weight -= weight;
+        (messages, weight)
     }
 
     /// Whether an event waits (rather than being leased).
@@ -184,6 +203,23 @@ mod tests {
         let weight = all.drain(..).map(|e| e.weight()).sum();
         fifo.settle(5, weight, &mut all);
         assert!(fifo.is_empty() && fifo.weight == 0);
+    }
+
+    #[test]
+    fn messages_can_be_taken_out_and_what_is_leased_or_no_message_stays() {
+        let mut fifo = Fifo::default();
+        let closed = Event::Close(Box::new(Closed { code: 1000, reason: "".into(), clean: true, failed: None }));
+        (0..5).for_each(|n| fifo.push(message(n)));
+        let mut lease = VecDeque::new();
+        fifo.lease(2, &mut lease);
+        fifo.push(closed.clone());
+        let (messages, weight) = fifo.take_messages();
+        assert_eq!((numbers(&messages), weight), (vec![2, 3, 4], 3 * message(0).weight()));
+        assert_eq!((fifo.len(), fifo.weight), (3, 2 * message(0).weight() + closed.weight()));
+        fifo.settle(2, 2 * message(0).weight(), &mut VecDeque::new());
+        let mut rest = VecDeque::new();
+        fifo.lease(9, &mut rest);
+        assert_eq!(rest, [closed]);
     }
 
     #[test]

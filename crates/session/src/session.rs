@@ -524,6 +524,11 @@ impl Session {
         self.outbox_len() <= outbox_room(self.settings.max_outbox) && self.phase != Phase::Ended && !self.is_held()
     }
 
+    /// Whether our close frame is on its way, and the client's is waited for.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing { .. })
+    }
+
     /// Whether what is read is of no interest any more, so that it can be dropped unseen.
     pub fn is_ending(&self) -> bool {
         matches!(self.phase, Phase::Ending { .. } | Phase::Ended)

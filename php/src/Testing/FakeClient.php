@@ -37,6 +37,9 @@ final class FakeClient
     /** @internal which of the server's threads had its last event; null: it had none */
     public ?int $thread = null;
 
+    /** @internal messages that no event told, since the server had closed it */
+    public int $discarded = 0;
+
     private int $taken = 0;
 
     private readonly float $connectedAt;
@@ -111,7 +114,7 @@ final class FakeClient
             'transport' => 'tcp', 'connected' => $this->live, 'connected_at' => $this->connectedAt, 'last_message_at' => $this->lastMessageAt,
             'messages_received' => $this->messages, 'bytes_received' => $this->bytes, 'messages_sent' => count($this->received),
             'bytes_sent' => array_sum(array_map(static fn (FakeMessage $message): int => strlen($message->data), $this->received)),
-            'messages_dropped' => 0, 'queued_bytes' => 0, 'ping_time' => 0, 'tags' => $this->tags,
+            'messages_dropped' => 0, 'messages_discarded' => $this->discarded, 'queued_bytes' => 0, 'ping_time' => 0, 'tags' => $this->tags,
         ];
     }
 

@@ -60,6 +60,9 @@ final class FakeServer
 
     /** @var list<array{FakeClient, int, string, bool}> connections that end after the current event */
     private array $ending = [];
+
+    /** @var array{FakeClient|null, array<string, mixed>} the event that is being handled, while one is */
+    private array $handling = [null, []];
     private bool $dispatching = false;
     private bool $failed = false;
 
@@ -217,10 +220,7 @@ final class FakeServer
         if ($client->stalled || self::isTooLarge($data)) {
             return false;
         }
-        // Queued behind the close frame, it reaches nobody.
-        if ($client->isConnected()) {
-            $client->received[] = new FakeMessage($data, $binary);
-        }
+        $client->received[] = new FakeMessage($data, $binary);
 
         return true;
     }
@@ -249,8 +249,67 @@ final class FakeServer
         return strlen($data) > self::MAX_OUTBOX;
     }
 
-    /** @internal the connection ends when the current event has been handled */
-    public function end(FakeClient $client, int $code, string $reason, bool $clean): void
+    /**
+     * @internal the server ends a connection: from now on nothing of it reaches the application but its close event
+     *
+     * @return bool false: the client is gone
+     */
+    public function close(string $id, int $code, string $reason): bool
+    {
+        $client = $this->registry->find($id);
+        if ($client === null || !$this->dismiss($client)) {
+            return false;
+        }
+        $this->end($client, $code, $reason, true);
+
+        return true;
+    }
+
+    /**
+     * @internal the same without a closing handshake, or instead of one that has begun
+     *
+     * @return bool false: the client is gone, and its connection has ended
+     */
+    public function cut(string $id): bool
+    {
+        $client = $this->registry->find($id);
+        $reason = 'the server cut the connection';
+        if ($client === null) {
+            return false;
+        }
+        if ($this->dismiss($client)) {
+            $this->end($client, 1006, $reason, false);
+
+            return true;
+        }
+        foreach ($this->ending as &$ending) {
+            if ($ending[0] === $client) {
+                // The first code counts: it says why the connection ended.
+                [$client->closeCode, $client->closeReason, $ending[2], $ending[3]] = [1006, '', $reason, false];
+
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /** Nothing that the client has sent is handled any more. False: it had ended already. */
+    private function dismiss(FakeClient $client): bool
+    {
+        $waiting = count($this->events);
+        $this->events = array_values(array_filter(
+            $this->events,
+            static fn (array $event): bool => $event[0] !== $client || $event[1]['type'] !== 'message',
+        ));
+        $client->discarded += $waiting - count($this->events);
+        [$live, $client->live] = [$client->live && $client->isConnected(), false];
+
+        return $live;
+    }
+
+    /** The connection ends when the current event has been handled. */
+    private function end(FakeClient $client, int $code, string $reason, bool $clean): void
     {
         if (!$client->isConnected()) {
             return;
@@ -260,27 +319,22 @@ final class FakeServer
         $this->settle();
     }
 
-    /** @internal false: the client is gone */
-    public function endOf(string $id, int $code, string $reason, bool $clean): bool
-    {
-        $client = $this->registry->connected($id);
-        if ($client !== null) {
-            $this->end($client, $code, $reason, $clean);
-        }
-
-        return $client !== null;
-    }
-
     /** @internal */
     public function failEvent(string $cause): void
     {
         if (!$this->dispatching) {
             throw new NoBellException('frankenphp_ws_failEvent(): no event is being handled');
         }
-        if (!$this->failed) {
-            $this->failures[] = $cause;
+        if ($this->failed) {
+            return;
         }
         $this->failed = true;
+        $this->failures[] = $cause;
+        [$client, $event] = $this->handling;
+        // Who has not been let in does not stay.
+        if ($client !== null && ($this->closeOnError || $event['type'] === 'open')) {
+            $this->close($client->id, 1011, '');
+        }
     }
 
     /** @param array<string, mixed> $event */
@@ -300,13 +354,11 @@ final class FakeServer
         try {
             $this->endConnections();
             while (($next = array_shift($this->events)) !== null) {
-                [$client, $event] = $next;
+                [$client, $event] = $this->handling = $next;
                 $this->failed = false;
                 $this->next($client)->dispatch($client === null ? $event : ['id' => $client->id, 'route' => $client->route] + $event);
                 if ($event['type'] === 'close') {
                     $this->registry->forget($client);
-                } elseif ($this->failed && $this->closeOnError && $client !== null) {
-                    $this->end($client, 1011, '', true);
                 }
                 $this->endConnections();
             }

@@ -1,11 +1,11 @@
 use super::*;
-use crate::Operator;
+use crate::{Operator, Pinging};
 
 /// Records whom a command reached; clients in `full` drop.
 #[derive(Default)]
 struct Recorder {
     sent: Vec<String>,
-    closed: Vec<String>,
+    pinged: Vec<String>,
     full: Vec<String>,
 }
 
@@ -17,8 +17,8 @@ impl Outlet<String> for Recorder {
         self.sent.push(to.clone());
         Outcome::Queued
     }
-    fn order(&mut self, _: Key, to: &String) {
-        self.closed.push(to.clone());
+    fn ping(&mut self, _: Key, to: &String) {
+        self.pinged.push(to.clone());
     }
 }
 
@@ -113,6 +113,28 @@ fn a_reused_slot_is_not_reached_by_an_old_key() {
     hub.close(keys[0]);
     hub.forget(keys[0]);
     assert_eq!(hub.len(), 1);
+}
+
+#[test]
+fn a_released_id_is_free_though_the_place_of_the_one_who_had_it_is_not() {
+    let (mut hub, keys) = hub(&[("a", "r")]);
+    tag(&mut hub, "a", "old").expect("known");
+    hub.change(&Command::SetInformation { id: "a", key: "k", value: b"old"[..].into() }).expect("known");
+    hub.release(keys[0]);
+    assert!(!hub.knows("a") && hub.client("a").is_none());
+    let route = hub.route("r");
+    assert_eq!((hub.len(), hub.known(), hub.route_known(route), hub.tag_count()), (0, 1, 1, 0));
+    let again = hub.register("a".into(), route, |_| "again".into()).expect("free");
+    assert_ne!(again.index, keys[0].index);
+    assert_eq!(names(&hub, Command::Tags { id: Some("a") }), Vec::<String>::new());
+    // What becomes of the old one does not concern the new one.
+    hub.release(keys[0]);
+    hub.forget(keys[0]);
+    assert_eq!(hub.client("a").map(|(handle, _, live)| (handle.as_str(), live)), Some(("again", true)));
+    assert_eq!((hub.known(), hub.route_known(route)), (1, 1));
+    let mut recorder = Recorder::default();
+    assert_eq!(hub.ask(&Command::Ping { id: "a", how: Pinging::Off }, &mut recorder), Ok(Reply::Flag(true)));
+    assert_eq!(recorder.pinged, ["again"]);
 }
 
 #[test]
@@ -284,14 +306,10 @@ fn what_asks_about_a_client_that_is_gone_says_so_and_what_does_something_to_it_a
             assert_eq!(hub.ask(&command, &mut Recorder::default()), Ok(Reply::Gone), "{command:?}");
         }
         let mut recorder = Recorder::default();
-        for command in [Command::Close { id, code: 1000, reason: "" }, Command::Kill { id }, Command::Ping { id, how: crate::Pinging::Off }]
-        {
-            assert_eq!(hub.ask(&command, &mut recorder), Ok(Reply::Flag(false)), "{command:?}");
-        }
-        assert!(recorder.closed.is_empty());
+        assert_eq!(hub.ask(&Command::Ping { id, how: Pinging::Off }, &mut recorder), Ok(Reply::Flag(false)));
+        assert!(recorder.pinged.is_empty());
         assert_eq!(hub.rename(id, "c".into()), Ok(None));
     }
-    assert_eq!(hub.ask(&Command::Close { id: "b", code: 1000, reason: "" }, &mut Recorder::default()), Ok(Reply::Flag(true)));
 }
 
 #[test]

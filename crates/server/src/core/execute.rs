@@ -48,12 +48,14 @@ impl Core {
             Command::SetTimer { .. } | Command::ClearTimer { .. } => {
                 return self.timers.execute(command, |worker| self.dispatch.worker(worker).is_some(), || self.shards[0].wake());
             }
+            Command::Close { code, .. } if !close::is_sendable(*code) => return Err(CommandError::InvalidCloseCode),
+            Command::Close { reason, .. } if reason.len() > close::MAX_REASON => return Err(CommandError::ReasonTooLong),
+            Command::Close { id, code, reason } => return Ok(Reply::Flag(self.close_client(id, *code, reason))),
+            Command::Kill { id } => return Ok(Reply::Flag(self.kill_client(id))),
             Command::Stats => return Ok(Reply::Stats(self.stats().to_string().into())),
             _ if command.is_change() => return self.hub.write().change(command),
             _ if command.is_about_values() => return self.values.execute(command, || self.shards[0].wake()),
             Command::Send { binary: false, data, .. } if std::str::from_utf8(data).is_err() => return Err(CommandError::InvalidUtf8),
-            Command::Close { code, .. } if !close::is_sendable(*code) => return Err(CommandError::InvalidCloseCode),
-            Command::Close { reason, .. } if reason.len() > close::MAX_REASON => return Err(CommandError::ReasonTooLong),
             _ => {}
         }
         let mut post = Post::new(self, command);

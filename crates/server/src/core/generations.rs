@@ -9,10 +9,20 @@ use hashbrown::HashMap;
 use serde_json::json;
 
 use super::Core;
+use crate::conn::Through;
 use crate::log::Level;
 use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
 use crate::shard::Op;
 use crate::stats::add;
+
+/// What [`Core::drain`] could not wait for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Connections whose clients have not answered the close frame.
+    pub connections: u64,
+    /// Connections that have ended, and whose last events are not handled.
+    pub unhandled: u64,
+}
 
 impl Core {
     /// Reads and keeps a generation of routes, to be committed later.
@@ -96,12 +106,15 @@ impl Core {
         self.orphaned(orphans);
         if timers > 0 {
             add(&self.counters.timers_dropped, timers as u64);
+        }
+        // At the end of the server they go as all does.
+        if timers > 0 && !self.is_draining() {
             self.log.write(Level::Warn, "timers were cleared: their worker is gone", json!({ "timers": timers }));
         }
     }
 
-    /// Closes all connections with 1001 and waits until they are gone and their close events handled. How many are left after `timeout`.
-    pub fn drain(&self, timeout: Duration) -> u64 {
+    /// Closes all connections with 1001 and waits until they are gone and their close events handled. What is left after `timeout`.
+    pub fn drain(&self, timeout: Duration) -> Left {
         let until = Instant::now() + timeout;
         self.draining.store(true, Ordering::Release);
         for shard in &self.shards {
@@ -110,10 +123,22 @@ impl Core {
         }
         let mut guard = self.empty.0.lock();
         loop {
-            let known = self.hub.read().known();
-            if known == 0 || self.empty.1.wait_until(&mut guard, until).timed_out() {
-                return self.hub.read().known();
+            if self.hub.read().is_empty() || self.empty.1.wait_until(&mut guard, until).timed_out() {
+                return self.left();
             }
         }
+    }
+
+    fn left(&self) -> Left {
+        let mut left = Left::default();
+        for conn in self.hub.read().known_handles() {
+            if !conn.is_through(Through::Frames) {
+                left.connections += 1;
+            } else if !conn.is_through(Through::Events) {
+                left.unhandled += 1;
+            }
+            // Else only the client's end of the TCP connection is waited for, of which nobody need hear.
+        }
+        left
     }
 }

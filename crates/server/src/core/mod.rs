@@ -1,9 +1,11 @@
 //! The core: what its threads share, and what can be asked of it.
 //!
 //! * `execute` carries out commands, `post` takes what they send to the shards;
+//! * `dismiss` ends connections that the server has decided to end;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `tell` is what the log hears of clients.
 
+mod dismiss;
 mod execute;
 mod generations;
 mod post;
@@ -21,6 +23,7 @@ use fws_wire::Budget;
 use parking_lot::{Condvar, Mutex, RwLock};
 use serde::Deserialize;
 
+pub use self::generations::Left;
 pub(crate) use self::post::{Parcel, Post};
 use crate::bell::Bells;
 use crate::claims::Claims;
@@ -30,7 +33,7 @@ use crate::dispatch::{Dispatch, Orphans};
 use crate::flag::Flag;
 use crate::log::{Log, Trouble};
 use crate::pipe::Pipes;
-use crate::routes::{Route, Routes};
+use crate::routes::Routes;
 use crate::shard::{Op, Shard, ShardHandle, panicked};
 use crate::stats::{Counters, add};
 use crate::timers::Timers;
@@ -192,26 +195,6 @@ impl Core {
         &self.shards[self.shard_number(key)]
     }
 
-    /// A connection is no longer: it is not sent to any more. Its socket is still there.
-    pub(crate) fn closed(&self, conn: &Conn, route: &Route) {
-        let mut hub = self.hub.write();
-        hub.close(conn.key);
-        route.places.ending(conn.address(), conn.key);
-    }
-
-    /// One side is through with a closed connection.
-    pub(crate) fn through(&self, conn: &Conn, side: Through) {
-        if conn.through(side) {
-            let mut hub = self.hub.write();
-            hub.forget(conn.key);
-            if hub.is_empty() && self.is_draining() {
-                drop(hub);
-                let _guard = self.empty.0.lock();
-                self.empty.1.notify_all();
-            }
-        }
-    }
-
     /// Events were dropped because nobody is there to handle them.
     pub(crate) fn orphaned(&self, orphans: Orphans) {
         for key in orphans.resume {
@@ -222,7 +205,11 @@ impl Core {
         }
         add(&self.counters.events_dropped, orphans.events);
         let of: Arc<str> = orphans.over.first().map_or_else(|| "".into(), |conn| conn.route_name.clone());
-        self.log.burst(Trouble::EventsDropped, &of, "WebSocket events were dropped: their route's worker is gone", || {
+        let message = match self.is_draining() {
+            true => "WebSocket events were dropped: PHP had not handled them when the server ended",
+            false => "WebSocket events were dropped: their route's worker is gone",
+        };
+        self.log.burst(Trouble::EventsDropped, &of, message, || {
             let mut fields = serde_json::Map::new();
             fields.insert("route".into(), of.as_ref().into());
             fields.insert("events".into(), orphans.events.into());

@@ -18,6 +18,8 @@ pub(crate) struct Post<'a> {
     /// Clients that get it compressed, which is done when the hub is not locked any more.
     put_off: Vec<(Key, Arc<Conn>)>,
     dropped: u64,
+    /// Clients that are closed since a message did not fit their outbox.
+    slow: Vec<Arc<Conn>>,
     /// The route on which a full outbox was told last.
     logged: Option<RouteId>,
 }
@@ -51,7 +53,7 @@ impl Parcel {
 
 impl<'a> Post<'a> {
     pub(super) fn new(core: &'a Core, command: &'a Command<'a>) -> Post<'a> {
-        Post { core, command, parcel: Parcel::default(), put_off: Vec::new(), dropped: 0, logged: None }
+        Post { core, command, parcel: Parcel::default(), put_off: Vec::new(), dropped: 0, slow: Vec::new(), logged: None }
     }
 
     /// The hub has answered, and is not locked any more.
@@ -63,6 +65,9 @@ impl<'a> Post<'a> {
         }
         let parcel = std::mem::take(&mut self.parcel);
         self.post(parcel);
+        for conn in self.slow {
+            self.core.dismiss(&conn);
+        }
         reply
     }
 
@@ -73,7 +78,7 @@ impl<'a> Post<'a> {
     }
 
     /// Makes room for a frame of this length with a client.
-    pub(crate) fn reserve(&mut self, to: &Conn, len: usize) -> Outcome {
+    pub(crate) fn reserve(&mut self, to: &Arc<Conn>, len: usize) -> Outcome {
         if len > outbox_room(to.max_outbox()) {
             self.dropped += 1;
             self.core.too_large(to, len);
@@ -81,7 +86,9 @@ impl<'a> Post<'a> {
         }
         if !to.reserve(len, || self.core.shard(to.key).is_behind()) {
             self.dropped += 1;
-            self.core.outbox_full(to, len, &mut self.logged);
+            if self.core.outbox_full(to, len, &mut self.logged) {
+                self.slow.push(to.clone());
+            }
             return Outcome::Dropped;
         }
         Outcome::Queued
@@ -124,15 +131,8 @@ impl Outlet<Arc<Conn>> for Post<'_> {
         outcome
     }
 
-    fn order(&mut self, key: Key, _: &Arc<Conn>) {
-        self.core.post(
-            key,
-            match *self.command {
-                Command::Close { code, reason, .. } => Op::Close { key, code, reason: reason.into() },
-                Command::Kill { .. } => Op::Kill { key },
-                Command::Ping { how, .. } => Op::Ping { key, how },
-                _ => unreachable!("bug: {:?} orders nothing", self.command),
-            },
-        );
+    fn ping(&mut self, key: Key, _: &Arc<Conn>) {
+        let Command::Ping { how, .. } = *self.command else { unreachable!("bug: only Ping pings") };
+        self.core.post(key, Op::Ping { key, how });
     }
 }

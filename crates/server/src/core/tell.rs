@@ -13,15 +13,18 @@ use crate::shard::Op;
 use crate::stats::add;
 
 impl Core {
-    /// A message did not fit a client's outbox. `logged`: the route of which that was told a moment ago.
-    pub(super) fn outbox_full(&self, conn: &Conn, len: usize, logged: &mut Option<RouteId>) {
-        if conn.overflowed() {
+    /// A message did not fit a client's outbox. `logged`: the route of which that was told a moment ago. `true`, once: the client is
+    /// closed for it, and to be dismissed as soon as the hub is not locked.
+    pub(super) fn outbox_full(&self, conn: &Conn, len: usize, logged: &mut Option<RouteId>) -> bool {
+        let closes = conn.overflowed();
+        if closes {
             self.post(conn.key, Op::CloseSlow { key: conn.key });
         }
         if logged.replace(conn.route) != Some(conn.route) {
             let message = "messages are dropped: a client does not read as fast as it is sent to";
             self.log.burst(Trouble::OutboxFull, &conn.route_name, message, || not_sent(conn, len));
         }
+        closes
     }
 
     /// Messages to a client were dropped for newer ones.
@@ -35,6 +38,16 @@ impl Core {
         add(&self.counters.slow_clients_closed, 1);
         let message = "a client is closed with 1013: it does not read as fast as it is sent to";
         self.log.burst(Trouble::SlowClient, &conn.route_name, message, || dropped(conn, messages));
+    }
+
+    /// Messages of clients that the server closes were not told to PHP.
+    pub(crate) fn thrown_away(&self, conn: &Conn, messages: u64) {
+        let message = "messages of a client are thrown away: the server has closed it";
+        self.log.burst(Trouble::Discarded, &conn.route_name, message, || {
+            let mut fields = about(conn);
+            fields.insert("messages".into(), messages.into());
+            fields
+        });
     }
 
     /// Clients send faster than they may.

@@ -110,14 +110,17 @@ impl Shard {
             return;
         }
         let echo = entry.route.echo;
+        let unheard = entry.conn.is_dismissed();
         let mut inflated = 0;
-        let (mut received, mut echoed) = (0, 0);
+        let (mut received, mut echoed, mut discarded) = (0, 0, 0);
         while let Some(message) = entry.session.receive(&mut input, self.now, &mut self.spares) {
             received += 1;
             inflated += message.payload.as_slice().len();
             if echo {
                 let sent = entry.session.send_message(message.binary, message.payload.as_slice(), &mut self.spares);
                 echoed += u64::from(sent);
+            } else if unheard {
+                discarded += 1;
             } else {
                 self.arrivals.push(Arrival {
                     source: Source::Conn(entry.conn.clone()),
@@ -134,6 +137,11 @@ impl Shard {
         entry.conn.traffic.received(bytes, received, self.epoch + self.now);
         if echoed > 0 {
             entry.conn.traffic.sent_messages(echoed);
+        }
+        if discarded > 0 {
+            entry.conn.count_discarded(discarded);
+            self.tally.messages_discarded += discarded;
+            note(&mut self.notes, Trouble::Discarded, &entry.conn, discarded);
         }
         let signs = entry.session.take_signs();
         if signs.pong_received {

@@ -90,6 +90,8 @@ struct Tally {
     bytes_sent: u64,
     /// Sent to connections that are closing, or dropped for newer ones.
     messages_dropped: u64,
+    /// Not told to PHP, since the server has decided to end their connection.
+    messages_discarded: u64,
 }
 
 /// What a turn has to log.

@@ -121,7 +121,7 @@ impl Shard {
                 "a connection could not be watched and was closed",
                 serde_json::json!({ "route": conn.route_name, "error": error.to_string() }),
             );
-            core.closed(&conn, &route);
+            core.closed(&conn);
             link.give_up(&route.places, conn.address(), key);
             conn.through(Through::Events);
             core.through(&conn, Through::Socket);

@@ -87,8 +87,8 @@ impl Shard {
             entry.timer = deadline;
             self.timers.push(Reverse((deadline, at)));
         }
-        if entry.session.is_ending() {
-            // Nothing but the end is left to wait for.
+        if entry.session.is_closing() || entry.session.is_ending() {
+            // Nothing but the end is left to wait for, and nothing that comes is for PHP.
             entry.paused = false;
         }
         // There may be room in the outbox, by what was written, dropped or configured: then reading goes on.
@@ -98,8 +98,13 @@ impl Shard {
     /// Tells the registry and PHP that a connection is over, once that is known.
     pub(super) fn tell_end(&mut self, core: &Core, at: usize) {
         let Some(entry) = self.entries[at].as_mut() else { return };
-        let Some(closed) = entry.session.take_closed() else { return };
-        core.closed(&entry.conn, &entry.route);
+        let closed = entry.session.take_closed();
+        let failed = closed.as_ref().is_some_and(|closed| closed.failed.is_some());
+        if entry.session.is_closing() || failed {
+            core.dismiss(&entry.conn);
+        }
+        let Some(closed) = closed else { return };
+        core.closed(&entry.conn);
         if let Some(failed) = closed.failed {
             core.failed(&entry.conn, failed, &closed);
         }
@@ -126,12 +131,14 @@ impl Shard {
             }
         }
         core.orphaned(pushed.orphans);
+        core.discarded(pushed.discarded);
     }
 
     pub(super) fn count_up(&mut self, core: &Core) {
         for Note { trouble, conn, count } in self.notes.drain(..) {
             match trouble {
                 Trouble::RateLimit => core.too_fast(&conn, count),
+                Trouble::Discarded => core.thrown_away(&conn, count),
                 _ => core.overtaken(&conn, count),
             }
         }
@@ -143,6 +150,7 @@ impl Shard {
             (&core.counters.messages_sent, tally.messages_sent),
             (&core.counters.bytes_sent, tally.bytes_sent),
             (&core.counters.messages_dropped, tally.messages_dropped),
+            (&core.counters.messages_discarded, tally.messages_discarded),
         ] {
             if count > 0 {
                 add(counter, count);
