@@ -109,6 +109,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 
 	a.hold = process.gate.hold(gateWait)
+	process.starting.Store(a)
 
 	return nil
 }
@@ -187,11 +188,28 @@ func (a *App) frankenphp() (*frankenphpcaddy.FrankenPHPApp, error) {
 
 // Start starts the core, the first time, and stages the routes. They come into force when all apps have started.
 func (a *App) Start() error {
-	if err := process.start(a); err != nil {
+	if err := a.prepare(); err != nil {
 		return err
 	}
 	a.warnOfPublicWorkers()
 	a.sayHowToRestart()
+
+	return nil
+}
+
+// prepare does what must be done before PHP starts or the app has started, whichever comes first, once: it starts the core, keeps bells
+// from ringing, and stages the routes.
+func (a *App) prepare() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+
+	if a.staged || isClosed(a.ended) {
+		return nil
+	}
+
+	if err := process.start(a); err != nil {
+		return err
+	}
 	a.hold.take(0) // the core may not have run yet when the configuration was provisioned
 
 	generation := struct {
@@ -210,9 +228,6 @@ func (a *App) Start() error {
 		return err
 	}
 
-	a.mu.Lock()
-	defer a.mu.Unlock()
-
 	a.generation = process.generations.Add(1)
 	if err := bridge.StageRoutes(a.generation, encoded); err != nil {
 		return err
@@ -227,6 +242,7 @@ func (a *App) onStarted() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
+	process.starting.CompareAndSwap(a, nil)
 	if !a.staged {
 		return
 	}
@@ -330,6 +346,7 @@ func (a *App) withdraw() error {
 
 	// The configuration's logger goes with it.
 	process.logger.CompareAndSwap(a.logger, nil)
+	process.starting.CompareAndSwap(a, nil)
 
 	if !a.staged {
 		return nil

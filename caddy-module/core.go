@@ -22,6 +22,8 @@ type coreProcess struct {
 	// generations numbers the configurations; the core wants each number larger than those before.
 	generations atomic.Uint64
 	logger      atomic.Pointer[zap.Logger]
+	// starting is the app of the configuration that is provisioned and has not started in whole yet.
+	starting atomic.Pointer[App]
 
 	mu      sync.Mutex // guards what follows: apps start and stop in turn, but Start may race with a dying watcher
 	watched bool

@@ -17,6 +17,10 @@ type Worker struct {
 	Threads int `json:"threads"`
 }
 
+// workerNameVariable is an environment variable of the scripts of workers that handle events: the worker's name, which nothing else
+// tells a script while it starts. phpext/timers.c reads it.
+const workerNameVariable = "FRANKENPHP_WS_WORKER"
+
 // moduleWorkerPrefix marks workers declared inside php_server or php. FrankenPHP gives them names of its own making.
 const moduleWorkerPrefix = "m#"
 
@@ -28,8 +32,14 @@ func findWorker(app *frankenphpcaddy.FrankenPHPApp, name string) (Worker, error)
 	}
 
 	var names []string
-	for _, w := range app.Workers {
+	for i := range app.Workers {
+		w := &app.Workers[i]
 		if w.Name == name {
+			if w.Env == nil {
+				w.Env = make(map[string]string, 1)
+			}
+			w.Env[workerNameVariable] = name
+
 			return Worker{Name: name, Threads: threads(w.Num, w.MaxThreads, app.NumThreads, app.MaxThreads)}, nil
 		}
 

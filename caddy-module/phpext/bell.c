@@ -16,12 +16,8 @@
 
 static __thread struct {
   fws_bell *bell;
-  /* The fatal error of this request since the last event was handed out. Kept here and not read from
-   * PG(last_error_message): that one outlives the request, and what destructors and shutdown functions do after a fatal
-   * error overwrites it. */
+  /* There was a fatal error in this request since the last event was handed out. */
   bool fatal;
-  size_t cause_len;
-  char cause[2048];
 } current;
 
 /* PHP tells observers of every error before anything else sees it. */
@@ -31,19 +27,12 @@ static void note_error(int type, zend_string *file, uint32_t line, zend_string *
   }
   /* These two are the script's own to handle: when it does not, they end it as any fatal error does. */
   current.fatal |= !(type & (E_USER_ERROR | E_RECOVERABLE_ERROR));
-
-  char where[512];
-  slprintf(where, sizeof(where), " in %s on line %" PRIu32, file != NULL ? ZSTR_VAL(file) : "Unknown", line);
-  size_t where_len = strlen(where);
-  size_t text_len = MIN(ZSTR_LEN(message), sizeof(current.cause) - where_len);
-  memcpy(current.cause, ZSTR_VAL(message), text_len);
-  memcpy(current.cause + text_len, where, where_len);
-  current.cause_len = text_len + where_len;
+  phpext_cause_note(file, line, message);
 }
 
 static void forget_error(void) {
   current.fatal = false;
-  current.cause_len = 0;
+  phpext_cause_forget();
 }
 
 void phpext_bell_startup(void) { zend_observer_error_register(note_error); }
@@ -59,10 +48,12 @@ void phpext_bell_end(bool broken) {
   fws_bell *bell = current.bell;
   current.bell = NULL;
 
+  size_t len;
+  const char *cause = phpext_cause(&len);
   if (!broken && !current.fatal) {
     fws_bell_release(bell, false, NULL, 0);
-  } else if (current.cause_len > 0) {
-    fws_bell_release(bell, true, (const uint8_t *)current.cause, current.cause_len);
+  } else if (len > 0) {
+    fws_bell_release(bell, true, (const uint8_t *)cause, len);
   } else {
     fws_bell_release(bell, true, (const uint8_t *)script_ended, sizeof(script_ended) - 1);
   }
@@ -113,7 +104,8 @@ PHP_FUNCTION(frankenphp_ws_nextEvent) {
     RETURN_THROWS();
   }
   if (UNEXPECTED(phpext_reset_runs())) {
-    phpext_throw_text(FWS_ERR_NO_BELL, "the last event is just being finished: a function for its end gets no more events");
+    phpext_throw_text(FWS_ERR_NO_BELL,
+                      "the last event is just being finished: a function for its end gets no more events");
     RETURN_THROWS();
   }
   if (UNEXPECTED(current.bell == NULL) ? !claim() : !phpext_reset()) {

@@ -46,10 +46,23 @@ void phpext_budget_renew(void) {
   }
 }
 
+bool phpext_budget_is_used_up(int64_t *limit, int64_t *taken) {
+  *limit = EG(timeout_seconds);
+  *taken = now_ms() - armed_at;
+
+  return *limit > 0 && *taken + 100 >= *limit * 1000; /* the clocks differ by some milliseconds */
+}
+
 #else
 
 /* Without timers of its own for each thread, FrankenPHP switches max_execution_time off. */
 void phpext_budget_start(void) {}
 void phpext_budget_renew(void) {}
+
+bool phpext_budget_is_used_up(int64_t *limit, int64_t *taken) {
+  *limit = *taken = 0;
+
+  return false;
+}
 
 #endif

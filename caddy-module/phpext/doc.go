@@ -1,5 +1,5 @@
 // Package phpext is the PHP extension frankenphp_ws: the functions frankenphp_ws_*() and the exceptions of FrankenPHP\WebSocket.
-// Importing it registers the extension with PHP; it has no Go API.
+// Importing it registers the extension with PHP. Its Go API is [BeforeStart].
 //
 // # No Go in a call
 //
@@ -24,6 +24,7 @@
 //   - module.c: start and end of the module and of a request; its registration at each start of PHP
 //   - bell.c: the worker request that was started for events: claim, next event, failure, end
 //   - event.c: an event as a PHP array
+//   - cause.c: why PHP failed on an event
 //   - budget.c: max_execution_time for each event
 //   - reset.c, reset_*.c: what a handler leaves behind is undone before the next event
 //   - clients.c, send.c, tags.c, information.c, values.c: the commands

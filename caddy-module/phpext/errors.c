@@ -54,13 +54,48 @@ static zend_class_entry *class_of(fws_result result) {
   }
 }
 
+#define PACKAGE "FrankenPHP\\WebSocket\\"
+
+/* Code of the Composer package. An anonymous class is named after the interface it implements. */
+static bool is_of_package(const zend_function *function) {
+  const zend_class_entry *scope = function->common.scope;
+
+  return scope != NULL && !(scope->ce_flags & ZEND_ACC_ANON_CLASS) &&
+         strncmp(ZSTR_VAL(scope->name), PACKAGE, sizeof(PACKAGE) - 1) == 0;
+}
+
+/* Makes an exception point at the line that has called the Composer package, rather than into the package. */
+static void blame_caller(zend_object *exception) {
+  const zend_execute_data *frame = EG(current_execute_data);
+  bool through_package = false;
+
+  for (; frame != NULL; frame = frame->prev_execute_data) {
+    if (frame->func == NULL || !ZEND_USER_CODE(frame->func->type)) {
+      continue;
+    }
+    if (!is_of_package(frame->func)) {
+      break;
+    }
+    through_package = true;
+  }
+  if (frame == NULL || !through_package) {
+    return;
+  }
+  zval file, line;
+  ZVAL_STR(&file, frame->func->op_array.filename);
+  ZVAL_LONG(&line, frame->opline->lineno);
+  zend_update_property_ex(zend_ce_exception, exception, ZSTR_KNOWN(ZEND_STR_FILE), &file);
+  zend_update_property_ex(zend_ce_exception, exception, ZSTR_KNOWN(ZEND_STR_LINE), &line);
+}
+
 void phpext_throw_text(fws_result result, const char *format, ...) {
   va_list arguments;
 
   va_start(arguments, format);
   zend_string *text = zend_vstrpprintf(0, format, arguments);
   va_end(arguments);
-  zend_throw_exception_ex(class_of(result), result, "%s(): %s", get_active_function_name(), ZSTR_VAL(text));
+  blame_caller(
+      zend_throw_exception_ex(class_of(result), result, "%s(): %s", get_active_function_name(), ZSTR_VAL(text)));
   zend_string_release(text);
 }
 
@@ -164,13 +199,13 @@ void phpext_throw(fws_result result, const phpext_given *given) {
                       given->key != NULL ? ZSTR_LEN(given->key) : 0);
     break;
   case FWS_ERR_NOT_AN_INTEGER:
-    phpext_throw_about(result, "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
-                given->key);
+    phpext_throw_about(result,
+                       "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
+                       given->key);
     break;
   case FWS_ERR_FULL:
-    phpext_throw_text(result, given->id != NULL
-                                  ? "a client has at most 256 keys and 4 MiB of stored information"
-                                  : "the key-value store is full: delete values, or let them expire");
+    phpext_throw_text(result, given->id != NULL ? "a client has at most 256 keys and 4 MiB of stored information"
+                                                : "the key-value store is full: delete values, or let them expire");
     break;
   case FWS_ERR_NO_SERVER:
   case FWS_ERR_CONTROL_DENIED:
@@ -218,7 +253,9 @@ bool phpext_explained(fws_result result, fws_error *const *place, const phpext_g
   if (result == FWS_ERR_SYNTAX) {
     phpext_throw_text(result, "%s: %s", given->expression != NULL ? "$expression" : "$value", text);
   } else if (result == FWS_ERR_UNKNOWN_WORKER) {
-    phpext_throw_about(result, "no worker that handles WebSocket events is named \"%s\": a websocket directive names it", given->worker);
+    phpext_throw_about(result,
+                       "no worker that handles WebSocket events is named \"%s\": a websocket directive names it",
+                       given->worker);
   } else if (result == FWS_ERR_OUT_OF_RANGE || result == FWS_ERR_FULL) {
     phpext_throw_text(result, "%s", text);
   } else {

@@ -18,6 +18,11 @@ static zend_always_inline zend_string *phpext_string(fws_bytes bytes) {
   return zend_string_init_fast((const char *)bytes.ptr, bytes.len);
 }
 
+/* ---- start.go ---- */
+
+/* Lets the server prepare for scripts that call the functions as soon as they start. In Go: nothing of Zend below it. */
+void phpext_before_start(void);
+
 /* ---- module.c ---- */
 
 PHP_MINIT_FUNCTION(websocket); /* generated: constants */
@@ -42,6 +47,16 @@ const fws_bell *phpext_bell_current(void);
 /* Ends the bell of this thread, if there is one. broken: the script ended, rather than the handler returning. */
 void phpext_bell_end(bool broken);
 
+/* ---- cause.c ---- */
+
+/* Notes a fatal error: it may become the cause of a failed event. */
+void phpext_cause_note(zend_string *file, uint32_t line, zend_string *message);
+
+void phpext_cause_forget(void);
+
+/* The cause, of *len bytes; 0: there was no fatal error. */
+const char *phpext_cause(size_t *len);
+
 /* ---- authorize.c ---- */
 
 void phpext_authorize_startup(void);
@@ -65,6 +80,9 @@ void phpext_budget_start(void);
 
 /* The same unless a good part of it is left since it was given last: for the path of every event. */
 void phpext_budget_renew(void);
+
+/* Whether the time that was given is used up; the limit in seconds, 0: there is none, and the milliseconds since it was given. */
+bool phpext_budget_is_used_up(int64_t *limit, int64_t *taken);
 
 /* ---- reset.c ---- */
 

@@ -99,6 +99,9 @@ PHP_MINIT_FUNCTION(frankenphp_ws) {
     sapi_module.deactivate = deactivate;
   }
   websocket_module_entry.version = fws_version();
+  if (strcmp(sapi_module.name, "cli") != 0) {
+    phpext_before_start();
+  }
 
   phpext_errors_startup();
   phpext_event_startup();

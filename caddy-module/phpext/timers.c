@@ -1,23 +1,47 @@
 /* Timers. */
 #include "frankenphp_ws.h"
 
+#include <SAPI.h>
+
 /* Of a payload, in bytes. The core checks it, too; here the exception can name the argument. */
 #define MAX_PAYLOAD ((size_t)1 << 20)
 
-PHP_FUNCTION(frankenphp_ws_setTimer) {
-  phpext_given given = {0};
-  zend_string *payload;
-  zend_long delay;
-  bool repeat = false;
+/* The worker whose script this is, NULL where it is that of none that handles events. */
+static zend_string *own_worker(void) {
+  char *name = sapi_getenv(ZEND_STRL("FRANKENPHP_WS_WORKER"));
+
+  if (name == NULL) {
+    return NULL;
+  }
+  zend_string *own = *name != '\0' ? zend_string_init(name, strlen(name), false) : NULL;
+  efree(name);
+
+  return own;
+}
+
+static void set_timer(zend_long delay, zend_string *payload, bool repeat, zend_string *worker, zval *return_value) {
+  const phpext_given given = {.worker = worker};
   int64_t timer;
   fws_error *error = NULL;
+
+  if (phpext_explained(fws_timer_set((uint64_t)delay, PHPEXT_BYTES(payload), repeat, PHPEXT_OPTIONAL(worker),
+                                     phpext_bell_current(), &timer, &error),
+                       &error, &given)) {
+    RETVAL_LONG((zend_long)timer);
+  }
+}
+
+PHP_FUNCTION(frankenphp_ws_setTimer) {
+  zend_string *payload, *worker = NULL, *own = NULL;
+  zend_long delay;
+  bool repeat = false;
 
   ZEND_PARSE_PARAMETERS_START(2, 4)
   Z_PARAM_LONG(delay)
   Z_PARAM_STR(payload)
   Z_PARAM_OPTIONAL
   Z_PARAM_BOOL(repeat)
-  Z_PARAM_STR_OR_NULL(given.worker)
+  Z_PARAM_STR_OR_NULL(worker)
   ZEND_PARSE_PARAMETERS_END();
 
   if (!phpext_enter()) {
@@ -31,17 +55,18 @@ PHP_FUNCTION(frankenphp_ws_setTimer) {
     phpext_throw_text(FWS_ERR_PAYLOAD_TOO_LONG, "$payload must have at most %zu bytes, %zu given", MAX_PAYLOAD, ZSTR_LEN(payload));
     RETURN_THROWS();
   }
-  const fws_bell *bell = phpext_bell_current();
-  if (UNEXPECTED(given.worker == NULL && bell == NULL)) {
-    phpext_throw_text(FWS_ERR_UNKNOWN_WORKER, "$worker must be named where no event is being handled");
-    RETURN_THROWS();
+  if (worker == NULL && phpext_bell_current() == NULL) {
+    worker = own = own_worker();
+    if (UNEXPECTED(own == NULL)) {
+      phpext_throw_text(FWS_ERR_UNKNOWN_WORKER,
+                        "$worker must be named outside of a worker that handles WebSocket events");
+      RETURN_THROWS();
+    }
   }
-  if (!phpext_explained(fws_timer_set((uint64_t)delay, PHPEXT_BYTES(payload), repeat, PHPEXT_OPTIONAL(given.worker), bell,
-                                      &timer, &error),
-                        &error, &given)) {
-    RETURN_THROWS();
+  set_timer(delay, payload, repeat, worker, return_value);
+  if (own != NULL) {
+    zend_string_release(own);
   }
-  RETURN_LONG((zend_long)timer);
 }
 
 PHP_FUNCTION(frankenphp_ws_clearTimer) {

@@ -22,6 +22,7 @@ import "C"
 // exception that nobody caught. No event is handed out twice. Events of one
 // connection come one at a time and in order: open, messages, close. Each event has the whole of max_execution_time; the time spent
 // waiting does not count.
+// What a handler leaves behind (its session, ini settings, error handlers, output buffers …) is undone by the call, too: docs/php.md
 //
 // Every event has a `type`: "open", "message", "close" or "timer". All but the last have `id` (of the connection) and `route` (its name).
 //   - open: `path`; `query` (without "?", "" when there is none); `headers` (lowercase name => value, repeated ones joined with ", ");
@@ -467,9 +468,9 @@ func frankenphp_ws_disablePing(id *C.zend_string) bool
 // @param int $ms milliseconds from now, 1 to 31622400000 (366 days)
 // @param string $payload any bytes, at most 1 MiB: the `payload` of the event
 // @param bool $repeat again and again, each time after $ms
-// @param string|null $worker name of a worker that handles WebSocket events; null: the one whose event is being handled
+// @param string|null $worker name of a worker that handles WebSocket events; null: the one whose event is being handled, or whose script this is
 // @return int the number of the timer, for clearTimer()
-// @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, the payload is too long, there is no such worker, or none is named outside of an event
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, the payload is too long, there is no such worker, or none is named outside of one
 // @throws \FrankenPHP\WebSocket\Exception when there are as many timers as there may be, or too many events wait for PHP
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //

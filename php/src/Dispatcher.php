@@ -15,6 +15,14 @@ final class Dispatcher
     {
     }
 
+    /** The thread has started. */
+    public function start(): void
+    {
+        if ($this->application instanceof StartApplication) {
+            $this->application->onStart();
+        }
+    }
+
     /** @param array<string, mixed> $event as frankenphp_ws_nextEvent() returns it */
     public function dispatch(array $event): void
     {
@@ -57,24 +65,19 @@ final class Dispatcher
         try {
             $this->application->onTimer($timer);
         } catch (\Throwable $error) {
-            \frankenphp_ws_failEvent(self::describe($error));
+            \frankenphp_ws_failEvent(Cause::of($error));
         }
     }
 
     private function fail(Connection $connection, \Throwable $error): void
     {
-        $cause = self::describe($error);
+        $cause = Cause::of($error);
         try {
             // Before the report: with `on_error close`, that is the last chance to tell the client anything.
             $this->application->onError($connection, $error);
         } catch (\Throwable $second) {
-            $cause .= '; then onError threw ' . self::describe($second);
+            $cause .= "\nthen onError threw " . Cause::of($second);
         }
         \frankenphp_ws_failEvent($cause);
-    }
-
-    private static function describe(\Throwable $error): string
-    {
-        return sprintf('%s: %s in %s:%d', $error::class, $error->getMessage(), $error->getFile(), $error->getLine());
     }
 }

@@ -14,6 +14,10 @@ final class Json
     /** @throws \JsonException when $value cannot be encoded: text that is not UTF-8, NAN, a resource, more than 512 levels */
     public static function encode(mixed $value, int $flags): string
     {
-        return json_encode($value, $flags & ~JSON_PARTIAL_OUTPUT_ON_ERROR | JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES);
+        try {
+            return json_encode($value, $flags & ~JSON_PARTIAL_OUTPUT_ON_ERROR | JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES);
+        } catch (\JsonException $error) {
+            throw Caller::blame($error);
+        }
     }
 }

@@ -84,7 +84,7 @@ final class Logger
             return;
         }
         if (!isset(self::LEVELS[$level])) {
-            throw new \InvalidArgumentException("\$level must be one of PSR-3's (" . implode(', ', array_keys(self::LEVELS)) . "), \"$level\" given");
+            throw Caller::blame(new \InvalidArgumentException("\$level must be one of PSR-3's (" . implode(', ', array_keys(self::LEVELS)) . "), \"$level\" given"));
         }
         $values = array_map(self::scalar(...), $context);
         $text = strtr((string) $message, array_combine(

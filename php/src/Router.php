@@ -17,9 +17,10 @@ namespace FrankenPHP\WebSocket;
  * 1008. The sub-protocols must be in the route's `subprotocols` option too, or they are never negotiated.
  *
  * The router puts a tag on each client of a sub-protocol, `subprotocol:chat.v2`, by which the clients of one application can be sent
- * to. A timer is told to every application that implements TimerApplication: tell yours by the payload.
+ * to. onStart() is called of every application that implements StartApplication, and a timer is told to every one that implements
+ * TimerApplication: tell yours by the payload.
  */
-final class Router implements TimerApplication
+final class Router implements StartApplication, TimerApplication
 {
     private const TAG = 'subprotocol:';
 
@@ -35,7 +36,16 @@ final class Router implements TimerApplication
     ) {
         foreach ([...array_values($routes), ...array_values($subprotocols)] as $application) {
             if (!$application instanceof Application) {
-                throw new \TypeError('a Router takes objects of ' . Application::class . ', ' . get_debug_type($application) . ' given');
+                throw Caller::blame(new \TypeError('a Router takes objects of ' . Application::class . ', ' . get_debug_type($application) . ' given'));
+            }
+        }
+    }
+
+    public function onStart(): void
+    {
+        foreach ($this->everyone() as $application) {
+            if ($application instanceof StartApplication) {
+                $application->onStart();
             }
         }
     }
@@ -65,13 +75,11 @@ final class Router implements TimerApplication
 
     public function onTimer(Timer $timer): void
     {
-        $told = [];
         $failure = null;
-        foreach ([...array_values($this->subprotocols), ...array_values($this->routes), $this->default] as $application) {
-            if (!$application instanceof TimerApplication || in_array($application, $told, true)) {
+        foreach ($this->everyone() as $application) {
+            if (!$application instanceof TimerApplication) {
                 continue;
             }
-            $told[] = $application;
             try {
                 $application->onTimer($timer);
             } catch (\Throwable $error) {
@@ -82,6 +90,19 @@ final class Router implements TimerApplication
         if ($failure !== null) {
             throw $failure;
         }
+    }
+
+    /** @return list<Application> each once */
+    private function everyone(): array
+    {
+        $everyone = [];
+        foreach ([...array_values($this->subprotocols), ...array_values($this->routes), $this->default] as $application) {
+            if ($application !== null && !in_array($application, $everyone, true)) {
+                $everyone[] = $application;
+            }
+        }
+
+        return $everyone;
     }
 
     /** The connection's application; where there is none, the connection is closed. */

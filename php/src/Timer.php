@@ -23,9 +23,9 @@ final class Timer
      *
      * @param int         $milliseconds from now, 1 to 31622400000 (366 days)
      * @param string      $payload      any bytes, at most 1 MiB, for onTimer()
-     * @param string|null $worker       name of the worker; null: the one whose event is being handled
+     * @param string|null $worker       name of the worker; null: the one whose event is being handled, or whose script this is
      *
-     * @throws InvalidArgumentException when the time, the payload or the worker is not allowed, or no worker is named outside of an event
+     * @throws InvalidArgumentException when the time, the payload or the worker is not allowed, or no worker is named outside of one
      * @throws Exception                when there are as many timers as there may be
      */
     public static function after(int $milliseconds, string $payload = '', ?string $worker = null): self
@@ -38,9 +38,9 @@ final class Timer
      *
      * @param int         $milliseconds between two times, 1 to 31622400000 (366 days)
      * @param string      $payload      any bytes, at most 1 MiB, for onTimer()
-     * @param string|null $worker       name of the worker; null: the one whose event is being handled
+     * @param string|null $worker       name of the worker; null: the one whose event is being handled, or whose script this is
      *
-     * @throws InvalidArgumentException when the time, the payload or the worker is not allowed, or no worker is named outside of an event
+     * @throws InvalidArgumentException when the time, the payload or the worker is not allowed, or no worker is named outside of one
      * @throws Exception                when there are as many timers as there may be
      */
     public static function every(int $milliseconds, string $payload = '', ?string $worker = null): self

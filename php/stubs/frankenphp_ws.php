@@ -57,7 +57,8 @@ namespace {
      *     while (frankenphp_handle_request($handler)) {
      *     }
      *
-     * An event counts as failed when the script dies of it or an exception leaves the handler; it is never handed out twice.
+     * An event counts as failed when the script dies of it or an exception leaves the handler; it is never handed out twice. What its
+     * handler leaves behind (its session, ini settings, error handlers, output buffers …) is undone before the next one: docs/php.md.
      *
      * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|null
      *         null: return from the handler now. Header names are lower case, repeated ones are joined with ", ".
@@ -599,9 +600,9 @@ namespace {
      * @param int $ms milliseconds from now, 1 to 31622400000 (366 days)
      * @param string $payload any bytes, at most 1 MiB: the `payload` of the event
      * @param bool $repeat again and again, each time after $ms
-     * @param string|null $worker name of a worker that handles WebSocket events; null: the one whose event is being handled
+     * @param string|null $worker name of a worker that handles WebSocket events; null: the one whose event is being handled, or whose script this is
      * @return int the number of the timer, for clearTimer()
-     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, the payload is too long, there is no such worker, or none is named outside of an event
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, the payload is too long, there is no such worker, or none is named outside of one
      * @throws \FrankenPHP\WebSocket\Exception when there are as many timers as there may be, or too many events wait for PHP
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */

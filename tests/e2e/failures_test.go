@@ -130,7 +130,7 @@ func TestThePackageReportsWhatAHandlerThrows(t *testing.T) {
 		}
 	}
 	c.send(t, "facts")
-	if later := c.receive(t); !strings.Contains(later, `"path":null`) || !strings.Contains(later, `"headers":null`) {
+	if later := c.receive(t); !strings.Contains(later, `"query":null`) || !strings.Contains(later, `"headers":null`) {
 		t.Errorf("facts of the handshake outside onOpen: %s", later)
 	}
 	c.send(t, "tags")
@@ -179,4 +179,79 @@ func TestThePackageReportsWhatAHandlerThrows(t *testing.T) {
 	strict.send(t, "throw")
 	strict.want(t, "caught from onMessage") // onError comes before the policy
 	strict.wantClose(t, websocket.StatusInternalError)
+}
+
+// failure waits for the record of a failed event that contains the text, and returns it.
+func (s *server) failure(text string) string {
+	s.t.Helper()
+	var found []string
+	eventually(s.t, func() error {
+		if found = s.log.records("PHP failed on a WebSocket event", text); len(found) == 0 {
+			return fmt.Errorf("no record of the log tells of a failed event with %q", text)
+		}
+		return nil
+	})
+	return found[0]
+}
+
+func TestTheCauseOfAFailureHasATraceWithoutTheValuesOfArguments(t *testing.T) {
+	t.Parallel()
+	s := start(t, lab())
+	c, _ := dialLab(t, s, "/lab", nil)
+	c.send(t, "throw a-secret-of-the-client")
+	record := s.failure("thrown on purpose")
+	for _, part := range []string{`RuntimeException: thrown on purpose in `, `/lab.php:`, `\nStack trace:\n#0 `, `/lab.php(`, `{closure`, `frankenphp_handle_request()`} {
+		if !strings.Contains(record, part) {
+			t.Errorf("%q is not in %s", part, record)
+		}
+	}
+	if strings.Contains(record, "a-secret") {
+		t.Errorf("the value of an argument is in %s", record)
+	}
+}
+
+func TestAFailureWithALongTextIsLoggedWithTheBeginningOfIt(t *testing.T) {
+	t.Parallel()
+	s := start(t, stateful(false))
+	c := dial(t, s, "/state", nil)
+	for _, text := range []string{`'begins ' . str_repeat('x', 40000)`, `"begins " . str_repeat("\x01", 300000)`, `'begins ' . str_repeat('\xff', 100000)`} {
+		before := len(s.log.records("PHP failed on a WebSocket event"))
+		c.asks(t, `frankenphp_ws_failEvent(`+text+`); return null;`)
+		eventually(t, func() error {
+			records := s.log.records("PHP failed on a WebSocket event")
+			if len(records) == before {
+				return fmt.Errorf("not logged")
+			}
+			for _, part := range []string{`"cause":"begins `, ` more bytes)"`, `"event":"message"`, `"route":"state"`, `"on_error":"continue"`} {
+				if !strings.Contains(records[before], part) {
+					return stopWaiting{fmt.Errorf("%q is not in %.500s", part, records[before])}
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func TestAHandlerThatARestartEndsIsNotToldAsOneWhoseTimeWasUp(t *testing.T) {
+	t.Parallel()
+	s := start(t, stateful(false))
+	c := dial(t, s, "/state", nil)
+	c.send(t, `file_put_contents(getenv('E2E_DIR') . '/busy', "busy\n"); for (;;) { usleep(1000); }`)
+	eventually(t, func() error {
+		if len(s.lines("busy")) == 0 {
+			return fmt.Errorf("the handler has not begun")
+		}
+		return nil
+	})
+	// FrankenPHP waits some seconds for it.
+	if status, answer := s.adminPost("/frankenphp/workers/restart", ""); status != 200 {
+		t.Fatalf("%d %s", status, answer)
+	}
+	record := s.failure("FrankenPHP ended the script after")
+	if !strings.Contains(record, "max_execution_time, 30 s, was not reached") || strings.Contains(record, "Maximum execution time") {
+		t.Error(record)
+	}
+	if got := c.asks(t, `return 'served again';`); string(got.Value) != `"served again"` {
+		t.Errorf("%s", got.Value)
+	}
 }

@@ -115,14 +115,10 @@ impl Log {
             state.records.push_back(line(
                 Level::Warn,
                 "log records were lost: they came faster than they were taken",
-                json!({ "lost": lost }),
+                &json!({ "lost": lost }),
             ));
         }
-        let mut record = line(level, message, fields);
-        if record.len() > LONGEST {
-            record = line(level, message, json!({ "fields": "left out: too long" }));
-        }
-        state.records.push_back(record);
+        state.records.push_back(bounded_line(level, message, fields));
         self.flag.raise();
     }
 
@@ -142,7 +138,42 @@ impl Log {
     }
 }
 
-fn line(level: Level, message: &str, fields: Value) -> String {
+/// A line of at most [`LONGEST`] bytes: the longest texts of the fields are cut until it fits.
+fn bounded_line(level: Level, message: &str, fields: Value) -> String {
+    let whole = line(level, message, &fields);
+    if whole.len() <= LONGEST {
+        return whole;
+    }
+    let mut longest_text = LONGEST / 2;
+    while longest_text >= 16 {
+        let mut shorter = fields.clone();
+        cut(&mut shorter, longest_text);
+        let record = line(level, message, &shorter);
+        if record.len() <= LONGEST {
+            return record;
+        }
+        longest_text /= 2;
+    }
+    // There are more fields than fit, which no caller has.
+    line(level, message, &json!({ "fields": "left out: too long" }))
+}
+
+/// Cuts every text that is longer than `most` bytes, and says so.
+fn cut(value: &mut Value, most: usize) {
+    match value {
+        Value::String(text) if text.len() > most => {
+            let end = (0..=most).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+            let left_out = text.len() - end;
+            text.truncate(end);
+            text.push_str(&format!("… ({left_out} more bytes)"));
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| cut(value, most)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| cut(value, most)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn line(level: Level, message: &str, fields: &Value) -> String {
     let level = match level {
         Level::Info => "info",
         Level::Warn => "warn",
@@ -194,9 +225,29 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_too_long_keeps_its_message() {
+    fn the_longest_texts_of_a_record_are_cut_until_it_fits() {
         let log = log();
-        log.write(Level::Error, "big", json!({ "output": "x".repeat(LONGEST) }));
-        assert_eq!(taken(&log)[0]["msg"], "big");
+        // Control characters take six bytes in JSON, and a cut must not fall into a character.
+        for text in ["x".repeat(LONGEST), "é".repeat(LONGEST), "\u{1}".repeat(LONGEST), "\"".repeat(10 * LONGEST)] {
+            log.write(Level::Error, "big", json!({ "cause": text, "output": text, "connection": "c", "event": 7, "all": [text] }));
+            let records = taken(&log);
+            let fields = &records[0]["fields"];
+            assert_eq!((&records[0]["msg"], &fields["connection"], &fields["event"]), (&json!("big"), &json!("c"), &json!(7)));
+            let cause = fields["cause"].as_str().expect("a text");
+            let (beginning, rest) = cause.rsplit_once('…').expect("a mark");
+            assert!(text.starts_with(beginning) && beginning.len() > 500, "{} bytes are left", beginning.len());
+            assert_eq!(rest, format!(" ({} more bytes)", text.len() - beginning.len()));
+        }
+        let many: Map<String, Value> = (0..LONGEST).map(|n| (n.to_string(), Value::Null)).collect();
+        log.write(Level::Error, "many", Value::Object(many));
+        assert_eq!(taken(&log)[0]["msg"], "many");
+    }
+
+    #[test]
+    fn a_record_that_fits_is_as_it_was_written() {
+        let log = log();
+        let text = "x".repeat(LONGEST - 100);
+        log.write(Level::Error, "long", json!({ "cause": text }));
+        assert_eq!(taken(&log)[0]["fields"]["cause"], json!(text));
     }
 }

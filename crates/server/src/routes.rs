@@ -234,6 +234,15 @@ pub fn check_origin(pattern: &str) -> Result<(), PatternError> {
 }
 
 impl RoutesConfig {
+    /// The names of all workers, some more than once.
+    pub fn worker_names(&self) -> impl Iterator<Item = &str> {
+        let of_routes = self.routes.iter().flat_map(|route| {
+            let own = route.subprotocol_workers.iter().map(|one| one.worker.as_str());
+            route.worker.as_deref().into_iter().chain(own)
+        });
+        self.workers.iter().map(|worker| worker.name.as_str()).chain(of_routes)
+    }
+
     /// Reads and checks the JSON of a generation.
     pub fn parse(json: &[u8]) -> Result<RoutesConfig, ConfigError> {
         let config: RoutesConfig = serde_json::from_slice(json).map_err(|error| ConfigError(format!("routes: {error}")))?;
@@ -489,6 +498,9 @@ pub struct Routes {
     pub staged: BTreeMap<u64, RoutesConfig>,
     pub committed: Option<u64>,
     pub current: HashMap<Arc<str>, Arc<Route>>,
+    /// The workers in force, and which of them the events of a line go to.
+    pub workers: Vec<Arc<str>>,
+    pub worker_of_line: hashbrown::HashMap<LineId, Arc<str>>,
     /// By name, for routes that come back.
     pub places: HashMap<Arc<str>, Arc<Places>>,
     /// By route and sub-protocol, for those that come back.

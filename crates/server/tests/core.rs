@@ -626,6 +626,36 @@ fn timers_survive_a_reload_and_go_with_their_worker() {
 }
 
 #[test]
+fn a_worker_that_starts_sets_timers_before_its_configuration_is_in_force() {
+    let core = started();
+    let set = |worker: &str, payload: &str| {
+        let command = Command::SetTimer { delay: 1, payload: payload.as_bytes().into(), repeat: false, worker };
+        core.execute(&command).map(|_| ())
+    };
+    assert_eq!(set("new", "too early"), Err(CommandError::UnknownWorker));
+
+    assert_eq!(core.close_gate(Duration::ZERO), 0);
+    core.stage(2, br#"{"routes":[{"name":"r","worker":"new"}],"workers":[{"name":"other","threads":1}]}"#).expect("legal");
+    assert_eq!(set("new", "from the start"), Ok(()));
+    assert_eq!(set("other", "from the start"), Ok(()));
+    assert_eq!(set("w", "of one that goes"), Ok(()));
+    wait_until("they are due", || counter(&core, "timers_fired") == 3);
+    assert!(core.take_ring().is_none(), "a bell while the gate is closed");
+    core.commit(2).expect("staged");
+    core.open_gate();
+    let mut told: Vec<_> = (0..2).flat_map(|_| handle(&core, 1)).collect();
+    told.iter_mut().for_each(|event| event.retain(|c| !c.is_ascii_digit()));
+    assert_eq!(told, ["timer  from the start", "timer  from the start"]);
+
+    // A configuration that is given up takes its timers along.
+    core.stage(3, br#"{"workers":[{"name":"third","threads":1}]}"#).expect("legal");
+    let late = Command::SetTimer { delay: 60_000, payload: b"".into(), repeat: false, worker: "third" };
+    core.execute(&late).expect("staged");
+    core.withdraw(3).expect("staged");
+    assert_eq!((counter(&core, "timers"), core.execute(&late)), (0, Err(CommandError::UnknownWorker)));
+}
+
+#[test]
 fn a_failed_timer_event_is_counted_and_the_next_one_comes() {
     let core = started();
     set_timer(&core, 1, "bad", false);

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Testing;
 
+use FrankenPHP\WebSocket\Caller;
 use FrankenPHP\WebSocket\Exception;
 
 /**
@@ -42,7 +43,7 @@ final class Batch
         $others = $batch->failures === 1 ? 'all others were carried out' : ($batch->failures - 1) . ' more failed, and all others were carried out';
         $why = explode('(): ', $batch->first->getMessage(), 2)[1] ?? $batch->first->getMessage();
 
-        throw new ($batch->first::class)("frankenphp_ws_batch(): call $batch->position of " . count($batch->results) . " in the batch: $why ($others)");
+        throw Caller::blame(new ($batch->first::class)("frankenphp_ws_batch(): call $batch->position of " . count($batch->results) . " in the batch: $why ($others)"));
     }
 
     /**

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace FrankenPHP\WebSocket\Testing;
 
 use FrankenPHP\WebSocket\Application;
+use FrankenPHP\WebSocket\Caller;
 use FrankenPHP\WebSocket\Dispatcher;
 use FrankenPHP\WebSocket\NoBellException;
 
@@ -63,13 +64,14 @@ final class FakeServer
 
     /** @var array{FakeClient|null, array<string, mixed>} the event that is being handled, while one is */
     private array $handling = [null, []];
+    private bool $starting = false;
     private bool $dispatching = false;
     private bool $failed = false;
 
     /**
      * @param Application|\Closure(): Application $application  the application; a function makes one for each thread
      * @param non-empty-list<string>              $routes       names of the routes; clients come on the first unless told otherwise
-     * @param string                              $worker       name of the worker, for timers set outside of events
+     * @param string                              $worker       name of the worker, for timers set outside of it
      * @param bool                                $closeOnError as `on_error close` in the Caddyfile
      * @param \Psr\Log\LoggerInterface|null       $logger       as for Server::run()
      * @param int                                 $threads      how many a function is called for, as `num` of the worker
@@ -83,7 +85,7 @@ final class FakeServer
         int $threads = 4,
     ) {
         if ($threads < 1) {
-            throw new \LogicException("a worker has at least one thread, not $threads");
+            throw Caller::blame(new \LogicException("a worker has at least one thread, not $threads"));
         }
         self::defineFunctions();
         $this->registry = new Registry();
@@ -95,6 +97,11 @@ final class FakeServer
             static fn (): Dispatcher => new Dispatcher($make(), $logger),
             range(1, $application instanceof \Closure ? $threads : 1),
         );
+        $this->starting = true;
+        foreach ($this->dispatchers as $dispatcher) {
+            $dispatcher->start();
+        }
+        $this->starting = false;
     }
 
     /**
@@ -123,7 +130,7 @@ final class FakeServer
     ): FakeClient {
         $route ??= $this->routes[0];
         if (!in_array($route, $this->routes, true)) {
-            throw new \LogicException("the fake server has no route \"$route\", only: " . implode(', ', $this->routes));
+            throw Caller::blame(new \LogicException("the fake server has no route \"$route\", only: " . implode(', ', $this->routes)));
         }
         $id ??= rtrim(strtr(base64_encode(random_bytes(16)), '+/', '-_'), '=');
         $client = new FakeClient($id, $route, $path, $ip, $subprotocol, $this);
@@ -144,10 +151,10 @@ final class FakeServer
     public function receive(FakeClient $client, string $data, bool $binary = false): void
     {
         if (!$client->isConnected()) {
-            throw new \LogicException("the client $client->id is not connected any more, so it cannot send");
+            throw Caller::blame(new \LogicException("the client $client->id is not connected any more, so it cannot send"));
         }
         if (!$binary && preg_match('//u', $data) !== 1) {
-            throw new \LogicException('a text message must be UTF-8: the server closes such a connection with 1007');
+            throw Caller::blame(new \LogicException('a text message must be UTF-8: the server closes such a connection with 1007'));
         }
         $client->arrived($data);
         $this->event($client, ['type' => 'message', 'data' => $data, 'binary' => $binary]);
@@ -179,14 +186,14 @@ final class FakeServer
     /** @internal the server that the functions talk to */
     public static function current(): self
     {
-        return self::$current ?? throw new \LogicException('bug: the functions are defined when the first server is made');
+        return self::$current ?? throw Caller::blame(new \LogicException('bug: the functions are defined when the first server is made'));
     }
 
     /** @internal */
     public function checkWorker(?string $worker): void
     {
-        if ($worker === null && !$this->dispatching) {
-            throw Refusal::invalid('$worker must be named where no event is being handled');
+        if ($worker === null && !$this->dispatching && !$this->starting) {
+            throw Refusal::invalid('$worker must be named outside of a worker that handles WebSocket events');
         }
         if ($worker !== null && $worker !== $this->worker) {
             throw Refusal::invalid("no worker that handles WebSocket events is named \"$worker\": a websocket directive names it");
@@ -323,7 +330,7 @@ final class FakeServer
     public function failEvent(string $cause): void
     {
         if (!$this->dispatching) {
-            throw new NoBellException('frankenphp_ws_failEvent(): no event is being handled');
+            throw Caller::blame(new NoBellException('frankenphp_ws_failEvent(): no event is being handled'));
         }
         if ($this->failed) {
             return;
@@ -394,7 +401,7 @@ final class FakeServer
     private static function defineFunctions(): void
     {
         if (\function_exists('frankenphp_ws_send') && (new \ReflectionFunction('frankenphp_ws_send'))->isInternal()) {
-            throw new \LogicException('this PHP is inside FrankenPHP and has the real functions: run tests that use ' . self::class . ' with the ordinary php command');
+            throw Caller::blame(new \LogicException('this PHP is inside FrankenPHP and has the real functions: run tests that use ' . self::class . ' with the ordinary php command'));
         }
         if (!class_exists(NoBellException::class)) {
             require __DIR__ . '/../../fake/exceptions.php';

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Testing;
 
+use FrankenPHP\WebSocket\Caller;
 use FrankenPHP\WebSocket\Exception;
 use FrankenPHP\WebSocket\InvalidArgumentException;
 use FrankenPHP\WebSocket\UnknownRouteException;
@@ -17,12 +18,12 @@ final class Refusal
 {
     public static function invalid(string $text): InvalidArgumentException
     {
-        return new InvalidArgumentException(self::function() . "(): $text");
+        return Caller::blame(new InvalidArgumentException(self::function() . "(): $text"));
     }
 
     public static function full(string $text): Exception
     {
-        return new Exception(self::function() . "(): $text");
+        return Caller::blame(new Exception(self::function() . "(): $text"));
     }
 
     /** @param list<string> $known */
@@ -40,7 +41,7 @@ final class Refusal
             default => 'there are ',
         } . implode(', ', array_map($quoted, array_slice($known, 0, 20))) . (count($known) > 20 ? ' and ' . (count($known) - 20) . ' more' : '');
 
-        return new UnknownRouteException(self::function() . '(): no route is named ' . $quoted($name) . ": $there");
+        return Caller::blame(new UnknownRouteException(self::function() . '(): no route is named ' . $quoted($name) . ": $there"));
     }
 
     /** @param array<string, string|null> $strings by the parameter's name */

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Testing;
 
+use FrankenPHP\WebSocket\Caller;
+
 /**
  * Who is connected to the fake server, with tags and stored information.
  *
@@ -23,7 +25,7 @@ final class Registry
     public function enter(FakeClient $client): void
     {
         if (isset($this->clients[$client->id])) {
-            throw new \LogicException("the id $client->id is taken");
+            throw Caller::blame(new \LogicException("the id $client->id is taken"));
         }
         $this->clients[$client->id] = $client;
     }

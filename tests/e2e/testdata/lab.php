@@ -33,7 +33,8 @@ $handler = static function () use ($record, $thread): void {
                 break 2;
             case 'throw':
                 echo "printed before $command";
-                throw new RuntimeException('thrown on purpose');
+                (static fn (string $secret) => throw new RuntimeException('thrown on purpose'))($argument);
+                // no break
             case 'exit':
                 echo "printed before $command";
                 exit(1);

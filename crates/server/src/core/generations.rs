@@ -25,10 +25,13 @@ pub struct Left {
 }
 
 impl Core {
-    /// Reads and keeps a generation of routes, to be committed later.
+    /// Reads and keeps a generation of routes, to be committed later. Its workers may have timers from now on: they start before it is
+    /// committed, and what they do at their start may set some.
     pub fn stage(&self, generation: u64, json: &[u8]) -> Result<(), ConfigError> {
         let config = RoutesConfig::parse(json)?;
-        self.routes.write().staged.insert(generation, config);
+        let mut routes = self.routes.write();
+        routes.staged.insert(generation, config);
+        self.assign_workers(&routes);
         Ok(())
     }
 
@@ -52,6 +55,7 @@ impl Core {
             let mut routes = self.routes.write();
             if routes.committed != Some(generation) {
                 routes.staged.remove(&generation);
+                self.assign_workers(&routes);
                 return Ok(());
             }
             match routes.staged.keys().next_back().copied() {
@@ -91,9 +95,10 @@ impl Core {
         drop(hub);
         let removed: Vec<RouteId> = routes.current.values().filter(|old| !current.contains_key(&old.name)).map(|old| old.id).collect();
         routes.current = current;
+        routes.workers = workers;
+        routes.worker_of_line = worker_of_line;
         // Before the shards know: what they queue from then on must have somewhere to go.
-        let orphans = self.dispatch.configure(&worker_of_line, &workers);
-        let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
+        self.assign_workers(routes);
         for shard in &self.shards {
             for route in routes.current.values() {
                 shard.post(Op::Configure(route.clone()));
@@ -103,6 +108,18 @@ impl Core {
             }
             shard.wake();
         }
+    }
+
+    /// Tells the dispatcher which workers there are: those in force and those of generations to come. Timers of others are cleared.
+    fn assign_workers(&self, routes: &Routes) {
+        let mut workers = routes.workers.clone();
+        for name in routes.staged.values().flat_map(RoutesConfig::worker_names) {
+            if !workers.iter().any(|known| **known == *name) {
+                workers.push(name.into());
+            }
+        }
+        let orphans = self.dispatch.configure(&routes.worker_of_line, &workers);
+        let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
         self.orphaned(orphans);
         if timers > 0 {
             add(&self.counters.timers_dropped, timers as u64);

@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket;
+
+/** An application that prepares something when its worker starts. */
+interface StartApplication extends Application
+{
+    /**
+     * A thread of the worker has started, and will serve events. Called once on each thread, before its first event, and again when the
+     * thread starts anew: after a reload, `opcache_reset()`, a fatal error, `max_requests`.
+     *
+     * All functions work here, though nobody may be connected yet. What is set here (the time zone, handlers of errors, ini settings) holds
+     * for all events. What is to happen once for all threads is guarded by a value that only one of them can add:
+     *
+     *     if (frankenphp_ws_global_add('clock', 'running')) {
+     *         Timer::every(1000, 'tick');
+     *     }
+     *
+     * What this method throws ends the script: FrankenPHP starts it again, and gives up when that fails several times.
+     */
+    public function onStart(): void;
+}
