@@ -71,6 +71,7 @@ static bool claim(void) {
 
   fws_result result = fws_bell_claim((const uint8_t *)query, strlen(query), &bell);
   if (result == FWS_ERR_NO_BELL) {
+    phpext_visitor_refused();
     phpext_throw_text(FWS_ERR_NO_BELL,
                       "this request was not started by the server for events of connections. Call it in the handler "
                       "given to frankenphp_handle_request(), in a worker that a websocket directive names");

@@ -23,6 +23,8 @@
 //
 //   - module.c: start and end of the module and of a request; its registration at each start of PHP
 //   - bell.c: the worker request that was started for events: claim, next event, failure, end
+//   - visitor.c: a visitor's request that a worker's script gets in place of a bell
+//   - connect.c: a request for a WebSocket that comes to PHP, whose body never ends
 //   - event.c: an event as a PHP array
 //   - cause.c: why PHP failed on an event
 //   - budget.c: max_execution_time for each event

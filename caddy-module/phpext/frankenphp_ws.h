@@ -61,6 +61,20 @@ const char *phpext_cause(size_t *len);
 
 void phpext_authorize_startup(void);
 
+/* ---- connect.c ---- */
+
+void phpext_connect_startup(void);
+
+/* ---- visitor.c ---- */
+
+void phpext_visitor_startup(void);
+
+/* The running request asked for events and gets none, since it is no bell. */
+void phpext_visitor_refused(void);
+
+/* The request is over. */
+void phpext_visitor_end(void);
+
 /* ---- batch.c ---- */
 
 /* Ends a batch that its function could not, because the script ended in it; frees results that it could not. */

@@ -66,6 +66,7 @@ static void request_end(bool broken) {
       phpext_reset_end();
     }
     phpext_bell_end(broken || EG(exception) != NULL);
+    phpext_visitor_end();
     phpext_reply_drop();
     phpext_batch_drop();
   }
@@ -108,6 +109,8 @@ PHP_MINIT_FUNCTION(frankenphp_ws) {
   phpext_bell_startup();
   phpext_authorize_startup();
   phpext_reset_startup();
+  phpext_connect_startup();
+  phpext_visitor_startup();
 
   return PHP_MINIT(websocket)(INIT_FUNC_ARGS_PASSTHRU);
 }
