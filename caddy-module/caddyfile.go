@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/dustin/go-humanize"
+	"go.uber.org/zap"
 )
 
 // parseGlobalOption parses the global block.
@@ -130,7 +131,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 		}
 	}
 
-	if err := claimName(h, &handler.Route, at.directive); err != nil {
+	if err := claimName(h, &handler.Route, at); err != nil {
 		return nil, err
 	}
 
@@ -156,6 +157,7 @@ func wrap(d *caddyfile.Dispenser, err error) error {
 // positions is where the parts of a directive stand that may turn out wrong later.
 type positions struct {
 	directive position
+	named     bool       // the directive has a name of its own
 	workers   []position // in the order of [Route.workers]
 }
 
@@ -178,7 +180,10 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 
 		switch option {
 		case "name":
-			h.Name, err = word(d)
+			at.named = true
+			if h.Name, err = word(d); err == nil {
+				err = wrap(d, h.checkName())
+			}
 		case "worker":
 			at.workers = slices.Insert(at.workers, 0, here(d))
 			h.Worker, err = word(d)
@@ -405,11 +410,12 @@ func declared(h httpcaddyfile.Helper, name string) error {
 // namedRoute is a route of the Caddyfile and where it stands.
 type namedRoute struct {
 	route Route
-	at    position
+	at    positions
 }
 
-// claimName refuses a second meaning for the name of a route.
-func claimName(h httpcaddyfile.Helper, route *Route, at position) error {
+// claimName refuses a second meaning for the name of a route. That two directives are one route is told unless both say so
+// by naming it: what they have in common then – limits, statistics, who is sent to – may be a surprise.
+func claimName(h httpcaddyfile.Helper, route *Route, at positions) error {
 	const key = "frankenphp-ws.routes"
 
 	routes, ok := h.State[key].(map[string]namedRoute)
@@ -426,7 +432,11 @@ func claimName(h httpcaddyfile.Helper, route *Route, at position) error {
 	}
 
 	if err := conflict(&first.route, route); err != nil {
-		return at.errorf("%w; the other is at %s", err, first.at)
+		return at.directive.errorf("%w; the other is at %s", err, first.at.directive)
+	}
+	if !at.named || !first.at.named {
+		caddy.Log().Named("http.handlers.websocket").Warn(oneRoute, zap.String("route", route.Name),
+			zap.Stringer("first", first.at.directive), zap.Stringer("second", at.directive))
 	}
 
 	return nil

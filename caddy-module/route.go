@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
@@ -79,6 +80,9 @@ type Route struct {
 	// OnError says what happens to a connection whose event failed in PHP: "continue" with its next event, or "close" it
 	// with 1011. Default: "continue".
 	OnError string `json:"on_error,omitempty"`
+
+	// unnamed: Name is the default.
+	unnamed bool
 }
 
 // SubprotocolWorker is a sub-protocol that has a worker of its own.
@@ -124,11 +128,26 @@ func (r *Route) complete() error {
 	}
 
 	if r.Name == "" {
-		r.Name = r.defaultName()
+		r.Name, r.unnamed = r.defaultName(), true
 	}
 
-	return nil
+	return r.checkName()
 }
+
+// checkName refuses names that would not be what they seem.
+func (r *Route) checkName() error {
+	switch {
+	case strings.ContainsAny(r.Name, "{}"):
+		return fmt.Errorf("the name of a route is the same for all requests and sites, and placeholders in it, as in %q, are not replaced; give each site's directive a name of its own ({$VARIABLE} takes one from the environment)", r.Name)
+	case len(r.Name) > mostName || strings.ContainsFunc(r.Name, unicode.IsControl):
+		return fmt.Errorf("the name of a route has at most %d bytes, and no control characters: not %q", mostName, shortened(r.Name))
+	default:
+		return nil
+	}
+}
+
+// mostName is the longest name of a route, as the core has it.
+const mostName = 255
 
 func (r *Route) checkOnError() error {
 	switch r.OnError {
@@ -297,6 +316,9 @@ func orDefault(setting string) string {
 
 	return setting
 }
+
+// oneRoute is said of two handlers that have one name without having been given it.
+const oneRoute = "two websocket directives are one route: they share its limits, its statistics and its clients; give each a name of its own, or both the same name to say that this is meant"
 
 // conflict returns an error if two handlers give one name to different things.
 func conflict(first, second *Route) error {

@@ -64,6 +64,8 @@ func TestAMistakeInTheCaddyfileIsRefusedWithItsLine(t *testing.T) {
 		{"an unknown worker of a sub-protocol", workerBlock, "\twebsocket /a {\n\t\tworker lab\n\t\tsubprotocol p {\n\t\t\tworker labb # here\n\t\t}\n\t}", "labb"},
 		{"a malformed URI", workerBlock, "\twebsocket /a {\n\t\tworker lab\n\t\tauthorize auth.php # here\n\t}", "auth.php"},
 		{"worker and echo", workerBlock, "\twebsocket /a { # here\n\t\tworker lab\n\t\techo\n\t}", "echo"},
+		{"a placeholder in a name", "", "\twebsocket /a {\n\t\tname {host} # here\n\t\techo\n\t}", "{http.request.host}"},
+		{"a name that is too long", "", "\twebsocket /a {\n\t\tname " + strings.Repeat("n", 256) + " # here\n\t\techo\n\t}", "255 bytes"},
 		{"two handlers of one name with different settings", workerBlock, "\twebsocket /a {\n\t\tworker lab\n\t}\n\twebsocket /b { # here\n\t\tworker lab\n\t\tmax_connections 5\n\t}", "lab"},
 		{"an unknown option of the app", "\twebsocket {\n\t\tshard 2 # here\n\t}", "\twebsocket /a {\n\t\techo\n\t}", "shard"},
 		{"a malformed option of the app", "\twebsocket {\n\t\tshards many # here\n\t}", "\twebsocket /a {\n\t\techo\n\t}", "many"},
@@ -96,6 +98,48 @@ func TestTwoHandlersOfOneNameWithTheSameSettingsAreOneRoute(t *testing.T) {
 		c.want(t, path)
 	}
 	expect(t, "connections", 2, func() int { return s.stat("connections") })
+	if found := s.log.records("are one route", `"route":"core"`, `/Caddyfile:8"`, `/Caddyfile:11"`); len(found) != 1 {
+		t.Errorf("the log has %d records of it: %s", len(found), found)
+	}
+}
+
+func TestThatTwoDirectivesAreOneRouteIsToldUnlessBothSaySo(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, body, more, told string
+	}{
+		{"in one site", "\twebsocket /a {\n\t\tworker lab\n\t}\n\twebsocket /b {\n\t\tworker lab\n\t}", "", `/Caddyfile:14","second":"`},
+		{"in two sites", "\twebsocket /a {\n\t\tworker lab\n\t}", "\nhttp://second.example {\n\twebsocket /a {\n\t\tworker lab\n\t}\n}\n", `/Caddyfile:14","second":"`},
+		{"one by its name", "\twebsocket /a {\n\t\tname lab\n\t\tworker lab\n\t}\n\twebsocket /b {\n\t\tworker lab\n\t}", "", `"route":"lab"`},
+		{"both by their name", "\twebsocket /a {\n\t\tname lab\n\t\tworker lab\n\t}\n\twebsocket /b {\n\t\tname lab\n\t\tworker lab\n\t}", "", ""},
+		{"with names of their own", "\twebsocket /a {\n\t\tname a\n\t\tworker lab\n\t}\n\twebsocket /b {\n\t\tworker lab\n\t}", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := caddyfile(t, workerBlock, test.body)
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, append(source, test.more...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			output, ok := run(t, "validate", "--config", path, "--adapter", "caddyfile")
+			if told := strings.Contains(output, "are one route"); !ok || told != (test.told != "") || !strings.Contains(output, test.told) {
+				t.Errorf("valid: %v, told: %v\n%s", ok, told, output)
+			}
+		})
+	}
+
+	t.Run("in JSON", func(t *testing.T) {
+		config := filepath.Join(t.TempDir(), "caddy.json")
+		handler := `{"handle":[{"handler":"websocket","echo":true}]}`
+		if err := os.WriteFile(config, []byte(`{"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:0"],"routes":[`+handler+`,`+handler+`]}}}}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if output, ok := run(t, "validate", "--config", config); !ok || !strings.Contains(output, "are one route") {
+			t.Errorf("valid: %v\n%s", ok, output)
+		}
+	})
 }
 
 func TestValidateStartsNothing(t *testing.T) {
