@@ -16,9 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNotTaken is why a connection is still the HTTP server's although its client was told that it is a WebSocket.
-var errNotTaken = errors.New("taking the connection out of the HTTP server")
-
 var errTLS = errors.New("the connection is encrypted, so its socket alone is of no use")
 
 // socket returns the socket below conn. Only Caddy's own wrappers, which add nothing that is needed any more, are taken
@@ -158,20 +155,6 @@ func (r *reserved) release() {
 	if r.fd >= 0 {
 		_ = unix.Close(r.fd)
 		r.fd = -1
-	}
-}
-
-// canHijack tells whether the connection below a response writer can be taken out of the HTTP server. A handler of the site
-// may have put a writer of its own in front of the server's, and not every one lets it through.
-func canHijack(w http.ResponseWriter) bool {
-	for {
-		inner, wraps := w.(interface{ Unwrap() http.ResponseWriter })
-		if !wraps {
-			_, ok := w.(http.Hijacker)
-
-			return ok
-		}
-		w = inner.Unwrap()
 	}
 }
 

@@ -49,10 +49,12 @@ type App struct {
 	// These are written by handlers being provisioned, one after the other, and only read once the app has started.
 	routes  map[string]*Route
 	workers map[string]Worker
-	servers map[*caddyhttp.Server]struct{}
+	servers map[*caddyhttp.Server]*served
 
 	// http3 are the servers that have had streams of HTTP/3.
 	http3 http3Servers
+	// untaken are requests for WebSockets that no handler was there for.
+	untaken burst
 
 	mu        sync.Mutex // guards what follows: an event and the end of the configuration may come together
 	staged    bool
@@ -88,7 +90,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.routes = make(map[string]*Route)
 	a.workers = make(map[string]Worker)
-	a.servers = make(map[*caddyhttp.Server]struct{})
+	a.servers = make(map[*caddyhttp.Server]*served)
 	a.committed = make(chan struct{})
 	a.ended = make(chan struct{})
 
@@ -117,7 +119,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 // addRoute registers the route of a handler.
 func (a *App) addRoute(route *Route) error {
 	if first, taken := a.routes[route.Name]; taken {
-		return conflict(first, route)
+		if err := conflict(first, route); err != nil {
+			return err
+		}
+		// Those of a Caddyfile have their names by now, and their lines were told when it was read.
+		if first.unnamed || route.unnamed {
+			a.logger.Warn(oneRoute, zap.String("route", route.Name))
+		}
+
+		return nil
 	}
 
 	for _, name := range route.workers() {
@@ -158,9 +168,10 @@ func (a *App) addServer(server *caddyhttp.Server) {
 	if _, known := a.servers[server]; known {
 		return
 	}
-	a.servers[server] = struct{}{}
+	a.servers[server] = new(served)
 	server.RegisterOnShutdown(cutStreamsAtExit)
 	server.RegisterConnContext(rememberConn)
+	a.installWitness(server)
 }
 
 // frankenphp returns the frankenphp app of the configuration; nil without an error if there is none.

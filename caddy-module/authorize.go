@@ -93,7 +93,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request, handshake *b
 	level("WebSocket refused: its authorize request did not settle whether it is allowed", zap.String("route", h.Name),
 		zap.String("authorize", h.Authorize.URI), zap.String("client_ip", clientIP(r)), zap.Int("status", status), zap.Error(err))
 
-	return false, refuse(w, status, refusals[status])
+	return false, h.refuse(w, r, status, refusals[status])
 }
 
 // refusals are what clients are told; the reasons are for the log.

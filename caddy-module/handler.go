@@ -53,6 +53,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if h.Authorize != nil {
 			keepErrors(server)
 		}
+		addRefusalTexts(server)
 	}
 
 	return nil
@@ -62,14 +63,17 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !isUpgrade(r) {
 		if isOtherConnect(r) {
-			return refuse(w, http.StatusNotImplemented, "of the protocols of an extended CONNECT only websocket is spoken here")
+			return h.refuse(w, r, http.StatusNotImplemented, "of the protocols of an extended CONNECT only websocket is spoken here")
 		}
 
 		return next.ServeHTTP(w, r)
 	}
 
+	attempt := attemptOf(r)
+	attempt.take()
+
 	if status, reason := h.obstacle(w, r); reason != "" {
-		return refuse(w, status, reason)
+		return h.refuse(w, r, status, reason)
 	}
 
 	deadline := h.deadline()
@@ -83,7 +87,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if status := handshake.Status(); status != http.StatusSwitchingProtocols && status != http.StatusOK {
 		setHeaders(w.Header(), handshake)
 
-		return refuse(w, status, handshake.Text())
+		return h.refuse(w, r, status, handshake.Text())
 	}
 
 	if h.Authorize != nil {
@@ -95,11 +99,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 	}
 
+	return h.open(w, r, attempt, handshake, deadline)
+}
+
+// open makes a connection of a request that may have one.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request, attempt *attempt, handshake *bridge.Handshake, deadline time.Time) error {
 	reserved, err := h.reserve(r)
 	if err != nil {
 		handshake.Deny()
+		w.Header().Set("Connection", "close") // kept for another request, it would still take a descriptor
 
-		return refuse(w, http.StatusServiceUnavailable, "the server has no room for another connection")
+		return h.refuse(w, r, http.StatusServiceUnavailable, "the server has no room for another connection")
 	}
 	defer reserved.release()
 
@@ -108,16 +118,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if r.ProtoMajor == 3 {
 		h.app.http3.add(r)
 	}
-	if err := accept(w, r, handshake, reserved); err != nil {
+
+	err = accept(w, r, attempt, handshake, reserved)
+	if errors.Is(err, errHeldBack) {
+		handshake.Deny()
+
+		return caddyhttp.Error(http.StatusNotImplemented, err)
+	}
+	if err != nil {
 		// The client has its answer: nothing can be said to it any more but by the end of the connection.
 		h.cut.log(time.Now(), func(before int) {
 			h.logger.Error("a WebSocket connection is cut: it could not be taken over", zap.String("route", h.Name),
 				zap.String("client_ip", clientIP(r)), zap.Int("and_before", before), zap.Error(err))
 		})
-		if errors.Is(err, errNotTaken) {
-			// The server would wait for another request of a client that was told to send frames.
-			panic(http.ErrAbortHandler)
-		}
+	}
+	if errors.Is(err, errNotTaken) {
+		// The server would wait for another request of a client that was told to send frames.
+		panic(http.ErrAbortHandler)
 	}
 
 	return nil
@@ -159,7 +176,7 @@ func (h *Handler) obstacle(w http.ResponseWriter, r *http.Request) (status int, 
 	case r.ProtoMajor == 1 && r.ContentLength != 0:
 		// The HTTP server would leave the body in front of the frames, and the client decide where it ends.
 		return http.StatusBadRequest, "a WebSocket handshake has no body"
-	case r.ProtoMajor == 1 && !canHijack(w):
+	case !givesConnection(w, r.ProtoMajor):
 		return http.StatusNotImplemented, "a handler in front of this one hides the connection"
 	}
 	if reason := h.unavailable(); reason != "" {
@@ -178,14 +195,14 @@ func isEarly(r *http.Request) bool {
 
 // accept answers a request whose handshake is right and gives its connection to the core. The answer goes through the
 // response writer, so that the handlers before this one and the access log see it.
-func accept(w http.ResponseWriter, r *http.Request, handshake *bridge.Handshake, reserved *reserved) error {
+func accept(w http.ResponseWriter, r *http.Request, attempt *attempt, handshake *bridge.Handshake, reserved *reserved) error {
 	switch r.ProtoMajor {
 	case 1:
 		w.WriteHeader(http.StatusSwitchingProtocols)
 
 		return adopt(w, handshake, r.TLS != nil, reserved)
 	case 2:
-		return serveHTTP2(w, r, handshake)
+		return serveHTTP2(w, attempt.body, handshake)
 	default:
 		return serveHTTP3(w, handshake)
 	}
@@ -270,8 +287,22 @@ func clientIP(r *http.Request) string {
 	return ip
 }
 
-// refuse answers a handshake that does not lead to a connection.
-func refuse(w http.ResponseWriter, status int, text string) error {
+// refusedError is why a handshake leads to no connection, for the error pages of a site, and for the client where there are none.
+type refusedError string
+
+func (r refusedError) Error() string { return string(r) }
+
+// refuse answers a handshake that does not lead to a connection, or leaves that to the error pages of the site. Headers that
+// are set already are kept by both.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, text string) error {
+	if h.app.hasErrorPages(r) {
+		return caddyhttp.Error(status, refusedError(text))
+	}
+
+	return writeRefusal(w, status, text)
+}
+
+func writeRefusal(w http.ResponseWriter, status int, text string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, err := w.Write([]byte(text + "\n"))

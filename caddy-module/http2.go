@@ -10,15 +10,17 @@ import (
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
-// serveHTTP2 serves a WebSocket on a stream of HTTP/2 (RFC 8441), which lives as long as its handler.
-func serveHTTP2(w http.ResponseWriter, r *http.Request, handshake *bridge.Handshake) error {
-	s := &http2Stream{Reader: r.Body, writer: w, control: http.NewResponseController(w)}
-	// The server's timeouts are for requests that end. Deadlines are also what ends a read and a write that wait.
-	if err := errors.Join(s.control.SetReadDeadline(time.Time{}), s.control.SetWriteDeadline(time.Time{})); err != nil {
-		return errors.Join(err, refuse(w, http.StatusNotImplemented, "a handler in front of this one hides the stream"))
+// serveHTTP2 serves a WebSocket on a stream of HTTP/2 (RFC 8441), which lives as long as its handler. body is the stream's
+// own, as are the writer and its deadlines: the limits of time, rate and size that Caddy and handlers put around a request are
+// for those that end.
+func serveHTTP2(w http.ResponseWriter, body io.Reader, handshake *bridge.Handshake) error {
+	writer, err := answerOK(w)
+	if err != nil {
+		return err
 	}
-	w.WriteHeader(http.StatusOK)
-	if err := s.control.Flush(); err != nil {
+	s := &http2Stream{Reader: body, writer: writer, control: http.NewResponseController(writer)}
+	// Deadlines are also what ends a read and a write that wait.
+	if err := errors.Join(s.control.SetReadDeadline(time.Time{}), s.control.SetWriteDeadline(time.Time{})); err != nil {
 		return err
 	}
 

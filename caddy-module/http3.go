@@ -3,7 +3,6 @@ package websocket
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -16,17 +15,21 @@ import (
 // serveHTTP3 takes a stream of HTTP/3 (RFC 9220) out of its server, so that the handler, with its stack and its request,
 // can end.
 func serveHTTP3(w http.ResponseWriter, handshake *bridge.Handshake) error {
-	streamer, err := httpStreamer(w)
+	writer, err := answerOK(w)
 	if err != nil {
-		return errors.Join(err, refuse(w, http.StatusNotImplemented, "a handler in front of this one hides the stream"))
+		return err
 	}
-	w.WriteHeader(http.StatusOK)
-	control := http.NewResponseController(w)
-	if err := errors.Join(control.Flush(), control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})); err != nil {
+	streamer, ok := writer.(http3.HTTPStreamer)
+	if !ok {
+		return errNotTaken
+	}
+	stream := streamer.HTTPStream()
+	// The stream's own: what Caddy puts around it keeps deadlines of a request.
+	if err := errors.Join(stream.SetReadDeadline(time.Time{}), stream.SetWriteDeadline(time.Time{})); err != nil {
 		return err
 	}
 
-	p, err := process.pipes.openPipe(handshake, bridge.HTTP3, &http3Stream{Stream: streamer.HTTPStream()}, nil)
+	p, err := process.pipes.openPipe(handshake, bridge.HTTP3, &http3Stream{Stream: stream}, nil)
 	if err != nil {
 		return err
 	}
@@ -54,20 +57,6 @@ func (h *http3Servers) shutdown(timeout time.Duration) {
 			defer cancel()
 			_ = server.(*http3.Server).Shutdown(ctx)
 		}()
-	}
-}
-
-// httpStreamer finds quic-go's response writer below those of other handlers.
-func httpStreamer(w http.ResponseWriter) (http3.HTTPStreamer, error) {
-	for inner := w; ; {
-		switch v := inner.(type) {
-		case http3.HTTPStreamer:
-			return v, nil
-		case interface{ Unwrap() http.ResponseWriter }:
-			inner = v.Unwrap()
-		default:
-			return nil, fmt.Errorf("the response writer is a %T, not one of HTTP/3", inner)
-		}
 	}
 }
 

@@ -24,8 +24,8 @@
 //		}
 //	}
 //
-// The handler directive, ordered after templates, hence after authentication, header and encode, and before route, handle
-// and php_server:
+// The handler directive. It is ordered where Caddy puts what answers: after abort, error, respond and metrics, hence after
+// all that may deny a request, and before reverse_proxy, php_server and file_server (docs/placement.md):
 //
 //	websocket [<matcher>] {
 //		name                   <route name>
@@ -102,5 +102,5 @@ func init() {
 
 	httpcaddyfile.RegisterGlobalOption("websocket", parseGlobalOption)
 	httpcaddyfile.RegisterHandlerDirective("websocket", parseDirective)
-	httpcaddyfile.RegisterDirectiveOrder("websocket", httpcaddyfile.After, "templates")
+	httpcaddyfile.RegisterDirectiveOrder("websocket", httpcaddyfile.After, "metrics")
 }

@@ -185,18 +185,23 @@ func TestWhereDescriptorsAreScarceAHandshakeIsRefusedWith503AndPagesAreServed(t 
 	t.Cleanup(func() { descriptors.limit = before })
 
 	in := upgradeAndGet(t, socket)
-	for _, want := range []int{http.StatusServiceUnavailable, http.StatusOK} {
-		response, err := http.ReadResponse(in, nil)
-		if err != nil || response.StatusCode != want {
-			t.Fatalf("%v, %v; want %d", response, err, want)
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
+	response, err := http.ReadResponse(in, nil)
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Fatalf("%v, %v", response, err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	if rest, err := io.ReadAll(in); len(rest) > 0 || err != nil {
+		t.Errorf("the connection keeps its descriptor: %q, %v", rest, err)
+	}
+	client := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
+	if response, err = client.Get("http://example.com/page"); err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("a page: %v, %v", response, err)
 	}
 
 	most = 1 << 20
-	c, response := dial(t, socket, "/core", nil)
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatal(response.Status)
+	c, accepted := dial(t, socket, "/core", nil)
+	if accepted.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(accepted.Status)
 	}
 	exchange(t, c, "hello")
 }

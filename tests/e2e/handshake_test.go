@@ -14,6 +14,7 @@ import (
 func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 	t.Parallel()
 	s := start(t, site{body: `
+	route {
 	websocket /core {
 		echo
 	}
@@ -28,7 +29,8 @@ func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 		echo
 		origins same *.example.net file:// null capacitor://localhost [::1]
 	}
-	respond "not a WebSocket"`})
+	respond "not a WebSocket"
+	}`})
 	host := s.url("")
 	for _, test := range []struct {
 		name   string

@@ -207,8 +207,7 @@ func TestAHandshakeOverEveryTransport(t *testing.T) {
 	websocket /core {
 		echo
 		subprotocols chat.v2 chat.v1
-	}
-	respond "not a WebSocket"`}))
+	}`}))
 	overAll(t, s, func(t *testing.T, tr transport) {
 		r := tr.dial(t, s, "/core", http.Header{"Sec-Websocket-Protocol": {"soap, chat.v1"}, "Origin": {"https://" + s.addr}})
 		if got := r.response.Header; got.Get("Sec-WebSocket-Protocol") != "chat.v1" || got.Get("X-Site") != "of the site" {
@@ -400,7 +399,7 @@ func TestChromiumSpeaksOverHTTP2WhereThatIsSwitchedOn(t *testing.T) {
 		echo
 	}
 	header Content-Type text/html
-	respond <title>test</title>`}))
+	respond / <title>test</title>`}))
 	tab := open(t, browser(t), s.url("/"))
 	var got string
 	tab.evaluate(`window.answer = '';
