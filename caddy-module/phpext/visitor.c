@@ -10,11 +10,17 @@
 static const char no_bell[] = "Uncaught FrankenPHP\\WebSocket\\NoBellException: ";
 static const char no_worker[] = "Uncaught RuntimeException: frankenphp_handle_request() called while not in worker mode";
 
-/* Whether nextEvent() has thrown in this request, which a worker handles. */
+/* Whether nextEvent() has thrown in this request, which a worker of a websocket directive handles. */
 static __thread bool refused;
 
-/* In an ordinary page a call of nextEvent() is a mistake, which its author shall see. */
+/* In an ordinary page, or in one of another worker, a call of nextEvent() is a mistake, which its author shall see. */
 static bool in_worker(void) {
+  char *name = sapi_getenv(ZEND_STRL("FRANKENPHP_WS_WORKER"));
+
+  if (name == NULL) {
+    return false;
+  }
+  efree(name);
   for (zend_execute_data *frame = EG(current_execute_data); frame != NULL; frame = frame->prev_execute_data) {
     if (frame->func != NULL && frame->func->type == ZEND_INTERNAL_FUNCTION && frame->func->common.function_name != NULL &&
         zend_string_equals_literal(frame->func->common.function_name, "frankenphp_handle_request")) {

@@ -33,7 +33,7 @@ func TestAVisitorWhoRequestsAWorkersScriptLearnsNothingOfIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, site{
-				global: "\tfrankenphp {\n\t\tphp_ini display_errors 1\n\t\tworker {\n\t\t\tname back\n\t\t\tfile $DIR/worker.php\n\t\t\tnum 1\n\t\t}\n\t}",
+				global: "\tfrankenphp {\n\t\tphp_ini display_errors 1\n\t\tworker {\n\t\t\tname back\n\t\t\tfile $DIR/worker.php\n\t\t\tnum 1\n\t\t}\n\t\tworker {\n\t\t\tfile $DIR/pages.php\n\t\t\tnum 1\n\t\t}\n\t}",
 				body: `
 	handle_path /linked/* {
 		root {$E2E_DIR}/linked
@@ -54,6 +54,7 @@ func TestAVisitorWhoRequestsAWorkersScriptLearnsNothingOfIt(t *testing.T) {
 				files: map[string]string{
 					"worker.php":  script,
 					"page.php":    "<?php require 'worker.php';",
+					"pages.php":   "<?php while (frankenphp_handle_request(function () { frankenphp_ws_nextEvent(); })) {}",
 					"mistake.php": "<?php ini_set('display_errors', '1'); frankenphp_ws_nextEvent();",
 					"index.php":   "<?php echo 'the front controller';",
 				},
@@ -87,10 +88,12 @@ func TestAVisitorWhoRequestsAWorkersScriptLearnsNothingOfIt(t *testing.T) {
 			}
 			c.send(t, "after")
 			c.want(t, "after")
-			if status, body := s.get("/mistake.php"); !strings.Contains(body, "NoBellException") {
-				t.Errorf("a mistake in a page is hidden from its author: %d %q", status, body)
+			for _, path := range []string{"/mistake.php", "/pages.php"} {
+				if status, body := s.get(path); !strings.Contains(body, "NoBellException") {
+					t.Errorf("a mistake in %s is hidden from its author: %d %q", path, status, body)
+				}
 			}
-			if found := s.log.records("NoBellException", "worker.php"); len(found) > 0 {
+			if found := s.log.records("NoBellException", "/worker.php"); len(found) > 0 {
 				t.Errorf("visitors fill the log: %s", found[0])
 			}
 			if failed := s.stat("events_failed"); failed != 0 {
