@@ -24,6 +24,9 @@ pub struct Policy {
     pub compression: Option<deflate::Config>,
 }
 
+/// Names and values of headers.
+pub type Headers = Vec<(String, Vec<u8>)>;
+
 /// An upgrade request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -38,7 +41,7 @@ pub struct Request {
     /// The query of the request target without its `?`, as sent; empty where there is none.
     pub query: Vec<u8>,
     /// Header names in lower case with their values (not always UTF-8), in their order.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Headers,
 }
 
 /// A request that may be upgraded.
@@ -194,7 +197,7 @@ fn count_lines(head: &[u8]) -> usize {
 }
 
 /// Reads header lines, for which there is `room`; `None`: the empty line is missing.
-fn headers<'a>(lines: &'a [u8], room: &mut [httparse::Header<'a>]) -> Result<Option<Vec<(String, Vec<u8>)>>, httparse::Error> {
+fn headers<'a>(lines: &'a [u8], room: &mut [httparse::Header<'a>]) -> Result<Option<Headers>, httparse::Error> {
     match httparse::parse_headers(lines, room)? {
         httparse::Status::Partial => Ok(None),
         httparse::Status::Complete((_, parsed)) => {
