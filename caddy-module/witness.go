@@ -52,22 +52,29 @@ type attempt struct {
 
 const attemptVar = "websocket.attempt"
 
-// attemptOf returns what a witness noted of r. Where there was none, it is what r itself says.
+// attemptOf returns what a witness noted of r. Where there was none, as before a handler in a named route, it is what r
+// itself says.
 func attemptOf(r *http.Request) *attempt {
 	if a, ok := caddyhttp.GetVar(r.Context(), attemptVar).(*attempt); ok {
 		return a
 	}
 
-	return &attempt{body: r.Body, take: func() bool { return true }}
+	return &attempt{body: ownBody(r), take: func() bool { return true }}
+}
+
+// ownBody is the body of a request below Caddy's own wrappers, and below those of handlers if those are not there yet.
+func ownBody(r *http.Request) io.ReadCloser {
+	if reader, _ := caddyhttp.IdleTimeoutsFromContext(r.Context()); reader != nil {
+		return reader.ReadCloser
+	}
+
+	return r.Body
 }
 
 // see notes an upgrade request, and tells the log in the end if no websocket directive took it: its client cannot know
 // why, and the site's own answer, be it a page or an error, says nothing of it.
 func (w *witness) see(r *http.Request) {
-	a := &attempt{body: r.Body}
-	if reader, _ := caddyhttp.IdleTimeoutsFromContext(r.Context()); reader != nil {
-		a.body = reader.ReadCloser
-	}
+	a := &attempt{body: ownBody(r)}
 	caddyhttp.SetVar(r.Context(), attemptVar, a)
 
 	// Not read from r at the end, which comes early if the client leaves: handlers may be changing it then.

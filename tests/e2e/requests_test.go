@@ -39,7 +39,13 @@ func TestLimitsOfRequestsDoNotEndAWebSocket(t *testing.T) {
 		echo
 	}`,
 	}))
+	// In a named route the directive is provisioned when the others are compiled already.
+	source := strings.Replace(s.source(), "\n\nhttps://", "\n\n&(named) {\n\twebsocket {\n\t\tname named\n\t\techo\n\t}\n}\n\nhttps://", 1)
+	s.load(strings.Replace(source, "\twebsocket /core", "\tinvoke /named named\n\twebsocket /core", 1))
 	overAll(t, s, func(t *testing.T, tr transport) {
+		named := tr.dial(t, s, "/named", nil)
+		named.send(t, text(strings.Repeat("x", 2000)))
+		named.wantFrame(t, opText, strings.Repeat("x", 2000))
 		r := tr.dial(t, s, "/core", nil)
 		began := time.Now()
 		for n := 0; n < 100 || time.Since(began) < 2*limit; n++ {
@@ -278,4 +284,31 @@ func TestAtTheLimitOfDescriptorsNoClientIsCutAndPagesAreServed(t *testing.T) {
 	again := dial(t, s, "/core", nil)
 	again.send(t, "again")
 	again.want(t, "again")
+}
+
+func TestAHandlerThatHoldsTheAnswerBackIsNotLeftWithAWebSocketThatNeverOpens(t *testing.T) {
+	t.Parallel()
+	s := start(t, streams(site{body: `
+	intercept {
+		@fine status 2xx
+		handle_response @fine {
+			respond "another answer"
+		}
+	}
+	websocket /core {
+		echo
+	}`}))
+	for _, tr := range transports[1:] {
+		t.Run(tr.name, func(t *testing.T) {
+			r, err := tr.open(s, "/core", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.wantRefusal(t, "held back", http.StatusNotImplemented, "", nil)
+		})
+	}
+	if opened := s.stat("connections_opened"); opened != 0 {
+		t.Errorf("%d connections", opened)
+	}
+	transports[0].dial(t, s, "/core", nil).send(t, text("a 101 is not held back"))
 }

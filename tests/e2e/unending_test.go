@@ -42,6 +42,34 @@ func TestARequestForAWebSocketThatNobodyTakesHoldsNoThreadOfPHP(t *testing.T) {
 	}
 }
 
+func TestATabThatOpensWebSocketsOnAWrongPathDoesNotStopTheSite(t *testing.T) {
+	t.Parallel()
+	s := start(t, streams(site{
+		global: "\tfrankenphp {\n\t\tnum_threads 2\n\t\tworker {\n\t\t\tname lab\n\t\t\tfile $TESTDATA/lab.php\n\t\t\tnum 1\n\t\t}\n\t}",
+		body:   "\tlog\n\troot $DIR\n\twebsocket /lab {\n\t\tworker lab\n\t}\n\tphp_server",
+		files:  map[string]string{"index.php": "<?php echo 'page ', $_SERVER['REQUEST_METHOD'];"},
+	}))
+	tab := open(t, browser(t), s.url("/"))
+	var got string
+	tab.evaluate(`window.happened = [];
+		const ended = Array.from({ length: 4 }, () => new Promise((end) => {
+			const socket = new WebSocket('wss://' + location.host + '/nope');
+			socket.onopen = () => window.happened.push('opened');
+			socket.onclose = end;
+		}));
+		Promise.all(ended).then(() => fetch('/')).then((r) => r.text()).then((text) => window.happened.push(text));
+		''`, &got)
+	eventually(t, func() error {
+		if tab.evaluate(`window.happened.join(', ')`, &got); got != "page GET" {
+			return fmt.Errorf("it happened: %q", got)
+		}
+		return nil
+	})
+	if len(s.log.records("http.log.access", `"method":"CONNECT"`, "/nope")) != 4 {
+		t.Error("the browser did not use HTTP/2: this test tests nothing")
+	}
+}
+
 func TestARequestForAWebSocketThatNoDirectiveTookIsInTheLogOnceABurst(t *testing.T) {
 	t.Parallel()
 	s := start(t, streams(site{body: `
