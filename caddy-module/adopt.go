@@ -107,6 +107,25 @@ func rememberConn(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }
 
+// transportOf is what carries the connection of a request.
+func transportOf(r *http.Request) bridge.Transport {
+	switch {
+	case r.ProtoMajor == 2:
+		return bridge.HTTP2
+	case r.ProtoMajor == 3:
+		return bridge.HTTP3
+	case r.TLS != nil:
+		return bridge.TLS
+	}
+	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+		if _, local := innermost(conn).(*net.UnixConn); local {
+			return bridge.Unix
+		}
+	}
+
+	return bridge.TCP
+}
+
 // reserved is what a connection of HTTP/1.1 needs to move into the core, got before it is told that it may.
 type reserved struct {
 	socket syscall.Conn // whose duplicate fd is
@@ -160,7 +179,7 @@ func (r *reserved) release() {
 
 // adopt moves the connection of a response whose 101 is written into the core: its socket, or, where that alone is of no
 // use, its bytes through a pipe.
-func adopt(w http.ResponseWriter, handshake *bridge.Handshake, encrypted bool, reserved *reserved) error {
+func adopt(w http.ResponseWriter, handshake *bridge.Handshake, transport bridge.Transport, reserved *reserved) error {
 	conn, buffer, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotTaken, err)
@@ -176,7 +195,7 @@ func adopt(w http.ResponseWriter, handshake *bridge.Handshake, encrypted bool, r
 
 	plain, err := socket(conn)
 	if err != nil {
-		err = adoptStream(conn, handshake, encrypted, bytes.Clone(first))
+		err = adoptStream(conn, handshake, transport, bytes.Clone(first))
 	} else {
 		err = adoptSocket(plain, handshake, first, reserved)
 	}
@@ -204,14 +223,7 @@ func adoptSocket(plain syscall.Conn, handshake *bridge.Handshake, first []byte, 
 
 // adoptStream hands the bytes over. It reads in a fresh goroutine: that of the HTTP server has a stack of many times the
 // size, and all that belongs to the request hangs on it.
-func adoptStream(conn net.Conn, handshake *bridge.Handshake, encrypted bool, first []byte) error {
-	transport := bridge.TCP
-	if encrypted {
-		transport = bridge.TLS
-	} else if _, local := innermost(conn).(*net.UnixConn); local {
-		transport = bridge.Unix
-	}
-
+func adoptStream(conn net.Conn, handshake *bridge.Handshake, transport bridge.Transport, first []byte) error {
 	p, err := process.pipes.openPipe(handshake, transport, newTLSStream(conn), nil)
 	if err != nil {
 		return fmt.Errorf("handing the connection to the WebSocket core: %w", err)

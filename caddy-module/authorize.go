@@ -69,7 +69,7 @@ func (a *Authorize) timeout() time.Duration {
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request, handshake *bridge.Handshake) (accepted bool, err error) {
 	answer, status, err := h.ask(r)
 	if err == nil && answer.accepts() {
-		if status, err = grant(handshake, answer.header); err == nil {
+		if status, err = grant(r.Context(), handshake, answer.header); err == nil {
 			h.Authorize.copyHeaders(w.Header(), answer.header)
 
 			return true, nil

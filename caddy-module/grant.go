@@ -1,12 +1,14 @@
 package websocket
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
@@ -24,7 +26,7 @@ const (
 
 // grant gives a handshake what the headers of the site's answer say. What cannot be given refuses the connection: it is to
 // have all of it or not to be opened. status is what an error means to the client.
-func grant(handshake *bridge.Handshake, header http.Header) (status int, err error) {
+func grant(ctx context.Context, handshake *bridge.Handshake, header http.Header) (status int, err error) {
 	for name := range header {
 		if strings.HasPrefix(name, grantPrefix) && !slices.Contains([]string{grantID, grantSubprotocol, grantTags, grantInformation}, name) {
 			return http.StatusInternalServerError, fmt.Errorf("the answer has a header %s, which means nothing: there are WebSocket-Id, WebSocket-Subprotocol, WebSocket-Tags and WebSocket-Information", name)
@@ -54,16 +56,38 @@ func grant(handshake *bridge.Handshake, header http.Header) (status int, err err
 			return handshake.SetInformation(key, value)
 		}),
 		only(header, grantSubprotocol, handshake.SetSubprotocol),
-		only(header, grantID, handshake.SetID),
+		only(header, grantID, func(id string) error { return setID(ctx, handshake, id) }),
 	)
 
 	switch {
 	case err == nil:
 		return 0, nil
-	case errors.Is(err, bridge.ErrIDTaken):
+	case errors.Is(err, bridge.ErrIDTaken), errors.Is(err, bridge.ErrIDLeaving):
 		return http.StatusConflict, err
 	default:
 		return http.StatusInternalServerError, err
+	}
+}
+
+// newsOfTheEnd is how long the news that a client has gone may take to arrive after that client has come again.
+const newsOfTheEnd = 200 * time.Millisecond
+
+// setID gives a handshake an id. One whose client is gone is free when PHP has handled the close event of that client, which is
+// waited for until ctx ends: mostly it is the same page that has just been loaded again.
+func setID(ctx context.Context, handshake *bridge.Handshake, id string) error {
+	began := time.Now()
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		err := handshake.SetID(id)
+		waits := errors.Is(err, bridge.ErrIDLeaving) || errors.Is(err, bridge.ErrIDTaken) && time.Since(began) < newsOfTheEnd
+		if !waits {
+			return err
+		}
+
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		case <-time.After(pause):
+		}
 	}
 }
 

@@ -113,6 +113,14 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, attempt *attempt,
 	}
 	defer reserved.release()
 
+	// Before the answer: who is told its id by the client's first words must find it.
+	switch err := handshake.Enter(transportOf(r)); {
+	case errors.Is(err, bridge.ErrStale):
+		return h.refuse(w, r, handshake.Status(), handshake.Text())
+	case err != nil:
+		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("websocket route %s: %w", h.Name, err))
+	}
+
 	setHeaders(w.Header(), handshake)
 	answerUntil(deadline, w)
 	if r.ProtoMajor == 3 {
@@ -200,7 +208,7 @@ func accept(w http.ResponseWriter, r *http.Request, attempt *attempt, handshake 
 	case 1:
 		w.WriteHeader(http.StatusSwitchingProtocols)
 
-		return adopt(w, handshake, r.TLS != nil, reserved)
+		return adopt(w, handshake, transportOf(r), reserved)
 	case 2:
 		return serveHTTP2(w, attempt.body, handshake)
 	default:

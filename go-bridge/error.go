@@ -38,6 +38,7 @@ const (
 	ErrCommandTooLong   Result = C.FWS_ERR_COMMAND_TOO_LONG
 	ErrControlAmbiguous Result = C.FWS_ERR_CONTROL_AMBIGUOUS
 	ErrPayloadTooLong   Result = C.FWS_ERR_PAYLOAD_TOO_LONG
+	ErrIDLeaving        Result = C.FWS_ERR_ID_LEAVING
 )
 
 // Error returns the core's sentence for r.

@@ -68,8 +68,9 @@ func (h *Handshake) Text() string {
 	return goString(text)
 }
 
-// SetID gives the connection an id of the host's choice. It is [ErrIDTaken] if a client, or another handshake, has it; from
-// now until this handshake ends nobody else gets it.
+// SetID gives the connection an id of the host's choice. It is [ErrIDTaken] if a client, or another handshake, has it, and
+// [ErrIDLeaving] if it will be free as soon as PHP has handled the close event of the client that had it. From now until this
+// handshake ends nobody else gets it.
 func (h *Handshake) SetID(id string) error {
 	p, n := cString(id)
 
@@ -96,6 +97,13 @@ func (h *Handshake) SetInformation(key, value string) error {
 	valueP, valueN := cString(value)
 
 	return callError("fws_handshake_set_information", C.fws_handshake_set_information(h.handle, keyP, keyN, valueP, valueN), nil)
+}
+
+// Enter makes the client known: it is listed and sent to from now on, and what it is sent waits until its connection is
+// there. It is to be called right before the answer is written; [Handshake.Close] undoes it where that fails. [ErrStale] means
+// that the handshake is refused, now or before: see [Handshake.Status].
+func (h *Handshake) Enter(transport Transport) error {
+	return callError("fws_handshake_enter", C.fws_handshake_enter(h.handle, C.uint32_t(transport)), nil)
 }
 
 // Deny refuses a handshake that the core has accepted: it is counted, and what it holds is given back. It is still to be

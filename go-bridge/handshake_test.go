@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,52 @@ func TestARefusedHandshakeHasAStatusItsHeadersAndAText(t *testing.T) {
 	}
 	if err := h.Adopt(-1, nil); err == nil {
 		t.Error("a refused handshake adopted a connection")
+	}
+}
+
+func TestAClientIsKnownFromTheMomentItIsEnteredAndForgottenWithItsHandshake(t *testing.T) {
+	useRoutes(t, `{"routes":[{"name":"core","echo":true}]}`)
+	count := func() string {
+		reader, err := Command([]byte(`{"count":{"route":"core"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		answer, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return string(answer)
+	}
+
+	h, err := NewHandshake("core", upgrade(""), "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(h.SetID("ann"), h.Enter(TCP)); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(); got != `{"count":1}` {
+		t.Errorf("after it was entered: %s", got)
+	}
+	if err := h.SetID("bob"); !errors.Is(err, ErrStale) {
+		t.Errorf("another id after that: %v", err)
+	}
+	h.Close()
+	for deadline := time.Now().Add(10 * time.Second); count() != `{"count":0}`; {
+		if time.Now().After(deadline) {
+			t.Fatal("a client whose handshake was given up is still there")
+		}
+	}
+
+	refused, err := NewHandshake("nowhere", upgrade(""), "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer refused.Close()
+	if err := refused.Enter(TCP); !errors.Is(err, ErrStale) || refused.Status() != 503 {
+		t.Errorf("a refused handshake: %v, %d", err, refused.Status())
 	}
 }
 

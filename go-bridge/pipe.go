@@ -16,7 +16,7 @@ type Pipe uint64
 // Transport says what a connection came over.
 type Transport uint32
 
-// The transports of pipes.
+// The transports.
 const (
 	TLS   Transport = C.FWS_TRANSPORT_TLS
 	HTTP2 Transport = C.FWS_TRANSPORT_HTTP2

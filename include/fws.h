@@ -70,19 +70,19 @@
 // `websocket`. HTTP/1.1 has none: without this flag a CONNECT is refused.
 #define FWS_EXTENDED_CONNECT 1
 
-// Transport for fws_pipe_open: HTTP/1.1 on an encrypted connection.
+// Transport for fws_handshake_enter and fws_pipe_open: HTTP/1.1 on an encrypted connection.
 #define FWS_TRANSPORT_TLS 1
 
-// Transport for fws_pipe_open: a stream of HTTP/2.
+// Transport for fws_handshake_enter and fws_pipe_open: a stream of HTTP/2.
 #define FWS_TRANSPORT_HTTP2 2
 
-// Transport for fws_pipe_open: a stream of HTTP/3. Its client is pinged at least every 20 seconds.
+// Transport for fws_handshake_enter and fws_pipe_open: a stream of HTTP/3. Its client is pinged at least every 20 seconds.
 #define FWS_TRANSPORT_HTTP3 3
 
-// Transport for fws_pipe_open: a plain connection that has no descriptor of its own.
+// Transport for fws_handshake_enter and fws_pipe_open: a plain connection; of a pipe, one that has no descriptor of its own.
 #define FWS_TRANSPORT_TCP 4
 
-// Transport for fws_pipe_open: the same over a Unix socket.
+// Transport for fws_handshake_enter and fws_pipe_open: the same over a Unix socket.
 #define FWS_TRANSPORT_UNIX 5
 
 // Bit of a pipe's state: there are (more) bytes to take.
@@ -179,6 +179,8 @@ enum fws_result
   FWS_ERR_CONTROL_AMBIGUOUS = 32,
   // A timer's payload of more than 1 MiB.
   FWS_ERR_PAYLOAD_TOO_LONG = 33,
+  // A client that is gone has this id until its close event has been handled.
+  FWS_ERR_ID_LEAVING = 34,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -593,8 +595,11 @@ fws_result fws_handshake_header(const fws_handshake *handshake, size_t index, fw
 void fws_handshake_text(const fws_handshake *handshake, fws_bytes *out);
 
 // Gives the connection an id of the host's choice, 1 to 255 bytes of UTF-8; it is promised to this handshake until that ends.
-// FWS_ERR_ID_TAKEN if a client or another handshake has it, FWS_ERR_STALE if the handshake is refused.
-fws_result fws_handshake_set_id(fws_handshake *handshake, const uint8_t *id, size_t id_len);
+// FWS_ERR_ID_TAKEN if a client or another handshake has it, FWS_ERR_ID_LEAVING if it will be free as soon as PHP has handled the close event
+// of the client that had it, FWS_ERR_STALE if the handshake is refused.
+fws_result fws_handshake_set_id(fws_handshake *handshake,
+                                const uint8_t *id,
+                                size_t id_len);
 
 // Chooses a sub-protocol in place of the client's first that the route speaks. One that the route does not speak goes to its default
 // worker. FWS_ERR_SUBPROTOCOL if the client did not offer it or nobody would handle it.
@@ -610,6 +615,13 @@ fws_result fws_handshake_set_information(fws_handshake *handshake,
                                          const uint8_t *value,
                                          size_t value_len);
 
+// Makes the client known, which is to be done right before the answer is written: it is listed from now on, and what it is sent waits until
+// its connection is there. `transport` is one of FWS_TRANSPORT_…. Nothing else can be given to the handshake after this. Where the answer
+// cannot be written, fws_handshake_free makes the client be forgotten; PHP is told nothing of it.
+//
+// FWS_ERR_STALE: the handshake is refused, now or before. Its status, headers and text say how. FWS_ERR_OUT_OF_RANGE: `transport` is none.
+fws_result fws_handshake_enter(fws_handshake *handshake, uint32_t transport);
+
 // The host itself refuses a request that was accepted: it counts as refused, and its place on the route and its id are free again.
 // The handshake is still to be freed.
 void fws_handshake_deny(fws_handshake *handshake);
@@ -617,7 +629,8 @@ void fws_handshake_deny(fws_handshake *handshake);
 // Frees a handshake and gives back the place it held on its route; NULL is allowed.
 void fws_handshake_free(fws_handshake *handshake);
 
-// Takes over a connection whose 101 has been written. The handshake is consumed in every case: do not use or free it afterwards.
+// Takes over a connection whose 101 has been written. The handshake is consumed in every case: do not use or free it afterwards. One that
+// was not entered before is entered now.
 //
 // `fd` is a connected stream socket. On FWS_OK it belongs to the core: do not use or close it afterwards; else it is still the
 // caller's. `buffered` are bytes that were read behind the request. FWS_ERR_STALE if the handshake was not accepted.
@@ -674,7 +687,7 @@ size_t fws_stream_read(fws_stream *stream, uint8_t *buffer, size_t capacity);
 void fws_stream_free(fws_stream *stream);
 
 // Opens a pipe for a connection whose 101 or 200 has been written. The handshake is consumed in every case: do not use or free it
-// afterwards.
+// afterwards. One that was not entered before is entered now.
 //
 // `out` receives the id of the pipe, never 0. It carries a generation: one that is no longer valid is FWS_ERR_STALE everywhere and
 // never another pipe. Every pipe must be ended with fws_pipe_close and FWS_PIPE_FREE, whatever becomes of the connection. FWS_ERR_STALE

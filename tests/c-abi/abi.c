@@ -125,6 +125,24 @@ static void handshakes(void) {
   fws_handshake_free(other);
 
   handshake = examine("r", 101);
+  uint64_t clients = 9;
+  CHECK(fws_handshake_set_id(handshake, S("eve")) == FWS_OK);
+  CHECK(fws_handshake_enter(handshake, 99) == FWS_ERR_OUT_OF_RANGE);
+  CHECK(fws_handshake_enter(NULL, FWS_TRANSPORT_TCP) == FWS_ERR_NULL);
+  CHECK(fws_handshake_enter(handshake, FWS_TRANSPORT_TCP) == FWS_OK && fws_handshake_status(handshake) == 101);
+  CHECK(fws_clients_count(NULL, 0, &clients) == FWS_OK && clients == 1);
+  CHECK(fws_handshake_add_tag(handshake, S("late")) == FWS_ERR_STALE);
+  fws_handshake_free(handshake);
+  for (int i = 0; i < 1000 && clients > 0; i++) {
+    usleep(1000);
+    CHECK(fws_clients_count(NULL, 0, &clients) == FWS_OK);
+  }
+  CHECK(clients == 0);
+  handshake = examine("nowhere", 503);
+  CHECK(fws_handshake_enter(handshake, FWS_TRANSPORT_TCP) == FWS_ERR_STALE && fws_handshake_status(handshake) == 503);
+  fws_handshake_free(handshake);
+
+  handshake = examine("r", 101);
   bool accept = false;
   for (size_t i = 0; i < fws_handshake_header_count(handshake); i++) {
     CHECK(fws_handshake_header(handshake, i, &name, &value) == FWS_OK);

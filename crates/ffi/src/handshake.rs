@@ -4,6 +4,7 @@ use fws_server::{Handshake, check_origin, own_socket};
 
 use crate::bytes::{fws_bytes, input, text};
 use crate::core::core;
+use crate::pipe::known_transport;
 use crate::result::fws_result::{self, *};
 use crate::result::{fws_error, guard, refuse};
 
@@ -123,7 +124,8 @@ pub unsafe extern "C" fn fws_handshake_text(handshake: *const fws_handshake, out
 }
 
 /// Gives the connection an id of the host's choice, 1 to 255 bytes of UTF-8; it is promised to this handshake until that ends.
-/// FWS_ERR_ID_TAKEN if a client or another handshake has it, FWS_ERR_STALE if the handshake is refused.
+/// FWS_ERR_ID_TAKEN if a client or another handshake has it, FWS_ERR_ID_LEAVING if it will be free as soon as PHP has handled the close event
+/// of the client that had it, FWS_ERR_STALE if the handshake is refused.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_set_id(handshake: *mut fws_handshake, id: *const u8, id_len: usize) -> fws_result {
     guard(FWS_ERR_PANIC, || {
@@ -183,6 +185,22 @@ pub unsafe extern "C" fn fws_handshake_set_information(
     })
 }
 
+/// Makes the client known, which is to be done right before the answer is written: it is listed from now on, and what it is sent waits until
+/// its connection is there. `transport` is one of FWS_TRANSPORT_…. Nothing else can be given to the handshake after this. Where the answer
+/// cannot be written, fws_handshake_free makes the client be forgotten; PHP is told nothing of it.
+///
+/// FWS_ERR_STALE: the handshake is refused, now or before. Its status, headers and text say how. FWS_ERR_OUT_OF_RANGE: `transport` is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_enter(handshake: *mut fws_handshake, transport: u32) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
+        // SAFETY: the caller passes NULL or a live handshake.
+        let Some(handshake) = (unsafe { handshake.as_mut() }) else { return FWS_ERR_NULL };
+        let Some(transport) = known_transport(transport) else { return FWS_ERR_OUT_OF_RANGE };
+        if core.enter(&mut handshake.0, transport) { FWS_OK } else { FWS_ERR_STALE }
+    })
+}
+
 /// The host itself refuses a request that was accepted: it counts as refused, and its place on the route and its id are free again.
 /// The handshake is still to be freed.
 #[unsafe(no_mangle)]
@@ -206,7 +224,8 @@ pub unsafe extern "C" fn fws_handshake_free(handshake: *mut fws_handshake) {
     })
 }
 
-/// Takes over a connection whose 101 has been written. The handshake is consumed in every case: do not use or free it afterwards.
+/// Takes over a connection whose 101 has been written. The handshake is consumed in every case: do not use or free it afterwards. One that
+/// was not entered before is entered now.
 ///
 /// `fd` is a connected stream socket. On FWS_OK it belongs to the core: do not use or close it afterwards; else it is still the
 /// caller's. `buffered` are bytes that were read behind the request. FWS_ERR_STALE if the handshake was not accepted.

@@ -8,15 +8,15 @@ use crate::handshake::fws_handshake;
 use crate::result::fws_result::{self, *};
 use crate::result::guard;
 
-/// Transport for fws_pipe_open: HTTP/1.1 on an encrypted connection.
+/// Transport for fws_handshake_enter and fws_pipe_open: HTTP/1.1 on an encrypted connection.
 pub const FWS_TRANSPORT_TLS: u32 = 1;
-/// Transport for fws_pipe_open: a stream of HTTP/2.
+/// Transport for fws_handshake_enter and fws_pipe_open: a stream of HTTP/2.
 pub const FWS_TRANSPORT_HTTP2: u32 = 2;
-/// Transport for fws_pipe_open: a stream of HTTP/3. Its client is pinged at least every 20 seconds.
+/// Transport for fws_handshake_enter and fws_pipe_open: a stream of HTTP/3. Its client is pinged at least every 20 seconds.
 pub const FWS_TRANSPORT_HTTP3: u32 = 3;
-/// Transport for fws_pipe_open: a plain connection that has no descriptor of its own.
+/// Transport for fws_handshake_enter and fws_pipe_open: a plain connection; of a pipe, one that has no descriptor of its own.
 pub const FWS_TRANSPORT_TCP: u32 = 4;
-/// Transport for fws_pipe_open: the same over a Unix socket.
+/// Transport for fws_handshake_enter and fws_pipe_open: the same over a Unix socket.
 pub const FWS_TRANSPORT_UNIX: u32 = 5;
 
 /// Bit of a pipe's state: there are (more) bytes to take.
@@ -44,6 +44,18 @@ pub struct fws_dirty {
     pub state: u32,
 }
 
+/// The transport of a number, if there is one.
+pub(crate) fn known_transport(number: u32) -> Option<Transport> {
+    Some(match number {
+        FWS_TRANSPORT_TLS => Transport::Tls,
+        FWS_TRANSPORT_HTTP2 => Transport::Http2,
+        FWS_TRANSPORT_HTTP3 => Transport::Http3,
+        FWS_TRANSPORT_TCP => Transport::Tcp,
+        FWS_TRANSPORT_UNIX => Transport::Unix,
+        _ => return None,
+    })
+}
+
 fn bits(news: News) -> u32 {
     [(news.output, FWS_PIPE_OUTPUT), (news.resume, FWS_PIPE_RESUME), (news.finished, FWS_PIPE_FINISHED), (news.over, FWS_PIPE_OVER)]
         .into_iter()
@@ -52,7 +64,7 @@ fn bits(news: News) -> u32 {
 }
 
 /// Opens a pipe for a connection whose 101 or 200 has been written. The handshake is consumed in every case: do not use or free it
-/// afterwards.
+/// afterwards. One that was not entered before is entered now.
 ///
 /// `out` receives the id of the pipe, never 0. It carries a generation: one that is no longer valid is FWS_ERR_STALE everywhere and
 /// never another pipe. Every pipe must be ended with fws_pipe_close and FWS_PIPE_FREE, whatever becomes of the connection. FWS_ERR_STALE
@@ -68,14 +80,7 @@ pub unsafe extern "C" fn fws_pipe_open(handshake: *mut fws_handshake, transport:
         let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
         // SAFETY: the caller passes NULL or a valid place.
         let Some(out) = (unsafe { out.as_mut() }) else { return FWS_ERR_NULL };
-        let transport = match transport {
-            FWS_TRANSPORT_TLS => Transport::Tls,
-            FWS_TRANSPORT_HTTP2 => Transport::Http2,
-            FWS_TRANSPORT_HTTP3 => Transport::Http3,
-            FWS_TRANSPORT_TCP => Transport::Tcp,
-            FWS_TRANSPORT_UNIX => Transport::Unix,
-            _ => return FWS_ERR_OUT_OF_RANGE,
-        };
+        let Some(transport) = known_transport(transport) else { return FWS_ERR_OUT_OF_RANGE };
         match core.open_pipe(handshake.into_inner(), transport) {
             Some(id) => {
                 *out = id.0;

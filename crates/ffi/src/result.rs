@@ -80,6 +80,8 @@ pub enum fws_result {
     FWS_ERR_CONTROL_AMBIGUOUS = 32,
     /// A timer's payload of more than 1 MiB.
     FWS_ERR_PAYLOAD_TOO_LONG = 33,
+    /// A client that is gone has this id until its close event has been handled.
+    FWS_ERR_ID_LEAVING = 34,
 }
 
 use fws_result::*;
@@ -120,12 +122,13 @@ impl fws_result {
             FWS_ERR_CONTROL_LOST => c"the connection to the server was lost; whether the command was carried out is unknown",
             FWS_ERR_COMMAND_TOO_LONG => c"a command for another process has at most 64 MiB",
             FWS_ERR_CONTROL_AMBIGUOUS => c"there are several servers, and it is not certain which one is meant",
+            FWS_ERR_ID_LEAVING => c"a client that is gone has this id until its close event has been handled",
             FWS_ERR_PAYLOAD_TOO_LONG => c"the payload of a timer has at most 1 MiB",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 34] = [
+    const ALL: [fws_result; 35] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -160,6 +163,7 @@ impl fws_result {
         FWS_ERR_COMMAND_TOO_LONG,
         FWS_ERR_CONTROL_AMBIGUOUS,
         FWS_ERR_PAYLOAD_TOO_LONG,
+        FWS_ERR_ID_LEAVING,
     ];
 }
 
@@ -196,6 +200,7 @@ impl From<Result<(), AdmissionError>> for fws_result {
             Ok(()) => FWS_OK,
             Err(AdmissionError::Refused) => FWS_ERR_STALE,
             Err(AdmissionError::IdTaken) => FWS_ERR_ID_TAKEN,
+            Err(AdmissionError::IdLeaving) => FWS_ERR_ID_LEAVING,
             Err(AdmissionError::NotOffered | AdmissionError::Unserved) => FWS_ERR_SUBPROTOCOL,
             Err(AdmissionError::Invalid(ref error)) => error.into(),
         }

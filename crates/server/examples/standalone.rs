@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fws_hub::{Command, Target};
-use fws_server::{Config, Core, Ended, Ring};
+use fws_server::{Config, Core, Ended, Ring, Transport};
 use fws_session::Event;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -97,7 +97,9 @@ pub async fn serve(listener: TcpListener, core: Arc<Core>) -> io::Result<()> {
 
 /// Examines an upgrade request; where it is accepted, the connection is the core's as soon as the 101 is out.
 fn answer(core: &Arc<Core>, request: Request<Incoming>, ip: &str) -> Response<Full<Bytes>> {
-    let handshake = core.handshake(request.uri().path(), &head(&request), ip);
+    let mut handshake = core.handshake(request.uri().path(), &head(&request), ip);
+    // The client is known before it is told that it is accepted. Where the connection cannot be handed over it is forgotten again.
+    core.enter(&mut handshake, Transport::Tcp);
     let mut response = Response::new(Full::new(Bytes::from(handshake.text().to_owned())));
     *response.status_mut() = StatusCode::from_u16(handshake.status()).expect("bug: the core answers with HTTP's statuses");
     for (name, value) in handshake.headers() {

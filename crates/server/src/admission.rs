@@ -7,7 +7,9 @@ use fws_hub::{CommandError, MAX_NAME, Outfit};
 use fws_session::{Compression, Opened};
 use fws_wire::handshake::{self, Reason, Refused, Request};
 
+use crate::adoption::Entered;
 use crate::claims::Claim;
+use crate::conn::Through;
 use crate::core::Core;
 use crate::dispatch::LineId;
 use crate::places::{Address, Full, Places, Reservation};
@@ -24,7 +26,10 @@ pub struct Handshake {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) text: String,
+    /// Until the client is entered.
     pub(crate) ticket: Option<Ticket>,
+    /// From then on.
+    pub(crate) entered: Option<Entered>,
 }
 
 /// Why a handshake is refused: there is a counter for each.
@@ -64,6 +69,9 @@ pub enum AdmissionError {
     /// A client, or another handshake, has the id.
     #[error("the id is taken")]
     IdTaken,
+    /// A client that is gone has the id until its close event has been handled: it will be free soon.
+    #[error("a client that is gone has the id until its close event has been handled")]
+    IdLeaving,
     /// RFC 6455, 4.2.2: the sub-protocol must be one of those the client offered.
     #[error("the client did not offer the sub-protocol")]
     NotOffered,
@@ -92,12 +100,12 @@ impl Handshake {
     }
 
     fn refused(status: u16, text: impl Into<String>) -> Handshake {
-        Handshake { status, headers: Vec::new(), text: text.into(), ticket: None }
+        Handshake { status, headers: Vec::new(), text: text.into(), ticket: None, entered: None }
     }
 
     fn refused_for(refused: Refused) -> Handshake {
         let headers = refused.headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        Handshake { status: refused.status, headers, text: refused.text, ticket: None }
+        Handshake { status: refused.status, headers, text: refused.text, ticket: None, entered: None }
     }
 }
 
@@ -113,8 +121,9 @@ impl Core {
         self.counted(self.examine(route, request, ip))
     }
 
-    fn counted(&self, examined: Result<Handshake, (Refusal, Handshake)>) -> Handshake {
-        examined.unwrap_or_else(|(refusal, handshake)| {
+    fn counted(&self, examined: Result<Handshake, Box<(Refusal, Handshake)>>) -> Handshake {
+        examined.unwrap_or_else(|refused| {
+            let (refusal, handshake) = *refused;
             self.count_refusal(refusal);
             handshake
         })
@@ -137,20 +146,20 @@ impl Core {
         add(counter, 1);
     }
 
-    fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str) -> Result<Handshake, (Refusal, Handshake)> {
-        let refuse = |refusal, status, text: &str| Err((refusal, Handshake::refused(status, text)));
+    fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str) -> Result<Handshake, Box<(Refusal, Handshake)>> {
+        let refuse = |refusal, status, text: &str| Err(Box::new((refusal, Handshake::refused(status, text))));
         if self.is_draining() {
             return refuse(Refusal::Unavailable, 503, "the server is shutting down");
         }
         let Some(route) = self.routes.read().current.get(route).cloned() else {
             return refuse(Refusal::Unavailable, 503, &format!("the WebSocket route {route:?} is not in force"));
         };
-        let request = request.map_err(|refused| (Refusal::Request(refused.reason), Handshake::refused_for(refused)))?;
+        let request = request.map_err(|refused| Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused))))?;
         let accepted = handshake::examine(&request, &route.policy).map_err(|refused| {
             if refused.reason == Reason::Origin {
                 self.foreign_page(&route, &request);
             }
-            (Refusal::Request(refused.reason), Handshake::refused_for(refused))
+            Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused)))
         })?;
         if !route.echo && self.dispatch.is_overloaded() {
             return refuse(Refusal::Overload, 503, "too many events wait for PHP");
@@ -207,10 +216,11 @@ impl Core {
         });
         let (offered, outfit) = (accepted.offered, Outfit::default());
         let ticket = Ticket { route, id, opened, line, offered, outfit, claim: None, compression, reservation };
-        Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket) })
+        Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket), entered: None })
     }
 
-    /// Gives the connection an id of the host's choice. It is promised to this handshake until that is over.
+    /// Gives the connection an id of the host's choice. It is promised to this handshake until that is over. A client that has it, and that
+    /// the server has closed, is cut.
     pub fn set_id(&self, handshake: &mut Handshake, id: &str) -> Result<(), AdmissionError> {
         let ticket = handshake.ticket.as_mut().ok_or(AdmissionError::Refused)?;
         if id.is_empty() || id.len() > MAX_NAME {
@@ -218,8 +228,16 @@ impl Core {
         }
         // Locked until it is promised: a client that is being renamed to it is seen, or sees the promise.
         let hub = self.hub.read();
-        if hub.knows(id) {
-            return Err(AdmissionError::IdTaken);
+        match hub.client(id) {
+            Some((.., true)) => return Err(AdmissionError::IdTaken),
+            Some((conn, ..)) => {
+                // The server has closed it: that it says goodbye is a courtesy, for which nobody has to wait.
+                if !conn.is_through(Through::Frames) {
+                    self.post(conn.key, Op::Kill { key: conn.key });
+                }
+                return Err(AdmissionError::IdLeaving);
+            }
+            None => {}
         }
         let claim = self.claims.claim(id).ok_or(AdmissionError::IdTaken)?;
         ticket.id = claim.id.clone();
@@ -227,9 +245,16 @@ impl Core {
         Ok(())
     }
 
+    /// What was accepted cannot be had any more.
+    pub(crate) fn refuse_late(&self, handshake: &mut Handshake) {
+        let text = if self.is_draining() { "the server is shutting down" } else { "the WebSocket route is not in force any more" };
+        *handshake = Handshake::refused(503, text);
+        self.count_refusal(Refusal::Unavailable);
+    }
+
     /// The host refuses what was accepted here: counted as a refusal, and its place on the route is free again.
     pub fn deny(&self, handshake: &mut Handshake) {
-        if handshake.ticket.take().is_some() {
+        if handshake.ticket.take().is_some() || handshake.entered.take().is_some() {
             handshake.status = 403;
             handshake.headers.clear();
             self.count_refusal(Refusal::Host);

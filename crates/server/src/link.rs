@@ -15,16 +15,22 @@ use crate::places::{Address, Places};
 
 /// A socket, or what stands for one.
 pub enum Link {
+    /// It is still to come: the client has no answer to its handshake yet.
+    Pending,
     Socket(Socket),
     Pipe(Arc<Pipe>),
 }
 
 impl Link {
+    pub fn is_pending(&self) -> bool {
+        matches!(self, Link::Pending)
+    }
+
     /// Readiness of a socket is told by epoll, that of a pipe by [`crate::shard::Op::Stir`].
     pub fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Link::Socket(socket) => registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE | Interest::WRITABLE),
-            Link::Pipe(_) => Ok(()),
+            Link::Pipe(_) | Link::Pending => Ok(()),
         }
     }
 
@@ -35,6 +41,7 @@ impl Link {
                 let _ = registry.deregister(&mut SourceFd(&socket.as_raw_fd()));
             }
             Link::Pipe(pipe) => pipe.finish_all(),
+            Link::Pending => {}
         }
     }
 
@@ -46,6 +53,7 @@ impl Link {
                 places.closed(address, key);
             }
             Link::Pipe(pipe) => drop(pipe),
+            Link::Pending => places.closed(address, key),
         }
     }
 
@@ -54,6 +62,7 @@ impl Link {
         match self {
             Link::Socket(socket) => socket.read(buffer),
             Link::Pipe(pipe) => pipe.read(buffer),
+            Link::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -64,6 +73,7 @@ impl Link {
             // A short read of a stream has emptied it; the next byte raises a new event.
             Link::Socket(_) => filled,
             Link::Pipe(pipe) => pipe.is_readable(),
+            Link::Pending => false,
         }
     }
 
@@ -76,6 +86,7 @@ impl Link {
                 several => socket.sendmsg(&MsgHdr::new().with_buffers(several), NOSIGNAL),
             },
             Link::Pipe(pipe) => pipe.write(slices),
+            Link::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -85,6 +96,7 @@ impl Link {
             // An error means that the peer has closed already.
             Link::Socket(socket) => drop(socket.shutdown(Shutdown::Write)),
             Link::Pipe(pipe) => pipe.finish(),
+            Link::Pending => {}
         }
     }
 }

@@ -14,12 +14,9 @@ use std::sync::Arc;
 use fws_hub::Key;
 use parking_lot::{Mutex, RwLock};
 
-use crate::admission::Handshake;
-use crate::conn::Transport;
 use crate::core::Core;
 use crate::flag::Flag;
-use crate::link::Link;
-use crate::places::{Address, Seat};
+use crate::places::Seat;
 use crate::shard::Op;
 
 /// The most bytes that wait in a pipe, each way. As of a socket, they come on top of what `max_outbox` allows.
@@ -212,6 +209,10 @@ impl Pipe {
         self.key
     }
 
+    pub fn id(&self) -> PipeId {
+        self.id
+    }
+
     /// The host's thread begins a turn. `false`: there are bytes that come before those it has.
     pub fn begin_turn(&self) -> bool {
         let mut state = self.state.lock();
@@ -316,19 +317,6 @@ impl Pipes {
 }
 
 impl Core {
-    /// Opens a pipe for an accepted connection. `None`: the handshake was not accepted.
-    pub fn open_pipe(&self, handshake: Handshake, transport: Transport) -> Option<PipeId> {
-        let ticket = handshake.ticket?;
-        let mut id = None;
-        let (places, address) = (ticket.route.places.clone(), Address::parse(&ticket.opened.ip));
-        self.take_over(ticket, transport, &[], |key| {
-            let pipe = self.pipes.open(key, Seat::new(places, address, key));
-            id = Some(pipe.id);
-            Link::Pipe(pipe)
-        });
-        id
-    }
-
     /// Hands over what a pipe's client sent; returns how much was taken, and what is to be done already. Less than all: the rest is to be
     /// fed again after [`News::resume`]. `None`: the id is stale.
     ///

@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::pipe::{News, Pipe};
 
 /// A shard as other threads see it.
+#[derive(Clone)]
 pub struct ShardHandle {
     pub(super) number: usize,
     pub(super) inbox: Arc<Inbox>,

@@ -3,7 +3,8 @@
 //! A turn reads each ready socket once, takes what other threads posted, writes each touched socket once, and hands the events to the
 //! dispatcher together. Reading once – rather than until a socket is empty – keeps a fast client from starving the others.
 //!
-//! In the order of a turn: `thread` waits, `input` reads, `operate` carries out what was posted (an [`Op`], through the `handle`),
+//! In the order of a turn: `thread` waits, `input` reads, `operate` carries out what was posted (an [`Op`], through the `handle`; those of
+//! new clients are in `arrive`),
 //! `output` writes and tells.
 
 use std::cmp::Reverse;
@@ -26,6 +27,7 @@ use crate::link::Link;
 use crate::log::Trouble;
 use crate::routes::Route;
 
+mod arrive;
 mod handle;
 mod input;
 mod op;
@@ -34,7 +36,7 @@ mod output;
 mod thread;
 
 pub use handle::{ShardHandle, defer, take_deferred};
-pub use op::{Adoption, Op};
+pub use op::{Linked, Newcomer, Op};
 pub use thread::{ShardThread, panicked};
 
 use handle::{ASLEEP, AWAKE, DOZING, Inbox};

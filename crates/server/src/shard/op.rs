@@ -12,7 +12,14 @@ use crate::routes::Route;
 
 /// What other threads ask of a shard.
 pub enum Op {
-    Adopt(Box<Adoption>),
+    /// A client is known; its connection is still to come.
+    Enter(Box<Newcomer>),
+    /// The connection of a client that was entered is there.
+    Link(Box<Linked>),
+    /// The connection of a client that was entered will not come.
+    Abandon {
+        key: Key,
+    },
     Send {
         key: Key,
         frame: Frame,
@@ -60,10 +67,15 @@ pub enum Op {
     },
 }
 
-/// A connection to be taken over.
-pub struct Adoption {
+/// A client without a connection.
+pub struct Newcomer {
     pub conn: Arc<Conn>,
     pub route: Arc<Route>,
+}
+
+/// A client's connection, with what was read of it already.
+pub struct Linked {
+    pub key: Key,
     pub link: Link,
     pub opened: Box<Opened>,
     pub buffered: Box<[u8]>,

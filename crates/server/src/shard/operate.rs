@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use fws_hub::{Key, Pinging};
-use fws_session::{Event, Frame, Millis, Session, Settings};
+use fws_session::{Frame, Millis, Settings};
 use fws_wire::close;
-use mio::Token;
 
-use super::{Adoption, CLOSES_PER_SECOND, CLOSES_WITHIN, Entry, Op, Shard, find, make_room, note_ping};
-use crate::conn::Through;
+use super::{CLOSES_PER_SECOND, CLOSES_WITHIN, Op, Shard, find, make_room, note_ping};
 use crate::core::Core;
-use crate::dispatch::{Arrival, Source};
-use crate::log::Level;
 
 impl Shard {
     pub(super) fn carry_out(&mut self, core: &Core, op: Op, scratch: &mut [u8]) {
         match op {
-            Op::Adopt(adoption) => self.adopt(core, *adoption, scratch),
+            Op::Enter(newcomer) => self.enter(*newcomer),
+            Op::Link(linked) => self.link(core, *linked, scratch),
+            Op::Abandon { key } => self.abandon(core, key),
             Op::Send { key, frame } => self.send(key, frame),
             Op::SendMany { keys, frame } => {
                 for key in keys {
@@ -109,53 +107,6 @@ impl Shard {
                 }
             }
         }
-    }
-
-    pub(super) fn adopt(&mut self, core: &Core, adoption: Adoption, scratch: &mut [u8]) {
-        let Adoption { conn, route, link, opened, buffered } = adoption;
-        let key = conn.key;
-        let at = key.index as usize / self.count;
-        if let Err(error) = link.register(&self.registry, Token(at)) {
-            core.log.write(
-                Level::Error,
-                "a connection could not be watched and was closed",
-                serde_json::json!({ "route": conn.route_name, "error": error.to_string() }),
-            );
-            core.closed(&conn);
-            link.give_up(&route.places, conn.address(), key);
-            conn.through(Through::Events);
-            core.through(&conn, Through::Socket);
-            return;
-        }
-        if self.entries.len() <= at {
-            self.entries.resize_with(at + 1, || None);
-        }
-        let session = Session::new(route.settings_for(conn.transport), self.now, key.index).with_compression(conn.compression);
-        if !route.echo {
-            let limits = route.event_limits();
-            self.arrivals.push(Arrival { source: Source::Conn(conn.clone()), event: Event::Open(opened), limits });
-        }
-        self.entries[at] = Some(Box::new(Entry {
-            conn,
-            route,
-            link,
-            session,
-            timer: Millis::MAX,
-            then: Millis::MAX,
-            readable: false,
-            writable: true,
-            finished: false,
-            paused: false,
-            reading: false,
-            touched: false,
-        }));
-        for piece in buffered.chunks(scratch.len()) {
-            let scratch = &mut scratch[..piece.len()];
-            scratch.copy_from_slice(piece);
-            self.receive(at, scratch);
-        }
-        self.read_again(at);
-        self.touch(at);
     }
 
     pub(super) fn send(&mut self, key: Key, frame: Frame) {

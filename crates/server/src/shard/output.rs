@@ -46,6 +46,15 @@ impl Shard {
     }
 
     pub(super) fn finish(&mut self, core: &Core, at: usize) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        if entry.link.is_pending() {
+            entry.touched = false;
+            // Whatever ends it, PHP is told behind its first event; but nobody finds it any more.
+            if entry.session.is_closing() || entry.session.is_ended() {
+                core.dismiss(&entry.conn);
+            }
+            return;
+        }
         // Before the client reads our close frame: it may come back at once, and its old connection must not keep it out.
         self.tell_end(core, at);
         let Some(entry) = self.entries[at].as_mut() else { return };

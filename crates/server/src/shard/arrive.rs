@@ -1,0 +1,80 @@
+//! How clients come: first without a connection, then with it, or not.
+
+use fws_hub::Key;
+use fws_session::{Event, Millis, Session};
+use mio::Token;
+
+use super::{Entry, Linked, Newcomer, Shard, find};
+use crate::conn::Through;
+use crate::core::Core;
+use crate::dispatch::{Arrival, Source};
+use crate::link::Link;
+use crate::log::Level;
+
+impl Shard {
+    /// A client is known. What it is sent waits until its connection is there, and so does its end, if it comes first.
+    pub(super) fn enter(&mut self, newcomer: Newcomer) {
+        let Newcomer { conn, route } = newcomer;
+        let at = conn.key.index as usize / self.count;
+        if self.entries.len() <= at {
+            self.entries.resize_with(at + 1, || None);
+        }
+        let session = Session::new(route.settings_for(conn.transport), self.now, conn.key.index).with_compression(conn.compression);
+        self.entries[at] = Some(Box::new(Entry {
+            conn,
+            route,
+            link: Link::Pending,
+            session,
+            timer: Millis::MAX,
+            then: Millis::MAX,
+            readable: false,
+            writable: false,
+            finished: false,
+            paused: false,
+            reading: false,
+            touched: false,
+        }));
+    }
+
+    /// Its connection is there: now PHP is told of it.
+    pub(super) fn link(&mut self, core: &Core, linked: Linked, scratch: &mut [u8]) {
+        let Linked { key, link, opened, buffered } = linked;
+        let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
+        if let Err(error) = link.register(&self.registry, Token(at)) {
+            core.log.write(
+                Level::Error,
+                "a connection could not be watched and was closed",
+                serde_json::json!({ "route": entry.conn.route_name, "error": error.to_string() }),
+            );
+            entry.link = link;
+            return self.abandon(core, key);
+        }
+        entry.link = link;
+        entry.writable = true;
+        // It could not say anything before.
+        entry.session.heard(self.now);
+        if !entry.route.echo {
+            let limits = entry.route.event_limits();
+            self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Open(opened), limits });
+        }
+        for piece in buffered.chunks(scratch.len()) {
+            let scratch = &mut scratch[..piece.len()];
+            scratch.copy_from_slice(piece);
+            self.receive(at, scratch);
+        }
+        self.read_again(at);
+        self.touch(at);
+    }
+
+    /// A client of which PHP has heard nothing goes, and PHP hears nothing of that either.
+    pub(super) fn abandon(&mut self, core: &Core, key: Key) {
+        let Some((at, _)) = find(&mut self.entries, self.count, key) else { return };
+        if let Some(entry) = self.entries[at].take() {
+            let Entry { conn, route, link, .. } = *entry;
+            core.closed(&conn);
+            link.give_up(&route.places, conn.address(), key);
+            conn.through(Through::Events);
+            core.through(&conn, Through::Socket);
+        }
+    }
+}
