@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,7 +12,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/dustin/go-humanize"
-	"go.uber.org/zap"
 )
 
 // parseGlobalOption parses the global block.
@@ -381,65 +379,6 @@ func (p position) String() string {
 // errorf is [caddyfile.Dispenser.Errf] for a position already left behind.
 func (p position) errorf(format string, args ...any) error {
 	return fmt.Errorf(format+", at %s", append(args, p)...)
-}
-
-// declared checks that the global block frankenphp declares a worker.
-func declared(h httpcaddyfile.Helper, name string) error {
-	var app struct {
-		Workers []struct {
-			Name string `json:"name"`
-		} `json:"workers"`
-	}
-	if option, ok := h.Option("frankenphp").(httpcaddyfile.App); ok {
-		if err := json.Unmarshal(option.Value, &app); err != nil {
-			return fmt.Errorf("reading the global block frankenphp: %w", err)
-		}
-	}
-
-	names := make([]string, 0, len(app.Workers))
-	for _, w := range app.Workers {
-		if w.Name == name {
-			return nil
-		}
-		names = append(names, w.Name)
-	}
-
-	return unknownWorker(name, names)
-}
-
-// namedRoute is a route of the Caddyfile and where it stands.
-type namedRoute struct {
-	route Route
-	at    positions
-}
-
-// claimName refuses a second meaning for the name of a route. That two directives are one route is told unless both say so
-// by naming it: what they have in common then – limits, statistics, who is sent to – may be a surprise.
-func claimName(h httpcaddyfile.Helper, route *Route, at positions) error {
-	const key = "frankenphp-ws.routes"
-
-	routes, ok := h.State[key].(map[string]namedRoute)
-	if !ok {
-		routes = make(map[string]namedRoute)
-		h.State[key] = routes
-	}
-
-	first, taken := routes[route.Name]
-	if !taken {
-		routes[route.Name] = namedRoute{*route, at}
-
-		return nil
-	}
-
-	if err := conflict(&first.route, route); err != nil {
-		return at.directive.errorf("%w; the other is at %s", err, first.at.directive)
-	}
-	if !at.named || !first.at.named {
-		caddy.Log().Named("http.handlers.websocket").Warn(oneRoute, zap.String("route", route.Name),
-			zap.Stringer("first", first.at.directive), zap.Stringer("second", at.directive))
-	}
-
-	return nil
 }
 
 // once refuses an option given twice: which one would count is anybody's guess.
