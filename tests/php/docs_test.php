@@ -187,3 +187,33 @@ test('the fragments of the documentation run within an event', static function (
     }
     same(true, $ran >= 5);
 });
+
+/** @return list<string> the anchors of a page's headings, as GitHub makes them */
+function anchors(string $text): array
+{
+    $anchors = [];
+    // A line of a block that begins with # is no heading.
+    preg_match_all('/^#+ +(.+?) *$/m', preg_replace('/^```.*?^```$/ms', '', $text), $headings);
+    foreach ($headings[1] as $heading) {
+        $plain = preg_replace('/\[([^\]]*)\]\([^)]*\)/', '$1', $heading);
+        $anchors[] = strtr(preg_replace('/[^\p{L}\p{N} _-]/u', '', mb_strtolower($plain)), ' ', '-');
+    }
+
+    return $anchors;
+}
+
+test('every link of the documentation leads to something that is there', static function (): void {
+    $top = dirname(__DIR__, 2);
+    [$checked, $wrong] = [0, []];
+    foreach ([...documentation(), ...['tests/bench/README.md' => file_get_contents("$top/tests/bench/README.md")]] as $path => $text) {
+        preg_match_all('/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/', preg_replace('/^```.*?^```$/ms', '', $text), $links, PREG_SET_ORDER);
+        foreach ($links as $link) {
+            $checked++;
+            $file = $link[1] === '' ? "$top/$path" : dirname("$top/$path") . '/' . $link[1];
+            if (!file_exists($file) || isset($link[2]) && !in_array($link[2], anchors(file_get_contents($file)), true)) {
+                $wrong[] = "$path: $link[0]";
+            }
+        }
+    }
+    same([[], true], [$wrong, $checked > 50]);
+});
