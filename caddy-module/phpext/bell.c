@@ -112,6 +112,11 @@ PHP_FUNCTION(frankenphp_ws_nextEvent) {
   if (UNEXPECTED(current.bell == NULL) ? !claim() : !phpext_reset()) {
     RETURN_THROWS();
   }
+  if (UNEXPECTED(zend_atomic_bool_load_ex(&EG(timed_out)))) {
+    /* The time is up, or FrankenPHP ends the thread, at the very end of an event: the next one must not pay for it. */
+    phpext_bell_end(false);
+    RETURN_NULL();
+  }
 
   fws_event event;
   /* Twice, so that what the last event took does not run out while waiting, and waiting is not taken from the next

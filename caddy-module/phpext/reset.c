@@ -82,19 +82,37 @@ static void forget_handlers(kept_handlers *handlers) {
   }
 }
 
+/* How many of the handlers below are those of before. */
+static zend_always_inline int same_below(const kept_handlers *handlers, const zend_stack *below) {
+  const zval *elements = below->elements;
+  int most = MIN(MIN(handlers->depth, below->top), MOST_BELOW), same = 0;
+
+  while (same < most && identical(&elements[same], &handlers->below[same])) {
+    same++;
+  }
+
+  return same;
+}
+
+static zend_always_inline bool stack_changed(const kept_handlers *handlers, const zend_stack *below) {
+  return below->top != handlers->depth || same_below(handlers, below) != MIN(handlers->depth, MOST_BELOW);
+}
+
 static zend_always_inline bool handlers_changed(void) {
   const zend_executor_globals *executor = phpext_this.executor;
 
-  return executor->user_error_handlers.top != kept.error.depth ||
+  return stack_changed(&kept.error, &executor->user_error_handlers) ||
          !identical(&executor->user_error_handler, &kept.error.current) ||
          executor->user_error_handler_error_reporting != kept.error_reporting ||
-         executor->user_exception_handlers.top != kept.exception.depth ||
+         stack_changed(&kept.exception, &executor->user_exception_handlers) ||
          !identical(&executor->user_exception_handler, &kept.exception.current);
 }
 
-/* Makes the stack as deep as it was: takes away what was pushed, and pushes again what was popped. */
-static void restore_depth(kept_handlers *handlers, zend_stack *below) {
-  while (below->top > handlers->depth) {
+/* Takes away what was pushed, and pushes again what was popped. */
+static void restore_below(kept_handlers *handlers, zend_stack *below) {
+  int same = same_below(handlers, below);
+
+  while (below->top > (same < MOST_BELOW ? same : handlers->depth)) {
     zval top;
     ZVAL_COPY_VALUE(&top, (zval *)zend_stack_top(below));
     zend_stack_del_top(below);
@@ -119,17 +137,17 @@ static void restore_current(const kept_handlers *handlers, zval *current) {
 static void restore_handlers(void) {
   zend_stack *reporting = &EG(user_error_handlers_error_reporting);
 
-  restore_depth(&kept.error, &EG(user_error_handlers));
-  while (reporting->top > EG(user_error_handlers).top) {
+  restore_below(&kept.error, &EG(user_error_handlers));
+  while (reporting->top > 0) {
     zend_stack_del_top(reporting);
   }
-  while (reporting->top < EG(user_error_handlers).top) {
-    zend_stack_push(reporting, &kept.errors_below[reporting->top]);
+  for (int i = 0; i < EG(user_error_handlers).top; i++) {
+    zend_stack_push(reporting, &kept.errors_below[MIN(i, MOST_BELOW - 1)]);
   }
   restore_current(&kept.error, &EG(user_error_handler));
   EG(user_error_handler_error_reporting) = kept.error_reporting;
 
-  restore_depth(&kept.exception, &EG(user_exception_handlers));
+  restore_below(&kept.exception, &EG(user_exception_handlers));
   restore_current(&kept.exception, &EG(user_exception_handler));
 }
 
@@ -203,9 +221,14 @@ static void remove_tick_functions(void) {
 
 #define OUTPUT_FLAGS (PHP_OUTPUT_IMPLICITFLUSH | PHP_OUTPUT_DISABLED)
 
+/* Also where the script, or output_buffering, has one: what is in it is of the event. */
+static zend_always_inline bool has_output(void) {
+  return phpext_this.output->active != NULL && phpext_this.output->active->buffer.used != 0;
+}
+
 static zend_always_inline bool output_changed(void) {
   return phpext_this.output->handlers.top != kept.output_level ||
-         (phpext_this.output->flags & OUTPUT_FLAGS) != kept.output_flags;
+         (phpext_this.output->flags & OUTPUT_FLAGS) != kept.output_flags || has_output();
 }
 
 /* Buffers that were left open are written to where their event's other output goes. */
@@ -213,6 +236,9 @@ static void restore_output(void) {
   while (OG(handlers).top > kept.output_level && EG(exception) == NULL) {
     OG(active)->flags |= PHP_OUTPUT_HANDLER_STDFLAGS; /* also one that was made not to be ended */
     php_output_end();
+  }
+  if (has_output() && EG(exception) == NULL) {
+    php_output_flush_all();
   }
   /* One that the script had open and the handler has ended cannot be had back. */
   kept.output_level = OG(handlers).top;
@@ -374,11 +400,14 @@ static bool run_code(void) {
 }
 
 static void undo(void) {
+  /* What is dropped may have a destructor that throws: that must not keep the rest from being put back. */
+  zend_exception_save();
   if (tick_functions() != kept.tick_functions) {
     remove_tick_functions();
   }
   if (handlers_changed()) {
     restore_handlers();
+    zend_exception_save();
   }
   if (phpext_ini_changed() && phpext_ini_restore()) {
     phpext_budget_start();
@@ -401,6 +430,7 @@ static void undo(void) {
   if (has_rest()) {
     clear_rest();
   }
+  zend_exception_restore();
 }
 
 static void forget(bool release) {

@@ -14,26 +14,32 @@ typedef struct noted_function {
   /* The function that tells the value in force; NULL: the function itself without arguments. */
   const char *getter;
   /* Where one value does not do: notes what it has to of a call that is about to come. */
-  void (*note)(zend_execute_data *call);
+  void (*note)(const struct noted_function *self, zend_execute_data *call);
   /* Puts things back; NULL: the function itself with the noted value. */
-  void (*undo)(void);
+  void (*undo)(const struct noted_function *self);
   zif_handler carry_out;
 } noted_function;
 
-static void note_call(zend_execute_data *call) { (void)call; }
-static void note_environment(zend_execute_data *call);
-static void note_signal(zend_execute_data *call);
-static void note_signal_mask(zend_execute_data *call);
-static void note_assertions(zend_execute_data *call);
-static void undo_seed(void);
-static void undo_search(void);
-static void undo_rewriting(void);
-static void undo_alarm(void);
-static void undo_environment(void);
-static void undo_signals(void);
-static void undo_signal_mask(void);
-static void undo_assertions(void);
-static void undo_libxml_errors(void);
+#define NOTE(name) static void name(const noted_function *self, zend_execute_data *execute_data)
+#define UNDO(name) static void name(const noted_function *self)
+
+NOTE(note_call) { (void)self, (void)execute_data; }
+NOTE(note_environment);
+NOTE(note_signal);
+NOTE(note_signal_mask);
+NOTE(note_assertions);
+UNDO(undo_seed);
+UNDO(undo_search);
+UNDO(undo_rewriting);
+UNDO(undo_alarm);
+UNDO(undo_environment);
+UNDO(undo_signals);
+UNDO(undo_signal_mask);
+UNDO(undo_assertions);
+UNDO(undo_libxml_errors);
+UNDO(undo_libxml_context);
+UNDO(undo_log);
+UNDO(undo_mysqli);
 
 static noted_function functions[] = {
     {.name = "chdir", .getter = "getcwd"},
@@ -47,6 +53,9 @@ static noted_function functions[] = {
     {.name = "mb_ereg_search_init", .note = note_call, .undo = undo_search},
     {.name = "libxml_use_internal_errors", .undo = undo_libxml_errors},
     {.name = "libxml_set_external_entity_loader", .getter = "libxml_get_external_entity_loader"},
+    {.name = "libxml_set_streams_context", .note = note_call, .undo = undo_libxml_context},
+    {.name = "openlog", .note = note_call, .undo = undo_log},
+    {.name = "mysqli_report", .note = note_call, .undo = undo_mysqli},
     /* The next numbers would be known to who knows the seed: they are to be random again. */
     {.name = "mt_srand", .note = note_call, .undo = undo_seed},
     {.name = "srand", .note = note_call, .undo = undo_seed},
@@ -67,6 +76,8 @@ static __thread struct {
    * its loop. */
   bool libxml_collects;
   zval before[COUNT];
+  /* The arguments of the last call before the loop, where nothing tells the value in force. */
+  zval set_up[COUNT];
   HashTable *environment; /* values by name; false: there was none */
   HashTable *signals;     /* handlers by number */
   sigset_t signal_mask;
@@ -127,24 +138,47 @@ static bool only_asks(const noted_function *self, zend_execute_data *execute_dat
          (ZEND_NUM_ARGS() == 0 || Z_TYPE_P(ZEND_CALL_ARG(execute_data, 1)) == IS_NULL);
 }
 
+static size_t index_of(const noted_function *self) { return (size_t)(self - functions); }
+
+static bool was_called(const noted_function *self) { return (noted.called & (1u << index_of(self))) != 0; }
+
+static void note_in_event(const noted_function *self, zend_execute_data *execute_data) {
+  if (self->note != NULL) {
+    self->note(self, execute_data);
+  } else if (!was_called(self)) {
+    call(self->getter != NULL ? self->getter : self->name, &noted.before[index_of(self)], 0, NULL);
+  }
+  noted.called |= 1u << index_of(self);
+}
+
+static void note_before_loop(const noted_function *self, zend_execute_data *execute_data) {
+  zval *arguments = &noted.set_up[index_of(self)];
+
+  if (self->note != note_call) {
+    return;
+  }
+  zval_ptr_dtor(arguments);
+  array_init(arguments);
+  for (uint32_t i = 1; i <= ZEND_NUM_ARGS(); i++) {
+    Z_TRY_ADDREF_P(ZEND_CALL_ARG(execute_data, i));
+    add_next_index_zval(arguments, ZEND_CALL_ARG(execute_data, i));
+  }
+}
+
 static void note(INTERNAL_FUNCTION_PARAMETERS) {
-  noted_function *self = of_call(execute_data);
-  size_t i = (size_t)(self - functions);
+  const noted_function *self = of_call(execute_data);
 
   if (!noted.restoring && !only_asks(self, execute_data)) {
     if (self->undo == undo_libxml_errors) {
       noted.libxml_collects = zend_is_true(ZEND_CALL_ARG(execute_data, 1));
     }
     if (phpext_bell_current() != NULL) {
-      if (self->note != NULL) {
-        self->note(execute_data);
-      } else if ((noted.called & (1u << i)) == 0) {
-        call(self->getter != NULL ? self->getter : self->name, &noted.before[i], 0, NULL);
-      }
-      noted.called |= 1u << i;
-      if (UNEXPECTED(EG(exception) != NULL)) {
-        RETURN_THROWS();
-      }
+      note_in_event(self, execute_data);
+    } else {
+      note_before_loop(self, execute_data);
+    }
+    if (UNEXPECTED(EG(exception) != NULL)) {
+      RETURN_THROWS();
     }
   }
   self->carry_out(INTERNAL_FUNCTION_PARAM_PASSTHRU);
@@ -187,12 +221,12 @@ static void cannot(const char *name) {
 void phpext_noted_restore(void) {
   noted.restoring = true;
   for (size_t i = 0; i < COUNT; i++) {
-    if ((noted.called & (1u << i)) == 0) {
+    if (!was_called(&functions[i])) {
       continue;
     }
     noted.called &= ~(1u << i);
     if (functions[i].undo != NULL) {
-      functions[i].undo();
+      functions[i].undo(&functions[i]);
     } else {
       zval result;
       bool done = call(functions[i].name, &result, 1, &noted.before[i]) && Z_TYPE(result) != IS_FALSE;
@@ -223,6 +257,7 @@ void phpext_noted_forget(bool release) {
   for (size_t i = 0; i < COUNT; i++) {
     if (release) {
       zval_ptr_dtor(&noted.before[i]);
+      zval_ptr_dtor(&noted.set_up[i]);
     }
   }
   forget_table(&noted.environment, release);
@@ -230,36 +265,80 @@ void phpext_noted_forget(bool release) {
   memset(&noted, 0, sizeof(noted));
 }
 
-static void undo_libxml_errors(void) {
-  zval result, *before = &noted.before[0];
+UNDO(undo_libxml_errors) {
+  zval result, *before = &noted.before[index_of(self)];
 
-  for (size_t i = 0; i < COUNT; i++) {
-    if (functions[i].undo == undo_libxml_errors) {
-      before = &noted.before[i];
-    }
-  }
-  call("libxml_use_internal_errors", &result, 1, before);
-  zval_ptr_dtor(&result);
+  call(self->name, &result, 1, before);
   noted.libxml_collects = zend_is_true(before);
 }
 
-static void undo_seed(void) { phpext_call("mt_srand"); }
+/* Calls the function as the script did before its loop. False when it did not. */
+static bool call_again(const noted_function *self) {
+  zval result, arguments[3], *set_up = &noted.set_up[index_of(self)], *argument;
+  uint32_t count = 0;
 
-static void undo_search(void) {
+  if (Z_TYPE_P(set_up) != IS_ARRAY) {
+    return false;
+  }
+  ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(set_up), argument) {
+    if (count < 3) {
+      ZVAL_COPY_VALUE(&arguments[count++], argument);
+    }
+  }
+  ZEND_HASH_FOREACH_END();
+  call(self->name, &result, count, arguments);
+  zval_ptr_dtor(&result);
+
+  return true;
+}
+
+UNDO(undo_libxml_context) {
+  zval result, context;
+
+  if (!call_again(self)) {
+    call("stream_context_create", &context, 0, NULL);
+    call(self->name, &result, 1, &context);
+    zval_ptr_dtor(&context);
+  }
+}
+
+UNDO(undo_log) {
+  if (!call_again(self)) {
+    phpext_call("closelog");
+  }
+}
+
+UNDO(undo_mysqli) {
+  zval result, usual;
+
+  if (!call_again(self)) {
+    ZVAL_LONG(&usual, 3); /* MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT, with which PHP starts a request */
+    call(self->name, &result, 1, &usual);
+  }
+}
+
+UNDO(undo_seed) {
+  (void)self;
+  phpext_call("mt_srand");
+}
+
+UNDO(undo_search) {
   zval result, empty;
 
   ZVAL_EMPTY_STRING(&empty);
-  call("mb_ereg_search_init", &result, 1, &empty);
-  zval_ptr_dtor(&result);
+  call(self->name, &result, 1, &empty);
 }
 
-static void undo_rewriting(void) { phpext_call("output_reset_rewrite_vars"); }
+UNDO(undo_rewriting) {
+  (void)self;
+  phpext_call("output_reset_rewrite_vars");
+}
 
-static void undo_alarm(void) {
+UNDO(undo_alarm) {
   zval result, never;
 
   ZVAL_LONG(&never, 0);
-  call("pcntl_alarm", &result, 1, &never);
+  call(self->name, &result, 1, &never);
 }
 
 /* ---- the environment ---- */
@@ -272,7 +351,7 @@ static HashTable *table(HashTable **place) {
   return *place;
 }
 
-static void note_environment(zend_execute_data *execute_data) {
+NOTE(note_environment) {
   zval *setting = ZEND_NUM_ARGS() > 0 ? ZEND_CALL_ARG(execute_data, 1) : NULL;
   zval value;
 
@@ -290,7 +369,7 @@ static void note_environment(zend_execute_data *execute_data) {
   zval_ptr_dtor(&name);
 }
 
-static void undo_environment(void) {
+UNDO(undo_environment) {
   zend_string *name;
   zval *value, result, setting;
 
@@ -304,7 +383,7 @@ static void undo_environment(void) {
     } else {
       ZVAL_STR_COPY(&setting, name);
     }
-    call("putenv", &result, 1, &setting);
+    call(self->name, &result, 1, &setting);
     zval_ptr_dtor(&setting);
   }
   ZEND_HASH_FOREACH_END();
@@ -313,7 +392,7 @@ static void undo_environment(void) {
 
 /* ---- signals ---- */
 
-static void note_signal(zend_execute_data *execute_data) {
+NOTE(note_signal) {
   zval *number = ZEND_NUM_ARGS() > 0 ? ZEND_CALL_ARG(execute_data, 1) : NULL;
   zval handler;
 
@@ -326,61 +405,55 @@ static void note_signal(zend_execute_data *execute_data) {
   }
 }
 
-static void undo_signals(void) {
+UNDO(undo_signals) {
   zend_ulong number;
   zval *handler, result, arguments[2];
 
   ZEND_HASH_FOREACH_NUM_KEY_VAL(table(&noted.signals), number, handler) {
     ZVAL_LONG(&arguments[0], (zend_long)number);
     ZVAL_COPY_VALUE(&arguments[1], handler);
-    call("pcntl_signal", &result, 2, arguments);
+    call(self->name, &result, 2, arguments);
   }
   ZEND_HASH_FOREACH_END();
   forget_table(&noted.signals, true);
 }
 
-static void note_signal_mask(zend_execute_data *execute_data) {
-  for (size_t i = 0; i < COUNT; i++) {
-    if (functions[i].note == note_signal_mask && (noted.called & (1u << i)) == 0) {
-      pthread_sigmask(SIG_BLOCK, NULL, &noted.signal_mask);
-    }
+NOTE(note_signal_mask) {
+  (void)execute_data;
+  if (!was_called(self)) {
+    pthread_sigmask(SIG_BLOCK, NULL, &noted.signal_mask);
   }
 }
 
-static void undo_signal_mask(void) { pthread_sigmask(SIG_SETMASK, &noted.signal_mask, NULL); }
+UNDO(undo_signal_mask) {
+  (void)self;
+  pthread_sigmask(SIG_SETMASK, &noted.signal_mask, NULL);
+}
 
 /* ---- assertions: all but the callback are ini settings ---- */
 
 #define ASSERT_CALLBACK 2
 
-static zval *assertion_callback(void) {
-  for (size_t i = 0; i < COUNT; i++) {
-    if (functions[i].note == note_assertions) {
-      return &noted.before[i];
-    }
-  }
-  ZEND_UNREACHABLE();
-}
+NOTE(note_assertions) {
+  zval which, *before = &noted.before[index_of(self)];
 
-static void note_assertions(zend_execute_data *execute_data) {
-  if (ZEND_NUM_ARGS() < 2 || !Z_ISUNDEF_P(assertion_callback())) {
+  if (ZEND_NUM_ARGS() < 2 || !Z_ISUNDEF_P(before)) {
     return;
   }
-  zval which;
   ZVAL_LONG(&which, ASSERT_CALLBACK);
   noted.restoring = true;
-  call("assert_options", assertion_callback(), 1, &which);
+  call(self->name, before, 1, &which);
   noted.restoring = false;
 }
 
-static void undo_assertions(void) {
+UNDO(undo_assertions) {
   zval result, arguments[2];
 
-  if (Z_ISUNDEF_P(assertion_callback())) {
+  if (Z_ISUNDEF(noted.before[index_of(self)])) {
     return;
   }
   ZVAL_LONG(&arguments[0], ASSERT_CALLBACK);
-  ZVAL_COPY_VALUE(&arguments[1], assertion_callback());
-  call("assert_options", &result, 2, arguments);
+  ZVAL_COPY_VALUE(&arguments[1], &noted.before[index_of(self)]);
+  call(self->name, &result, 2, arguments);
   zval_ptr_dtor(&result);
 }

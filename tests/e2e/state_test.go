@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -158,6 +159,11 @@ var leftBehind = []struct{ name, leave, look string }{
 	{"errors of libxml", `libxml_use_internal_errors(true); simplexml_load_string('<ann>');`, `return count(libxml_get_errors());`},
 	{"that libxml collects errors", `libxml_use_internal_errors(!libxml_use_internal_errors());`, `return libxml_use_internal_errors();`},
 	{"a loader of libxml's", `libxml_set_external_entity_loader(fn () => null);`, `return libxml_get_external_entity_loader() !== null;`},
+	{"the context that libxml reads with", `libxml_set_streams_context(stream_context_create(['seen' => ['by' => 'ann']]));`,
+		`Seen::$options = []; @simplexml_load_file('seen://x'); return Seen::$options;`},
+	{"what mysqli reports", `mysqli_report(MYSQLI_REPORT_OFF);`, `return (new mysqli_driver())->report_mode;`},
+	{"the scale of bcmath", `bcscale(7);`, `return bcscale();`},
+	{"that the connection is over", `frankenphp_finish_request(); echo 'x'; flush();`, `return connection_status();`},
 	{"the default context of streams", `stream_context_set_default(['http' => ['header' => 'Authorization: ann']]);`,
 		`return stream_context_get_options(stream_context_get_default());`},
 	{"the default context of streams, in place", `stream_context_set_option(stream_context_get_default(), 'http', 'proxy', 'ann');`,
@@ -257,6 +263,104 @@ func TestAHandlerThatHasPrintedDoesNotKeepTheNextFromStartingASession(t *testing
 		}
 		return nil
 	})
+}
+
+func TestABufferOfBeforeTheLoopDoesNotKeepTheOutputOfAnEventForTheNext(t *testing.T) {
+	t.Parallel()
+	want := stateful(false)
+	want.global = strings.Replace(want.global, "frankenphp {", "frankenphp {\n\t\tphp_ini output_buffering 4096", 1)
+	s := start(t, want)
+	ann, bob, carl := dial(t, s, "/state", nil), dial(t, s, "/state", nil), dial(t, s, "/state", nil)
+	first, second := inOneBell(t, carl, ann, bob, `echo 'of ann'; ob_start(); echo 'buffered by ann'; return ob_get_level();`,
+		`echo 'of bob'; return [ob_get_level(), ob_get_clean()];`)
+	if string(first.Value) != "2" || string(second.Value) != `[1,"of bob"]` {
+		t.Errorf("ann %s, bob %s", first.Value, second.Value)
+	}
+	eventually(t, func() error {
+		if len(s.log.records("of annbuffered by ann")) == 0 {
+			return fmt.Errorf("what ann has printed is not in the log")
+		}
+		return nil
+	})
+}
+
+func TestADestructorThatThrowsWhileThingsArePutBackFailsItsEventAndNothingElse(t *testing.T) {
+	t.Parallel()
+	s := start(t, stateful(true))
+	ann, bob, carl := dial(t, s, "/state", nil), dial(t, s, "/state", nil), dial(t, s, "/state", nil)
+	const look = `return [getcwd(), getenv('E2E_USER'), ini_get('precision'), mb_internal_encoding(), is_object(set_error_handler(null)), umask(), $_GET['x'] ?? null];`
+	before := bob.value(t, look)
+	_, _, failed, _ := s.settled()
+	carl.value(t, `return null;`)
+	ann.value(t, `set_error_handler([new class { public function handle() { return true; } public function __destruct() { throw new LogicException('from a destructor'); } }, 'handle']);
+		chdir('/etc'); putenv('E2E_USER=ann'); ini_set('precision', '3'); mb_internal_encoding('UTF-8'); umask(0); $_GET['x'] = 'y'; return null;`)
+	if got := bob.value(t, look); got != before {
+		t.Errorf("the next event saw %s, before it was %s", got, before)
+	}
+	if _, _, now, _ := s.settled(); now != failed+1 {
+		t.Errorf("%d events failed, want 1", now-failed)
+	}
+	s.failure("from a destructor")
+}
+
+func TestPuttingThingsBackLeavesNoMemoryBehind(t *testing.T) {
+	t.Parallel()
+	for _, prepared := range []bool{false, true} {
+		s := start(t, stateful(prepared))
+		c := dial(t, s, "/state", nil)
+		memory := func() (bytes int) {
+			t.Helper()
+			if err := json.Unmarshal(c.asks(t, `gc_collect_cycles(); return memory_get_usage();`).Value, &bytes); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		for _, item := range leftBehind {
+			if strings.Contains(item.leave, "frankenphp_finish_request") {
+				continue
+			}
+			many := func() {
+				for range 20 {
+					c.value(t, item.leave+" return null;")
+				}
+			}
+			many()
+			before := memory()
+			many()
+			many()
+			// eval keeps its code: some hundred bytes for each event, of either script.
+			if grown := memory() - before; grown > 40*2048 {
+				t.Errorf("%s: %d bytes more after 40 events", item.name, grown)
+			}
+		}
+	}
+}
+
+func TestThingsArePutBackAfterPHPHasRestarted(t *testing.T) {
+	t.Parallel()
+	s := start(t, stateful(true))
+	for _, restart := range []func(){
+		func() { s.adminPost("/frankenphp/workers/restart", "") },
+		func() { s.get("/opcache.php") },
+		func() { s.load(strings.Replace(s.read("Caddyfile"), "grace_period 5s", "grace_period 4s", 1)) },
+	} {
+		boots := len(s.lines("booted"))
+		restart()
+		eventually(t, func() error {
+			if len(s.lines("booted")) == boots {
+				return fmt.Errorf("not restarted")
+			}
+			return nil
+		})
+		ann, bob := dial(t, s, "/state", nil), dial(t, s, "/state", nil)
+		for _, item := range leftBehind {
+			before := bob.value(t, item.look)
+			ann.value(t, item.leave+" return null;")
+			if got := bob.value(t, item.look); got != before {
+				t.Errorf("%s: the next event saw %s, before it was %s", item.name, got, before)
+			}
+		}
+	}
 }
 
 func TestASaveHandlerThatTheScriptHasSetStaysAndItsFailureIsTheEvents(t *testing.T) {

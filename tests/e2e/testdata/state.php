@@ -45,6 +45,8 @@ if (getenv('E2E_PREPARED') === 'yes') {
     ini_set('session.use_strict_mode', '0');
     assert_options(ASSERT_CALLBACK, 'strlen');
     pcntl_signal(SIGUSR2, SIG_IGN);
+    mysqli_report(MYSQLI_REPORT_ERROR);
+    libxml_set_streams_context(stream_context_create(['seen' => ['by' => 'the script']]));
 }
 if (getenv('E2E_SAVE_HANDLER') === 'yes') {
     session_set_save_handler(new class () extends SessionHandler {
@@ -64,6 +66,26 @@ if (getenv('E2E_FOLDER') === 'yes') {
     chdir($folder);
 }
 file_put_contents(getenv('E2E_DIR') . '/booted', "booted\n", FILE_APPEND);
+
+/** Tells the context that libxml reads with. */
+final class Seen
+{
+    public $context;
+    public static array $options = [];
+
+    public function url_stat(): array
+    {
+        return ['size' => 0];
+    }
+
+    public function stream_open(): bool
+    {
+        self::$options = stream_context_get_options($this->context);
+
+        return false;
+    }
+}
+stream_wrapper_register('seen', Seen::class);
 
 /** What the application keeps over its events, as it may. */
 final class Kept
