@@ -130,7 +130,7 @@ impl Connection {
 
     fn greet(&mut self, until: Instant) -> Result<(), RemoteError> {
         let own = Greeting::own();
-        let path = self.location.path.display();
+        let path = self.location.path.display().to_string();
         let silent = |why: io::Error| RemoteError {
             failure: RemoteFailure::NoServer,
             text: format!("whoever listens at {path} does not answer as a server of frankenphp-ws does ({why})"),
@@ -153,8 +153,31 @@ impl Connection {
             let text = format!("the server at {path} is of another version: {mismatch}. Run the script with the server's own frankenphp");
             return Err(RemoteError { failure: RemoteFailure::OtherVersion, text });
         }
-        sent.map(drop).map_err(silent)?;
+        if let Err(why) = sent {
+            // The server has ended the connection before we spoke. It has said why, unless it died.
+            return Err(self.parting(until).unwrap_or_else(|| silent(why)));
+        }
         self.stream.set_nonblocking(false).and_then(|()| self.stream.set_read_timeout(Some(PATIENCE))).map_err(silent)
+    }
+
+    /// What a server that has ended the connection said last, if it said why.
+    fn parting(&mut self, until: Instant) -> Option<RemoteError> {
+        loop {
+            wait(&self.stream, PollFlags::POLLIN, until).ok()?;
+            match self.stream.read(&mut self.scratch) {
+                Ok(0) => return None,
+                Ok(n) => self.frames.buffer.extend_from_slice(&self.scratch[..n]),
+                Err(why) if again(&why) => continue,
+                Err(_) => return None,
+            }
+            if let Some(frame) = self.frames.next(READ).ok()? {
+                return match read(&self.frames.buffer[frame]).ok()? {
+                    Answer::Goodbye(why) => Some(self.goodbye(&why, 0)),
+                    Answer::Denied(why) => Some(self.denied(&why)),
+                    Answer::Reply(_) | Answer::Refused(_) => None,
+                };
+            }
+        }
     }
 
     /// Sends as much as the socket takes at once. An error: nothing was sent by this call.
@@ -315,5 +338,40 @@ impl From<&Command<'_>> for Batch {
         let mut batch = Batch::default();
         batch.push(command);
         batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::protocol::write;
+    use std::io::Write;
+
+    /// What a client is told by a server that has said this and closed the connection before the client spoke.
+    fn told(last: Option<&Answer>) -> RemoteError {
+        let (mut server, stream) = UnixStream::pair().expect("sockets");
+        stream.set_nonblocking(true).expect("non-blocking");
+        let mut said = Greeting::own().encode().to_vec();
+        if let Some(last) = last {
+            write(&mut said, last);
+        }
+        server.write_all(&said).expect("room");
+        drop(server);
+        let location = Location { path: "/x/ctl.sock".into(), why: Why::Variable };
+        let mut connection = Connection { stream, frames: Frames::default(), scratch: vec![0; READ].into(), location };
+        connection.greet(Instant::now() + CONNECTED).expect_err("it is closed")
+    }
+
+    #[test]
+    fn who_is_turned_away_before_it_has_spoken_is_told_why() {
+        let denied = told(Some(&Answer::Denied("not for you".into())));
+        assert_eq!(denied.failure, RemoteFailure::Denied);
+        assert!(denied.text.contains("/x/ctl.sock has refused this process: not for you"), "{denied}");
+        let busy = told(Some(&Answer::Goodbye("too many".into())));
+        assert_eq!(busy.failure, RemoteFailure::NoServer);
+        assert!(busy.text.contains("too many"), "{busy}");
+        let died = told(None);
+        assert_eq!(died.failure, RemoteFailure::NoServer);
+        assert!(died.text.contains("does not answer as a server"), "{died}");
     }
 }
