@@ -8,8 +8,9 @@
  * It is the way of every message. So each part looks first whether anything has changed, by comparing pointers; and what
  * only a function can tell is noted by the functions that change it.
  *
- *   - this file: functions for the end and for ticks, handlers of errors, output, headers, the default stream context, and
- *     what is left of the last call of a function
+ *   - this file: functions for the end and for ticks, output, headers, the default stream context, and what is left of the
+ *     last call of a function
+ *   - reset_handlers.c: handlers of errors and exceptions
  *   - reset_ini.c: ini settings, the time limit among them
  *   - reset_session.c: the session
  *   - reset_globals.c: $_GET, $_SERVER and the like
@@ -37,20 +38,10 @@ static void find_globals(void) {
 #endif
 }
 
-/* A stack of handlers with the one in force; at most MOST_BELOW below it are known one by one. */
-#define MOST_BELOW 8
-
-typedef struct {
-  zval current, below[MOST_BELOW];
-  int depth;
-} kept_handlers;
-
 static __thread struct {
   bool begun;
   /* The code that it may run asks for the next event, which must not begin another round. */
   bool running;
-  kept_handlers error, exception;
-  int error_reporting, errors_below[MOST_BELOW]; /* of the error handlers */
   uint32_t shutdown_functions;
   size_t tick_functions;
   int output_level, output_flags;
@@ -58,98 +49,6 @@ static __thread struct {
   php_stream_context *context; /* NULL: there is none yet */
   zval context_options;
 } kept;
-
-/* ---- handlers of errors and exceptions ---- */
-
-static zend_always_inline bool identical(const zval *a, const zval *b) {
-  return Z_TYPE_INFO_P(a) == Z_TYPE_INFO_P(b) && (Z_ISUNDEF_P(a) || Z_PTR_P(a) == Z_PTR_P(b));
-}
-
-static void keep_handlers(kept_handlers *handlers, const zval *current, const zend_stack *below) {
-  const zval *elements = zend_stack_base(below);
-
-  ZVAL_COPY(&handlers->current, current);
-  handlers->depth = below->top;
-  for (int i = 0; i < MIN(below->top, MOST_BELOW); i++) {
-    ZVAL_COPY(&handlers->below[i], &elements[i]);
-  }
-}
-
-static void forget_handlers(kept_handlers *handlers) {
-  zval_ptr_dtor(&handlers->current);
-  for (int i = 0; i < MIN(handlers->depth, MOST_BELOW); i++) {
-    zval_ptr_dtor(&handlers->below[i]);
-  }
-}
-
-/* How many of the handlers below are those of before. */
-static zend_always_inline int same_below(const kept_handlers *handlers, const zend_stack *below) {
-  const zval *elements = below->elements;
-  int most = MIN(MIN(handlers->depth, below->top), MOST_BELOW), same = 0;
-
-  while (same < most && identical(&elements[same], &handlers->below[same])) {
-    same++;
-  }
-
-  return same;
-}
-
-static zend_always_inline bool stack_changed(const kept_handlers *handlers, const zend_stack *below) {
-  return below->top != handlers->depth || same_below(handlers, below) != MIN(handlers->depth, MOST_BELOW);
-}
-
-static zend_always_inline bool handlers_changed(void) {
-  const zend_executor_globals *executor = phpext_this.executor;
-
-  return stack_changed(&kept.error, &executor->user_error_handlers) ||
-         !identical(&executor->user_error_handler, &kept.error.current) ||
-         executor->user_error_handler_error_reporting != kept.error_reporting ||
-         stack_changed(&kept.exception, &executor->user_exception_handlers) ||
-         !identical(&executor->user_exception_handler, &kept.exception.current);
-}
-
-/* Takes away what was pushed, and pushes again what was popped. */
-static void restore_below(kept_handlers *handlers, zend_stack *below) {
-  int same = same_below(handlers, below);
-
-  while (below->top > (same < MOST_BELOW ? same : handlers->depth)) {
-    zval top;
-    ZVAL_COPY_VALUE(&top, (zval *)zend_stack_top(below));
-    zend_stack_del_top(below);
-    zval_ptr_dtor(&top);
-  }
-  while (below->top < MIN(handlers->depth, MOST_BELOW)) {
-    zval again;
-    ZVAL_COPY(&again, &handlers->below[below->top]);
-    zend_stack_push(below, &again);
-  }
-  handlers->depth = below->top;
-}
-
-static void restore_current(const kept_handlers *handlers, zval *current) {
-  zval old;
-
-  ZVAL_COPY_VALUE(&old, current);
-  ZVAL_COPY(current, &handlers->current);
-  zval_ptr_dtor(&old);
-}
-
-static void restore_handlers(void) {
-  zend_stack *reporting = &EG(user_error_handlers_error_reporting);
-
-  restore_below(&kept.error, &EG(user_error_handlers));
-  while (reporting->top > 0) {
-    zend_stack_del_top(reporting);
-  }
-  for (int i = 0; i < EG(user_error_handlers).top; i++) {
-    zend_stack_push(reporting, &kept.errors_below[MIN(i, MOST_BELOW - 1)]);
-  }
-  restore_current(&kept.error, &EG(user_error_handler));
-  EG(user_error_handler_error_reporting) = kept.error_reporting;
-
-  restore_below(&kept.exception, &EG(user_exception_handlers));
-  restore_current(&kept.exception, &EG(user_exception_handler));
-}
 
 /* ---- functions for the end, and for ticks ---- */
 
@@ -353,7 +252,7 @@ void phpext_reset_startup(void) {
 }
 
 static zend_always_inline bool changed(void) {
-  return UNEXPECTED(handlers_changed()) || UNEXPECTED(shutdown_functions() != kept.shutdown_functions) ||
+  return phpext_handlers_changed() || UNEXPECTED(shutdown_functions() != kept.shutdown_functions) ||
          UNEXPECTED(tick_functions() != kept.tick_functions) || UNEXPECTED(output_changed()) ||
          UNEXPECTED(headers_changed()) || UNEXPECTED(context_changed()) || UNEXPECTED(has_rest()) ||
          phpext_ini_changed() || phpext_session_changed() || phpext_globals_changed() || phpext_noted_changed() ||
@@ -367,11 +266,7 @@ void phpext_reset_begin(void) {
   SG(request_info).no_headers = true;
   SG(headers_sent) = 0;
 
-  keep_handlers(&kept.error, &EG(user_error_handler), &EG(user_error_handlers));
-  keep_handlers(&kept.exception, &EG(user_exception_handler), &EG(user_exception_handlers));
-  kept.error_reporting = EG(user_error_handler_error_reporting);
-  const int *below = zend_stack_base(&EG(user_error_handlers_error_reporting));
-  memcpy(kept.errors_below, below, sizeof(int) * (size_t)MIN(kept.error.depth, MOST_BELOW));
+  phpext_handlers_remember();
   kept.shutdown_functions = shutdown_functions();
   kept.tick_functions = tick_functions();
   kept.output_level = OG(handlers).top;
@@ -405,8 +300,8 @@ static void undo(void) {
   if (tick_functions() != kept.tick_functions) {
     remove_tick_functions();
   }
-  if (handlers_changed()) {
-    restore_handlers();
+  if (phpext_handlers_changed()) {
+    phpext_handlers_restore();
     zend_exception_save();
   }
   if (phpext_ini_changed() && phpext_ini_restore()) {
@@ -435,11 +330,10 @@ static void undo(void) {
 
 static void forget(bool release) {
   kept.begun = false;
+  phpext_handlers_forget(release);
   phpext_ini_forget(release);
   phpext_globals_forget(release);
   if (release) {
-    forget_handlers(&kept.error);
-    forget_handlers(&kept.exception);
     zval_ptr_dtor(&kept.context_options);
   }
 }

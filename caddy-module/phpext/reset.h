@@ -29,6 +29,13 @@ typedef struct {
 
 extern __thread phpext_thread phpext_this;
 
+/* ---- reset_handlers.c: handlers of errors and exceptions ---- */
+
+void phpext_handlers_remember(void);
+void phpext_handlers_forget(bool release);
+bool phpext_handlers_changed(void);
+void phpext_handlers_restore(void);
+
 /* ---- reset_ini.c: ini settings ---- */
 
 void phpext_ini_remember(void);

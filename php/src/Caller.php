@@ -34,6 +34,17 @@ final class Caller
         return $error;
     }
 
+    /**
+     * The same for an error that may be anybody's: PHP's own, when the package is called with an argument of a wrong type, points into
+     * the package.
+     */
+    public static function blameIfOurs(\Throwable $error): void
+    {
+        if (self::isOurs($error->getFile())) {
+            self::blame($error);
+        }
+    }
+
     private static function isOurs(string $file): bool
     {
         return str_starts_with($file, __DIR__ . DIRECTORY_SEPARATOR)

@@ -65,17 +65,20 @@ final class Dispatcher
         try {
             $this->application->onTimer($timer);
         } catch (\Throwable $error) {
+            Caller::blameIfOurs($error);
             \frankenphp_ws_failEvent(Cause::of($error));
         }
     }
 
     private function fail(Connection $connection, \Throwable $error): void
     {
+        Caller::blameIfOurs($error);
         $cause = Cause::of($error);
         try {
             // Before the report: with `on_error close`, that is the last chance to tell the client anything.
             $this->application->onError($connection, $error);
         } catch (\Throwable $second) {
+            Caller::blameIfOurs($second);
             $cause .= "\nthen onError threw " . Cause::of($second);
         }
         \frankenphp_ws_failEvent($cause);

@@ -18,6 +18,9 @@ final class Server
      */
     public static function run(Application $application, ?\Psr\Log\LoggerInterface $logger = null): void
     {
+        if (!\function_exists('frankenphp_handle_request')) {
+            throw Caller::blame(new \LogicException('Server::run() is for worker scripts of FrankenPHP, and this is another PHP: for tests there is ' . Testing\FakeServer::class));
+        }
         $dispatcher = new Dispatcher($application, $logger);
         $dispatcher->start();
         $handler = static function () use ($dispatcher): void {
@@ -25,7 +28,12 @@ final class Server
                 $dispatcher->dispatch($event);
             }
         };
-        while (\frankenphp_handle_request($handler)) {
+        try {
+            while (\frankenphp_handle_request($handler)) {
+            }
+        } catch (\RuntimeException $error) {
+            // FrankenPHP's own: this script is not a worker.
+            throw Caller::blame($error);
         }
     }
 }

@@ -88,6 +88,24 @@ test('an anonymous class is told without its file', static function (): void {
     same('RuntimeException@anonymous: x in', substr(cause(static fn () => throw new class ('x') extends RuntimeException {}), 0, 32));
 });
 
+test('an argument of a wrong type is told with the line of the handler, though PHP says where it was taken', static function (): void {
+    foreach ([static fn (Connection $c) => $c->send([]), static fn (Connection $c) => $c->tag()] as $handler) {
+        $first = explode("\n", cause($handler))[0];
+        same(true, str_contains($first, 'Error: ') && str_ends_with($first, ' in ' . __FILE__ . ':' . __LINE__ - 2));
+    }
+});
+
+test('a worker script that ordinary PHP runs says so, at its line', static function (): void {
+    try {
+        FrankenPHP\WebSocket\Server::run(new Recorder());
+    } catch (LogicException $error) {
+        same([__FILE__, __LINE__ - 2, true], [$error->getFile(), $error->getLine(), str_contains($error->getMessage(), 'FakeServer')]);
+
+        return;
+    }
+    throw new Failure('it has run');
+});
+
 test('an error of the package in a handler is told with the line of the handler', static function (): void {
     $cause = cause(static fn (Connection $c) => $c->tag(''));
     same(true, str_contains(explode("\n", $cause)[0], ' in ' . __FILE__ . ':' . __LINE__ - 1));
