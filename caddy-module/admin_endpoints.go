@@ -43,7 +43,7 @@ var adminEndpoints = []adminEndpoint{
 	{"DELETE", "/websocket/values/{key}", nil, deleteValue},
 	{"GET", "/websocket/values/{key}/expiry", nil, getExpiry},
 	{"POST", "/websocket/values/{key}/increment", []string{"by"}, incrementValue},
-	{"POST", "/websocket/timers", []string{"delay", "repeat", "worker"}, postTimer},
+	{"POST", "/websocket/timers", []string{"delay", "repeat", "worker", "name"}, postTimer},
 	{"DELETE", "/websocket/timers/{timer}", nil, deleteTimer},
 	{"POST", "/websocket/commands", nil, postCommand},
 }
@@ -342,7 +342,7 @@ func postTimer(c *adminCall) error {
 	}
 
 	answer, err := c.door.call(commandOf("set_timer", map[string]any{
-		"delay": delay, "payload": coreBytes(payload), "repeat": repeat, "worker": worker,
+		"delay": delay, "payload": coreBytes(payload), "repeat": repeat, "worker": worker, "name": c.optional("name"),
 	}))
 	if err != nil {
 		return refusal(err)

@@ -129,7 +129,7 @@ var adminExamples = []adminExample{
 	{method: "GET", target: "/websocket/values/k/expiry", command: `{"expiry":{"key":{"base64":"aw=="}}}`, answer: `{"expiry":"never"}`, want: `{"expiry":"never"}`},
 	{method: "GET", target: "/websocket/values/k/expiry", command: `{"expiry":{"key":{"base64":"aw=="}}}`, answer: `{"expiry":null}`, status: 404, want: "no value under this key"},
 	{method: "POST", target: "/websocket/values/k/increment?by=-5", command: `{"increment":{"by":-5,"key":{"base64":"aw=="}}}`, answer: `{"integer":-5}`, want: `{"integer":-5}`},
-	{method: "POST", target: "/websocket/timers?delay=1000&repeat&worker=chat", body: "p", command: `{"set_timer":{"delay":1000,"payload":{"base64":"cA=="},"repeat":true,"worker":"chat"}}`, answer: `{"integer":7}`, status: 201, want: `{"integer":7}`},
+	{method: "POST", target: "/websocket/timers?delay=1000&repeat&worker=chat&name=clock", body: "p", command: `{"set_timer":{"delay":1000,"name":"clock","payload":{"base64":"cA=="},"repeat":true,"worker":"chat"}}`, answer: `{"integer":7}`, status: 201, want: `{"integer":7}`},
 	{method: "DELETE", target: "/websocket/timers/7", command: `{"clear_timer":{"timer":7}}`, answer: `{"flag":false}`, status: 404, want: "no timer has this number"},
 }
 

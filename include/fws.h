@@ -754,6 +754,9 @@ fws_result fws_routes_withdraw(uint64_t generation);
 // given. `timer` receives its number, which is used once. `error` (optional) receives the text of FWS_ERR_OUT_OF_RANGE,
 // FWS_ERR_PAYLOAD_TOO_LONG, FWS_ERR_FULL or FWS_ERR_UNKNOWN_WORKER.
 //
+// With a `name` (optional, 1 to 255 bytes of UTF-8) there is one such timer of that worker: where it is set already, with the same delay,
+// payload and `repeat`, it goes on and `timer` receives its number; else this one takes its place.
+//
 // Timers survive a reload; those of a worker that left with it are cleared, and counted. One that repeats does not make up for what it
 // missed.
 fws_result fws_timer_set(uint64_t delay_ms,
@@ -762,6 +765,8 @@ fws_result fws_timer_set(uint64_t delay_ms,
                          bool repeat,
                          const uint8_t *worker,
                          size_t worker_len,
+                         const uint8_t *name,
+                         size_t name_len,
                          const fws_bell *bell,
                          int64_t *timer,
                          fws_error **error);

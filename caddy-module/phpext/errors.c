@@ -136,7 +136,8 @@ static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
                {"$exceptId", given->except_id},
                {"$expression", given->expression},
                {"$key", given->key},
-               {"$worker", given->worker}};
+               {"$worker", given->worker},
+               {"$name", given->name}};
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (!is_utf8(names[i].value)) {

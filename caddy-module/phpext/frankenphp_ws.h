@@ -151,6 +151,7 @@ typedef struct phpext_given {
   zend_string *expression;
   zend_string *key;
   zend_string *worker;
+  zend_string *name;
   /* The most bytes that key may have; 0: those of a global value. */
   size_t key_max;
   zend_long code;

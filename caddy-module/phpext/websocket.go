@@ -469,13 +469,14 @@ func frankenphp_ws_disablePing(id *C.zend_string) bool
 // @param string $payload any bytes, at most 1 MiB: the `payload` of the event
 // @param bool $repeat again and again, each time after $ms
 // @param string|null $worker name of a worker that handles WebSocket events; null: the one whose event is being handled, or whose script this is
+// @param string|null $name 1 to 255 bytes of UTF-8: the worker has one timer of this name. Where it is set already, with the same time, payload and $repeat, it goes on and its number is returned; else this one takes its place
 // @return int the number of the timer, for clearTimer()
-// @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, the payload is too long, there is no such worker, or none is named outside of one
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when $ms is out of its range, the payload or the name is too long, there is no such worker, or none is named outside of one
 // @throws \FrankenPHP\WebSocket\Exception when there are as many timers as there may be, or too many events wait for PHP
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
-// export_php:function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null): int
-func frankenphp_ws_setTimer(ms int64, payload *C.zend_string, repeat bool, worker *C.zend_string) int64
+// export_php:function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null, ?string $name = null): int
+func frankenphp_ws_setTimer(ms int64, payload *C.zend_string, repeat bool, worker *C.zend_string, name *C.zend_string) int64
 
 // Clears a timer. One that is due already may still arrive.
 //

@@ -12,7 +12,6 @@ use FrankenPHP\WebSocket\TimerApplication;
 final class Clock implements TimerApplication
 {
     private const TICK = 'tick';
-    private const RUNNING = 'clock:running';
 
     public function onOpen(Connection $c): void
     {
@@ -41,7 +40,6 @@ final class Clock implements TimerApplication
         }
         if (Clients::tagged('clock')->send(date('H:i:s')) === 0) {
             $timer->cancel();
-            frankenphp_ws_global_delete(self::RUNNING);
             // Whoever came between the two lines above found the clock running.
             if (count(Clients::tagged('clock')) > 0) {
                 $this->start();
@@ -57,11 +55,9 @@ final class Clock implements TimerApplication
     {
     }
 
-    /** Of several threads that try at once, one succeeds. */
+    /** There is one timer of this name, however often it is set. */
     private function start(): void
     {
-        if (frankenphp_ws_global_add(self::RUNNING, '1')) {
-            Timer::every(1000, self::TICK);
-        }
+        Timer::every(1000, self::TICK, name: 'clock');
     }
 }

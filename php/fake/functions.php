@@ -335,19 +335,23 @@ function frankenphp_ws_global_ttl(string $key): ?int
     return $server->values->ttl($key, $server->now());
 }
 
-function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null): int
+function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null, ?string $name = null): int
 {
-    return Batch::call(static function () use ($ms, $payload, $repeat, $worker): int {
+    return Batch::call(static function () use ($ms, $payload, $repeat, $worker, $name): int {
         if ($ms < 1 || $ms > 31_622_400_000) {
             throw Refusal::invalid("\$ms must be 1 to 31622400000 (366 days), $ms given");
         }
         if (strlen($payload) > 1 << 20) {
             throw Refusal::invalid('$payload must have at most 1048576 bytes, ' . strlen($payload) . ' given');
         }
+        if ($name !== null) {
+            Refusal::unlessLength('name', $name, 255);
+            Refusal::unlessUtf8(['name' => $name]);
+        }
         $server = FakeServer::current();
         $server->checkWorker($worker);
 
-        return $server->timers->set($ms, $payload, $repeat, $server->now());
+        return $server->timers->set($ms, $payload, $repeat, $server->now(), $name);
     }, 0);
 }
 

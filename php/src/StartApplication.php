@@ -12,11 +12,11 @@ interface StartApplication extends Application
      * thread starts anew: after a reload, `opcache_reset()`, a fatal error, `max_requests`.
      *
      * All functions work here, though nobody may be connected yet. What is set here (the time zone, handlers of errors, ini settings) holds
-     * for all events. What is to happen once for all threads is guarded by a value that only one of them can add:
+     * for all events. A timer that all threads are to have in common gets a name:
      *
-     *     if (frankenphp_ws_global_add('clock', 'running')) {
-     *         Timer::every(1000, 'tick');
-     *     }
+     *     Timer::every(1000, 'tick', name: 'clock');
+     *
+     * What else is to happen once in the server is guarded by a value that only one thread can add, by frankenphp_ws_global_add().
      *
      * What this method throws ends the script: FrankenPHP starts it again, and gives up when that fails several times.
      */

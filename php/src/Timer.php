@@ -24,13 +24,15 @@ final class Timer
      * @param int         $milliseconds from now, 1 to 31622400000 (366 days)
      * @param string      $payload      any bytes, at most 1 MiB, for onTimer()
      * @param string|null $worker       name of the worker; null: the one whose event is being handled, or whose script this is
+     * @param string|null $name         1 to 255 bytes: the worker has one timer of this name. Where it is set already, with the same
+     *                                  time and payload, it goes on; else this one takes its place
      *
-     * @throws InvalidArgumentException when the time, the payload or the worker is not allowed, or no worker is named outside of one
+     * @throws InvalidArgumentException when the time, the payload, the worker or the name is not allowed, or no worker is named outside of one
      * @throws Exception                when there are as many timers as there may be
      */
-    public static function after(int $milliseconds, string $payload = '', ?string $worker = null): self
+    public static function after(int $milliseconds, string $payload = '', ?string $worker = null, ?string $name = null): self
     {
-        return new self(\frankenphp_ws_setTimer($milliseconds, $payload, false, $worker), $payload);
+        return new self(\frankenphp_ws_setTimer($milliseconds, $payload, false, $worker, $name), $payload);
     }
 
     /**
@@ -39,13 +41,15 @@ final class Timer
      * @param int         $milliseconds between two times, 1 to 31622400000 (366 days)
      * @param string      $payload      any bytes, at most 1 MiB, for onTimer()
      * @param string|null $worker       name of the worker; null: the one whose event is being handled, or whose script this is
+     * @param string|null $name         1 to 255 bytes: the worker has one timer of this name. Where it is set already, with the same
+     *                                  time and payload, it goes on; else this one takes its place
      *
-     * @throws InvalidArgumentException when the time, the payload or the worker is not allowed, or no worker is named outside of one
+     * @throws InvalidArgumentException when the time, the payload, the worker or the name is not allowed, or no worker is named outside of one
      * @throws Exception                when there are as many timers as there may be
      */
-    public static function every(int $milliseconds, string $payload = '', ?string $worker = null): self
+    public static function every(int $milliseconds, string $payload = '', ?string $worker = null, ?string $name = null): self
     {
-        return new self(\frankenphp_ws_setTimer($milliseconds, $payload, true, $worker), $payload);
+        return new self(\frankenphp_ws_setTimer($milliseconds, $payload, true, $worker, $name), $payload);
     }
 
     /** @return bool false when it is not set any more; one that is due already may still arrive */

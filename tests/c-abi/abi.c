@@ -253,10 +253,12 @@ static void a_connection(void) {
   fws_error_free(why);
   CHECK(fws_client_ping_enable(S("ghost"), 0, &found, NULL) == FWS_OK && !found);
   CHECK(fws_client_ping_disable(S("ghost"), &found) == FWS_OK && !found);
-  CHECK(fws_timer_set(10, S("x"), false, NULL, 0, NULL, &timer, NULL) == FWS_ERR_NULL);
+  CHECK(fws_timer_set(10, S("x"), false, NULL, 0, NULL, 0, NULL, &timer, NULL) == FWS_ERR_NULL);
   static uint8_t payload[(1 << 20) + 1];
-  CHECK(fws_timer_set(10, payload, sizeof payload, false, S("r"), NULL, &timer, NULL) == FWS_ERR_PAYLOAD_TOO_LONG);
-  CHECK(fws_timer_set(10, S("x"), false, S("nobody"), NULL, &timer, NULL) == FWS_ERR_UNKNOWN_WORKER);
+  CHECK(fws_timer_set(10, payload, sizeof payload, false, S("r"), NULL, 0, NULL, &timer, NULL) == FWS_ERR_PAYLOAD_TOO_LONG);
+  CHECK(fws_timer_set(10, S("x"), false, S("nobody"), NULL, 0, NULL, &timer, NULL) == FWS_ERR_UNKNOWN_WORKER);
+  CHECK(fws_timer_set(10, S("x"), false, S("w"), S(""), NULL, &timer, NULL) == FWS_ERR_OUT_OF_RANGE);
+  CHECK(fws_timer_set(10, S("x"), false, S("w"), S("\xff"), NULL, &timer, NULL) == FWS_ERR_INVALID_UTF8);
   CHECK(fws_timer_clear(1, &found) == FWS_OK && !found);
   CHECK(fws_routes_list(&reply) == FWS_OK && fws_reply_count(reply) == 1);
   fws_reply_free(reply);

@@ -340,6 +340,13 @@ func TestTheFunctionsWorkInAWorkerInAnOrdinaryRequestAndOnTheCommandLine(t *test
 				d.throws(t, "InvalidArgumentException", "setTimer", -1, "", false, "lab")
 				d.throws(t, "InvalidArgumentException", "setTimer", 31622400001, "", false, "lab")
 				d.throws(t, "InvalidArgumentException", "setTimer", 1, "", false, "nobody")
+				d.throws(t, "InvalidArgumentException", "setTimer", 1, "", false, "lab", "")
+				d.throws(t, "InvalidArgumentException", "setTimer", 1, "", false, "lab", "base64:/w==")
+				named := int(d.value(t, "setTimer", 3_600_000, "named", true, "lab", "n").(float64))
+				d.want(t, float64(named), "setTimer", 3_600_000, "named", true, "lab", "n")
+				other := int(d.value(t, "setTimer", 3_600_001, "named", true, "lab", "n").(float64))
+				d.want(t, false, "clearTimer", named)
+				d.want(t, true, "clearTimer", other)
 				d.want(t, false, "clearTimer", -1)
 				// Only where an event is being handled there is a worker that can be meant.
 				if unnamed := d.php(t, "setTimer", 1, "unnamed"); d.name == "in a worker" {

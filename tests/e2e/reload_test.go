@@ -292,6 +292,48 @@ func TestTimersSurviveAReloadAndGoWithTheirWorker(t *testing.T) {
 	expect(t, "timers dropped", 2, func() int { return s.stat("timers_dropped") })
 }
 
+func TestATimerWithANameIsThereOnceAndAgainWhenItsWorkerHasLeftAndComeBack(t *testing.T) {
+	t.Parallel()
+	want := site{
+		global: `
+	frankenphp {
+		worker {
+			name clock
+			file $TESTDATA/clock.php
+			num 3
+		}
+	}`,
+		body: `
+	websocket /clock {
+		worker clock
+	}`,
+	}
+	s := start(t, want)
+	ticks := func() int { return len(s.events("")) }
+	runs := func(what string) {
+		t.Helper()
+		before := ticks()
+		eventually(t, func() error {
+			if now := ticks(); now < before+3 {
+				return fmt.Errorf("%s: %d ticks", what, now-before)
+			}
+			return nil
+		})
+		if timers := s.stat("timers"); timers != 1 {
+			t.Errorf("%s: %d timers", what, timers)
+		}
+	}
+	runs("at first")
+	with := s.source()
+	s.load(with + "\n# another one\n")
+	runs("after a reload")
+	s.writeConfig(site{body: strings.ReplaceAll(want.body, "worker clock", "echo")})
+	s.load(s.source())
+	expect(t, "timers without the worker", 0, func() int { return s.stat("timers") })
+	s.load(with)
+	runs("after the worker came back")
+}
+
 func TestARouteThatAReloadRemovesClosesItsConnectionsWith1001AndNoOthers(t *testing.T) {
 	t.Parallel()
 	s := start(t, lab())

@@ -198,6 +198,27 @@ test('time stands still until it is advanced: values expire and timers go off in
     same($told, count($recorder->told));
 });
 
+test('a timer with a name is set once, and another one takes its place', static function (): void {
+    $server = new FakeServer($recorder = new Recorder());
+    $set = static fn (int $ms, string $payload, ?string $name = 'clock', bool $repeat = true): int => frankenphp_ws_setTimer($ms, $payload, $repeat, 'app', $name);
+    $first = $set(1000, 'tick');
+    $server->advance(900);
+    same($first, $set(1000, 'tick'));
+    $server->advance(100);
+    same(['timer tick'], $recorder->told);
+    $second = $set(500, 'tick');
+    same([true, false], [$second > $first, frankenphp_ws_clearTimer($first)]);
+    same([true, true], [$set(500, 'tick', null) > $second, $set(500, 'tick', 'other') > $second]);
+    // A one-off that has gone off has left its name.
+    $once = $set(100, 'once', 'once', false);
+    same($once, $set(100, 'once', 'once', false));
+    $server->advance(100);
+    same(true, $set(100, 'once', 'once', false) > $once);
+    throws(InvalidArgumentException::class, '$name must have 1 to 255 bytes, 0 given', static fn () => $set(1, '', ''));
+    throws(InvalidArgumentException::class, '$name must have 1 to 255 bytes, 256 given', static fn () => $set(1, '', str_repeat('x', 256)));
+    throws(InvalidArgumentException::class, '$name must be valid UTF-8', static fn () => $set(1, '', "\xff"));
+});
+
 test('a timer of an application without onTimer is a failed event that says so', static function (): void {
     $server = new FakeServer(new class () implements Application {
         public function onOpen(Connection $connection): void

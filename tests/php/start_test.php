@@ -54,15 +54,22 @@ test('each thread is started once, before the first event', static function (): 
     same(['start', 'start', 'start', 'open', 'open'], Starter::$told);
 });
 
-test('what one thread adds at its start is done once for all', static function (): void {
+test('a timer with a name that every thread sets at its start is there once', static function (): void {
     Starter::$told = [];
     $server = new FakeServer(static fn () => new Starter(static function (): void {
-        if (frankenphp_ws_global_add('clock', 'running')) {
-            Timer::every(1000, 'tick');
-        }
+        Timer::every(1000, 'tick', name: 'clock');
     }), threads: 4);
     $server->advance(2500);
     same(['start', 'start', 'start', 'start', 'timer tick', 'timer tick'], Starter::$told);
+});
+
+test('what one thread adds at its start is done once for all', static function (): void {
+    $done = 0;
+    $start = static function () use (&$done): void {
+        $done += frankenphp_ws_global_add('cache warm', '1') ? 1 : 0;
+    };
+    new FakeServer(static fn () => new Starter($start), threads: 4);
+    same(1, $done);
 });
 
 test('outside of its worker a timer needs the name of one', static function (): void {

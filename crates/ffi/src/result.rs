@@ -185,7 +185,7 @@ impl From<&CommandError> for fws_result {
             CommandError::KeyValue(KeyValueError::InvalidKey) => FWS_ERR_INVALID_KEY,
             CommandError::KeyValue(KeyValueError::Full) => FWS_ERR_FULL,
             CommandError::KeyValue(KeyValueError::NotAnInteger | KeyValueError::Overflow) => FWS_ERR_NOT_AN_INTEGER,
-            CommandError::Timer(TimerError::Delay) | CommandError::PingInterval => FWS_ERR_OUT_OF_RANGE,
+            CommandError::Timer(TimerError::Delay | TimerError::Name) | CommandError::PingInterval => FWS_ERR_OUT_OF_RANGE,
             CommandError::Timer(TimerError::Full | TimerError::Overloaded) => FWS_ERR_FULL,
             CommandError::Timer(TimerError::Payload) => FWS_ERR_PAYLOAD_TOO_LONG,
             CommandError::UnknownWorker => FWS_ERR_UNKNOWN_WORKER,

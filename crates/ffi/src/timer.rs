@@ -13,6 +13,9 @@ use crate::result::{fws_error, guard};
 /// given. `timer` receives its number, which is used once. `error` (optional) receives the text of FWS_ERR_OUT_OF_RANGE,
 /// FWS_ERR_PAYLOAD_TOO_LONG, FWS_ERR_FULL or FWS_ERR_UNKNOWN_WORKER.
 ///
+/// With a `name` (optional, 1 to 255 bytes of UTF-8) there is one such timer of that worker: where it is set already, with the same delay,
+/// payload and `repeat`, it goes on and `timer` receives its number; else this one takes its place.
+///
 /// Timers survive a reload; those of a worker that left with it are cleared, and counted. One that repeats does not make up for what it
 /// missed.
 #[unsafe(no_mangle)]
@@ -23,6 +26,8 @@ pub unsafe extern "C" fn fws_timer_set(
     repeat: bool,
     worker: *const u8,
     worker_len: usize,
+    name: *const u8,
+    name_len: usize,
     bell: *const fws_bell,
     timer: *mut i64,
     error: *mut *mut fws_error,
@@ -32,7 +37,8 @@ pub unsafe extern "C" fn fws_timer_set(
         let command = || {
             let own = bell.as_ref().map(fws_bell::worker);
             let worker = optional(worker, worker_len)?.or(own).ok_or(FWS_ERR_NULL)?;
-            Ok(Command::SetTimer { delay: delay_ms, payload: input(payload, payload_len)?.into(), repeat, worker })
+            let (payload, name) = (input(payload, payload_len)?.into(), optional(name, name_len)?);
+            Ok(Command::SetTimer { delay: delay_ms, payload, repeat, worker, name })
         };
         run_explained(command(), Out::Integer(timer), error)
     })

@@ -239,6 +239,9 @@ pub enum Command<'a> {
         repeat: bool,
         /// The worker.
         worker: &'a str,
+        /// 1 to 255 bytes. A worker has one timer of a name: setting it again changes nothing, or replaces it if it is to be another one.
+        #[serde(borrow)]
+        name: Option<&'a str>,
     },
     /// Clears a timer: [`Reply::Flag`], whether it was set.
     ClearTimer {

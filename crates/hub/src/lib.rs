@@ -29,7 +29,7 @@ pub use keyvalue::{Bounds, KeyValue, KeyValueError};
 pub use outfit::Outfit;
 pub use registry::{Hub, Key, RouteId};
 pub use reply::{Client, Outcome, Reply};
-pub use timers::{Due, MAX_DELAY, MAX_TIMER_PAYLOAD, TimerBounds, TimerError, Timers};
+pub use timers::{Due, MAX_DELAY, MAX_TIMER_PAYLOAD, NewTimer, TimerBounds, TimerError, Timers};
 
 /// The longest id or tag, bytes.
 pub const MAX_NAME: usize = 255;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fws_hub::{Command, CommandError, Due, MAX_TIMER_PAYLOAD, Reply, TimerError};
+use fws_hub::{Command, CommandError, Due, MAX_TIMER_PAYLOAD, NewTimer, Reply, TimerError};
 use fws_session::{Event, Timer};
 use parking_lot::Mutex;
 
@@ -34,9 +34,9 @@ impl Timers {
             // What can never be right is said first.
             Command::SetTimer { ref payload, .. } if payload.len() > MAX_TIMER_PAYLOAD => return Err(TimerError::Payload.into()),
             Command::SetTimer { worker, .. } if !known(worker) => return Err(CommandError::UnknownWorker),
-            Command::SetTimer { delay, ref payload, repeat, worker } => {
+            Command::SetTimer { delay, ref payload, repeat, worker, name } => {
                 // From now on in whole milliseconds, so that it never is due too soon.
-                let id = timers.set(delay, payload, repeat, worker, self.alarm.now() + 1)?;
+                let id = timers.set(&NewTimer { delay, payload, repeat, worker, name }, self.alarm.now() + 1)?;
                 Reply::Integer(i64::try_from(id).unwrap_or(i64::MAX))
             }
             Command::ClearTimer { timer } => Reply::Flag(timers.clear(timer)),

@@ -572,7 +572,7 @@ fn a_client_has_its_time_from_the_moment_it_is_known() {
 }
 
 fn set_timer(core: &Core, delay: u64, payload: &str, repeat: bool) -> i64 {
-    match core.execute(&Command::SetTimer { delay, payload: payload.as_bytes().into(), repeat, worker: "w" }) {
+    match core.execute(&Command::SetTimer { delay, payload: payload.as_bytes().into(), repeat, worker: "w", name: None }) {
         Ok(Reply::Integer(id)) => id,
         other => panic!("{other:?}"),
     }
@@ -595,7 +595,7 @@ fn timers_are_told_to_their_worker_in_time_and_in_order() {
     assert!(since.elapsed() >= Duration::from_millis(120));
     assert_eq!(told, [format!("timer {soon} soon"), format!("timer {late} late")]);
     assert_eq!((counter(&core, "timers"), counter(&core, "timers_fired")), (0, 2));
-    let unknown = Command::SetTimer { delay: 1, payload: b"".into(), repeat: false, worker: "nobody" };
+    let unknown = Command::SetTimer { delay: 1, payload: b"".into(), repeat: false, worker: "nobody", name: None };
     assert_eq!(core.execute(&unknown), Err(CommandError::UnknownWorker));
 }
 
@@ -629,7 +629,7 @@ fn timers_survive_a_reload_and_go_with_their_worker() {
 fn a_worker_that_starts_sets_timers_before_its_configuration_is_in_force() {
     let core = started();
     let set = |worker: &str, payload: &str| {
-        let command = Command::SetTimer { delay: 1, payload: payload.as_bytes().into(), repeat: false, worker };
+        let command = Command::SetTimer { delay: 1, payload: payload.as_bytes().into(), repeat: false, worker, name: None };
         core.execute(&command).map(|_| ())
     };
     assert_eq!(set("new", "too early"), Err(CommandError::UnknownWorker));
@@ -649,7 +649,7 @@ fn a_worker_that_starts_sets_timers_before_its_configuration_is_in_force() {
 
     // A configuration that is given up takes its timers along.
     core.stage(3, br#"{"workers":[{"name":"third","threads":1}]}"#).expect("legal");
-    let late = Command::SetTimer { delay: 60_000, payload: b"".into(), repeat: false, worker: "third" };
+    let late = Command::SetTimer { delay: 60_000, payload: b"".into(), repeat: false, worker: "third", name: None };
     core.execute(&late).expect("staged");
     core.withdraw(3).expect("staged");
     assert_eq!((counter(&core, "timers"), core.execute(&late)), (0, Err(CommandError::UnknownWorker)));

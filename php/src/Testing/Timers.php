@@ -11,13 +11,23 @@ namespace FrankenPHP\WebSocket\Testing;
  */
 final class Timers
 {
-    /** @var array<int, array{due: int, every: int|null, payload: string}> */
+    /** @var array<int, array{due: int, ms: int, repeat: bool, payload: string, name: string|null}> */
     private array $timers = [];
     private int $last = 0;
 
-    public function set(int $milliseconds, string $payload, bool $repeat, int $now): int
+    /** One of the same name is replaced, unless it is the same timer: that goes on. */
+    public function set(int $milliseconds, string $payload, bool $repeat, int $now, ?string $name = null): int
     {
-        $this->timers[++$this->last] = ['due' => $now + $milliseconds, 'every' => $repeat ? $milliseconds : null, 'payload' => $payload];
+        $wanted = ['ms' => $milliseconds, 'repeat' => $repeat, 'payload' => $payload, 'name' => $name];
+        foreach ($name === null ? [] : $this->timers as $id => $timer) {
+            if ($timer['name'] === $name) {
+                if (array_intersect_key($timer, $wanted) == $wanted) {
+                    return $id;
+                }
+                unset($this->timers[$id]);
+            }
+        }
+        $this->timers[++$this->last] = ['due' => $now + $milliseconds] + $wanted;
 
         return $this->last;
     }
@@ -41,10 +51,10 @@ final class Timers
     {
         $id = array_search($due, array_map(static fn (array $timer): int => $timer['due'], $this->timers), true);
         $timer = $this->timers[$id];
-        if ($timer['every'] === null) {
-            unset($this->timers[$id]);
+        if ($timer['repeat']) {
+            $this->timers[$id]['due'] += $timer['ms'];
         } else {
-            $this->timers[$id]['due'] += $timer['every'];
+            unset($this->timers[$id]);
         }
 
         return ['type' => 'timer', 'timer' => $id, 'payload' => $timer['payload']];
