@@ -31,9 +31,13 @@ type App struct {
 	// Shards is how many threads serve connections. Default: one for every two CPUs. It is read when the server starts, and a reload
 	// does not change it.
 	Shards int `json:"shards,omitempty"`
-	// MaxUnfinished is how many bytes messages that have come only in part may take, of all clients together. A client whose message
-	// grows beyond it is closed with 1013. Default: 512 MiB. It is read when the server starts, and a reload does not change it.
+	// MaxUnfinished is how many bytes messages that have come only in part may take, of all clients together. Beyond it, of the address
+	// that holds most, the client that has held longest is closed with 1013. Default: 512 MiB. It is read when the server starts,
+	// and a reload does not change it.
 	MaxUnfinished uint64 `json:"max_unfinished,omitempty"`
+	// MaxCompressionMemory is how many bytes compression may keep of all clients between messages. New clients are served without
+	// compression when it is used up. Default: 256 MiB. It is read when the server starts, and a reload does not change it.
+	MaxCompressionMemory uint64 `json:"max_compression_memory,omitempty"`
 	// Values bounds the global key-value store. It is read when the server starts, and a reload does not change it.
 	Values *Values `json:"values,omitempty"`
 	// Control configures the control socket, by which programs on the command line reach the server. Default: it is there, for the

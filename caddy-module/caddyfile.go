@@ -29,6 +29,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //	websocket {
 //		shards         <n>
 //		max_unfinished <size>
+//		max_compression_memory <size>
 //		values {
 //			max_entries <n>
 //			max_size    <size>
@@ -63,6 +64,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 			a.MaxUnfinished = most
+		case "max_compression_memory":
+			most, err := size(d)
+			if err != nil {
+				return err
+			}
+			a.MaxCompressionMemory = most
 		case "values":
 			values, err := parseValues(d)
 			if err != nil {
@@ -76,7 +83,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			a.Control = control
 		default:
-			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, values and control", d.Val())
+			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, max_compression_memory, values and control", d.Val())
 		}
 	}
 
@@ -223,6 +230,9 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 			}
 		case "handshake_timeout":
 			h.HandshakeTimeout, err = duration(d)
+		case "message_timeout":
+			timeout, wrong := durationOrOff(d)
+			h.MessageTimeout, err = &timeout, wrong
 		case "ping_interval":
 			interval, wrong := durationOrOff(d)
 			h.PingInterval, err = &interval, wrong
@@ -356,7 +366,7 @@ var options = []string{
 	"authorize",
 	"max_message_size", "max_frame_size", "compression",
 	"max_connections", "max_connections_per_ip", "rate_limit",
-	"handshake_timeout", "ping_interval", "pong_timeout", "idle_timeout", "max_lifetime", "close_timeout",
+	"handshake_timeout", "message_timeout", "ping_interval", "pong_timeout", "idle_timeout", "max_lifetime", "close_timeout",
 	"max_outbox", "slow_client", "max_pending_events",
 	"on_error",
 }

@@ -95,9 +95,9 @@ func TestEveryOptionOfTheDirectiveReachesTheJSON(t *testing.T) {
 		{"echo\ncompression", map[string]any{"name": "core", "echo": true, "compression": map[string]any{}}},
 		{"echo\ncompression on", map[string]any{"name": "core", "echo": true, "compression": map[string]any{}}},
 		{"echo\ncompression off", map[string]any{"name": "core", "echo": true}},
-		{"echo\ncompression {\ncontext_takeover\nwindow_bits 12\nthreshold 1KiB\nlevel 1\n}\nmax_connections 5", map[string]any{
+		{"echo\ncompression {\ncontext_takeover\nwindow_bits 12\nclient_window_bits 10\nthreshold 1KiB\nlevel 1\n}\nmax_connections 5", map[string]any{
 			"name": "core", "echo": true, "max_connections": 5.0,
-			"compression": map[string]any{"context_takeover": true, "window_bits": 12.0, "threshold": 1024.0, "level": 1.0},
+			"compression": map[string]any{"context_takeover": true, "window_bits": 12.0, "client_window_bits": 10.0, "threshold": 1024.0, "level": 1.0},
 		}},
 		{"echo\nmax_outbox 1MB", map[string]any{"name": "core", "echo": true, "max_outbox": 1e6}},
 		{"echo\nmax_pending_events 12", map[string]any{"name": "core", "echo": true, "max_pending_events": 12.0}},
@@ -109,6 +109,8 @@ func TestEveryOptionOfTheDirectiveReachesTheJSON(t *testing.T) {
 		{"echo\nhandshake_timeout 5s", map[string]any{"name": "core", "echo": true, "handshake_timeout": 5e9}},
 		{"echo\nping_interval 30s", map[string]any{"name": "core", "echo": true, "ping_interval": 30e9}},
 		{"echo\nping_interval off", map[string]any{"name": "core", "echo": true, "ping_interval": 0.0}},
+		{"echo\nmessage_timeout 1m", map[string]any{"name": "core", "echo": true, "message_timeout": 6e10}},
+		{"echo\nmessage_timeout off", map[string]any{"name": "core", "echo": true, "message_timeout": 0.0}},
 		{"echo\npong_timeout 1500ms", map[string]any{"name": "core", "echo": true, "pong_timeout": 1.5e9}},
 		{"echo\nidle_timeout 10m", map[string]any{"name": "core", "echo": true, "idle_timeout": 600e9}},
 		{"echo\nidle_timeout off", map[string]any{"name": "core", "echo": true}},
@@ -189,6 +191,8 @@ func TestAMistakeInTheDirectiveIsAnErrorWithItsLine(t *testing.T) {
 		{"websocket /ws {\n\techo\n\tslow_client wait\n}", `slow_client is "close", "drop_oldest" or "drop_newest", not "wait"`, "14"},
 		{"websocket /ws {\n\techo\n\tping_interval never\n}", `ping_interval is a duration as in 500ms, 25s or 2h, or off, not "never"`, "14"},
 		{"websocket /ws {\n\techo\n\tidle_timeout -5s\n}", `idle_timeout is a duration`, "14"},
+		{"websocket /ws {\n\techo\n\tmessage_timeout soon\n}", `message_timeout is a duration as in 500ms, 25s or 2h, or off, not "soon"`, "14"},
+		{"websocket /ws {\n\techo\n\tcompression {\n\t\tclient_window_bits 16\n\t}\n}", `client_window_bits is a number from 9 to 15, not "16"`, "15"},
 		{"websocket /ws {\n\techo\n\tpong_timeout 0\n}", `pong_timeout is a duration as in 500ms, 10s or 1m, not "0"`, "14"},
 		{"websocket /ws {\n\techo\n\tclose_timeout\n}", `close_timeout takes one value, not 0`, "14"},
 		{"websocket /ws {\n\techo\n\torigins 'self'\n}", `no page has an origin that "'self'" would match: write "same"`, "14"},
@@ -252,11 +256,11 @@ func TestTwoHandlersOfOneNameWithTheSameSettingsAreFine(t *testing.T) {
 }
 
 func TestTheGlobalBlockConfiguresTheApp(t *testing.T) {
-	config, err := adaptCaddyfile("{\n\twebsocket {\n\t\tshards 3\n\t\tmax_unfinished 1MiB\n\t\tvalues {\n\t\t\tmax_entries 5\n\t\t\tmax_size 1KiB\n\t\t}\n\t}\n}\nhttp://example.com {\n\twebsocket {\n\t\techo\n\t}\n}\n")
+	config, err := adaptCaddyfile("{\n\twebsocket {\n\t\tshards 3\n\t\tmax_unfinished 1MiB\n\t\tmax_compression_memory 2MiB\n\t\tvalues {\n\t\t\tmax_entries 5\n\t\t\tmax_size 1KiB\n\t\t}\n\t}\n}\nhttp://example.com {\n\twebsocket {\n\t\techo\n\t}\n}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := decode(t, config)["apps"].(map[string]any)["websocket"]; !reflect.DeepEqual(got, map[string]any{"shards": 3.0, "max_unfinished": 1048576.0, "values": map[string]any{"max_entries": 5.0, "max_size": 1024.0}}) {
+	if got := decode(t, config)["apps"].(map[string]any)["websocket"]; !reflect.DeepEqual(got, map[string]any{"shards": 3.0, "max_unfinished": 1048576.0, "max_compression_memory": 2097152.0, "values": map[string]any{"max_entries": 5.0, "max_size": 1024.0}}) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -265,6 +269,7 @@ func TestAMistakeInTheGlobalBlockIsAnErrorWithItsLine(t *testing.T) {
 	for _, c := range []struct{ block, want, line string }{
 		{"websocket {\n\tshard 3\n}", `unknown option "shard" of the global block websocket: it knows shards`, "3"},
 		{"websocket {\n\tmax_unfinished 0\n}", "max_unfinished is a size", "3"},
+		{"websocket {\n\tmax_compression_memory much\n}", "max_compression_memory is a size", "3"},
 		{"websocket {\n\tvalues 3\n}", "values takes a block, not an argument: 3", "3"},
 		{"websocket {\n\tvalues {\n\t\tentries 3\n\t}\n}", `unknown option "entries" of values: it knows max_entries and max_size`, "4"},
 		{"websocket {\n\tvalues {\n\t\tmax_size none\n\t}\n}", "max_size is a size", "4"},

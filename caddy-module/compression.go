@@ -9,11 +9,15 @@ import (
 
 // Compression says how the messages of a route are compressed. All can be left out.
 type Compression struct {
-	// ContextTakeover lets messages refer to earlier ones of the same connection, if the client wants that too. They become
-	// smaller, and each connection keeps up to 330 KB of memory. Default: false.
+	// ContextTakeover lets messages to a client refer to earlier ones of the same connection, if the client wants that too. They
+	// become smaller, and each connection keeps up to 280 KB of memory. Default: false. Messages of a client may always refer to its
+	// earlier ones, unless it offers to do without.
 	ContextTakeover bool `json:"context_takeover,omitempty"`
-	// WindowBits says how far back a message may refer, as a power of 2: 9 (512 bytes) to 15 (32 KiB). Default: 15.
+	// WindowBits says how far back a message to a client may refer, as a power of 2: 9 (512 bytes) to 15 (32 KiB). Default: 15.
 	WindowBits uint8 `json:"window_bits,omitempty"`
+	// ClientWindowBits says how far back a client's may, if it can be told: so much is kept of each client that compresses. Of
+	// others it is 32 KiB. Default: 12 (4 KiB).
+	ClientWindowBits uint8 `json:"client_window_bits,omitempty"`
 	// Threshold is the size in bytes from which on messages are compressed. Default: 512.
 	Threshold uint32 `json:"threshold,omitempty"`
 	// Level is 1 (fast) to 9 (small). Default: 6.
@@ -28,11 +32,14 @@ const (
 
 // check is for settings that do not come from a Caddyfile. 0 is a default.
 func (c *Compression) check() error {
+	wrong := func(bits uint8) bool { return bits != 0 && (bits < leastWindowBits || bits > mostWindowBits) }
 	switch {
 	case c == nil:
 		return nil
-	case c.WindowBits != 0 && (c.WindowBits < leastWindowBits || c.WindowBits > mostWindowBits):
+	case wrong(c.WindowBits):
 		return fmt.Errorf("compression: window_bits is %d to %d, not %d", leastWindowBits, mostWindowBits, c.WindowBits)
+	case wrong(c.ClientWindowBits):
+		return fmt.Errorf("compression: client_window_bits is %d to %d, not %d", leastWindowBits, mostWindowBits, c.ClientWindowBits)
 	case c.Level > mostLevel:
 		return fmt.Errorf("compression: level is %d to %d, not %d", leastLevel, mostLevel, c.Level)
 	default:
@@ -45,9 +52,10 @@ func (c *Compression) check() error {
 //	compression [on|off]
 //	compression {
 //		context_takeover
-//		window_bits <9..15>
-//		threshold   <size>
-//		level       <1..9>
+//		window_bits        <9..15>
+//		client_window_bits <9..15>
+//		threshold          <size>
+//		level              <1..9>
 //	}
 func parseCompression(d *caddyfile.Dispenser) (*Compression, error) {
 	compression := new(Compression)
@@ -98,6 +106,12 @@ func (c *Compression) parseOption(d *caddyfile.Dispenser) error {
 			return err
 		}
 		c.WindowBits = n
+	case "client_window_bits":
+		n, err := within(d, leastWindowBits, mostWindowBits)
+		if err != nil {
+			return err
+		}
+		c.ClientWindowBits = n
 	case "threshold":
 		n, err := size(d)
 		if err != nil {
@@ -111,7 +125,7 @@ func (c *Compression) parseOption(d *caddyfile.Dispenser) error {
 		}
 		c.Level = n
 	default:
-		return d.Errf("unknown option %q of compression: it knows context_takeover, window_bits, threshold and level", option)
+		return d.Errf("unknown option %q of compression: it knows context_takeover, window_bits, client_window_bits, threshold and level", option)
 	}
 
 	return nil

@@ -56,10 +56,11 @@ func (p *coreProcess) log() *zap.Logger {
 // start starts the core, the first time, and sees that somebody listens to it.
 func (p *coreProcess) start(app *App) error {
 	config, err := json.Marshal(struct {
-		Shards        int     `json:"shards"`
-		MaxUnfinished uint64  `json:"max_unfinished"`
-		Values        *Values `json:"values,omitempty"`
-	}{app.Shards, app.MaxUnfinished, app.Values})
+		Shards               int     `json:"shards"`
+		MaxUnfinished        uint64  `json:"max_unfinished"`
+		MaxCompressionMemory uint64  `json:"max_compression_memory"`
+		Values               *Values `json:"values,omitempty"`
+	}{app.Shards, app.MaxUnfinished, app.MaxCompressionMemory, app.Values})
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (p *coreProcess) start(app *App) error {
 	if p.config == "" {
 		p.config = string(config)
 	} else if p.config != string(config) {
-		app.logger.Warn("shards, max_unfinished and values cannot change while the server runs: restart it to apply",
+		app.logger.Warn("shards, max_unfinished, max_compression_memory and values cannot change while the server runs: restart it to apply",
 			zap.String("running", p.config), zap.ByteString("configured", config))
 	}
 

@@ -11,7 +11,8 @@ import (
 // RateLimit is how fast a client may send. What is beyond a rate may come as a burst; a client that was silent for long
 // saves up no more than that.
 type RateLimit struct {
-	// Messages a second; pings count, too. Default: unlimited.
+	// Messages a second. Pings count, too, and so do pongs that nobody asked for and fragments of less than 1 KiB that do not end
+	// their message. Default: unlimited.
 	Messages uint64 `json:"messages,omitempty"`
 	// Bytes a second, with frame headers. Default: unlimited.
 	Bytes uint64 `json:"bytes,omitempty"`
@@ -52,6 +53,9 @@ func (r *Route) checkSlowClient() error {
 // eachTime calls do with each time of the route.
 func (r *Route) eachTime(do func(name string, t caddy.Duration)) {
 	do("handshake_timeout", r.HandshakeTimeout)
+	if r.MessageTimeout != nil {
+		do("message_timeout", *r.MessageTimeout)
+	}
 	if r.PingInterval != nil {
 		do("ping_interval", *r.PingInterval)
 	}

@@ -11,8 +11,9 @@
 //
 //	{
 //		websocket {
-//			shards         <n>
-//			max_unfinished <size>
+//			shards                 <n>
+//			max_unfinished         <size>
+//			max_compression_memory <size>
 //			values {
 //				max_entries <n>
 //				max_size    <size>
@@ -53,6 +54,7 @@
 //			exceed   delay|close
 //		}
 //		handshake_timeout      <duration>
+//		message_timeout        <duration>|off
 //		ping_interval          <duration>|off
 //		pong_timeout           <duration>
 //		idle_timeout           <duration>|off
@@ -68,9 +70,10 @@
 //
 //	compression {
 //		context_takeover
-//		window_bits <9..15>
-//		threshold   <size>
-//		level       <1..9>
+//		window_bits        <9..15>
+//		client_window_bits <9..15>
+//		threshold          <size>
+//		level              <1..9>
 //	}
 //
 // [Route] describes the options and [App] the global ones; docs/options.md has a table of them with all defaults.

@@ -154,7 +154,7 @@ func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 	// What another option brings along, and what the core does not know.
 	for _, name := range []string{
 		"rate_limit.bytes", "rate_limit.burst", "rate_limit.exceed",
-		"compression.context_takeover", "compression.window_bits", "compression.threshold", "compression.level",
+		"compression.context_takeover", "compression.window_bits", "compression.client_window_bits", "compression.threshold", "compression.level",
 	} {
 		real[name] = limited[name]
 	}

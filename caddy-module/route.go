@@ -66,6 +66,9 @@ type Route struct {
 	SlowClient string `json:"slow_client,omitempty"`
 	// HandshakeTimeout is how long a handshake may take from when its request is read. Default: 30s.
 	HandshakeTimeout caddy.Duration `json:"handshake_timeout,omitempty"`
+	// MessageTimeout is how long a client may take for a message, from its first byte, and a second more for each 1,000 bytes of it
+	// that have come; then it is closed with 1013. 0 is any time. Default: 30s.
+	MessageTimeout *caddy.Duration `json:"message_timeout,omitempty"`
 	// PingInterval is how long a client may be silent before it is pinged; 0 switches pings off. Default: 25s.
 	PingInterval *caddy.Duration `json:"ping_interval,omitempty"`
 	// PongTimeout is how long a client may be silent after a ping before it is cut. Default: 20s.

@@ -33,6 +33,7 @@ func TestARouteThatCannotWorkIsRefused(t *testing.T) {
 		{Route{Worker: "chat", Echo: true}, "exclude each other"},
 		{Route{Echo: true, OnError: "retry"}, `on_error is "continue" or "close", not "retry"`},
 		{Route{Echo: true, Compression: &Compression{WindowBits: 8}}, "window_bits is 9 to 15, not 8"},
+		{Route{Echo: true, Compression: &Compression{ClientWindowBits: 16}}, "client_window_bits is 9 to 15, not 16"},
 		{Route{Echo: true, Compression: &Compression{Level: 10}}, "level is 1 to 9, not 10"},
 		{Route{Echo: true, SlowClient: "wait"}, `slow_client is "close", "drop_oldest" or "drop_newest", not "wait"`},
 		{Route{Echo: true, IdleTimeout: -5}, "idle_timeout is negative: -5ns"},

@@ -12,14 +12,14 @@ pub fn check(data: &[u8]) {
     origins(data);
     let Ok(mut request) = Request::parse(data) else { return };
     if request.method == "CONNECT" {
-        assert_eq!(examine(&request, &Policy::default()).expect_err("a CONNECT of HTTP/1.1").status, 405);
+        assert_eq!(examine(&request, &Policy::default(), true).expect_err("a CONNECT of HTTP/1.1").status, 405);
         request.extended = true;
     }
     let any = Policy { origins: patterns(["*"].into_iter()), subprotocols: vec!["chat.v1".into(), "b".into()], ..Policy::default() };
     let own = Policy::default();
     let mut accepted_by_own = false;
     for policy in [&any, &own] {
-        match examine(&request, policy) {
+        match examine(&request, policy, true) {
             Ok(accepted) => {
                 // An extended CONNECT (RFC 8441) has no key, and tungstenite does not know it.
                 let extended = request.extended;
@@ -41,7 +41,7 @@ pub fn check(data: &[u8]) {
                     );
                 }
                 accepted_by_own |= policy == &own && !extended;
-                assert!(policy != &own || examine(&request, &any).is_ok(), "refused by the route that takes any origin");
+                assert!(policy != &own || examine(&request, &any, true).is_ok(), "refused by the route that takes any origin");
             }
             Err(refused) => {
                 assert!(matches!(refused.status, 400 | 403 | 405 | 426 | 431 | 505), "{refused:?}");

@@ -2,10 +2,10 @@
 
 use std::io::{self, Read, Write};
 
-use fws_wire::Error;
 use fws_wire::close::{CloseFrame, NO_STATUS};
 use fws_wire::deflate::{Params, Pool};
 use fws_wire::message::{Decoder, Item, Limits};
+use fws_wire::{Error, Owner, Peer};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
@@ -43,7 +43,8 @@ enum Seen {
 fn decode(mut stream: &[u8], lengths: &[usize], limit: u64, compression: Option<Params>) -> Vec<Seen> {
     let limits = Limits { max_message_size: limit, max_frame_size: u64::MAX };
     let (mut pool, mut seen, mut arrived) = (Pool::default(), Vec::new(), 0);
-    let mut decoder = compression.as_ref().map_or_else(Decoder::default, Decoder::with_compression);
+    let mut decoder =
+        compression.as_ref().map_or_else(Decoder::default, |params| Decoder::with_compression(params, pool.shelf(), Owner(1)));
     for &length in lengths {
         let mut bytes = stream[..length].to_vec();
         stream = &stream[length..];
@@ -65,6 +66,8 @@ fn decode(mut stream: &[u8], lengths: &[usize], limit: u64, compression: Option<
                 return seen;
             }
         }
+        decoder.settle(arrived as u64, Peer::default(), &pool).expect("a budget without end");
+        assert!(decoder.half_received().is_none_or(|(_, came)| came <= arrived as u64));
         // What a header promises is not reserved: memory grows with what has come, and with the limit at most.
         let grows = if compression.is_some() { 2 * 1100 } else { 2 };
         let most = (grows * arrived as u64).min(limit.saturating_add(2 * 125)) as usize;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fws_session::{Closed, Compression, Frame, Session, Settings, Spares};
 use fws_wire::deflate::Params;
+use fws_wire::{Owner, Peer};
 
 use crate::peer;
 use crate::segments::{self, Numbers};
@@ -47,7 +48,7 @@ impl Plan {
             level: 6,
             threshold: 20,
         });
-        Session::new(Arc::new(settings), 0, 0).with_compression(compression)
+        Session::new(Arc::new(settings), 0, 0).with_compression(compression, Owner::default(), &Spares::default())
     }
 
     fn act(&self, session: &mut Session, arrived: usize, now: u64, spares: &mut Spares) {
@@ -132,7 +133,7 @@ fn live(stream: &[u8], plan: &Plan, clock: u8) {
 fn receive(session: &mut Session, segment: &[u8], now: u64, spares: &mut Spares) {
     let mut bytes = segment.to_vec();
     let mut input = bytes.as_mut_slice();
-    while let Some(message) = session.receive(&mut input, now, spares) {
+    while let Some(message) = session.receive(&mut input, now, Peer::default(), spares) {
         let payload = message.payload.as_slice();
         assert!(message.binary || std::str::from_utf8(payload).is_ok(), "text that is no text");
         session.send_message(message.binary, payload, spares);

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"encoding/binary"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,28 +166,67 @@ func TestMaxRequestsOfFrankenPHPRestartsThreadsAndLosesNothing(t *testing.T) {
 	}
 }
 
-func TestMessagesThatAreBegunAndNotEndedTakeNoMoreThanTheServerAllows(t *testing.T) {
+func TestOfMessagesThatAreBegunAndNotEndedThoseOfWhoeverHoldsMostHaveToGo(t *testing.T) {
 	t.Parallel()
-	want := lab()
-	want.global += "\n\twebsocket {\n\t\tmax_unfinished 1MiB\n\t}"
+	want := compressing()
+	want.global += "\n\tservers {\n\t\ttrusted_proxies static 127.0.0.0/8\n\t}\n\twebsocket {\n\t\tmax_unfinished 8MiB\n\t}"
 	s := start(t, want)
-	message := frame(true, opBinary, make([]byte, 600_000))
-	begin, end := message[:500_000], message[500_000:]
-	first, second := dialRaw(t, s.addr, "/core", ""), dialRaw(t, s.addr, "/core", "")
-	first.send(t, begin)
+	from := func(ip string) *raw {
+		return dialRaw(t, s.addr, "/core", "", "Sec-WebSocket-Extensions: permessage-deflate", "X-Forwarded-For: "+ip)
+	}
+	// 1,000 bytes each become nearly a MiB that is not finished.
+	bomb := frame(false, opBinary, zeros(t, 1<<20-100))
+	bomb[0] |= 0x40
+	var attackers []*raw
+	for range 30 {
+		r := from("192.0.2.1")
+		r.send(t, bomb)
+		attackers = append(attackers, r)
+	}
 	eventually(t, func() error {
-		if held := s.stat("unfinished_bytes"); held < 400_000 {
-			return fmt.Errorf("%d bytes are unfinished", held)
+		if closed := s.stat("unfinished_refused"); closed < 20 {
+			return fmt.Errorf("%d clients are closed", closed)
 		}
 		return nil
 	})
-	second.send(t, message)
-	second.wantClose(t, 1013)
-	// Who is short has room, and who was first goes on.
-	third := dialRaw(t, s.addr, "/core", "")
-	third.send(t, text("short"))
-	third.wantFrame(t, opText, "short")
-	first.send(t, end)
-	first.wantFrame(t, opBinary, string(make([]byte, 600_000)))
+	attackers[0].wantCloseFrame(t, 1013)
+	if held := s.stat("unfinished_bytes"); held > 8<<20 {
+		t.Errorf("%d bytes are held", held)
+	}
+	// Others are served: whole messages, compressed or not, and long ones that come in parts.
+	other := from("192.0.2.2")
+	for range 10 {
+		other.send(t, compressedFrame(zeros(t, 1<<20)), text("short"))
+		other.readCompressed(t)
+		other.wantFrame(t, opText, "short")
+	}
+	plain := dialRaw(t, s.addr, "/core", "", "X-Forwarded-For: 192.0.2.3")
+	message := frame(true, opBinary, make([]byte, 1<<20))
+	for range 3 {
+		for part := range slices.Chunk(message, 100_000) {
+			plain.send(t, part)
+		}
+		plain.wantFrame(t, opBinary, string(make([]byte, 1<<20)))
+	}
+	if records := s.log.records("max_unfinished", `"route":"core"`); len(records) == 0 || len(records) > 3 {
+		t.Errorf("the log has %d records", len(records))
+	}
+	for _, r := range attackers {
+		r.Close()
+	}
 	expect(t, "unfinished bytes", 0, func() int { return s.stat("unfinished_bytes") })
+}
+
+// readCompressed reads a compressed frame of 126 to 65,535 bytes, as it is.
+func (r *raw) readCompressed(t *testing.T) []byte {
+	t.Helper()
+	var head [4]byte
+	if _, err := io.ReadFull(r.in, head[:]); err != nil || head[0] != 0xC0|opBinary || head[1] != 126 {
+		t.Fatalf("%x (%v), want the head of a compressed frame", head, err)
+	}
+	payload := make([]byte, binary.BigEndian.Uint16(head[2:]))
+	if _, err := io.ReadFull(r.in, payload); err != nil {
+		t.Fatal(err)
+	}
+	return payload
 }

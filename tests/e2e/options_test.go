@@ -26,6 +26,7 @@ var limitedRoutes = []limitedRoute{
 	{"delay", true, "rate_limit {\n messages 50/s\n burst 200ms\n}", `"rate_limit": {"messages": 50, "burst": "200ms"}`, crossRateWithDelay},
 	{"bytes", true, "rate_limit {\n bytes 100KB/s\n burst 100ms\n exceed delay\n}", `"rate_limit": {"bytes": 100000, "burst": "100ms", "exceed": "delay"}`, crossRateOfBytes},
 	{"refuse", true, "rate_limit {\n messages 1/s\n burst 5s\n exceed close\n}", `"rate_limit": {"messages": 1, "burst": "5s", "exceed": "close"}`, crossRateWithClose},
+	{"unfinished", true, "message_timeout 300ms", `"message_timeout": "300ms"`, crossMessageTimeout},
 	{"ping", true, "ping_interval 100ms\npong_timeout 100ms", `"ping_interval": "100ms", "pong_timeout": "100ms"`, crossPongTimeout},
 	{"quiet", true, "ping_interval off\nidle_timeout 1s", `"ping_interval": 0, "idle_timeout": "1s"`, crossIdleTimeoutUnpinged},
 	{"idle", true, "ping_interval 100ms\nidle_timeout 500ms", `"ping_interval": "100ms", "idle_timeout": "500ms"`, crossIdleTimeout},
@@ -190,6 +191,23 @@ func crossRateWithClose(t *testing.T, s *server, path string) {
 			}
 			return
 		}
+	}
+}
+
+func crossMessageTimeout(t *testing.T, s *server, path string) {
+	// The first byte of a header, and the first of two fragments with a ping behind it.
+	for _, begun := range [][]byte{text("hello")[:1], append(frame(false, opText, []byte("hel")), frame(true, opPing, nil)...)} {
+		r := dialRaw(t, s.addr, path, "")
+		r.send(t, text("whole"))
+		r.wantFrame(t, opText, "whole")
+		r.send(t, begun)
+		if len(begun) > 1 {
+			r.wantFrame(t, opPong, "")
+		}
+		r.wantClose(t, 1013)
+	}
+	if s.stat("message_timeouts") < 2 || len(s.log.records("message_timeout", strings.TrimPrefix(path, "/"))) == 0 {
+		t.Error("it is neither counted nor logged")
 	}
 }
 

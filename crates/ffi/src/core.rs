@@ -37,10 +37,12 @@ pub extern "C" fn fws_version() -> *const c_char {
 
 /// Starts the core of this process; once it runs, further calls change nothing and are FWS_OK.
 ///
-/// `config` is JSON, optional: `{"shards": 2, "max_unfinished": 1048576, "values": {"max_entries": 1000, "max_size": 1048576}}`. `shards`:
-/// threads that own sockets, 0 or absent: one for every two processors. `max_unfinished`: how many bytes messages that have come only in
-/// part may take, of all clients together, 0 or absent: 512 MiB; whose message grows beyond it is closed with 1013. `values`: how many
-/// global values there may be and how many bytes they may take, with their keys and 128 for each; 0 or absent: 1,000,000 and 256 MiB.
+/// `config` is JSON, optional: `{"shards": 2, "max_unfinished": 1048576, "max_compression_memory": 1048576, "values": {"max_entries": 1000,
+/// "max_size": 1048576}}`. `shards`: threads that own sockets, 0 or absent: one for every two processors. `max_unfinished`: how many bytes
+/// messages that have come only in part may take, of all clients together, 0 or absent: 512 MiB; beyond it, of the address that holds most,
+/// the oldest goes, and its client is closed with 1013. `max_compression_memory`: how many bytes compression may keep between messages, 0 or
+/// absent: 256 MiB. `values`: how many global values there may be and how many bytes they may take, with their keys and 128 for each; 0 or
+/// absent: 1,000,000 and 256 MiB.
 /// `error` (optional) receives the reason of FWS_ERR_CONFIG or FWS_ERR_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_core_start(config: *const u8, config_len: usize, error: *mut *mut fws_error) -> fws_result {

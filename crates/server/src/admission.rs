@@ -155,7 +155,7 @@ impl Core {
             return refuse(Refusal::Unavailable, 503, &format!("the WebSocket route {route:?} is not in force"));
         };
         let request = request.map_err(|refused| Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused))))?;
-        let accepted = handshake::examine(&request, &route.policy).map_err(|refused| {
+        let accepted = handshake::examine(&request, &route.policy, self.has_windows()).map_err(|refused| {
             if refused.reason == Reason::Origin {
                 self.foreign_page(&route, &request);
             }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use fws_hub::{Client, Key, RouteId};
 use fws_session::{Compression, Millis, Settings, SlowClient, outbox_room};
+use fws_wire::{Owner, Peer};
 use parking_lot::RwLock;
 
 use crate::dispatch::LineId;
@@ -44,6 +45,8 @@ pub struct Conn {
     discarded: AtomicU64,
     /// Bits of [`Through`].
     over: AtomicU8,
+    /// Whose it is.
+    address: Option<Address>,
     /// What its upgrade request said.
     pub request: Request,
     /// What carries it.
@@ -198,6 +201,7 @@ impl Conn {
             dismissed: AtomicBool::new(false),
             discarded: AtomicU64::new(0),
             over: AtomicU8::new(0),
+            address: Address::parse(&request.ip),
             request,
             transport,
             traffic: Traffic::default(),
@@ -207,7 +211,18 @@ impl Conn {
 
     /// Whose it is, for the count of connections by address.
     pub(crate) fn address(&self) -> Option<Address> {
-        Address::parse(&self.request.ip)
+        self.address
+    }
+
+    /// Whose bytes are received from it, for what all share: clients of one address pay for each other.
+    pub(crate) fn peer(&self) -> Peer {
+        let owner = Owner(self.address.map_or(0, Address::number));
+        Peer { owner, connection: u64::from(self.key.generation) << 32 | u64::from(self.key.index) }
+    }
+
+    /// The key of a connection by its name in [`Conn::peer`].
+    pub(crate) fn key_of(connection: u64) -> Key {
+        Key { index: connection as u32, generation: (connection >> 32) as u32 }
     }
 
     /// Its id at the moment.

@@ -35,6 +35,8 @@ pub enum Trouble {
     Origin,
     Violation,
     NoRoom,
+    WindowLost,
+    Unfinished,
     Discarded,
     Control,
 }
@@ -52,6 +54,8 @@ impl Trouble {
             | Trouble::BellUnanswered
             | Trouble::Violation
             | Trouble::NoRoom
+            | Trouble::WindowLost
+            | Trouble::Unfinished
             | Trouble::Origin
             | Trouble::Control => Level::Warn,
         }

@@ -30,6 +30,11 @@ impl Address {
         // The network of ::1 is 0.
         Some(Address(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN)))
     }
+
+    /// As a number, which is never 0.
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
+    }
 }
 
 /// The places of one route, by name: they outlive configurations.

@@ -97,6 +97,9 @@ pub struct RouteConfig {
     /// How long a handshake may take. It is the host that carries it out; the core but knows the word.
     #[serde(default)]
     pub handshake_timeout: Option<u64>,
+    /// How long a message may take, see [`Settings::message_timeout`]; 0: any time; default 30 s.
+    #[serde(default)]
+    pub message_timeout: Option<u64>,
     /// A client silent for so long is pinged; 0: never; default 25 s.
     #[serde(default)]
     pub ping_interval: Option<u64>,
@@ -131,10 +134,12 @@ pub struct SubprotocolConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CompressionConfig {
-    /// Each connection may keep its contexts from message to message: smaller messages for up to 320 KB of memory; default: no.
+    /// Our messages to a client may refer to earlier ones: smaller messages for up to 280 KB of memory; default: no.
     pub context_takeover: bool,
-    /// The largest window, as a power of 2: 9 to 15; default 15.
+    /// The largest window of our messages, as a power of 2: 9 to 15; default 15.
     pub window_bits: u8,
+    /// The largest window of clients that let us say so; default 12. It is kept for each of them, once it compresses.
+    pub client_window_bits: u8,
     /// Shorter messages are not compressed, bytes; default 512.
     pub threshold: u32,
     /// 1 (fast) to 9 (small); default 6.
@@ -143,14 +148,18 @@ pub struct CompressionConfig {
 
 impl Default for CompressionConfig {
     fn default() -> Self {
-        CompressionConfig { context_takeover: false, window_bits: 15, threshold: 512, level: 6 }
+        CompressionConfig { context_takeover: false, window_bits: 15, client_window_bits: 12, threshold: 512, level: 6 }
     }
 }
 
 impl CompressionConfig {
     /// What may be agreed on.
     fn negotiable(&self) -> deflate::Config {
-        deflate::Config { context_takeover: self.context_takeover, window_bits: self.window_bits }
+        deflate::Config {
+            context_takeover: self.context_takeover,
+            window_bits: self.window_bits,
+            client_window_bits: self.client_window_bits,
+        }
     }
 
     /// How a connection compresses that agreed on `params`.
@@ -283,8 +292,11 @@ impl RoutesConfig {
             if route.max_frame_size == Some(0) {
                 return wrong("max_frame_size must be at least 1");
             }
-            if route.compression.as_ref().is_some_and(|c| !(9..=15).contains(&c.window_bits) || !(1..=9).contains(&c.level)) {
-                return wrong("compression: window_bits is 9 to 15, level 1 to 9");
+            if let Some(compression) = &route.compression {
+                let bits = [compression.window_bits, compression.client_window_bits];
+                if !bits.iter().all(|bits| (9..=15).contains(bits)) || !(1..=9).contains(&compression.level) {
+                    return wrong("compression: window_bits and client_window_bits are 9 to 15, level 1 to 9");
+                }
             }
             if route.max_message_size == Some(0) || route.max_outbox == Some(0) || route.max_pending_events == Some(0) {
                 return wrong("max_message_size, max_outbox and max_pending_events must be at least 1");
@@ -397,6 +409,7 @@ impl Route {
                     ExceedConfig::Close => Exceed::Close,
                 },
             }),
+            message_timeout: time(config.message_timeout, defaults.message_timeout),
             ping_interval: time(config.ping_interval, defaults.ping_interval),
             pong_timeout: time(config.pong_timeout, defaults.pong_timeout),
             idle_timeout: time(config.idle_timeout, defaults.idle_timeout),
@@ -445,6 +458,7 @@ impl Route {
             "compression": self.policy.compression.as_ref().map(|_| json!({
                 "context_takeover": self.compression.context_takeover,
                 "window_bits": self.compression.window_bits,
+                "client_window_bits": self.compression.client_window_bits,
                 "threshold": self.compression.threshold,
                 "level": self.compression.level,
             })),
@@ -456,6 +470,7 @@ impl Route {
                 "burst": nanos(limit.burst),
                 "exceed": match limit.exceed { Exceed::Delay => ExceedConfig::Delay, Exceed::Close => ExceedConfig::Close },
             })),
+            "message_timeout": time(settings.message_timeout),
             "ping_interval": time(settings.ping_interval),
             "pong_timeout": time(settings.pong_timeout),
             "idle_timeout": time(settings.idle_timeout),
@@ -524,7 +539,7 @@ mod tests {
         let compression = |json: &str| RoutesConfig::parse(json.as_bytes()).expect(json).routes.remove(0).compression;
         assert_eq!(compression(r#"{"routes":[{"name":"a","echo":true}]}"#), None);
         let on = compression(r#"{"routes":[{"name":"a","echo":true,"compression":{}}]}"#).expect("on");
-        assert_eq!(on, CompressionConfig { context_takeover: false, window_bits: 15, threshold: 512, level: 6 });
+        assert_eq!(on, CompressionConfig { context_takeover: false, window_bits: 15, client_window_bits: 12, threshold: 512, level: 6 });
     }
 
     #[test]
@@ -540,7 +555,11 @@ mod tests {
             (r#"{"routes":[{"name":"a","echo":true},{"name":"a","echo":true}]}"#, "\"a\": the name is used twice"),
             (r#"{"routes":[{"name":"a","echo":true,"max_outbox":0}]}"#, "at least 1"),
             (r#"{"routes":[{"name":"a","echo":true,"max_frame_size":0}]}"#, "max_frame_size must be at least 1"),
-            (r#"{"routes":[{"name":"a","echo":true,"compression":{"window_bits":8}}]}"#, "window_bits is 9 to 15"),
+            (r#"{"routes":[{"name":"a","echo":true,"compression":{"window_bits":8}}]}"#, "window_bits and client_window_bits are 9 to 15"),
+            (
+                r#"{"routes":[{"name":"a","echo":true,"compression":{"client_window_bits":16}}]}"#,
+                "window_bits and client_window_bits are 9 to 15",
+            ),
             (r#"{"routes":[{"name":"a","echo":true,"compression":{"level":10}}]}"#, "level 1 to 9"),
             (r#"{"routes":[{"name":"a","echo":true,"compression":{"windowbits":9}}]}"#, "unknown field `windowbits`"),
             (r#"{"routes":[{"name":"a","echo":true,"max_outbx":1}]}"#, "unknown field `max_outbx`"),
@@ -573,8 +592,8 @@ mod tests {
     #[test]
     fn every_option_arrives_where_it_is_carried_out() {
         let options = r#"{"origins":["a"],"subprotocols":["b"],"max_message_size":1,"max_frame_size":14,
-            "compression":{"context_takeover":true,"window_bits":9,"threshold":1,"level":2},"max_connections":2,"max_connections_per_ip":3,
-            "rate_limit":{"messages":4,"bytes":5,"burst":6000000,"exceed":"close"},"ping_interval":7000000,"pong_timeout":8000000,
+            "compression":{"context_takeover":true,"window_bits":9,"client_window_bits":10,"threshold":1,"level":2},"max_connections":2,"max_connections_per_ip":3,
+            "rate_limit":{"messages":4,"bytes":5,"burst":6000000,"exceed":"close"},"message_timeout":6500000000,"ping_interval":7000000,"pong_timeout":8000000,
             "idle_timeout":9000000,"max_lifetime":10000000,"close_timeout":11000000,"max_outbox":12,"slow_client":"drop_oldest",
             "max_pending_events":13,"on_error":"close"}"#;
         let mut config: Value = serde_json::from_str(options).expect("JSON");

@@ -67,8 +67,12 @@ counters! {
     rate_limit_delays,
     /// Connections failed because the client broke the protocol or a limit.
     violations,
-    /// Clients closed because unfinished messages of all took as much as they may.
+    /// Clients closed because unfinished messages took as much as they may, and their address held most.
     unfinished_refused,
+    /// Clients closed because they did not finish a message in time.
+    message_timeouts,
+    /// Clients closed because their compressed messages refer to what had been given up.
+    compression_windows_missed,
     /// Events queued for PHP.
     events_queued,
     /// Events handed to PHP.
@@ -132,6 +136,9 @@ impl Core {
             "values_bytes": self.values.bytes(),
             "timers": self.timers.len(),
             "unfinished_bytes": self.unfinished.used(),
+            "compression_bytes_kept": self.shelved.windows.load(Ordering::Relaxed) + self.shelved.contexts.load(Ordering::Relaxed),
+            "compression_windows_given_up": self.shelved.windows_given_up.load(Ordering::Relaxed),
+            "compression_contexts_given_up": self.shelved.contexts_given_up.load(Ordering::Relaxed),
             "events_pending": pending_events,
             "events_pending_bytes": self.dispatch.weight(),
             "connections_with_events": pending_connections,

@@ -92,6 +92,12 @@ impl Client {
         out.truncate((self.inflate.total_out() - made) as usize);
         out
     }
+
+    /// The code of the close frame that comes next.
+    fn close_code(&mut self) -> u16 {
+        let payload = self.receive();
+        u16::from_be_bytes(payload[..2].try_into().expect("a code"))
+    }
 }
 
 /// A masked frame of at most 65,535 bytes; the mask is of zeros.
@@ -112,6 +118,14 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 fn deflated(payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + 1024);
     Compress::new(Compression::best(), false).compress_vec(payload, &mut out, FlushCompress::Sync).expect("room");
+    out.truncate(out.len() - 4);
+    out
+}
+
+/// The same by a context that has seen what it compressed before.
+fn deflated_by(context: &mut Compress, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + 1024);
+    context.compress_vec(payload, &mut out, FlushCompress::Sync).expect("room");
     out.truncate(out.len() - 4);
     out
 }
@@ -137,9 +151,97 @@ fn compression_is_agreed_on_where_the_route_has_it_and_the_client_offers_it() {
     assert_eq!(agreed("plain", offer), None);
     assert_eq!(agreed("compressed", ""), None);
     assert_eq!(agreed("compressed", "Sec-WebSocket-Extensions: permessage-deflate; invented\r\n"), None);
-    let none = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-    assert_eq!(agreed("compressed", offer).as_deref(), Some(none));
-    assert_eq!(agreed("kept", offer).as_deref(), Some("permessage-deflate"));
+    let small = "permessage-deflate; client_max_window_bits=12";
+    assert_eq!(agreed("compressed", offer).as_deref(), Some(small));
+    assert_eq!(agreed("kept", offer).as_deref(), Some("permessage-deflate; client_max_window_bits=12"));
+    let unable = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    assert_eq!(agreed("compressed", unable).as_deref(), Some("permessage-deflate"));
+}
+
+#[test]
+fn a_client_may_refer_to_what_it_has_sent_on_every_route_that_compresses() {
+    let core = started();
+    for route in ["compressed", "kept"] {
+        let mut client = Client::offering(&core, route, "");
+        let mut context = Compress::new(Compression::default(), false);
+        let mut lens = Vec::new();
+        for n in 0..50 {
+            let message = format!("the same words again and again and again, and number {n}").repeat(30).into_bytes();
+            let deflated = deflated_by(&mut context, &message);
+            lens.push(deflated.len());
+            client.send(0xc2, &deflated);
+            assert_eq!(client.receive(), message);
+        }
+        assert!(lens[49] < lens[0] / 2, "the client refers to what it sent: {lens:?}");
+        let kept = counter(&core, "compression_bytes_kept");
+        assert!(kept >= 32 << 10, "{kept}");
+        drop(client);
+        wait_until("nothing is kept", || counter(&core, "compression_bytes_kept") == 0);
+    }
+}
+
+#[test]
+fn what_compression_keeps_is_bounded_and_who_comes_when_it_is_full_is_served_without() {
+    let config = Config { shards: 1, max_compression_memory: 300_000, ..Config::default() };
+    let core = Core::start(&config).expect("threads and epolls");
+    core.stage(1, ROUTES.as_bytes()).expect("legal");
+    core.commit(1).expect("staged");
+    let noise: Vec<u8> = (0..20_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    let mut clients = Vec::new();
+    // Each sends as much as its next message may refer to.
+    loop {
+        let mut client = Client::offering(&core, "compressed", "");
+        if client.agreed.is_none() {
+            break;
+        }
+        let mut context = Compress::new(Compression::default(), false);
+        client.send(0xc2, &deflated_by(&mut context, &noise[..40_000]));
+        assert_eq!(client.receive(), &noise[..40_000]);
+        let kept = counter(&core, "compression_bytes_kept");
+        assert!(kept <= 300_000, "{kept}");
+        clients.push((client, context));
+        assert!(clients.len() < 20, "it is never full");
+    }
+    assert_eq!(clients.len(), 9, "of 32 KiB each, beyond 7 of 8 parts");
+    // Who can do without is still served, and so are those who are there.
+    let mut without = Client::offering(&core, "compressed", "; client_no_context_takeover");
+    assert!(without.agreed.is_some());
+    without.send(0xc1, &deflated(b"hello"));
+    assert_eq!(without.receive(), b"hello");
+    for (client, context) in &mut clients {
+        client.send(0xc2, &deflated_by(context, &noise[..30_000]));
+        assert_eq!(client.receive(), &noise[..30_000]);
+    }
+    drop(clients);
+    wait_until("nothing is kept", || counter(&core, "compression_bytes_kept") == 0);
+    assert!(Client::offering(&core, "compressed", "").agreed.is_some());
+}
+
+#[test]
+fn a_client_whose_window_had_to_be_given_up_is_closed_only_if_it_refers_to_it() {
+    // Room for three windows; handshakes see that it is full only once they are taken.
+    let config = Config { shards: 1, max_compression_memory: 100_000, ..Config::default() };
+    let core = Core::start(&config).expect("threads and epolls");
+    core.stage(1, ROUTES.as_bytes()).expect("legal");
+    core.commit(1).expect("staged");
+    let noise: Vec<u8> = (0..20_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    let mut clients: Vec<_> =
+        (0..5).map(|_| (Client::offering(&core, "compressed", ""), Compress::new(Compression::default(), false))).collect();
+    for (client, context) in &mut clients {
+        client.send(0xc2, &deflated_by(context, &noise[..40_000]));
+        assert_eq!(client.receive(), &noise[..40_000]);
+    }
+    assert_eq!(counter(&core, "compression_windows_given_up"), 2);
+    let (first, context) = &mut clients[0];
+    first.send(0xc1, &deflated(b"refers to nothing"));
+    assert_eq!(first.receive(), b"refers to nothing");
+    first.send(0xc2, &deflated_by(context, &noise[20_000..40_000]));
+    assert_eq!(first.close_code(), 1013);
+    assert_eq!((counter(&core, "compression_windows_missed"), counter(&core, "violations")), (1, 0));
+    assert!(common::log(&core).iter().any(|record| record["msg"].as_str().is_some_and(|text| text.contains("max_compression_memory"))));
+    let (last, context) = &mut clients[4];
+    last.send(0xc2, &deflated_by(context, &noise[20_000..40_000]));
+    assert_eq!(last.receive(), &noise[20_000..40_000]);
 }
 
 #[test]

@@ -262,10 +262,11 @@ fn of_many_at_once_exactly_as_many_as_there_are_places_are_accepted() {
 }
 
 #[test]
-fn of_all_clients_that_begin_messages_and_do_not_end_them_those_beyond_the_bound_are_closed() {
+fn of_all_clients_that_begin_messages_and_do_not_end_them_the_address_that_holds_most_pays() {
     let core = Core::start(&Config { shards: 2, max_unfinished: 1_400_000, ..Config::default() }).expect("threads and epolls");
     configure(&core, 1, "");
-    let mut clients: Vec<_> = (0..4).map(|_| connect(&core, "")).collect();
+    let (attacker, other) = ("192.0.2.1", "192.0.2.2");
+    let mut clients = [attacker, attacker, other, attacker, other].map(|ip| connect(&core, ip));
     // 600,000 bytes are declared, 400,000 come.
     let mut begin = vec![0x82, 0xff];
     begin.extend_from_slice(&600_000u64.to_be_bytes());
@@ -275,17 +276,43 @@ fn of_all_clients_that_begin_messages_and_do_not_end_them_those_beyond_the_bound
         wait_until("it has come", || counter(&core, "bytes_received") == (number as u64 + 1) * begin.len() as u64);
     }
     assert!((800_000..=1_200_000).contains(&counter(&core, "unfinished_bytes")));
+    // Somebody else's is received, and the oldest of who holds most has to go.
     clients[2].get_mut().write_all(&begin).expect("sent");
-    assert!(matches!(clients[2].read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1013));
+    assert!(is_1013(&mut clients[0]));
     assert_eq!((counter(&core, "unfinished_refused"), counter(&core, "violations")), (1, 0));
-    // The others go on.
-    clients[3].send(Message::binary(vec![1; 100_000])).expect("sent");
-    assert_eq!(clients[3].read().expect("an answer").len(), 100_000);
-    for client in &mut clients[..2] {
+    // The attacker's next one goes on at the cost of its own.
+    clients[3].get_mut().write_all(&begin).expect("sent");
+    assert!(is_1013(&mut clients[1]));
+    // What is whole takes nothing, and the others go on.
+    clients[4].send(Message::binary(vec![1; 60_000])).expect("sent");
+    assert_eq!(clients[4].read().expect("an answer").len(), 60_000);
+    for client in &mut clients[2..4] {
         client.get_mut().write_all(&[0; 200_000]).expect("sent");
         assert_eq!(client.read().expect("an answer").len(), 600_000);
     }
-    assert_eq!(counter(&core, "unfinished_bytes"), 0);
+    wait_until("nothing is held", || counter(&core, "unfinished_bytes") == 0);
+    assert_eq!(counter(&core, "unfinished_refused"), 2);
+    let told =
+        common::log(&core).iter().filter(|record| record["msg"].as_str().is_some_and(|text| text.contains("max_unfinished"))).count();
+    assert_eq!(told, 1, "once a burst");
+}
+
+fn is_1013(client: &mut WebSocket<TcpStream>) -> bool {
+    matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 1013)
+}
+
+#[test]
+fn a_message_that_does_not_come_to_its_end_ends_its_connection_and_no_other() {
+    let core = started(r#""message_timeout":50000000"#);
+    let mut clients = ["192.0.2.1", "192.0.2.1", "192.0.2.2"].map(|ip| connect(&core, ip));
+    // A byte of a header, and a fragment.
+    clients[0].get_mut().write_all(&[0x82]).expect("sent");
+    clients[1].get_mut().write_all(&[0x02, 0x81, 0, 0, 0, 0, b'x']).expect("sent");
+    assert!(is_1013(&mut clients[0]) && is_1013(&mut clients[1]));
+    clients[2].send(Message::text("still there")).expect("sent");
+    assert_eq!(clients[2].read().expect("an answer"), Message::text("still there"));
+    assert_eq!((counter(&core, "message_timeouts"), counter(&core, "violations")), (2, 0));
+    assert!(common::log(&core).iter().any(|record| record["msg"].as_str().is_some_and(|text| text.contains("message_timeout"))));
 }
 
 #[test]

@@ -35,8 +35,12 @@ pub struct Closed {
 pub enum Failed {
     /// The client broke the protocol or a limit.
     Violation,
-    /// There was no room for what it sent, because of what others send.
+    /// There was no room for what it sent, because of what others send, and it held most.
     NoRoom,
+    /// What its compressed messages refer to had been given up, because of what others keep.
+    WindowLost,
+    /// It did not finish a message in time.
+    Unfinished,
 }
 
 /// A timer that PHP has set is due.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fws_wire::Budget;
-use fws_wire::deflate::Pool;
+use fws_wire::deflate::{Pool, Shelf};
 use fws_wire::frame::{self, Data, OpCode};
 
 /// From this length on a frame is not copied next to others but written from where it is.
@@ -261,9 +261,10 @@ impl Spares {
     /// So many are kept, at most [`BUFFER`] bytes each.
     const MOST: usize = 64;
 
-    /// None yet. `budget`: what the unfinished messages of its connections may take, with those of others that share it.
-    pub fn new(budget: Arc<Budget>) -> Spares {
-        Spares { pool: Pool::new(budget), ..Spares::default() }
+    /// None yet. `budget`: what the unfinished messages of its connections may take, with those of others that share it. `shelf`: where they
+    /// keep what their compression needs between messages.
+    pub fn new(budget: Arc<Budget>, shelf: Arc<Shelf>) -> Spares {
+        Spares { pool: Pool::new(budget, shelf), ..Spares::default() }
     }
 
     /// An empty outbox.

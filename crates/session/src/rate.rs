@@ -5,7 +5,8 @@ use crate::Millis;
 /// What a client may send, and what happens beyond it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Messages and pings a second (a ping makes us answer); 0: any number.
+    /// Messages a second, and what else costs more to handle than to receive: pings, pongs that nobody asked for, short fragments; 0: any
+    /// number.
     pub messages: u32,
     /// Bytes a second, frame headers included; 0: any number.
     pub bytes: u64,

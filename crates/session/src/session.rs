@@ -3,10 +3,10 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use fws_wire::Error;
 use fws_wire::close::{self, CloseFrame};
 use fws_wire::frame::{self, Control, OpCode};
 use fws_wire::message::{Decoder, Item, Limits, Payload};
+use fws_wire::{Error, Fault, Owner, Peer};
 
 use crate::compression::Compressor;
 use crate::frame::kind;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub idle_timeout: Millis,
     /// After so long, ± 10 %, the connection is closed with 1001; 0: never.
     pub max_lifetime: Millis,
+    /// A message that is not whole after so long, and a second more for each 1,000 bytes of it that came, ends its connection; 0: never.
+    pub message_timeout: Millis,
     /// A client silent for so long is pinged; 0: never.
     pub ping_interval: Millis,
     /// A client that is silent for so long after a ping is cut.
@@ -84,6 +86,7 @@ impl Default for Settings {
             rate_limit: None,
             idle_timeout: 0,
             max_lifetime: 0,
+            message_timeout: 30_000,
             ping_interval: 25_000,
             pong_timeout: 20_000,
             close_timeout: 5_000,
@@ -203,11 +206,11 @@ impl Session {
         }
     }
 
-    /// With what was agreed on in the handshake.
-    pub fn with_compression(mut self, compression: Option<Compression>) -> Session {
+    /// With what was agreed on in the handshake. `owner`: who pays for what its compression keeps between messages.
+    pub fn with_compression(mut self, compression: Option<Compression>, owner: Owner, spares: &Spares) -> Session {
         if let Some(compression) = compression {
-            self.decoder = Decoder::with_compression(&compression.params);
-            self.compressor = Some(Box::new(Compressor::new(compression)));
+            self.decoder = Decoder::with_compression(&compression.params, spares.pool.shelf(), owner);
+            self.compressor = Some(Box::new(Compressor::new(compression, spares.pool.shelf(), owner)));
         }
         self
     }
@@ -233,8 +236,9 @@ impl Session {
 
     /// Bytes arrived: takes the next message out of `input`, which is advanced. `None`: `input` is used up, or the connection ended.
     ///
-    /// Pings and close frames are answered and violations failed with the right code on the way.
-    pub fn receive<'a>(&mut self, input: &mut &'a mut [u8], now: Millis, spares: &mut Spares) -> Option<Message<'a>> {
+    /// Pings and close frames are answered and violations failed with the right code on the way. `peer`: whose bytes they are, for what all
+    /// share.
+    pub fn receive<'a>(&mut self, input: &mut &'a mut [u8], now: Millis, peer: Peer, spares: &mut Spares) -> Option<Message<'a>> {
         self.last_heard = now;
         if std::mem::take(&mut self.pinged) {
             self.signs |= BROKE_SILENCE;
@@ -246,19 +250,16 @@ impl Session {
             }
             let before = input.len();
             let item = self.decoder.next(input, &limits, &mut spares.pool);
-            if self.terms.is_some() {
-                let (is_message, is_ping) = match &item {
-                    Ok(Some(Item::Message { .. })) => (true, false),
-                    Ok(Some(Item::Ping(_))) => (false, true),
-                    _ => (false, false),
-                };
-                if self.is_overdrawn(is_message, is_ping, before - input.len(), now) {
-                    self.fail(Failed::Violation, close::POLICY, "more was sent than rate_limit allows", now, spares);
-                    return None;
-                }
+            if self.terms.is_some() && self.is_overdrawn(&item, before - input.len(), now) {
+                self.fail(Failed::Violation, close::POLICY, "more was sent than rate_limit allows", now, spares);
+                return None;
             }
             match item {
                 Ok(None) => {
+                    if let Err(error) = self.decoder.settle(now, peer, &spares.pool) {
+                        self.fail_for(error, now, spares);
+                        return None;
+                    }
                     if self.terms.is_some() {
                         self.hold(input);
                     }
@@ -268,13 +269,17 @@ impl Session {
                 Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), spares),
                 Ok(Some(Item::Pong(payload))) => self.received_pong(payload.as_slice()),
                 Ok(Some(Item::Close(frame))) => self.received_close(frame, now, spares),
-                Err(error) => {
-                    let why = if error == Error::NoRoom { Failed::NoRoom } else { Failed::Violation };
-                    self.fail(why, error.close_code(), &error.to_string(), now, spares);
-                }
+                Err(error) => self.fail_for(error, now, spares),
             }
         }
         None
+    }
+
+    /// The [`Budget`](fws_wire::Budget) of unfinished messages says that this connection's has to go. Nothing happens if it is whole by now.
+    pub fn evict(&mut self, now: Millis, spares: &mut Spares) {
+        if matches!(self.phase, Phase::Open | Phase::Closing { .. }) && self.decoder.is_evicted() {
+            self.fail_for(Error::NoRoom, now, spares);
+        }
     }
 
     /// The connection is pinged every so many milliseconds from now on, silent or not; 0: never; `None`: as its settings say.
@@ -319,13 +324,22 @@ impl Session {
     }
 
     /// Counts what was received. `true`: it is more than the route stands.
-    fn is_overdrawn(&mut self, is_message: bool, is_ping: bool, bytes: usize, now: Millis) -> bool {
+    ///
+    /// Whatever costs more to handle than to receive counts as a message: pings, pongs that nobody asked for, short fragments.
+    fn is_overdrawn(&mut self, item: &Result<Option<Item<'_>>, Error>, bytes: usize, now: Millis) -> bool {
         let Some(terms) = self.terms.as_deref_mut() else { return false };
-        if is_message {
-            terms.last_message = now;
-        }
+        let counts = match item {
+            Ok(Some(Item::Message { .. })) => {
+                terms.last_message = now;
+                true
+            }
+            Ok(Some(Item::Ping(_))) => true,
+            Ok(Some(Item::Pong(payload))) => !(self.pong_due && is_pong_to(payload.as_slice(), self.pings)),
+            Ok(Some(Item::Close(_)) | None) | Err(_) => false,
+        };
         let (Some(limit), Some(meter)) = (&self.settings.rate_limit, &mut terms.meter) else { return false };
-        meter.charge(limit, u64::from(is_message || is_ping), bytes, now);
+        let messages = u64::from(counts) + u64::from(self.decoder.take_short_fragments());
+        meter.charge(limit, messages, bytes, now);
         limit.exceed == Exceed::Close && meter.is_overdrawn()
     }
 
@@ -362,6 +376,7 @@ impl Session {
 
     /// The client is known to be there, or not listened to.
     pub fn heard(&mut self, now: Millis) {
+        self.decoder.excuse(now);
         self.last_heard = now;
         self.pinged = false;
         if let Some(terms) = &mut self.terms {
@@ -480,6 +495,10 @@ impl Session {
                 self.heard(now);
             }
         }
+        if self.message_due().is_some_and(|due| due <= now) {
+            let reason = "a message was not complete within message_timeout";
+            return self.fail(Failed::Unfinished, close::TRY_AGAIN_LATER, reason, now, spares);
+        }
         if self.due().is_none_or(|due| now < due) {
             return;
         }
@@ -499,7 +518,18 @@ impl Session {
         let terms = self.terms.as_deref();
         let end = terms.filter(|_| self.phase == Phase::Open).and_then(|terms| terms.end(&self.settings));
         let resume = terms.and_then(|terms| terms.held.as_ref()).map(|held| held.until);
-        [self.due(), end, resume].into_iter().flatten().min()
+        [self.due(), end, resume, self.message_due()].into_iter().flatten().min()
+    }
+
+    /// When a message that is half-received must be whole. Whoever goes on sending at a kB a second has time without end; who dribbles
+    /// has not.
+    pub fn message_due(&self) -> Option<Millis> {
+        let timeout = self.settings.message_timeout;
+        if timeout == 0 || self.phase != Phase::Open {
+            return None;
+        }
+        let (since, came) = self.decoder.half_received()?;
+        Some(since.saturating_add(timeout).saturating_add(came))
     }
 
     /// When the phase has something to do.
@@ -606,7 +636,7 @@ impl Session {
 
     fn received_pong(&mut self, payload: &[u8]) {
         // RFC 6455, 5.5.3: a pong to a ping "must have identical 'Application data'"; others are a heartbeat of the client's own.
-        if self.pong_due && payload == self.pings.to_be_bytes() {
+        if self.pong_due && is_pong_to(payload, self.pings) {
             self.pong_due = false;
             self.signs |= PONG_RECEIVED;
         }
@@ -638,6 +668,15 @@ impl Session {
         self.end(now);
     }
 
+    fn fail_for(&mut self, error: Error, now: Millis, spares: &mut Spares) {
+        let why = match error.fault() {
+            Fault::NoRoom => Failed::NoRoom,
+            Fault::WindowLost => Failed::WindowLost,
+            Fault::Peer => Failed::Violation,
+        };
+        self.fail(why, error.close_code(), &error.to_string(), now, spares);
+    }
+
     /// RFC 6455, 7.1.7: "Fail the WebSocket Connection": our close frame, then no more is looked at.
     fn fail(&mut self, why: Failed, code: u16, reason: &str, now: Millis, spares: &mut Spares) {
         // The first close frame is the one that counts: ours, if it is on its way already.
@@ -659,6 +698,11 @@ impl Session {
         self.compressor = None;
         self.terms = None;
     }
+}
+
+/// RFC 6455, 5.5.3: a pong to a ping "must have identical 'Application data'".
+fn is_pong_to(payload: &[u8], ping: u32) -> bool {
+    payload == ping.to_be_bytes()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use flate2::{Decompress, FlushDecompress};
 use fws_session::{Compression, Frame, Session, Settings, Spares};
+use fws_wire::Owner;
 use fws_wire::deflate::{Params, Pool};
 use peer::{frames, written};
 
@@ -56,7 +57,8 @@ fn conversation(seed: u32, rounds: usize) -> Vec<Received> {
         for server_takeover in [true, true, false] {
             let params = Params { server_takeover, client_takeover: false, server_bits, client_bits: 15 };
             let compression = Compression { params, level: 1 + random.below(9) as u8, threshold: [0, 0, 100][random.below(3)] };
-            let session = Session::new(Arc::new(Settings::default()), 0, 0).with_compression(Some(compression));
+            let session =
+                Session::new(Arc::new(Settings::default()), 0, 0).with_compression(Some(compression), Owner::default(), &Spares::default());
             let received = Received { window_bits: server_bits, takeover: server_takeover, messages: Vec::new() };
             clients.push((session, compression, received, Vec::new()));
         }

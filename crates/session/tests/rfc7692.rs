@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use flate2::{Compress, FlushCompress};
 use fws_session::{Compression, Frame, Session, Settings, Spares};
+use fws_wire::Owner;
 use fws_wire::deflate::{Config, Deflater, Params, negotiate};
 use peer::{client, fails, frames, run, written};
 
@@ -31,8 +32,9 @@ fn compressed_fails(bytes: &[u8], code: u16) {
 
 #[test]
 fn section_5_and_7_1_offers_that_are_invalid_are_declined_and_not_answered() {
-    let config = Config { context_takeover: true, window_bits: 15 };
-    let answer = |offer: &str| negotiate([offer.as_bytes()].into_iter(), Some(&config)).expect("well-formed").map(|(_, answer)| answer);
+    let config = Config { context_takeover: true, window_bits: 15, client_window_bits: 15 };
+    let answer =
+        |offer: &str| negotiate([offer.as_bytes()].into_iter(), Some(&config), true).expect("well-formed").map(|(_, answer)| answer);
     // 7: "A server MUST decline an extension negotiation offer for this extension if any of the following conditions are met: The
     // negotiation offer contains an extension parameter not defined for use in an offer; … with an invalid value; … multiple extension
     // parameters with the same name; The server doesn't support the offered configuration."
@@ -42,12 +44,12 @@ fn section_5_and_7_1_offers_that_are_invalid_are_declined_and_not_answered() {
         assert_eq!(answer(&format!("permessage-deflate{declined}")), None);
     }
     // 7.1.1.1: a server accepts "server_no_context_takeover" "by including" it, and "MUST" then "not use context takeover".
-    let agreed = negotiate([&b"permessage-deflate; server_no_context_takeover"[..]].into_iter(), Some(&config)).expect("well-formed");
+    let agreed = negotiate([&b"permessage-deflate; server_no_context_takeover"[..]].into_iter(), Some(&config), true).expect("well-formed");
     assert!(agreed.is_some_and(|(params, answer)| !params.server_takeover && answer.contains("server_no_context_takeover")));
     // 7.1.2.2: "If a received extension negotiation offer doesn't have the "client_max_window_bits" extension parameter, the
     // corresponding extension negotiation response to the offer MUST NOT include" it.
     let small = Config { window_bits: 9, ..config };
-    let agreed = negotiate([&b"permessage-deflate"[..]].into_iter(), Some(&small)).expect("well-formed");
+    let agreed = negotiate([&b"permessage-deflate"[..]].into_iter(), Some(&small), true).expect("well-formed");
     assert!(agreed.is_some_and(|(params, answer)| params.client_bits == 15 && !answer.contains("client_max_window_bits")));
 }
 
@@ -177,7 +179,8 @@ fn what_is_sent_is_compressed_where_agreed_worth_it_and_long_enough() {
         (Some(Compression { params: NO_TAKEOVER, level: 6, threshold: 77 }), &text[..], 0x82),
         (Some(Compression { params: NO_TAKEOVER, level: 6, threshold: 76 }), &text[..], 0xc2),
     ] {
-        let mut session = Session::new(Arc::new(Settings::default()), 0, 0).with_compression(compression);
+        let mut session =
+            Session::new(Arc::new(Settings::default()), 0, 0).with_compression(compression, Owner::default(), &Spares::default());
         let mut spares = Spares::default();
         assert!(session.send_message(true, payload, &mut spares));
         assert_eq!(session.outbox_len(), if first == 0x82 { payload.len() + 2 } else { session.outbox_len() }, "the wire's bytes count");
@@ -193,7 +196,8 @@ fn a_shared_frame_is_counted_as_it_is_on_the_wire() {
     let payload = [b'x'; 100_000];
     let frame = Frame::compressed(true, &payload, &mut Deflater::new(6, 15, false)).expect("it shrinks");
     assert!(frame.is_compressed() && frame.len() < 1000);
-    let mut session = Session::new(Arc::new(Settings::default()), 0, 0).with_compression(with(NO_TAKEOVER));
+    let mut session =
+        Session::new(Arc::new(Settings::default()), 0, 0).with_compression(with(NO_TAKEOVER), Owner::default(), &Spares::default());
     let mut spares = Spares::default();
     let len = frame.len();
     assert!(session.send(frame, &mut spares));

@@ -2,18 +2,21 @@
 //!
 //! * [`negotiate`](negotiate()) reads what a client offers and says what is answered;
 //! * an [`Inflater`] turns the frames of a message into its payload as they come, and never makes more than it is asked for;
-//! * a [`Window`] is what a client with context takeover keeps of the past between two messages;
+//! * a [`Window`] is what a client with context takeover has sent, as far as its next message may refer to it;
 //! * a [`Deflater`] compresses a whole message;
-//! * a [`Pool`] lends inflaters and deflaters, so that only connections with context takeover own any of the latter.
+//! * a [`Pool`] lends inflaters and deflaters;
+//! * a [`Shelf`] bounds what connections keep between messages: windows, and deflaters of those with context takeover.
 //!
 //! DEFLATE itself is zlib-rs.
 
 mod negotiation;
 mod pool;
+mod shelf;
 
 pub(crate) use negotiation::is_token;
 pub use negotiation::{Config, Malformed, Params, negotiate};
 pub use pool::Pool;
+pub use shelf::{Lent, Place, Shelf, Shelved};
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
@@ -39,6 +42,11 @@ impl Window {
     pub fn new(window_bits: u8) -> Window {
         // Compressors take 9 for 8.
         Window { bytes: Vec::new(), size: 1 << window_bits.clamp(9, 15) }
+    }
+
+    /// Whether nothing of what the next message may refer to is missing, though earlier messages are.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.len() == self.size
     }
 
     /// Adds a message.
@@ -85,7 +93,15 @@ impl Default for Inflater {
     }
 }
 
+/// What an inflater takes: the window of DEFLATE, and zlib-rs's tables.
+const INFLATER: usize = 48 * 1024;
+
 impl Inflater {
+    /// The bytes it takes, without the window that it was begun with.
+    pub fn held(&self) -> usize {
+        INFLATER
+    }
+
     /// Begins a message, which may refer to `window`.
     pub fn begin(&mut self, window: Option<Window>) {
         self.window = window;
@@ -191,6 +207,12 @@ impl Deflater {
     /// `level` 1 (fast) to 9 (small), `window_bits` 9 to 15. `lean`: a little worse with large messages, for the sake of memory.
     pub fn new(level: u8, window_bits: u8, lean: bool) -> Deflater {
         Deflater { stream: stream(level, window_bits, lean), level, window_bits, lean }
+    }
+
+    /// The bytes it takes: twice its window, as much of places in it, and zlib-rs's tables.
+    pub fn held(&self) -> usize {
+        let gather = if self.lean { GATHER.1 } else { GATHER.0 };
+        (4 << self.window_bits) + (128 << 10) + (7 << (gather + 6)) + (6 << 10)
     }
 
     /// Forgets all that it has seen.

@@ -1,6 +1,6 @@
 //! What can go wrong with what a peer sends on an open connection.
 
-/// A violation by the peer, or [no room](Error::NoRoom) for what it sends. The connection is to be failed (RFC 6455, 7.1.7) with
+/// A violation by the peer, or no memory ([`Error::NoRoom`], [`Error::WindowLost`]) for what it sends. The connection is to be failed (RFC 6455, 7.1.7) with
 /// [`Error::close_code`]; nothing that arrives afterwards is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -50,6 +50,9 @@ pub enum Error {
     /// The unfinished messages of all connections together take as much as they may: see [`Budget`](crate::Budget).
     #[error("there is no room for more of this message: too many messages are unfinished")]
     NoRoom,
+    /// What the client has sent before, and refers to, had to be given up: see [`Shelf`](crate::deflate::Shelf).
+    #[error("the memory for what compressed messages refer to is used up, and this client's was given up")]
+    WindowLost,
     /// RFC 7692, 7.2.2: what is left of a compressed message is not DEFLATE.
     #[error("a compressed message cannot be decompressed")]
     CorruptDeflate,
@@ -64,7 +67,42 @@ pub enum Error {
     InvalidCloseCode(u16),
 }
 
+/// Whose fault an [`Error`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The peer broke the protocol or a limit.
+    Peer,
+    /// There is no room for what it sends.
+    NoRoom,
+    /// There was no room for what it refers to.
+    WindowLost,
+}
+
 impl Error {
+    /// Whose fault it is.
+    pub fn fault(self) -> Fault {
+        match self {
+            Error::NoRoom => Fault::NoRoom,
+            Error::WindowLost => Fault::WindowLost,
+            Error::Unmasked
+            | Error::ReservedBit
+            | Error::ReservedOpcode(_)
+            | Error::ControlTooLong
+            | Error::ControlFragmented
+            | Error::LengthNotMinimal
+            | Error::LengthTopBit
+            | Error::ContinuationWithoutStart
+            | Error::MessageInterleaved
+            | Error::InvalidUtf8
+            | Error::MessageTooLong { .. }
+            | Error::FrameTooLong { .. }
+            | Error::CorruptDeflate
+            | Error::CloseBodyTooShort
+            | Error::CloseReasonNotUtf8
+            | Error::InvalidCloseCode(_) => Fault::Peer,
+        }
+    }
+
     /// The code for our close frame (RFC 6455, 7.4.1).
     pub fn close_code(self) -> u16 {
         match self {
@@ -72,7 +110,7 @@ impl Error {
             // within a message that was not consistent with the type of the message"; RFC 7692 names no code.
             Error::InvalidUtf8 | Error::CloseReasonNotUtf8 | Error::CorruptDeflate => crate::close::INVALID_PAYLOAD,
             Error::MessageTooLong { .. } | Error::FrameTooLong { .. } => crate::close::TOO_BIG,
-            Error::NoRoom => crate::close::TRY_AGAIN_LATER,
+            Error::NoRoom | Error::WindowLost => crate::close::TRY_AGAIN_LATER,
             Error::Unmasked
             | Error::ReservedBit
             | Error::ReservedOpcode(_)

@@ -206,12 +206,12 @@ fn headers<'a>(lines: &'a [u8], room: &mut [httparse::Header<'a>]) -> Result<Opt
     }
 }
 
-/// Checks a request against RFC 6455, 4.2.1 and the route's policy.
+/// Checks a request against RFC 6455, 4.2.1 and the route's policy. `windows`: see [`deflate::negotiate`].
 ///
 /// An extended CONNECT is one whose `:protocol` the caller has found to be `websocket`. RFC 8441, 5: "Implementations using this
 /// extended CONNECT to bootstrap WebSockets do not do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields",
 /// nor of Upgrade and Connection; all else is as in HTTP/1.1.
-pub fn examine(request: &Request, policy: &Policy) -> Result<Accepted, Refused> {
+pub fn examine(request: &Request, policy: &Policy, windows: bool) -> Result<Accepted, Refused> {
     let extended = request.extended;
     let method = if extended { "CONNECT" } else { "GET" };
     if request.method != method {
@@ -273,7 +273,7 @@ pub fn examine(request: &Request, policy: &Policy) -> Result<Accepted, Refused> 
             .because(Reason::Subprotocol));
     }
     let offers = request.headers.iter().filter(|(name, _)| name == "sec-websocket-extensions").map(|(_, value)| value.as_slice());
-    let compression = deflate::negotiate(offers, policy.compression.as_ref())
+    let compression = deflate::negotiate(offers, policy.compression.as_ref(), windows)
         .map_err(|deflate::Malformed| Refused::new(400, "Sec-WebSocket-Extensions is not a list as RFC 6455, 9.1 has it"))?;
     Ok(Accepted { accept, subprotocol, offered, compression })
 }

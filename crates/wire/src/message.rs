@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::budget::Share;
+use crate::budget::{Peer, Share};
 use crate::close::{self, CloseFrame};
-use crate::deflate::{Inflater, Params, Pool, Sink, Window};
+use crate::deflate::{Inflater, Lent, Params, Place, Pool, Shelf, Sink, Window};
 use crate::frame::{self, Control, Data, Header, OpCode};
-use crate::{Budget, Error};
+use crate::{Error, Owner};
 
 /// What a client may send. Copied into each call rather than kept, so that a changed limit holds at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +84,10 @@ pub struct Decoder {
 #[derive(Debug)]
 struct Inflation {
     window_bits: u8,
-    takeover: bool,
-    /// With takeover: what the next message may refer to, between two of them.
-    window: Option<Window>,
+    /// A window had to be given up: what the client refers to may be missing.
+    lost: bool,
+    /// With takeover: where the window is kept, to which the next message may refer. Nothing is there before the first compressed one.
+    window: Option<Place<Window>>,
 }
 
 /// A half-received header, frame or message.
@@ -101,31 +102,51 @@ struct Partial {
     message: Option<bool>,
     data: Vec<u8>,
     valid: usize,
-    /// What the message takes of the budget.
+    /// What the message takes of the budget, where it did not come in one piece.
     share: Option<Share>,
     /// Where the message is compressed: its context, and the bytes of its frames so far.
     inflater: Option<Box<Inflater>>,
     compressed_len: u64,
-    /// What the context takes that was lent for this message.
-    lent: usize,
+    /// Since when it is half-received, as far as that was [looked at](Decoder::settle), and how many bytes of it came.
+    since: Option<u64>,
+    came: u64,
+    /// Fragments of this message that were shorter than [`SHORT`] and not its last, and were not counted yet.
+    short: u32,
 }
 
 /// A message takes nothing out of the budget up to this length: short ones shall come through even if others have used it up.
 const FREE: usize = 4 * 1024;
-/// What a context takes that is lent for a message: the window, and zlib-rs's tables.
-const LENT: usize = 48 * 1024;
+/// A fragment that is shorter costs more to handle than to receive.
+const SHORT: u64 = 1024;
 
 impl Inflation {
     fn begin(&mut self, pool: &mut Pool) -> Box<Inflater> {
         let mut inflater = pool.inflater();
-        inflater.begin(self.takeover.then(|| self.window.take().unwrap_or_else(|| Window::new(self.window_bits))));
+        let window = self.window.as_mut().map(|place| match place.lend() {
+            Lent::Item(window) => window,
+            Lent::Nothing => Window::new(self.window_bits),
+            Lent::Lost => {
+                self.lost = true;
+                Window::new(self.window_bits)
+            }
+        });
+        inflater.begin(window);
         inflater
     }
 
     fn end(&mut self, mut inflater: Box<Inflater>, message: &[u8], empty: bool, pool: &mut Pool) -> Result<(), Error> {
-        self.window = if empty { inflater.give_up() } else { inflater.finish(message)? };
+        let window = if empty { inflater.give_up() } else { inflater.finish(message)? };
         pool.give_inflater(inflater);
+        if let (Some(place), Some(window)) = (&mut self.window, window) {
+            self.lost &= !window.is_full();
+            place.keep(window);
+        }
         Ok(())
+    }
+
+    /// Of what refers to a window that was given up, nobody can tell whether it is right.
+    fn blame(&self, error: Error) -> Error {
+        if error == Error::CorruptDeflate && self.lost { Error::WindowLost } else { error }
     }
 }
 
@@ -133,12 +154,11 @@ impl Inflation {
 struct Inflated<'a> {
     partial: &'a mut Partial,
     limits: &'a Limits,
-    budget: &'a Arc<Budget>,
 }
 
 impl Sink for Inflated<'_> {
     fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
-        self.partial.append(piece, None, self.limits, self.budget)
+        self.partial.append(piece, None, self.limits)
     }
 
     fn taken(&self) -> &[u8] {
@@ -149,7 +169,7 @@ impl Sink for Inflated<'_> {
 impl Partial {
     /// Adds to the message, which must not become too long or cease to be text: of the two, what comes first is told. `rest`: how many
     /// bytes the message will have from here on, these included, if that is known.
-    fn append(&mut self, bytes: &[u8], rest: Option<u64>, limits: &Limits, budget: &Arc<Budget>) -> Result<(), Error> {
+    fn append(&mut self, bytes: &[u8], rest: Option<u64>, limits: &Limits) -> Result<(), Error> {
         let most = usize::try_from(limits.max_message_size).unwrap_or(usize::MAX).saturating_sub(self.data.len());
         let too_long = bytes.len() > most;
         let bytes = &bytes[..bytes.len().min(most)];
@@ -157,7 +177,6 @@ impl Partial {
         if self.data.capacity() - self.data.len() < bytes.len() {
             let rest = rest.and_then(|rest| usize::try_from(rest).ok()).unwrap_or(most);
             let more = bytes.len().max(self.data.len().min(rest)).min(most);
-            self.take(self.data.len() + more, budget)?;
             self.data.reserve_exact(more);
         }
         self.data.extend_from_slice(bytes);
@@ -167,12 +186,14 @@ impl Partial {
         if too_long { Err(Error::MessageTooLong { limit: limits.max_message_size }) } else { Ok(()) }
     }
 
-    /// Takes what `bytes` of the message need out of the budget.
-    fn take(&mut self, bytes: usize, budget: &Arc<Budget>) -> Result<(), Error> {
-        if self.lent + bytes <= FREE {
-            return Ok(());
-        }
-        self.share.get_or_insert_with(|| Share::of(budget)).grow(self.lent + bytes)
+    /// What it takes, as far as others could miss it.
+    fn held(&self) -> usize {
+        self.data.capacity() + self.control.capacity() + self.inflater.as_ref().map_or(0, |inflater| inflater.held())
+    }
+
+    /// What was half-received is whole: what comes now has its time from its own beginning.
+    fn begin_anew(&mut self) {
+        (self.since, self.came, self.share) = (None, 0, None);
     }
 
     fn is_empty(&self) -> bool {
@@ -181,24 +202,23 @@ impl Partial {
 }
 
 impl Decoder {
-    /// For a connection that negotiated compression.
-    pub fn with_compression(params: &Params) -> Decoder {
-        let inflation = Inflation { window_bits: params.client_bits, takeover: params.client_takeover, window: None };
+    /// For a connection that negotiated compression. `shelf`: where its window is kept between messages, at the cost of `owner`.
+    pub fn with_compression(params: &Params, shelf: &Arc<Shelf>, owner: Owner) -> Decoder {
+        let window = params.client_takeover.then(|| Place::new(shelf, owner));
+        let inflation = Inflation { window_bits: params.client_bits, lost: false, window };
         Decoder { partial: None, inflation: Some(Box::new(inflation)) }
     }
 
     /// Takes the next whole item out of `input`, advancing it; `None` when all of `input` is used up.
     ///
     /// `pool` lends what compressed messages need. After an error the connection is to be failed; the decoder must not be used again.
+    /// Once all of `input` is used up, [`Decoder::settle`] is to be called.
     pub fn next<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits, pool: &mut Pool) -> Result<Option<Item<'a>>, Error>
     where
         Self: 'a,
     {
         loop {
             if input.is_empty() {
-                if self.partial.as_ref().is_some_and(|p| p.is_empty()) {
-                    self.partial = None;
-                }
                 return Ok(None);
             }
             if let Some(item) = match self.partial.as_deref().map(|p| p.frame.is_some()) {
@@ -208,6 +228,48 @@ impl Decoder {
                 return Ok(Some(item));
             }
         }
+    }
+
+    /// Sees to what is half-received now that nothing more of it is there: its time runs from `now` on, if it does not yet, and it takes
+    /// what it holds out of the budget. Messages that came in one piece cost nothing of either. An error: it has to go.
+    pub fn settle(&mut self, now: u64, peer: Peer, pool: &Pool) -> Result<(), Error> {
+        let Some(partial) = self.partial.as_deref_mut() else { return Ok(()) };
+        if partial.is_empty() {
+            self.partial = None;
+            return Ok(());
+        }
+        partial.since.get_or_insert(now);
+        let held = partial.held();
+        match &partial.share {
+            Some(share) => share.hold(held),
+            None if held <= FREE => Ok(()),
+            None => {
+                partial.share = Some(Share::of(&pool.budget, peer, held)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether what is half-received had to go in favour of others: the connection is to be failed with [`Error::NoRoom`].
+    pub fn is_evicted(&self) -> bool {
+        self.partial.as_ref().and_then(|partial| partial.share.as_ref()).is_some_and(Share::is_evicted)
+    }
+
+    /// Since when something is half-received, and how many bytes of it came.
+    pub fn half_received(&self) -> Option<(u64, u64)> {
+        self.partial.as_ref().and_then(|partial| Some((partial.since?, partial.came)))
+    }
+
+    /// What is half-received has its time from `now` on: nobody has listened to the client.
+    pub fn excuse(&mut self, now: u64) {
+        if let Some(since) = self.partial.as_mut().and_then(|partial| partial.since.as_mut()) {
+            *since = now;
+        }
+    }
+
+    /// How many fragments came since the last call that were neither long nor the end of a message.
+    pub fn take_short_fragments(&mut self) -> u32 {
+        self.partial.as_mut().map_or(0, |partial| std::mem::take(&mut partial.short))
     }
 
     /// Bytes held for a message that is not whole yet.
@@ -256,6 +318,7 @@ impl Decoder {
         if let Some(length) = whole {
             match header.opcode {
                 OpCode::Data(kind) if header.fin && kind != Data::Continue && !header.compressed => {
+                    self.end_of_header();
                     let payload = split(input, length);
                     frame::unmask(payload, header.mask, 0);
                     let binary = kind == Data::Binary;
@@ -265,6 +328,7 @@ impl Decoder {
                     return Ok(Some(Item::Message { binary, payload: Payload::Received(payload) }));
                 }
                 OpCode::Control(kind) => {
+                    self.end_of_header();
                     let payload = split(input, length);
                     frame::unmask(payload, header.mask, 0);
                     return control(kind, Payload::Received(payload)).map(Some);
@@ -279,14 +343,19 @@ impl Decoder {
             partial.message = Some(kind == Data::Binary);
             if header.compressed {
                 let inflation = self.inflation.as_deref_mut().expect("bug: a compressed message where none was negotiated");
-                partial.lent = LENT;
-                partial.take(0, &pool.budget)?;
                 partial.inflater = Some(inflation.begin(pool));
             }
         }
         partial.frame = Some((header, 0));
         // A frame without payload is finished by its header alone.
         if header.length == 0 { self.finish_frame(header, pool) } else { Ok(None) }
+    }
+
+    /// A frame is whole whose header may have come in pieces.
+    fn end_of_header(&mut self) {
+        if let Some(partial) = self.partial.as_deref_mut().filter(|partial| partial.message.is_none()) {
+            partial.begin_anew();
+        }
     }
 
     /// What of a header only the message before it can tell.
@@ -325,15 +394,17 @@ impl Decoder {
         match header.opcode {
             OpCode::Control(_) => partial.control.extend_from_slice(bytes),
             OpCode::Data(_) => match partial.inflater.take() {
-                None => partial.append(bytes, header.fin.then_some(left), limits, &pool.budget)?,
+                None => partial.append(bytes, header.fin.then_some(left), limits)?,
                 Some(mut inflater) => {
                     partial.compressed_len += bytes.len() as u64;
-                    let (scratch, budget) = pool.scratch();
-                    inflater.inflate(bytes, scratch, &mut Inflated { partial, limits, budget })?;
+                    let inflated = inflater.inflate(bytes, pool.scratch(), &mut Inflated { partial, limits });
+                    inflated.map_err(|error| self.inflation.as_ref().map_or(error, |inflation| inflation.blame(error)))?;
                     partial.inflater = Some(inflater);
                 }
             },
         }
+        // A control frame in between brings the message no further.
+        partial.came += if matches!(header.opcode, OpCode::Data(_)) { here as u64 } else { 0 };
         partial.frame = Some((header, received + here as u64));
         if here as u64 == left { self.finish_frame(header, pool) } else { Ok(None) }
     }
@@ -344,6 +415,9 @@ impl Decoder {
         match header.opcode {
             OpCode::Control(kind) => {
                 let payload = std::mem::take(&mut partial.control);
+                if partial.message.is_none() {
+                    partial.begin_anew();
+                }
                 control(kind, Payload::Assembled(payload)).map(Some)
             }
             OpCode::Data(_) if header.fin => {
@@ -351,17 +425,20 @@ impl Decoder {
                 if let (Some(inflater), Some(inflation)) = (partial.inflater.take(), self.inflation.as_deref_mut()) {
                     // RFC 7692, 7.2.3.6 has one byte for an empty message. Compressors that were flushed already make none of it.
                     let empty = std::mem::take(&mut partial.compressed_len) == 0;
-                    inflation.end(inflater, &partial.data, empty, pool)?;
+                    inflation.end(inflater, &partial.data, empty, pool).map_err(|error| inflation.blame(error))?;
                 }
                 let data = std::mem::take(&mut partial.data);
-                (partial.share, partial.lent) = (None, 0);
+                partial.begin_anew();
                 if !binary && partial.valid != data.len() {
                     return Err(Error::InvalidUtf8);
                 }
                 partial.valid = 0;
                 Ok(Some(Item::Message { binary, payload: Payload::Assembled(data) }))
             }
-            OpCode::Data(_) => Ok(None),
+            OpCode::Data(_) => {
+                partial.short = partial.short.saturating_add(u32::from(header.length < SHORT));
+                Ok(None)
+            }
         }
     }
 }

@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fws_hub::{Bounds, Hub, Key};
+use fws_session::Spares;
 use fws_wire::Budget;
+use fws_wire::deflate::{Shelf, Shelved};
 use parking_lot::{Condvar, Mutex, RwLock};
 use serde::Deserialize;
 
@@ -49,6 +51,9 @@ pub struct Config {
     /// The most bytes that unfinished messages of all clients may take together; 0: 512 MiB.
     #[serde(default)]
     pub max_unfinished: usize,
+    /// The most bytes that compression keeps of all clients between messages; 0: 256 MiB.
+    #[serde(default)]
+    pub max_compression_memory: usize,
     /// What the global values may take.
     #[serde(default)]
     pub values: ValuesConfig,
@@ -56,6 +61,8 @@ pub struct Config {
 
 /// See [`Config::max_unfinished`].
 const MAX_UNFINISHED: usize = 512 << 20;
+/// See [`Config::max_compression_memory`].
+const MAX_COMPRESSION_MEMORY: usize = 256 << 20;
 
 /// What the global values may take; absent or 0: the defaults of [`fws_hub::Bounds`].
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -95,6 +102,9 @@ pub struct Core {
     pub(crate) compressors: Compressors,
     /// Messages that have come in part.
     pub(crate) unfinished: Arc<Budget>,
+    /// What compression keeps between messages, and how much that may be.
+    pub(crate) shelved: Arc<Shelved>,
+    max_shelved: usize,
     pub(crate) started: Instant,
     pub(crate) shards: Vec<ShardHandle>,
     flag: Arc<Flag>,
@@ -114,9 +124,13 @@ impl Core {
         }
         .min(256);
         let flag = Arc::new(Flag::new()?);
-        let unfinished = Arc::new(Budget::new(if config.max_unfinished == 0 { MAX_UNFINISHED } else { config.max_unfinished }));
+        let or = |configured, default| if configured == 0 { default } else { configured };
+        let unfinished = Arc::new(Budget::new(or(config.max_unfinished, MAX_UNFINISHED)));
+        let max_shelved = or(config.max_compression_memory, MAX_COMPRESSION_MEMORY);
+        let shelved = Arc::new(Shelved::default());
+        let spares = || Spares::new(unfinished.clone(), Arc::new(Shelf::new(max_shelved / count, shelved.clone())));
         let (shards, handles): (Vec<_>, Vec<_>) =
-            (0..count).map(|number| Shard::create(number, count, unfinished.clone())).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
+            (0..count).map(|number| Shard::create(number, count, spares())).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         let core = Arc::new(Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
@@ -130,6 +144,8 @@ impl Core {
             counters: Counters::default(),
             compressors: Compressors::default(),
             unfinished,
+            shelved,
+            max_shelved,
             started: Instant::now(),
             shards: handles,
             flag,
@@ -174,6 +190,20 @@ impl Core {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Whether new clients may refer to what they have sent before: not once nearly as much is kept as may be, since who comes then would
+    /// lose it, or take it from others.
+    pub(crate) fn has_windows(&self) -> bool {
+        self.shelved.windows.load(Ordering::Relaxed) <= self.max_shelved / 8 * 7
+    }
+
+    /// Has connections closed whose unfinished messages have to go in favour of others'.
+    pub(crate) fn evict(&self) {
+        for connection in self.unfinished.take_evicted() {
+            let key = Conn::key_of(connection);
+            self.post(key, Op::Evict { key });
+        }
     }
 
     /// Posts to the shard of a connection and wakes it.

@@ -62,8 +62,18 @@ impl Core {
         let (counter, trouble, message) = match failed {
             Failed::Violation => (&self.counters.violations, Trouble::Violation, "a client broke the protocol or a limit"),
             Failed::NoRoom => {
-                let message = "a client is closed with 1013: unfinished messages of all clients take as much as max_unfinished allows";
+                let message =
+                    "a client is closed with 1013: unfinished messages take as much as max_unfinished allows, and its address holds most";
                 (&self.counters.unfinished_refused, Trouble::NoRoom, message)
+            }
+            Failed::WindowLost => {
+                let message =
+                    "a client is closed with 1013: what its messages refer to was given up, as max_compression_memory was reached";
+                (&self.counters.compression_windows_missed, Trouble::WindowLost, message)
+            }
+            Failed::Unfinished => {
+                let message = "a client is closed with 1013: it did not finish a message within message_timeout";
+                (&self.counters.message_timeouts, Trouble::Unfinished, message)
             }
         };
         add(counter, 1);

@@ -19,7 +19,8 @@ impl Shard {
         if self.entries.len() <= at {
             self.entries.resize_with(at + 1, || None);
         }
-        let session = Session::new(route.settings_for(conn.transport), self.now, conn.key.index).with_compression(conn.compression);
+        let session = Session::new(route.settings_for(conn.transport), self.now, conn.key.index);
+        let session = session.with_compression(conn.compression, conn.peer().owner, &self.spares);
         self.entries[at] = Some(Box::new(Entry {
             conn,
             route,

@@ -109,11 +109,11 @@ impl Shard {
             entry.session.put_by(input);
             return;
         }
-        let echo = entry.route.echo;
+        let (echo, peer) = (entry.route.echo, entry.conn.peer());
         let unheard = entry.conn.is_dismissed();
         let mut inflated = 0;
         let (mut received, mut echoed, mut discarded) = (0, 0, 0);
-        while let Some(message) = entry.session.receive(&mut input, self.now, &mut self.spares) {
+        while let Some(message) = entry.session.receive(&mut input, self.now, peer, &mut self.spares) {
             received += 1;
             inflated += message.payload.as_slice().len();
             if echo {
@@ -151,8 +151,10 @@ impl Shard {
         if held {
             note(&mut self.notes, Trouble::RateLimit, &entry.conn, 1);
         }
+        // What is set is mostly a ping's time, which comes before that of a message.
+        let early = entry.session.message_due().is_some_and(|due| due < entry.timer);
         // After a ping, the timer waits for the pong's deadline, which may be far behind the next ping.
-        if held || signs.broke_silence || entry.session.is_ending() || entry.session.outbox_len() > 0 {
+        if held || early || signs.broke_silence || entry.session.is_ending() || entry.session.outbox_len() > 0 {
             self.touch(at);
         }
     }

@@ -16,7 +16,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fws_hub::Key;
 use fws_session::{Millis, Session, Spares};
-use fws_wire::Budget;
 use mio::{Poll, Registry, Token, Waker};
 use parking_lot::Mutex;
 
@@ -131,7 +130,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    pub fn create(number: usize, count: usize, budget: Arc<Budget>) -> io::Result<(ShardThread, ShardHandle)> {
+    pub fn create(number: usize, count: usize, spares: Spares) -> io::Result<(ShardThread, ShardHandle)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
         let inbox = Arc::new(Inbox { ops: Mutex::default(), bytes: AtomicUsize::new(0), state: AtomicU8::new(AWAKE), waker });
@@ -145,7 +144,7 @@ impl Shard {
             touched: Vec::new(),
             arrivals: Vec::new(),
             timers: BinaryHeap::new(),
-            spares: Spares::new(budget),
+            spares,
             tally: Tally::default(),
             notes: Vec::new(),
             fed: vec![0; FED].into(),

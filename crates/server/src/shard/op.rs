@@ -53,6 +53,10 @@ pub enum Op {
     CloseSlow {
         key: Key,
     },
+    /// Its unfinished message has to go, if it is not whole by now.
+    Evict {
+        key: Key,
+    },
     /// The connection may be read again: its events are being handled.
     Resume {
         key: Key,

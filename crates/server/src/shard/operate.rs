@@ -56,9 +56,17 @@ impl Shard {
                     self.touch(at);
                 }
             }
+            Op::Evict { key } => {
+                if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
+                    entry.session.evict(self.now, &mut self.spares);
+                    self.touch(at);
+                }
+            }
             Op::Resume { key } => {
                 if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
                     entry.paused = false;
+                    // It was we who did not listen: what it has begun has its time from now on.
+                    entry.session.heard(self.now);
                     self.read_again(at);
                 }
             }

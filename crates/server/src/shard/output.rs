@@ -144,6 +144,7 @@ impl Shard {
     }
 
     pub(super) fn count_up(&mut self, core: &Core) {
+        core.evict();
         for Note { trouble, conn, count } in self.notes.drain(..) {
             match trouble {
                 Trouble::RateLimit => core.too_fast(&conn, count),

@@ -17,7 +17,7 @@ impl Wire {
         let mut bytes = bytes.to_vec();
         let mut input = bytes.as_mut_slice();
         let mut got = Vec::new();
-        while let Some(message) = self.session.receive(&mut input, self.now, &mut self.spares) {
+        while let Some(message) = self.session.receive(&mut input, self.now, Peer::default(), &mut self.spares) {
             got.push(message.payload.as_slice().to_vec());
         }
         got
@@ -286,12 +286,155 @@ fn a_client_that_sends_too_fast_is_delayed_and_loses_nothing() {
     }
     assert_eq!(got, (0..44).map(|n| vec![n]).collect::<Vec<_>>());
     assert!((3300..3500).contains(&wire.now), "{}", wire.now);
-    while let Some(at) = wire.session.deadline() {
+    while wire.session.is_held() {
+        let at = wire.session.deadline().expect("it goes on some time");
         wire.at(at).resume();
     }
     assert!(wire.session.wants_read());
     wire.now += 1000;
     assert_eq!(wire.receive(&half), [[44]]);
+}
+
+#[test]
+fn whatever_costs_more_to_handle_than_to_receive_counts_as_a_message() {
+    let long = |first: u8, length: u16| {
+        let mut bytes = vec![first, 0xfe];
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.resize(bytes.len() + 4 + usize::from(length), 0);
+        bytes
+    };
+    for (name, frames, delayed) in [
+        ("messages", messages(11), true),
+        ("pings", (0..11).flat_map(|_| client(0x89, b"")).collect(), true),
+        ("pongs that nobody asked for", (0..11).flat_map(|_| client(0x8a, b"")).collect(), true),
+        ("empty fragments", [client(0x02, b""), (0..11).flat_map(|_| client(0x00, b"")).collect()].concat(), true),
+        ("short fragments", [client(0x02, b"a"), (0..11).flat_map(|_| long(0x00, 1023)).collect()].concat(), true),
+        (
+            "a message of long fragments",
+            [long(0x02, 1024), (0..30).flat_map(|_| long(0x00, 1024)).collect(), client(0x80, b"")].concat(),
+            false,
+        ),
+        ("ten messages", messages(10), false),
+    ] {
+        let mut wire = Wire::new(rate(10, 0, Exceed::Delay));
+        wire.receive(&frames);
+        // Another message, to see whether it may come.
+        let now = if name.contains("fragments") && delayed { client(0x80, b"") } else { Vec::new() };
+        wire.receive(&[now, client(0x82, b"x")].concat());
+        assert_eq!(wire.session.is_held(), delayed || name == "ten messages", "{name}");
+        let mut closing = Wire::new(rate(10, 0, Exceed::Close));
+        closing.receive(&frames);
+        assert_eq!(closing.closed().map(|(code, ..)| code), delayed.then_some(1008), "{name}");
+    }
+    // The answer to a ping of ours costs nothing.
+    let mut wire = Wire::new(rate(1, 0, Exceed::Close));
+    wire.receive(&client(0x82, b"all that it may"));
+    wire.session.ping(0, &mut wire.spares);
+    wire.receive(&client(0x8a, &1u32.to_be_bytes()));
+    assert_eq!(wire.closed(), None);
+    wire.receive(&client(0x8a, &1u32.to_be_bytes()));
+    assert_eq!(wire.closed().map(|(code, ..)| code), Some(1008), "once");
+}
+
+#[test]
+fn a_message_that_does_not_come_to_its_end_is_waited_for_as_long_as_it_makes_way() {
+    let settings = || Settings { message_timeout: 5000, ping_interval: 0, ..Settings::default() };
+    let begin = || {
+        let mut bytes = vec![0x82, 0xfe];
+        bytes.extend_from_slice(&60_000u16.to_be_bytes());
+        bytes.resize(8, 0);
+        bytes
+    };
+    // Whoever stops, or dribbles, is closed with 1013; where it stops makes no difference.
+    for stops_after in [&begin()[..1], &begin()[..], &client(0x02, b"")[..], &client(0x09 | 0x80, b"ping")[..4]] {
+        let mut wire = Wire::new(settings());
+        wire.at(100).receive(stops_after);
+        assert_eq!(wire.session.deadline(), Some(5100));
+        wire.at(5099).receive(&[]);
+        assert_eq!(wire.closed(), None);
+        assert_eq!(wire.at(5100).closed().map(|(code, ..)| code), Some(1013), "{stops_after:02x?}");
+        assert!(wire.written().starts_with(&[0x88]));
+    }
+    let mut dribbles = Wire::new(settings());
+    dribbles.receive(&begin());
+    for second in 1..5 {
+        dribbles.at(second * 1000).receive(&[0]);
+    }
+    assert_eq!(dribbles.session.deadline(), Some(5004));
+    // Pings in between do not help.
+    let mut pings = Wire::new(settings());
+    pings.receive(&client(0x02, b"begin"));
+    pings.at(3000).receive(&client(0x89, &[0; 125]));
+    assert_eq!(pings.at(5005).closed().map(|(code, ..)| code), Some(1013));
+    // At a kB a second it may take as long as it likes, and the next one has its own time.
+    let mut slow = Wire::new(settings());
+    slow.receive(&begin());
+    for second in 1..=60 {
+        let got = slow.at(second * 1000).receive(&[0; 1000]);
+        assert_eq!(got.len(), usize::from(second == 60));
+    }
+    assert_eq!((slow.closed(), slow.session.deadline()), (None, None));
+    slow.receive(&[0x82]);
+    assert_eq!(slow.session.deadline(), Some(65_000));
+    // 0 is never; what the settings say later holds at once.
+    let mut wire = Wire::new(Settings { message_timeout: 0, ping_interval: 0, ..Settings::default() });
+    wire.receive(&[0x82]);
+    assert_eq!(wire.session.deadline(), None);
+    wire.session.configure(Arc::new(settings()), 10, 0);
+    assert_eq!(wire.session.deadline(), Some(5000));
+}
+
+#[test]
+fn the_time_in_which_a_client_is_not_read_is_not_its_own() {
+    let settings = Settings { message_timeout: 50, ..rate(0, 100, Exceed::Delay) };
+    let mut wire = Wire::new(settings);
+    wire.receive(&[&client(0x82, &[0; 100])[..], &[0x82]].concat());
+    assert!(wire.session.is_held());
+    while wire.session.is_held() {
+        let at = wire.session.deadline().expect("it goes on some time");
+        wire.at(at).resume().expect("due");
+    }
+    let at = wire.now;
+    assert!(at > 50, "{at}");
+    assert_eq!((wire.closed(), wire.session.deadline()), (None, Some(at + 50)));
+    // So it is where events wait for PHP, of which the session knows nothing.
+    wire.session.heard(at + 20);
+    assert_eq!(wire.session.deadline(), Some(at + 70));
+}
+
+#[test]
+fn a_message_that_has_to_go_takes_its_connection_along_unless_it_is_whole() {
+    let budget = Arc::new(fws_wire::Budget::new(40_000));
+    let wire = || {
+        let mut wire = Wire::new(Settings::default());
+        wire.spares = Spares::new(budget.clone(), Arc::default());
+        wire.receive(&client(0x02, b"begin"));
+        wire
+    };
+    let grow = |wire: &mut Wire| {
+        for _ in 0..1000 {
+            wire.receive(&client(0x00, &[0; 125]));
+            let evicted = budget.take_evicted().len();
+            if evicted > 0 {
+                return evicted;
+            }
+        }
+        0
+    };
+    let (mut first, mut second) = (wire(), wire());
+    (0..100).for_each(|_| drop(first.receive(&client(0x00, &[0; 125]))));
+    first.session.evict(0, &mut first.spares);
+    assert_eq!((first.closed(), budget.used() > 12_000), (None, true), "it was not chosen");
+    assert_eq!(grow(&mut second), 1);
+    first.session.evict(0, &mut first.spares);
+    let closed = first.session.take_closed().expect("closed");
+    assert_eq!((closed.code, closed.failed), (1013, Some(Failed::NoRoom)));
+    // And once more, with one that comes to its end before it is told.
+    let mut third = wire();
+    assert_eq!(grow(&mut third), 1);
+    assert_eq!(second.receive(&client(0x80, b"end")).len(), 1);
+    second.session.evict(0, &mut second.spares);
+    assert_eq!(second.closed(), None);
 }
 
 #[test]
@@ -493,7 +636,8 @@ fn of_messages_that_need_each_other_to_be_decompressed_none_is_dropped() {
         let params = fws_wire::deflate::Params { server_takeover, client_takeover: false, server_bits: 15, client_bits: 15 };
         let compression = Compression { params, level: 6, threshold: 10_000 };
         let mut wire = Wire::new(settings.clone());
-        wire.session = Session::new(Arc::new(settings.clone()), 0, 0).with_compression(Some(compression));
+        wire.session =
+            Session::new(Arc::new(settings.clone()), 0, 0).with_compression(Some(compression), Owner::default(), &Spares::default());
         for _ in 0..4 {
             wire.session.send(Frame::message(true, &[1; 98]), &mut wire.spares);
         }

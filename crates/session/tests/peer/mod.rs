@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use fws_session::{Closed, Compression, Failed, Session, Settings, Spares};
-use fws_wire::frame;
+use fws_wire::{Owner, Peer, frame};
 
 /// Frames of a client; the mask is that of RFC 6455, 5.7.
 pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -44,13 +44,13 @@ pub struct Outcome {
 }
 
 pub fn run(settings: &Settings, compression: Option<Compression>, bytes: &[u8], segment: usize) -> Outcome {
-    let mut session = Session::new(Arc::new(settings.clone()), 0, 0).with_compression(compression);
+    let mut session = Session::new(Arc::new(settings.clone()), 0, 0).with_compression(compression, Owner::default(), &Spares::default());
     let mut spares = Spares::default();
     let mut outcome = Outcome::default();
     for piece in bytes.chunks(segment) {
         let mut piece = piece.to_vec();
         let mut input = piece.as_mut_slice();
-        while let Some(message) = session.receive(&mut input, 0, &mut spares) {
+        while let Some(message) = session.receive(&mut input, 0, Peer::default(), &mut spares) {
             outcome.messages.push((message.binary, message.payload.as_slice().to_vec()));
         }
     }

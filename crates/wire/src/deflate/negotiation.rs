@@ -3,10 +3,12 @@
 /// What a route is willing to agree to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// Contexts may be kept from message to message, if the client wants that too.
+    /// Our context may be kept from message to message, if the client wants that too.
     pub context_takeover: bool,
-    /// The largest window of our compression, and of the client's where it lets us say so: 9 to 15.
+    /// The largest window of our compression: 9 to 15.
     pub window_bits: u8,
+    /// The largest window of the client's compression, where it lets us say so: 9 to 15.
+    pub client_window_bits: u8,
 }
 
 /// What was agreed on.
@@ -29,7 +31,14 @@ pub struct Malformed;
 /// Reads the lines of the header in their order; the first acceptable offer, and what is answered to it. `None`: none was acceptable.
 ///
 /// RFC 6455, 9.1: a recipient of a value "that does not conform to the ABNF … MUST immediately _Fail the WebSocket Connection_".
-pub fn negotiate<'a>(lines: impl Iterator<Item = &'a [u8]>, config: Option<&Config>) -> Result<Option<(Params, String)>, Malformed> {
+///
+/// `windows`: there is memory for what a client has sent, to which its next message may refer. Without it only offers are acceptable in which
+/// the client says that it can do without.
+pub fn negotiate<'a>(
+    lines: impl Iterator<Item = &'a [u8]>,
+    config: Option<&Config>,
+    windows: bool,
+) -> Result<Option<(Params, String)>, Malformed> {
     let mut agreed = None;
     for line in lines {
         let mut rest = Reader(line);
@@ -46,7 +55,7 @@ pub fn negotiate<'a>(lines: impl Iterator<Item = &'a [u8]>, config: Option<&Conf
             if agreed.is_none()
                 && let (Some(config), Some(offer)) = (config, offer)
             {
-                agreed = offer.accept(config);
+                agreed = offer.accept(config, windows);
             }
             rest.skip_spaces();
             if !rest.0.is_empty() && !rest.take(b',') {
@@ -65,6 +74,8 @@ struct Offer {
     server_bits: Option<u8>,
     /// `Some(None)`: the client is willing to limit its window, without a hint how far.
     client_bits: Option<Option<u8>>,
+    /// Its parameters are written without a space between them.
+    dense: bool,
 }
 
 impl Offer {
@@ -81,6 +92,7 @@ impl Offer {
             if !rest.take(b';') {
                 return Ok((ours && valid).then_some(offer));
             }
+            offer.dense |= !rest.0.starts_with(b" ");
             rest.skip_spaces();
             let name = rest.token()?;
             rest.skip_spaces();
@@ -112,18 +124,24 @@ impl Offer {
         }
     }
 
-    fn accept(&self, config: &Config) -> Option<(Params, String)> {
+    fn accept(&self, config: &Config, windows: bool) -> Option<(Params, String)> {
         // RFC 7692, 7.1.2.1: a server that "doesn't support" the size declines. DEFLATE without a header cannot be told 8 bits.
         if self.server_bits == Some(8) {
             return None;
         }
+        // The client decides whether its messages refer to earlier ones. 7.1.1.2 lets a server forbid it unasked, but Safari up to 17,
+        // Tornado and Jetty refer to them nevertheless, and Netty's client fails the handshake for it.
+        let client_takeover = !self.client_no_takeover;
+        if client_takeover && !windows {
+            return None;
+        }
         let mut answer = String::from("permessage-deflate");
         let server_takeover = config.context_takeover && !self.server_no_takeover;
-        if !server_takeover {
-            // 7.1.1.1: a server accepts an offer with this "by including" it, and may include it without having been asked.
+        if self.server_no_takeover {
+            // 7.1.1.1: a server accepts an offer with this "by including" it. It may include it without having been asked, but Netty's client
+            // fails the handshake for that, too. Ours may do without its context whatever was said.
             answer += "; server_no_context_takeover";
         }
-        let client_takeover = config.context_takeover && !self.client_no_takeover;
         if !client_takeover {
             answer += "; client_no_context_takeover";
         }
@@ -132,10 +150,12 @@ impl Offer {
             // 7.1.2.1: accepted with "the same or smaller value as the offer".
             answer += &format!("; server_max_window_bits={server_bits}");
         }
-        let mut client_bits = 15;
-        if let Some(hint) = self.client_bits {
-            // 7.1.2.2: the server may limit the client's window only where the client has said that it can.
-            client_bits = config.window_bits.clamp(9, 15).min(hint.unwrap_or(15));
+        // 7.1.2.2: without an answer the client keeps to the value of its offer, if there is one.
+        let mut client_bits = self.client_bits.flatten().unwrap_or(15);
+        // The server may limit the client's window only where the client has said that it can. Where no window is kept, a small one would save
+        // nothing. Netty's client, which writes no space, says that it can, and then sends nothing at all where jzlib is not installed.
+        if self.client_bits.is_some() && client_takeover && !self.dense {
+            client_bits = client_bits.min(config.client_window_bits.clamp(9, 15));
             if client_bits < 15 {
                 answer += &format!("; client_max_window_bits={client_bits}");
             }
@@ -211,22 +231,78 @@ pub(crate) fn is_token(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    const PLAIN: Config = Config { context_takeover: false, window_bits: 15 };
-    const TAKEOVER: Config = Config { context_takeover: true, window_bits: 15 };
+    const PLAIN: Config = Config { context_takeover: false, window_bits: 15, client_window_bits: 12 };
+    const TAKEOVER: Config = Config { context_takeover: true, window_bits: 15, client_window_bits: 15 };
 
     fn answer(offer: &str, config: &Config) -> Result<Option<String>, Malformed> {
-        negotiate([offer.as_bytes()].into_iter(), Some(config)).map(|agreed| agreed.map(|(_, answer)| answer))
+        negotiate([offer.as_bytes()].into_iter(), Some(config), true).map(|agreed| agreed.map(|(_, answer)| answer))
+    }
+
+    /// What clients offer, with the names of some that do, what a route with the defaults answers, and how far back the client may refer.
+    const CLIENTS: &[(&str, &str, &str, Option<u8>)] = &[
+        ("Firefox, Safari, okhttp, Jetty", "permessage-deflate", "permessage-deflate", Some(15)),
+        (
+            "Chromium, Node's ws and undici, .NET, Python's websockets, aiohttp and Tornado",
+            "permessage-deflate; client_max_window_bits",
+            "permessage-deflate; client_max_window_bits=12",
+            Some(12),
+        ),
+        ("Netty", "permessage-deflate;client_max_window_bits,deflate-frame,x-webkit-deflate-frame", "permessage-deflate", Some(15)),
+        ("Netty with a limit", "permessage-deflate;client_max_window_bits=11", "permessage-deflate", Some(11)),
+        (
+            "gorilla, coder/websocket, gobwas",
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+            None,
+        ),
+        (
+            "libwebsockets",
+            "permessage-deflate; client_no_context_takeover; client_max_window_bits",
+            "permessage-deflate; client_no_context_takeover",
+            None,
+        ),
+        (
+            "Python's websockets of old",
+            "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
+            "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
+            Some(12),
+        ),
+    ];
+
+    #[test]
+    fn no_client_is_told_what_it_did_not_offer_to_do() {
+        for (who, offer, expected, window) in CLIENTS {
+            let agreed = negotiate([offer.as_bytes()].into_iter(), Some(&PLAIN), true).expect(who);
+            let (params, answer) = agreed.expect(who);
+            assert_eq!(answer, *expected, "{who}");
+            assert_eq!(params.client_takeover.then_some(params.client_bits), *window, "{who}");
+            let told = answer.split("; ").skip(1).map(|parameter| parameter.split('=').next().unwrap_or_default());
+            for told in told {
+                assert!(offer.contains(told), "{who} is told {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_memory_for_windows_only_those_who_need_none_compress() {
+        for (who, offer, expected, window) in CLIENTS {
+            let agreed = negotiate([offer.as_bytes()].into_iter(), Some(&PLAIN), false).expect(who);
+            assert_eq!(agreed.map(|(_, answer)| answer), window.is_none().then(|| (*expected).to_owned()), "{who}");
+        }
+        let second = "permessage-deflate, permessage-deflate; client_no_context_takeover";
+        let agreed = negotiate([second.as_bytes()].into_iter(), Some(&PLAIN), false).expect("well-formed");
+        assert!(agreed.is_some_and(|(params, _)| !params.client_takeover));
     }
 
     #[test]
     fn the_answer_is_what_the_offer_and_the_route_allow() {
-        let small = Config { context_takeover: true, window_bits: 10 };
-        let none = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+        let small = Config { context_takeover: true, window_bits: 10, client_window_bits: 10 };
+        let none = "permessage-deflate; client_max_window_bits=12";
         let cases: &[(&str, &Config, &str)] = &[
-            ("permessage-deflate", &PLAIN, none),
-            ("permessage-deflate; client_max_window_bits", &PLAIN, none),
             ("permessage-deflate; client_max_window_bits=15", &PLAIN, none),
-            ("Permessage-Deflate", &PLAIN, none),
+            ("Permessage-Deflate; client_max_window_bits", &PLAIN, none),
+            ("permessage-deflate; client_max_window_bits=9", &PLAIN, "permessage-deflate; client_max_window_bits=9"),
+            ("permessage-deflate; client_max_window_bits", &TAKEOVER, "permessage-deflate"),
             ("permessage-deflate", &TAKEOVER, "permessage-deflate"),
             ("permessage-deflate; server_no_context_takeover", &TAKEOVER, "permessage-deflate; server_no_context_takeover"),
             ("permessage-deflate; client_no_context_takeover", &TAKEOVER, "permessage-deflate; client_no_context_takeover"),
@@ -275,9 +351,9 @@ mod tests {
             assert_eq!(answer(&then, &TAKEOVER), Ok(Some("permessage-deflate; server_max_window_bits=11".into())), "{then:?}");
         }
         let lines = [b"permessage-deflate; server_max_window_bits=8".as_slice(), b"permessage-deflate"];
-        let agreed = negotiate(lines.into_iter(), Some(&TAKEOVER)).expect("well-formed").expect("the second line");
+        let agreed = negotiate(lines.into_iter(), Some(&TAKEOVER), true).expect("well-formed").expect("the second line");
         assert_eq!(agreed.0, Params { server_takeover: true, client_takeover: true, server_bits: 15, client_bits: 15 });
-        assert_eq!(negotiate(lines.into_iter(), None), Ok(None), "a route without compression");
+        assert_eq!(negotiate(lines.into_iter(), None, true), Ok(None), "a route without compression");
     }
 
     #[test]
@@ -297,7 +373,7 @@ mod tests {
             "a/b",
         ] {
             assert_eq!(answer(malformed, &PLAIN), Err(Malformed), "{malformed:?}");
-            assert_eq!(negotiate([malformed.as_bytes()].into_iter(), None), Err(Malformed), "{malformed:?}");
+            assert_eq!(negotiate([malformed.as_bytes()].into_iter(), None, true), Err(Malformed), "{malformed:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Deflater, Inflater};
+use super::{Deflater, Inflater, Shelf};
 use crate::Budget;
 
 /// So many contexts of a kind wait at most: about 0.8 MB of inflaters and 1.5 MB of deflaters.
@@ -12,8 +12,8 @@ const SCRATCH: usize = 16 * 1024;
 /// The buffer for compressed messages is not kept beyond this length.
 const BUFFER: usize = 64 * 1024;
 
-/// What connections have in common: contexts that none of them uses at the moment, and the budget of their unfinished messages. Empty, it
-/// owns nothing.
+/// What connections have in common: contexts that none of them uses at the moment, the shelf of what they keep between messages, and the
+/// budget of their unfinished messages. Empty, it owns nothing.
 #[derive(Debug, Default)]
 #[allow(clippy::vec_box, reason = "a connection keeps a context in a box, which is what is lent")]
 pub struct Pool {
@@ -22,12 +22,18 @@ pub struct Pool {
     scratch: Vec<u8>,
     buffer: Vec<u8>,
     pub(crate) budget: Arc<Budget>,
+    shelf: Arc<Shelf>,
 }
 
 impl Pool {
     /// An empty one.
-    pub fn new(budget: Arc<Budget>) -> Pool {
-        Pool { budget, ..Pool::default() }
+    pub fn new(budget: Arc<Budget>, shelf: Arc<Shelf>) -> Pool {
+        Pool { budget, shelf, ..Pool::default() }
+    }
+
+    /// Where its connections keep things between messages.
+    pub fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
     }
 
     /// A context for a message.
@@ -63,10 +69,10 @@ impl Pool {
         self.deflaters.push(deflater);
     }
 
-    /// Memory for a piece of an inflated message, and the budget.
-    pub(crate) fn scratch(&mut self) -> (&mut [u8], &Arc<Budget>) {
+    /// Memory for a piece of an inflated message.
+    pub(crate) fn scratch(&mut self) -> &mut [u8] {
         self.scratch.resize(SCRATCH, 0);
-        (&mut self.scratch, &self.budget)
+        &mut self.scratch
     }
 
     /// Lets `use_it` have memory for a compressed message.

@@ -16,7 +16,7 @@ fn head(edit: impl Fn(&mut Vec<String>)) -> Vec<u8> {
 }
 
 fn try_with(policy: &Policy, edit: impl Fn(&mut Vec<String>)) -> Result<Accepted, Refused> {
-    examine(&Request::parse(&head(edit))?, policy)
+    examine(&Request::parse(&head(edit))?, policy, true)
 }
 
 fn replaced(from: &'static str, to: &'static str) -> impl Fn(&mut Vec<String>) {
@@ -212,7 +212,7 @@ fn protocols_before_version_13_are_told_the_version_that_is_spoken() {
     ];
     for (name, head) in older {
         let request = Request::parse(head).expect(name);
-        let refused = examine(&request, &Policy::default()).expect_err(name);
+        let refused = examine(&request, &Policy::default(), true).expect_err(name);
         assert_eq!(refused.status, 426, "{name}: {}", refused.text);
         assert!(refused.headers.contains(&("Sec-WebSocket-Version", "13")), "{name}");
     }
@@ -220,12 +220,15 @@ fn protocols_before_version_13_are_told_the_version_that_is_spoken() {
 
 #[test]
 fn compression_is_agreed_on_or_declined_and_a_malformed_offer_is_refused() {
-    let policy = Policy { compression: Some(crate::deflate::Config { context_takeover: false, window_bits: 15 }), ..Policy::default() };
+    let policy = Policy {
+        compression: Some(crate::deflate::Config { context_takeover: false, window_bits: 15, client_window_bits: 12 }),
+        ..Policy::default()
+    };
     let offer = |policy: &Policy, lines: &'static [&'static str]| {
         try_with(policy, |head| head.extend(lines.iter().map(|line| format!("Sec-WebSocket-Extensions: {line}")))).map(|a| a.compression)
     };
     let agreed = offer(&policy, &["x-other", "permessage-deflate; bad, permessage-deflate; client_max_window_bits"]).expect("well-formed");
-    assert!(agreed.is_some_and(|(_, answer)| answer == "permessage-deflate; server_no_context_takeover; client_no_context_takeover"));
+    assert!(agreed.is_some_and(|(_, answer)| answer == "permessage-deflate; client_max_window_bits=12"));
     assert_eq!(offer(&policy, &["permessage-deflate; bad"]), Ok(None));
     assert_eq!(offer(&Policy::default(), &["permessage-deflate"]), Ok(None));
     for policy in [&policy, &Policy::default()] {
@@ -258,7 +261,7 @@ fn a_page_of_another_host_is_refused_and_a_request_without_an_origin_is_not() {
         b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://a\xff\r\n\r\n",
     );
-    let refused = examine(&unreadable.expect("whole"), &Policy::default()).expect_err("not text");
+    let refused = examine(&unreadable.expect("whole"), &Policy::default(), true).expect_err("not text");
     assert!(refused.status == 403 && refused.text.contains("not text"), "{refused:?}");
 }
 
@@ -304,7 +307,7 @@ fn an_extended_connect_needs_neither_key_nor_upgrade_but_all_else() {
         subprotocols: vec!["superchat".into()],
         ..Policy::default()
     };
-    let try_with = |edit: &dyn Fn(&mut Vec<String>)| examine(&Request { extended: true, ..Request::parse(&connect(edit))? }, &policy);
+    let try_with = |edit: &dyn Fn(&mut Vec<String>)| examine(&Request { extended: true, ..Request::parse(&connect(edit))? }, &policy, true);
     let accepted = try_with(&|_| {}).expect("the example");
     assert_eq!((accepted.accept, accepted.subprotocol.as_deref()), (None, Some("superchat")));
     for (from, to, status) in [("Version: 13", "Version: 8", 426), ("www.example", "evil.example", 403), ("Host", "X-Host", 400)] {
@@ -325,7 +328,7 @@ fn http_1_1_has_no_extended_connect() {
             lines.pop(); // the origin
             lines.extend(headers.iter().map(|line| line.to_string()));
         });
-        let refused = examine(&Request::parse(&head).expect("whole"), &Policy::default()).expect_err("a CONNECT");
+        let refused = examine(&Request::parse(&head).expect("whole"), &Policy::default(), true).expect_err("a CONNECT");
         assert_eq!((refused.status, refused.headers), (405, vec![("Allow", "GET")]));
     }
 }

@@ -1,4 +1,8 @@
+use std::sync::atomic::Ordering;
+
 use super::*;
+use crate::Budget;
+use crate::deflate::Shelved;
 
 const LIMITS: Limits = Limits { max_message_size: 1 << 20, max_frame_size: u64::MAX };
 
@@ -58,6 +62,9 @@ fn receive_with(mut decoder: Decoder, bytes: &[u8], size: usize, limits: &Limits
                     Item::Close(frame) => Got::Close(frame.code, frame.reason),
                 }),
             }
+        }
+        if let Err(error) = decoder.settle(0, Peer::default(), &pool) {
+            return (got, Err(error), decoder);
         }
     }
     (got, Ok(()), decoder)
@@ -157,49 +164,185 @@ fn memory_grows_with_bytes_received_not_with_bytes_declared() {
     assert!(decoder.buffered() < 4000, "{}", decoder.buffered());
 }
 
+const PARAMS: Params = Params { server_takeover: false, client_takeover: true, server_bits: 15, client_bits: 15 };
+
+/// "Hello" as RFC 7692, 7.2.3.2 has it, and as a client has it that said it before.
+const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+const AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
+
 #[test]
-fn only_a_client_with_takeover_keeps_a_window_between_messages() {
+fn only_a_client_with_takeover_keeps_a_window_and_only_once_it_has_compressed() {
     for takeover in [false, true] {
-        let params = Params { server_takeover: takeover, client_takeover: takeover, server_bits: 15, client_bits: 15 };
-        let hello = client(0xc1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]);
-        let (got, end, decoder) = receive_with(Decoder::with_compression(&params), &hello, 3, &LIMITS);
+        let shelved = Arc::new(Shelved::default());
+        let shelf = Arc::new(Shelf::new(usize::MAX, shelved.clone()));
+        let decoder = Decoder::with_compression(&Params { client_takeover: takeover, ..PARAMS }, &shelf, Owner(1));
+        let (got, end, decoder) = receive_with(decoder, &client(0x81, b"not compressed"), 3, &LIMITS);
+        assert_eq!((got.len(), end, shelved.windows.load(Ordering::Relaxed)), (1, Ok(()), 0));
+        let (got, end, decoder) = receive_with(decoder, &client(0xc1, &HELLO), 3, &LIMITS);
         assert_eq!((got, end), (vec![Got::Text("Hello".into())], Ok(())));
         assert!(decoder.partial.is_none() && decoder.buffered() == 0);
-        assert_eq!(decoder.inflation.is_some_and(|inflation| inflation.window.is_some()), takeover);
+        let kept = shelved.windows.load(Ordering::Relaxed);
+        assert_eq!(kept, if takeover { 8 } else { 0 }, "no more than it has sent");
+        let (got, end, decoder) = receive_with(decoder, &client(0xc1, &AGAIN), 3, &LIMITS);
+        let expected = if takeover { (vec![Got::Text("Hello".into())], Ok(())) } else { (vec![], Err(Error::CorruptDeflate)) };
+        assert_eq!((got, end), expected);
+        drop(decoder);
+        assert_eq!(shelved.windows.load(Ordering::Relaxed), 0);
+    }
+}
+
+/// A block of DEFLATE that is not compressed, as a compressed message.
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let len = bytes.len() as u16;
+    let block = [&[0x00][..], &len.to_le_bytes(), &(!len).to_le_bytes(), bytes, &[0x00]].concat();
+    client(0xc2, &block)
+}
+
+#[test]
+fn a_client_whose_window_was_given_up_goes_on_unless_it_refers_to_it() {
+    let small = Params { client_bits: 9, ..PARAMS };
+    // What the client sends once its window is gone, and whether that refers to what is missing.
+    for (then, end) in [
+        (vec![client(0xc1, &HELLO), client(0xc1, &AGAIN)], Ok(())),
+        (vec![client(0x81, b"plain")], Ok(())),
+        (vec![client(0xc1, &AGAIN)], Err(Error::WindowLost)),
+        // What is behind a reference cannot be told from noise; as long as something is missing, it is ours.
+        (vec![client(0xc1, &HELLO), client(0xc1, &[0xff; 20])], Err(Error::WindowLost)),
+        // Once it has sent as much as it may refer to, nothing is missing any more.
+        (vec![stored(&[7; 600]), client(0xc1, &[0xff; 20])], Err(Error::CorruptDeflate)),
+    ] {
+        // Room for one window, which the second client's takes: it is the same owner's, so the first one is older.
+        let shelved = Arc::new(Shelved::default());
+        let shelf = Arc::new(Shelf::new(700, shelved.clone()));
+        let decoder = Decoder::with_compression(&small, &shelf, Owner(1));
+        let (_, _, decoder) = receive_with(decoder, &[client(0xc1, &HELLO), stored(&[b'a'; 300])].concat(), 99, &LIMITS);
+        let (_, _, second) = receive_with(Decoder::with_compression(&small, &shelf, Owner(1)), &stored(&[b'b'; 600]), 99, &LIMITS);
+        // The first is passed over once, since it was used; the second comes in its place when it goes on.
+        let (_, _, second) = receive_with(second, &stored(&[b'b'; 600]), 99, &LIMITS);
+        assert!(shelved.windows_given_up.load(Ordering::Relaxed) >= 2 && shelved.windows.load(Ordering::Relaxed) == 512);
+        assert_eq!(receive_with(decoder, &then.concat(), 99, &LIMITS).1, end);
+        drop(second);
+        assert_eq!(shelved.windows.load(Ordering::Relaxed), 0);
+    }
+    assert_eq!(Error::WindowLost.close_code(), 1013);
+}
+
+/// A decoder, and its owner and name.
+struct Party(Decoder, Peer);
+
+impl Party {
+    fn new(owner: u64, connection: u64) -> Party {
+        Party(Decoder::default(), Peer { owner: Owner(owner), connection })
+    }
+
+    fn receive(&mut self, bytes: &[u8], pool: &mut Pool) -> Result<bool, Error> {
+        let mut bytes = bytes.to_vec();
+        let mut input = bytes.as_mut_slice();
+        let mut whole = false;
+        while self.0.next(&mut input, &LIMITS, pool)?.is_some() {
+            whole = true;
+        }
+        self.0.settle(0, self.1, pool)?;
+        Ok(whole)
     }
 }
 
 #[test]
-fn the_unfinished_messages_of_all_take_no_more_than_the_budget() {
+fn unfinished_messages_take_no_more_than_the_budget_and_who_holds_most_pays() {
     let budget = Arc::new(Budget::new(100_000));
-    let mut pool = Pool::new(budget.clone());
-    let mut receive = |decoder: &mut Decoder, bytes: &[u8]| {
-        let mut bytes = bytes.to_vec();
-        decoder.next(&mut bytes.as_mut_slice(), &LIMITS, &mut pool).map(|item| item.is_some())
-    };
+    let mut pool = Pool::new(budget.clone(), Arc::default());
     let message = client(0x82, &[7; 60_000]);
     let (begin, end) = message.split_at(59_000);
-    let (mut one, mut two, mut three) = (Decoder::default(), Decoder::default(), Decoder::default());
-    assert_eq!(receive(&mut one, begin), Ok(false));
-    assert!((59_000 - 14..=60_000).contains(&budget.used()));
-    assert_eq!(receive(&mut two, begin), Err(Error::NoRoom));
-    assert_eq!(Error::NoRoom.close_code(), 1013);
-    // What is small, or whole in one piece, needs none of it, or has room.
-    assert_eq!(receive(&mut three, &message), Ok(true));
-    assert_eq!(receive(&mut three, &client(0x02, &[7; 5000])), Ok(false));
-    assert_eq!(receive(&mut Decoder::default(), &client(0x02, &[7; 4000])), Ok(false));
-    // Messages that are finished, and connections that go, leave nothing.
-    assert_eq!(receive(&mut one, end), Ok(true));
-    drop((one, two));
-    assert_eq!(budget.used(), 5000);
-    assert_eq!(receive(&mut three, &client(0x80, &[7; 1000])), Ok(true));
-    assert_eq!(budget.used(), 0);
-    // A context that is lent counts, too.
-    let params = Params { client_takeover: false, server_takeover: false, client_bits: 15, server_bits: 15 };
-    let [mut one, mut two, mut three] = [(); 3].map(|()| Decoder::with_compression(&params));
-    let header = &client(0xc2, &[0; 10])[..6];
-    assert_eq!([receive(&mut one, header), receive(&mut two, header)], [Ok(false), Ok(false)]);
-    assert_eq!(receive(&mut three, header), Err(Error::NoRoom));
+    let [mut one, mut two, mut three] = [(1, 11), (1, 12), (2, 21)].map(|(owner, connection)| Party::new(owner, connection));
+    assert_eq!(one.receive(begin, &mut pool), Ok(false));
+    assert!((59_000 - 14..=60_000).contains(&budget.used()), "{}", budget.used());
+    // The first of an owner's has to go for the owner's next, and the owner's for somebody else's.
+    assert_eq!((two.receive(begin, &mut pool), budget.take_evicted()), (Ok(false), vec![11]));
+    assert!(one.0.is_evicted() && !two.0.is_evicted());
+    assert_eq!((three.receive(&begin[..42_000], &mut pool), budget.take_evicted()), (Ok(false), vec![12]));
+    assert_eq!((one.receive(&end[..10], &mut pool), Error::NoRoom.close_code()), (Err(Error::NoRoom), 1013));
+    // One that comes to its end in time has nothing to give up any more.
+    assert_eq!((two.receive(end, &mut pool), two.0.is_evicted()), (Ok(true), false));
+    // What it begins next is the largest itself, and then there is room.
+    assert_eq!((two.receive(begin, &mut pool), budget.take_evicted()), (Err(Error::NoRoom), vec![]));
     drop((one, two, three));
     assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn what_is_short_or_whole_takes_nothing_of_the_budget() {
+    let budget = Arc::new(Budget::new(60_000));
+    let mut pool = Pool::new(budget.clone(), Arc::default());
+    let mut holder = Party::new(1, 1);
+    assert_eq!(holder.receive(&client(0x02, &[7; 59_000]), &mut pool), Ok(false));
+    for (name, bytes) in [
+        ("in one piece", client(0x82, &[7; 60_000])),
+        ("short", client(0x02, &[7; 4000])),
+        ("in fragments of one read", [client(0x02, &[7; 50_000]), client(0x80, &[7; 50_000])].concat()),
+        // A MiB of zeros, whole, takes a context and a MiB while it is inflated – and nothing of what all share.
+        ("compressed and whole", client(0xc2, &zeros(1 << 20))),
+    ] {
+        let mut party = Party(Decoder::with_compression(&PARAMS, &Arc::default(), Owner(2)), Peer { owner: Owner(2), connection: 2 });
+        assert!(party.receive(&bytes, &mut pool).is_ok(), "{name}");
+        assert_eq!((budget.take_evicted(), holder.0.is_evicted()), (vec![], false), "{name}");
+    }
+    // An unfinished compressed message holds its context and what it has become, whatever it still may become.
+    let compressed = client(0x42, &zeros(20_000));
+    let mut party = Party(Decoder::with_compression(&PARAMS, &Arc::default(), Owner(2)), Peer { owner: Owner(2), connection: 2 });
+    drop(holder);
+    assert_eq!(party.receive(&compressed[..compressed.len() - 3], &mut pool), Err(Error::NoRoom), "more than there is");
+    let mut party = Party(Decoder::with_compression(&PARAMS, &Arc::default(), Owner(2)), Peer { owner: Owner(2), connection: 2 });
+    assert_eq!(party.receive(&compressed[..7], &mut pool), Ok(false));
+    assert!((48 << 10..52 << 10).contains(&budget.used()), "{}", budget.used());
+    drop(party);
+    assert_eq!(budget.used(), 0);
+}
+
+/// So many zeros, compressed as a message.
+fn zeros(len: usize) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    pool_deflate(&vec![0; len], &mut buffer);
+    buffer
+}
+
+fn pool_deflate(payload: &[u8], out: &mut Vec<u8>) {
+    let mut buffer = Vec::new();
+    let mut deflater = Pool::default().deflater(9, 15);
+    out.extend_from_slice(deflater.deflate(payload, &mut buffer).expect("shorter"));
+}
+
+#[test]
+fn what_is_half_received_has_its_time_from_its_first_byte_and_only_what_brings_it_further_counts() {
+    let pool = Pool::default();
+    let mut receiver = Pool::default();
+    let mut decoder = Decoder::default();
+    let mut receive = |bytes: &[u8], now: u64| {
+        let mut bytes = bytes.to_vec();
+        let mut input = bytes.as_mut_slice();
+        while decoder.next(&mut input, &LIMITS, &mut receiver).expect("legal").is_some() {}
+        decoder.settle(now, Peer::default(), &pool).expect("room");
+        (decoder.half_received(), decoder.take_short_fragments())
+    };
+    assert_eq!(receive(&client(0x82, b"whole"), 1), (None, 0));
+    assert_eq!(receive(&[0x02], 2), (Some((2, 0)), 0), "the first byte of a header");
+    assert_eq!(receive(&client(0x02, &[0; 100])[1..], 3), (Some((2, 100)), 1));
+    assert_eq!(receive(&client(0x89, b"ping"), 4), (Some((2, 100)), 0), "a ping brings it no further");
+    assert_eq!(receive(&[client(0x00, b""), client(0x00, &[0; 2000])].concat(), 5), (Some((2, 2100)), 1));
+    // The end of one and the beginning of the next, in one read.
+    assert_eq!(receive(&[client(0x80, b""), vec![0x82]].concat(), 6), (Some((6, 0)), 0));
+    assert_eq!(receive(&client(0x82, b"x")[1..], 7), (None, 0));
+    assert_eq!(receive(&client(0x89, b"ping")[..3], 8), (Some((8, 0)), 0), "nor may a ping take for ever");
+    assert_eq!(receive(&[&client(0x89, b"ping")[3..], &[0x8a]].concat(), 9), (Some((9, 0)), 0));
+}
+
+#[test]
+fn a_client_that_nobody_listened_to_is_excused() {
+    let pool = &mut Pool::default();
+    let mut decoder = Decoder::default();
+    decoder.excuse(1);
+    assert_eq!(decoder.half_received(), None);
+    assert_eq!(decoder.next(&mut [0x82].as_mut_slice(), &LIMITS, pool), Ok(None));
+    decoder.settle(2, Peer::default(), pool).expect("room");
+    decoder.excuse(50);
+    assert_eq!(decoder.half_received(), Some((50, 0)));
 }
