@@ -123,6 +123,13 @@ var leftBehind = []struct{ name, leave, look string }{
 	{"assertions", `ini_set('assert.exception', '0');`, `return ini_get('assert.exception');`},
 	{"a callback of assertions", `@assert_options(ASSERT_CALLBACK, 'var_dump');`, `return @assert_options(ASSERT_CALLBACK);`},
 	{"the time zone", `date_default_timezone_set('America/Lima');`, `return [date_default_timezone_get(), date('H', 0)];`},
+	{"the time zone, as a setting", `ini_set('date.timezone', 'America/Lima'); date_default_timezone_set(ini_get('date.timezone'));`,
+		`return [ini_get('date.timezone'), date_default_timezone_get()];`},
+	{"where files may be opened", `ini_set('open_basedir', getenv('E2E_DIR'));`, `return [ini_get('open_basedir'), @is_file('/etc/passwd')];`},
+	{"where errors are logged", `ini_set('error_log', getenv('E2E_DIR') . '/ann.log'); ini_set('display_errors', '0');`,
+		`return [ini_get('error_log'), ini_get('display_errors')];`},
+	{"how sessions are cached", `session_cache_limiter('public'); session_cache_expire(7); session_save_path('/tmp');`,
+		`return [session_cache_limiter(), session_cache_expire(), session_save_path()];`},
 	{"the locale", `setlocale(LC_ALL, 'C.UTF-8');`, `return setlocale(LC_ALL, 0);`},
 	{"one category of the locale", `setlocale(LC_TIME, ['nowhere', 'C.UTF-8']);`, `return setlocale(LC_ALL, 0);`},
 	{"the locale's characters", `setlocale(LC_CTYPE, 'C');`, `return setlocale(LC_CTYPE, 0);`},
@@ -396,7 +403,7 @@ func TestEachEventHasTheTimeLimitThatTheScriptHasSet(t *testing.T) {
 	want := stateful(false)
 	want.global = `
 	frankenphp {
-		php_ini max_execution_time 2
+		php_ini max_execution_time 6
 		worker {
 			name state
 			file $TESTDATA/state.php
@@ -408,12 +415,12 @@ func TestEachEventHasTheTimeLimitThatTheScriptHasSet(t *testing.T) {
 
 	// ann wants none: she has none, and the next has one.
 	_, _, before, _ := s.settled()
-	if got := ann.value(t, `set_time_limit(0); for ($until = microtime(true) + 2.5; microtime(true) < $until;); return 'done';`); got != `"done"` {
+	if got := ann.value(t, `set_time_limit(0); for ($until = microtime(true) + 7; microtime(true) < $until;); return 'done';`); got != `"done"` {
 		t.Errorf("without a limit: %s", got)
 	}
 	bob.send(t, `while (true);`)
 	eventually(t, func() error {
-		if len(s.log.records("PHP failed on a WebSocket event", "Maximum execution time of 2 seconds exceeded")) == 0 {
+		if len(s.log.records("PHP failed on a WebSocket event", "Maximum execution time of 6 seconds exceeded")) == 0 {
 			return fmt.Errorf("bob's event goes on and on")
 		}
 		return nil
@@ -424,8 +431,8 @@ func TestEachEventHasTheTimeLimitThatTheScriptHasSet(t *testing.T) {
 
 	// She wants less: that is not the next one's limit, which can take longer.
 	_, second := inOneBell(t, carl, ann, bob, `set_time_limit(1); return null;`,
-		`for ($until = microtime(true) + 1.3; microtime(true) < $until;); return ini_get('max_execution_time');`)
-	if string(second.Value) != `"2"` {
+		`for ($until = microtime(true) + 1.5; microtime(true) < $until;); return ini_get('max_execution_time');`)
+	if string(second.Value) != `"6"` {
 		t.Errorf("the limit of the next event is %s", second.Value)
 	}
 }
@@ -517,7 +524,7 @@ func TestFunctionsForTheEndAreCalledAtTheEndOfTheirEvent(t *testing.T) {
 
 func TestWhatAnEventLeavesIsUndoneHoweverItEnds(t *testing.T) {
 	t.Parallel()
-	for _, way := range []string{`frankenphp_ws_failEvent('failed'); return null;`, "leave the loop"} {
+	for _, way := range []string{`frankenphp_ws_failEvent('failed'); return null;`, "leave the loop", "throw out of the loop"} {
 		s := start(t, stateful(true))
 		ann, bob := dial(t, s, "/state", nil), dial(t, s, "/state", nil)
 		const look = `return [ini_get('precision'), getcwd(), date_default_timezone_get(), mb_internal_encoding(), umask(), ini_get('max_execution_time'), session_id(), count($_GET)];`

@@ -105,6 +105,10 @@ $handler = static function (): void {
 
             return;
         }
+        if ($event['data'] === 'throw out of the loop') {
+            frankenphp_ws_send($event['id'], '{"value":"thrown"}');
+            throw new RuntimeException('out of the loop');
+        }
         try {
             $value = eval($event['data']);
         } catch (Throwable $error) {
