@@ -43,6 +43,8 @@ type App struct {
 	// Control configures the control socket, by which programs on the command line reach the server. Default: it is there, for the
 	// server's own user.
 	Control *Control `json:"control,omitempty"`
+	// Authorize bounds the authorize requests of all routes together. A reload applies it.
+	Authorize *AuthorizeLimits `json:"authorize,omitempty"`
 
 	ctx        caddy.Context
 	logger     *zap.Logger
@@ -87,6 +89,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 
 	if _, err := a.Control.encode(project{}); err != nil {
+		return err
+	}
+	if err := a.Authorize.check(); err != nil {
 		return err
 	}
 
@@ -172,7 +177,7 @@ func (a *App) addServer(server *caddyhttp.Server) {
 	if _, known := a.servers[server]; known {
 		return
 	}
-	a.servers[server] = new(served)
+	a.servers[server] = &served{site: newAuthorizingSite(server)}
 	server.RegisterOnShutdown(cutStreamsAtExit)
 	server.RegisterConnContext(rememberConn)
 	a.installWitness(server)
@@ -270,6 +275,7 @@ func (a *App) onStarted() {
 	}
 
 	a.Control.serve(findProject(os.Args, a.scripts()), a.logger)
+	a.boundAuthorizing()
 
 	close(a.committed)
 	a.hold.end(startedState(a.ctx))
@@ -282,6 +288,7 @@ func (a *App) onStopping() {
 		return
 	}
 
+	process.turns.stop()
 	remaining, unhandled, err := bridge.Drain(drainTimeout)
 	if err != nil {
 		a.logger.Error("closing the WebSocket connections", zap.Error(err))

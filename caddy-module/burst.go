@@ -30,3 +30,27 @@ func (b *burst) log(now time.Time, write func(before int)) {
 
 	write(before)
 }
+
+// bursts is a burst for each kind of trouble on each route. Both are named by the configuration and by this module, so that
+// there are few. The zero value is ready.
+type bursts struct {
+	mu  sync.Mutex // guards all
+	all map[trouble]*burst
+}
+
+type trouble struct{ kind, route string }
+
+// of is the burst of some trouble.
+func (b *bursts) of(t trouble) *burst {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	if b.all[t] == nil {
+		if b.all == nil {
+			b.all = make(map[trouble]*burst)
+		}
+		b.all[t] = new(burst)
+	}
+
+	return b.all[t]
+}

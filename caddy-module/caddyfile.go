@@ -38,6 +38,10 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //			mode  <octal>
 //			group <name>
 //		}
+//		authorize {
+//			max_running <n>
+//			max_waiting <n>
+//		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the option
@@ -82,8 +86,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 			a.Control = control
+		case "authorize":
+			limits, err := parseAuthorizeLimits(d)
+			if err != nil {
+				return err
+			}
+			a.Authorize = limits
 		default:
-			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, max_compression_memory, values and control", d.Val())
+			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, max_compression_memory, values, control and authorize", d.Val())
 		}
 	}
 

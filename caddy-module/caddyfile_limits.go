@@ -88,3 +88,40 @@ func rate(d *caddyfile.Dispenser, example string, parse func(string) (uint64, er
 
 	return n, nil
 }
+
+// parseAuthorizeLimits reads the global option authorize.
+func parseAuthorizeLimits(d *caddyfile.Dispenser) (*AuthorizeLimits, error) {
+	if d.NextArg() {
+		return nil, d.Errf("the global option authorize takes a block, not an argument: %s (which page authorises is said in the directive: websocket { authorize <uri> })", d.Val())
+	}
+
+	limits := new(AuthorizeLimits)
+	seen := make(map[string]int)
+	for d.NextBlock(1) {
+		if err := once(d, seen); err != nil {
+			return nil, err
+		}
+
+		var most uint64
+		var err error
+		switch d.Val() {
+		case "max_running":
+			most, err = number(d)
+			limits.MaxRunning = int(most)
+		case "max_waiting":
+			most, err = number(d)
+			limits.MaxWaiting = int(most)
+		default:
+			err = d.Errf("unknown option %q of authorize: it knows max_running and max_waiting", d.Val())
+		}
+		if err != nil {
+			return nil, err
+		}
+
+		if d.NextBlock(2) {
+			return nil, d.Errf("the limits of authorize take no block")
+		}
+	}
+
+	return limits, nil
+}

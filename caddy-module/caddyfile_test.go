@@ -256,11 +256,11 @@ func TestTwoHandlersOfOneNameWithTheSameSettingsAreFine(t *testing.T) {
 }
 
 func TestTheGlobalBlockConfiguresTheApp(t *testing.T) {
-	config, err := adaptCaddyfile("{\n\twebsocket {\n\t\tshards 3\n\t\tmax_unfinished 1MiB\n\t\tmax_compression_memory 2MiB\n\t\tvalues {\n\t\t\tmax_entries 5\n\t\t\tmax_size 1KiB\n\t\t}\n\t}\n}\nhttp://example.com {\n\twebsocket {\n\t\techo\n\t}\n}\n")
+	config, err := adaptCaddyfile("{\n\twebsocket {\n\t\tshards 3\n\t\tmax_unfinished 1MiB\n\t\tmax_compression_memory 2MiB\n\t\tvalues {\n\t\t\tmax_entries 5\n\t\t\tmax_size 1KiB\n\t\t}\n\t\tauthorize {\n\t\t\tmax_running 3\n\t\t\tmax_waiting 500\n\t\t}\n\t}\n}\nhttp://example.com {\n\twebsocket {\n\t\techo\n\t}\n}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := decode(t, config)["apps"].(map[string]any)["websocket"]; !reflect.DeepEqual(got, map[string]any{"shards": 3.0, "max_unfinished": 1048576.0, "max_compression_memory": 2097152.0, "values": map[string]any{"max_entries": 5.0, "max_size": 1024.0}}) {
+	if got := decode(t, config)["apps"].(map[string]any)["websocket"]; !reflect.DeepEqual(got, map[string]any{"shards": 3.0, "max_unfinished": 1048576.0, "max_compression_memory": 2097152.0, "values": map[string]any{"max_entries": 5.0, "max_size": 1024.0}, "authorize": map[string]any{"max_running": 3.0, "max_waiting": 500.0}}) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -273,6 +273,11 @@ func TestAMistakeInTheGlobalBlockIsAnErrorWithItsLine(t *testing.T) {
 		{"websocket {\n\tvalues 3\n}", "values takes a block, not an argument: 3", "3"},
 		{"websocket {\n\tvalues {\n\t\tentries 3\n\t}\n}", `unknown option "entries" of values: it knows max_entries and max_size`, "4"},
 		{"websocket {\n\tvalues {\n\t\tmax_size none\n\t}\n}", "max_size is a size", "4"},
+		{"websocket {\n\tauthorize /ws-auth.php\n}", "the global option authorize takes a block, not an argument: /ws-auth.php", "3"},
+		{"websocket {\n\tauthorize {\n\t\tmax_runing 3\n\t}\n}", `unknown option "max_runing" of authorize: it knows max_running and max_waiting`, "4"},
+		{"websocket {\n\tauthorize {\n\t\tmax_running 0\n\t}\n}", "max_running is a number from 1", "4"},
+		{"websocket {\n\tauthorize {\n\t\tmax_waiting 1\n\t\tmax_waiting 2\n\t}\n}", "max_waiting is already set in line 4", "5"},
+		{"websocket {\n\tauthorize {\n\t\tmax_waiting 1 {\n\t\t\tx\n\t\t}\n\t}\n}", "the limits of authorize take no block", "5"},
 		{"websocket {\n\tshards\n}", "shards takes one value, not 0", "3"},
 		{"websocket {\n\tshards many\n}", "shards is a number from 1", "3"},
 		{"websocket {\n\tshards 1\n\tshards 2\n}", "shards is already set in line 3", "4"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
@@ -18,6 +19,9 @@ type coreProcess struct {
 	bells *ringer
 	gate  *phpGate
 	pipes *pipeTable
+	turns *turns
+
+	bursts bursts // of log records
 
 	// generations numbers the configurations; the core wants each number larger than those before.
 	generations atomic.Uint64
@@ -31,17 +35,44 @@ type coreProcess struct {
 }
 
 func newProcess() *coreProcess {
-	p := &coreProcess{pipes: newPipeTable()}
+	p := &coreProcess{pipes: newPipeTable(), turns: newTurns(bridge.SetAuthorizing)}
 	p.bells = newRinger(ringPHP, bridge.EndBell, p.log)
 	p.gate = &phpGate{
-		close:   bridge.CloseGate,
-		open:    bridge.OpenGate,
+		close:   p.closeGate,
+		open:    p.openGate,
 		running: phpRunning,
-		restart: p.bells.abandon,
+		restart: p.phpRestarted,
 		log:     p.log,
 	}
 
 	return p
+}
+
+// closeGate keeps all requests of this module from PHP, and waits until none is with it, or until timeout. It returns how
+// many bells are left.
+func (p *coreProcess) closeGate(timeout time.Duration) (running int, err error) {
+	p.turns.pause()
+	deadline := time.Now().Add(min(timeout, authorizeGateWait))
+	if running, err = bridge.CloseGate(timeout); err != nil {
+		p.turns.resume()
+
+		return running, err
+	}
+	for !p.turns.idle() && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+
+	return running, nil
+}
+
+func (p *coreProcess) openGate() {
+	bridge.OpenGate()
+	p.turns.resume()
+}
+
+func (p *coreProcess) phpRestarted() {
+	p.bells.abandon()
+	p.turns.restarted()
 }
 
 // log is the logger of the configuration in force. It is asked for anew by whoever outlives one.

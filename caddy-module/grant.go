@@ -13,10 +13,13 @@ import (
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
-// The headers of an accepting answer that give the connection something. They are not sent on to the client. Their values
-// are percent-encoded, as by PHP's rawurlencode(), so that they can carry any bytes.
+// The headers of an accepting answer: that it accepts, and what it gives the connection. They are not sent on to the client.
+// The values of the latter are percent-encoded, as by PHP's rawurlencode(), so that they can carry any bytes.
 const (
 	grantPrefix = "Websocket-"
+
+	grantAuthorize = grantPrefix + "Authorize" // grantYes, and nothing else
+	grantYes       = "accept"
 
 	grantID          = grantPrefix + "Id"          // the id
 	grantSubprotocol = grantPrefix + "Subprotocol" // one of those the client offered
@@ -24,12 +27,27 @@ const (
 	grantInformation = grantPrefix + "Information" // a list of pairs: name=J%C3%BCrgen, role=admin
 )
 
+// saysYes tells why an answer of 2xx does not say yes, if it does not. The status alone says nothing: Caddy, PHP and
+// applications answer 200 in many ways that have nothing to do with the question, and by mistake, too.
+func saysYes(header http.Header) error {
+	switch lines := header[grantAuthorize]; {
+	case len(lines) == 0:
+		return errors.New("it has no header WebSocket-Authorize")
+	case len(lines) > 1:
+		return fmt.Errorf("it has the header WebSocket-Authorize %d times", len(lines))
+	case strings.Trim(lines[0], " \t") != grantYes:
+		return fmt.Errorf("its header WebSocket-Authorize is %q, which is not %q", shortened(lines[0]), grantYes)
+	default:
+		return nil
+	}
+}
+
 // grant gives a handshake what the headers of the site's answer say. What cannot be given refuses the connection: it is to
 // have all of it or not to be opened. status is what an error means to the client.
 func grant(ctx context.Context, handshake *bridge.Handshake, header http.Header) (status int, err error) {
 	for name := range header {
-		if strings.HasPrefix(name, grantPrefix) && !slices.Contains([]string{grantID, grantSubprotocol, grantTags, grantInformation}, name) {
-			return http.StatusInternalServerError, fmt.Errorf("the answer has a header %s, which means nothing: there are WebSocket-Id, WebSocket-Subprotocol, WebSocket-Tags and WebSocket-Information", name)
+		if strings.HasPrefix(name, grantPrefix) && !slices.Contains([]string{grantAuthorize, grantID, grantSubprotocol, grantTags, grantInformation}, name) {
+			return http.StatusInternalServerError, fmt.Errorf("the answer has a header %s, which means nothing: there are WebSocket-Authorize, WebSocket-Id, WebSocket-Subprotocol, WebSocket-Tags and WebSocket-Information", name)
 		}
 	}
 
@@ -99,6 +117,10 @@ func eachMember(header http.Header, name string, give func(member string) error)
 				continue
 			}
 			if err := give(member); err != nil {
+				if name == grantInformation { // what is stored may be secret, its key is not
+					member, _, _ = strings.Cut(member, "=")
+				}
+
 				return fmt.Errorf("%s, %q: %w", name, shortened(member), err)
 			}
 		}

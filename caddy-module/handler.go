@@ -50,9 +50,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		h.app.addServer(server)
-		if h.Authorize != nil {
-			keepErrors(server)
-		}
 		addRefusalTexts(server)
 	}
 
@@ -91,10 +88,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 
 	if h.Authorize != nil {
-		ctx, cancel := context.WithDeadline(r.Context(), deadline)
-		accepted, err := h.authorize(w, r.WithContext(ctx), handshake)
-		cancel()
-		if !accepted {
+		if accepted, err := h.authorize(w, r, handshake, deadline); !accepted {
 			return err
 		}
 	}

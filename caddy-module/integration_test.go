@@ -282,6 +282,7 @@ func TestAJSONConfigurationThatCannotWorkFailsToLoad(t *testing.T) {
 		{handlers(`{"handler":"websocket","worker":"chat","subprotocol_workers":[{"subprotocol":"a","worker":"nws"}]}`), `worker "nws" is not declared`},
 		{handlers(`{"handler":"websocket","worker":"chat","authorize":{"uri":"auth"}}`), "authorize takes a path of this site"},
 		{handlers(`{"handler":"websocket","worker":"chat","authorize":{"uri":"/auth","timout":1}}`), "timout"},
+		{`{"apps":{"websocket":{"authorize":{"max_running":-1}}}}`, "max_running and max_waiting of authorize are numbers, or 0 for the default, not -1 and 0"},
 		{`{"apps":{"websocket":{"shards":-1}}}`, "shards is a number of threads, or 0 for one for every two CPUs, not -1"},
 	} {
 		var config *caddy.Config

@@ -22,6 +22,10 @@
 //				mode  <octal>
 //				group <name>
 //			}
+//			authorize {
+//				max_running <n>
+//				max_waiting <n>
+//			}
 //		}
 //	}
 //

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func TestEveryOptionOfTheServerIsInTheDocumentedTable(t *testing.T) {
 		documented = append(documented, row.json)
 	}
 	known := slices.DeleteFunc(jsonNames(reflect.TypeFor[App](), ""), func(name string) bool {
-		return name == "values" || strings.HasPrefix(name, "control.") // the table has its members; docs/command-line.md has those
+		return name == "values" || name == "authorize" || strings.HasPrefix(name, "control.") // the table has their members; docs/command-line.md has those
 	})
 	if !slices.Equal(documented, known) {
 		t.Errorf("documented %v\nknown      %v", documented, known)
@@ -188,6 +189,13 @@ func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 		}
 		if !known || got != want {
 			t.Errorf("%s: documented %v, in force %v (known: %v)", row.json, want, got, known)
+		}
+	}
+
+	for _, row := range optionsBelow(t, "## Options of the server") {
+		if row.json == "authorize.max_waiting" && row.fallback != strconv.Itoa(defaultMaxWaiting) ||
+			row.json == "authorize.max_running" && !strings.Contains(row.fallback, strconv.Itoa(defaultMaxRunning)+" without PHP") {
+			t.Errorf("%s: documented %s", row.json, row.fallback)
 		}
 	}
 

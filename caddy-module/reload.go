@@ -16,6 +16,11 @@ import (
 // nextEvent(), so only an event that takes longer is overtaken; PHP's own shutdown then waits for it, up to 30 seconds.
 const gateWait = 10 * time.Second
 
+// authorizeGateWait is the same for authorize requests, of which none is sent while the gate is closed. A request that PHP
+// has taken is served to its end in any case. The wait is for one that has just been sent: if PHP restarts before a thread
+// takes it, it may never be answered.
+const authorizeGateWait = time.Second
+
 // phpGate keeps bells from ringing while a reload restarts PHP, and while PHP is not there at all.
 //
 // Two things go wrong with a bell that rings then. FrankenPHP's table of workers is written without a lock while PHP

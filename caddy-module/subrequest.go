@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -98,20 +99,23 @@ func isOfTheConnection(name string) bool {
 		strings.HasPrefix(name, "Sec-Websocket-") || strings.HasPrefix(name, grantPrefix)
 }
 
-// answerOf lets a server handle a request and waits for the answer until the request's context ends. The handler may go on
-// after that, but what it writes is not kept.
-func answerOf(server http.Handler, r *http.Request) (*answer, error) {
+// answerOf lets a site handle a request and waits for the answer until the request's context ends. The site may go on after
+// that, but what it writes is not kept. It calls ended when the site is done with the request.
+func answerOf(site caddyhttp.Handler, r *http.Request, ended func()) (*answer, error) {
 	result := newAnswer()
 	done := make(chan error, 1)
 
 	go func() {
+		defer ended()
 		defer func() {
 			if panicked := recover(); panicked != nil {
 				done <- fmt.Errorf("panic: %v", panicked)
 			}
 		}()
 
-		server.ServeHTTP(result, r)
+		if err := site.ServeHTTP(result, r); err != nil {
+			result.fail(err)
+		}
 		done <- nil
 	}()
 
@@ -135,7 +139,10 @@ type answer struct {
 	header  http.Header // as it was when the status was written
 	status  int
 	body    []byte
-	failed  bool // the handler said so after the status
+	end     []byte // the last bytes of the whole body, as many as may be the beginning of scriptFailed
+	err     error  // of the handler that answered, or of one in front of it
+
+	failed bool // PHP said so after the status
 
 	mu        sync.Mutex // guards abandoned
 	abandoned bool
@@ -168,14 +175,34 @@ func (a *answer) Write(p []byte) (int, error) {
 	}
 
 	a.WriteHeader(http.StatusOK)
-	if string(p) == scriptFailed {
-		a.failed = true
-
-		return len(p), nil
-	}
+	a.look(p)
 	a.body = append(a.body, p[:min(len(p), answerLimit-len(a.body))]...)
 
 	return len(p), nil
+}
+
+// look looks for what PHP writes behind an answer when the script fails. A handler in between may have put it together with
+// what came before, or cut it in two.
+func (a *answer) look(p []byte) {
+	const most = len(scriptFailed) - 1
+	a.end = append(a.end, p[:min(len(p), most)]...)
+	a.failed = a.failed || bytes.Contains(a.end, []byte(scriptFailed)) || bytes.Contains(p, []byte(scriptFailed))
+	if len(p) > most {
+		a.end = append(a.end[:0], p[len(p)-most:]...)
+	} else if beyond := len(a.end) - most; beyond > 0 {
+		a.end = append(a.end[:0], a.end[beyond:]...)
+	}
+}
+
+// fail takes in the error of a handler. The pages that a site has for its errors are not asked: they are for visitors. A
+// status that is none of an error is none either.
+func (a *answer) fail(err error) {
+	status := http.StatusInternalServerError
+	if of := (caddyhttp.HandlerError{}); errors.As(err, &of) && of.StatusCode >= 400 {
+		status = of.StatusCode
+	}
+	a.err = err
+	a.WriteHeader(status)
 }
 
 // Flush implements [http.Flusher]; without it FrankenPHP warns at every flush().
@@ -195,13 +222,15 @@ func (a *answer) abandon() {
 	a.mu.Unlock()
 }
 
-// check refuses what is no answer. To a path that no handler of the site is there for, Caddy says 200 – but writes nothing.
+// check refuses what is no answer, and what is one no longer.
 func (a *answer) check() error {
 	switch {
 	case a.status == 0:
 		return errors.New("no handler of the site answered: is there a php_server for it?")
-	case a.failed && a.accepts():
+	case a.failed && a.isSuccess():
 		return errors.New("PHP failed after it had begun to answer; its own log says why")
+	case a.err != nil && a.isSuccess():
+		return a.err
 	case a.status < 200:
 		return fmt.Errorf("the site answered with status %d", a.status)
 	default:
@@ -209,8 +238,8 @@ func (a *answer) check() error {
 	}
 }
 
-// accepts tells whether the connection may be opened.
-func (a *answer) accepts() bool {
+// isSuccess tells whether the status is 2xx. That alone accepts nobody.
+func (a *answer) isSuccess() bool {
 	return a.status/100 == 2
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 func TestTheAuthorizeRequestCarriesWhatTheVisitorIsAndNothingOfTheHandshake(t *testing.T) {
@@ -58,7 +60,15 @@ func TestTheAuthorizeRequestOfAnExtendedCONNECTIsAnOrdinaryOne(t *testing.T) {
 
 // answerTo lets a handler answer.
 func answerTo(handler http.HandlerFunc) (*answer, error) {
-	return answerOf(handler, httptest.NewRequest(http.MethodGet, "/", nil))
+	return answerOf(withoutError(handler), httptest.NewRequest(http.MethodGet, "/", nil), func() {})
+}
+
+func withoutError(handler http.HandlerFunc) caddyhttp.Handler {
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		handler(w, r)
+
+		return nil
+	})
 }
 
 func TestOnlyAnAnswerThatWasWrittenIsOne(t *testing.T) {
@@ -70,6 +80,19 @@ func TestOnlyAnAnswerThatWasWrittenIsOne(t *testing.T) {
 		"PHP failed behind its answer": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("Warning: …"))
 			_, _ = w.Write([]byte(scriptFailed))
+		},
+		"PHP failed, and a handler writes the body as a whole": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("Warning: …" + scriptFailed + "<footer>"))
+		},
+		"PHP failed, and a handler writes the body in pieces": func(w http.ResponseWriter, _ *http.Request) {
+			for _, b := range []byte("\x00the " + scriptFailed + "<footer>") {
+				_, _ = w.Write([]byte{b})
+			}
+		},
+		"PHP failed, and a handler cuts the body where that is said": func(w http.ResponseWriter, _ *http.Request) {
+			body := strings.Repeat("x", 100) + scriptFailed
+			_, _ = w.Write([]byte(body[:120]))
+			_, _ = w.Write([]byte(body[120:]))
 		},
 		"a panic": func(http.ResponseWriter, *http.Request) { panic("at the disco") },
 	} {
@@ -88,8 +111,34 @@ func TestTheFirstFinalStatusCountsWithTheHeadersOfThatMoment(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 		_, _ = w.Write([]byte("no"))
 	})
-	if err != nil || got.accepts() || got.status != 403 || string(got.body) != "no" || got.header.Get("X-Before") != "1" || got.header.Get("X-After") != "" {
+	if err != nil || got.isSuccess() || got.status != 403 || string(got.body) != "no" || got.header.Get("X-Before") != "1" || got.header.Get("X-After") != "" {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestAnErrorOfAHandlerIsItsStatusAndNeverASuccess(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		before int // the status that was written before the error
+		want   int // 0: it is no answer
+	}{
+		{caddyhttp.Error(http.StatusNotFound, errors.New("no such file")), 0, http.StatusNotFound},
+		{caddyhttp.Error(http.StatusBadGateway, errors.New("nobody there")), 0, http.StatusBadGateway},
+		{caddyhttp.Error(http.StatusOK, errors.New("fine")), 0, http.StatusInternalServerError},
+		{errors.New("oh"), 0, http.StatusInternalServerError},
+		{errors.New("oh"), http.StatusServiceUnavailable, http.StatusServiceUnavailable},
+		{errors.New("oh"), http.StatusNoContent, 0},
+	} {
+		got, err := answerOf(caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			if c.before != 0 {
+				w.WriteHeader(c.before)
+			}
+
+			return c.err
+		}), httptest.NewRequest(http.MethodGet, "/", nil), func() {})
+		if c.want == 0 && err == nil || c.want != 0 && (err != nil || got.status != c.want) {
+			t.Errorf("%v after %d: got %+v, %v", c.err, c.before, got, err)
+		}
 	}
 }
 
@@ -129,10 +178,12 @@ func TestWhatAnAbandonedHandlerWritesFails(t *testing.T) {
 			}
 		}
 	})
-	if _, err := answerOf(handler, httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)); err != context.DeadlineExceeded {
+	ended := make(chan struct{})
+	if _, err := answerOf(withoutError(handler), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx), func() { close(ended) }); err != context.DeadlineExceeded {
 		t.Errorf("got %v", err)
 	}
 	<-written
+	<-ended
 }
 
 func TestPlaceholdersCannotLeaveTheirPartOfTheURI(t *testing.T) {

@@ -51,6 +51,18 @@ func Stats() ([]byte, error) {
 	return goBytes(item), nil
 }
 
+// Authorizing is what the host counts of the handshakes that it puts to the site before it opens them.
+type Authorizing struct {
+	Waiting, Running uint64 // at the moment
+
+	Asked, GivenUp, RefusedBusy uint64 // since the start
+}
+
+// SetAuthorizing shows these numbers in the statistics of the core, if it runs.
+func SetAuthorizing(n Authorizing) {
+	C.fws_core_authorizing(C.uint64_t(n.Waiting), C.uint64_t(n.Running), C.uint64_t(n.Asked), C.uint64_t(n.GivenUp), C.uint64_t(n.RefusedBusy))
+}
+
 // milliseconds converts a bound; one too long for the ABI becomes the longest it knows, 49 days.
 func milliseconds(d time.Duration) C.uint32_t {
 	const longest = time.Duration(^uint32(0)) * time.Millisecond

@@ -3,6 +3,7 @@ package bridge
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -81,6 +82,20 @@ func TestABoundThatIsTooLongForTheABIIsCutAndNotWrapped(t *testing.T) {
 	} {
 		if got := uint32(milliseconds(d)); got != want {
 			t.Errorf("%s: got %d, want %d", d, got, want)
+		}
+	}
+}
+
+func TestWhatTheHostCountsOfItsAuthorisationIsAmongTheStats(t *testing.T) {
+	SetAuthorizing(Authorizing{Waiting: 1, Running: 2, Asked: 3, GivenUp: 4, RefusedBusy: 5})
+	defer SetAuthorizing(Authorizing{})
+	encoded, err := Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"authorize_waiting":1,`, `"authorize_running":2,`, `"authorize_asked":3,`, `"authorize_given_up":4,`, `"authorize_refused_busy":5,`} {
+		if !strings.Contains(string(encoded), want) {
+			t.Errorf("no %s in %s", want, encoded)
 		}
 	}
 }

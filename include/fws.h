@@ -553,6 +553,10 @@ fws_result fws_core_drain(uint32_t timeout_ms, uint64_t *remaining, uint64_t *un
 // Counters and gauges: item 0 of the reply is a JSON object.
 fws_result fws_core_stats(fws_reply **out);
 
+// Tells the core what the host has counted of the handshakes that it puts to the site before it opens them: the statistics show it.
+// `waiting` and `running` are those of now, `asked`, `given_up` and `refused_busy` those since the start. Without a core it does nothing.
+void fws_core_authorizing(uint64_t waiting, uint64_t running, uint64_t asked, uint64_t given_up, uint64_t refused_busy);
+
 // Closes the gate once more: while it is closed no bell is handed out, and running ones end at their next event. Waits until none is
 // left, at most `timeout_ms` milliseconds. Blocks. `running` (optional) receives how many are left. Each call is undone by one of
 // fws_gate_open.

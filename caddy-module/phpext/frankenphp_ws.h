@@ -61,6 +61,9 @@ const char *phpext_cause(size_t *len);
 
 void phpext_authorize_startup(void);
 
+/* The request of this thread is over, and its headers are out. */
+void phpext_authorize_end(void);
+
 /* ---- connect.c ---- */
 
 void phpext_connect_startup(void);

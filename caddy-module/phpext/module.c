@@ -81,6 +81,7 @@ static int deactivate(void) {
   if (ends) {
     phpext_reset_drop(false);
   }
+  phpext_authorize_end(); /* not in RSHUTDOWN, which comes before the headers of an answer without a body */
 
   return deactivate_others != NULL ? deactivate_others() : SUCCESS;
 }

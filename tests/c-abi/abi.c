@@ -300,7 +300,9 @@ static void a_connection(void) {
 
   uint64_t remaining = 1;
   CHECK(fws_core_drain(5000, &remaining, NULL) == FWS_OK && remaining == 0);
+  fws_core_authorizing(1, 2, 3, 4, 5);
   CHECK(fws_core_stats(&reply) == FWS_OK && fws_reply_count(reply) == 1);
+  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && memmem(value.ptr, value.len, "\"authorize_given_up\":4", 22) != NULL);
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && memmem(value.ptr, value.len, "\"events_failed\":1", 17) != NULL);
   fws_reply_free(reply);
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,7 +48,7 @@ func guarded() site {
 		}
 		worker {
 			file $TESTDATA/public/front.php
-			num 2
+			num 4
 		}
 	}`,
 		body: "\troot $TESTDATA/public" + route("classic") + route("front") + `
@@ -179,10 +181,6 @@ func TestARefusalOfPHPIsTheClientsAnswerAndWhatSettlesNothingRefuses(t *testing.
 		if got := response.Header.Get("Location"); got != "/login?next=%2Fws%2F"+script+"%3Fdo%3Dredirect" {
 			t.Errorf("Location: %q", got)
 		}
-		for _, failure := range []string{"throw", "print-throw", "fatal"} {
-			// PHP itself would answer 200, with the error printed: the tests have no php.ini that says otherwise.
-			refused(t, s, "/ws/"+script+"?do="+failure, http.StatusInternalServerError)
-		}
 		_, body := refused(t, s, "/ws/"+script+"?do=wrong", http.StatusInternalServerError)
 		if strings.Contains(body, "rawurlencode") {
 			t.Errorf("what is wrong belongs into the log, not into the answer: %q", body)
@@ -193,14 +191,15 @@ func TestARefusalOfPHPIsTheClientsAnswerAndWhatSettlesNothingRefuses(t *testing.
 			}
 			return nil
 		})
-		// A script that says nothing has accepted: 200 is PHP's default.
-		c := dial(t, s, "/ws/"+script+"?do=nothing", nil)
+		c := dial(t, s, "/ws/"+script+"?do=accept", nil)
 		if got := c.given(t); len(got.Tags) != 0 || len(got.ID) != 22 {
 			t.Errorf("PHP was given %+v", got)
 		}
 	}
 	// The route itself is asked, as an ordinary request, and is none of PHP's pages.
-	refused(t, s, "/loop", http.StatusNotFound)
+	if r := request(t, s.addr, upgradeRequest(s.addr, "/loop")); r.response.StatusCode < 400 {
+		t.Errorf("/loop: %s", r.response.Status)
+	}
 	expect(t, "connections", 2, func() int { return s.stat("connections") })
 }
 
@@ -208,7 +207,12 @@ func TestPHPThatTakesTooLongRefuses(t *testing.T) {
 	t.Parallel()
 	s := start(t, guarded())
 	refused(t, s, "/hasty/front?do=sleep", http.StatusGatewayTimeout)
-	dial(t, s, "/hasty/front?do=nothing", nil).given(t)
+	// The script goes on, as scripts of a worker do when the client has gone. It keeps its turn meanwhile, one of three.
+	dial(t, s, "/hasty/front?do=accept", nil).given(t)
+	expect(t, "authorize requests given up", 1, func() int { return s.stat("authorize_given_up") })
+	expect(t, "authorize requests in PHP", 1, func() int { return s.stat("authorize_running") })
+	s.writeFile("go", "")
+	expect(t, "authorize requests in PHP", 0, func() int { return s.stat("authorize_running") })
 }
 
 func TestWithoutPHPNobodyIsLetIn(t *testing.T) {
@@ -218,7 +222,7 @@ func TestWithoutPHPNobodyIsLetIn(t *testing.T) {
 	want.body += "\n\twebsocket /core {\n\t\techo\n\t\tauthorize /classic.php/ws\n\t}"
 	want.files = map[string]string{"worker.php": "<?php require '$TESTDATA/guarded.php';"}
 	s := start(t, want)
-	dial(t, s, "/ws/classic?do=nothing", nil).given(t)
+	dial(t, s, "/ws/classic?do=accept", nil).given(t)
 
 	// FrankenPHP ends the old PHP before it starts the new one: this reload leaves none.
 	s.writeFile("worker.php", "<?php this does not parse")
@@ -229,7 +233,7 @@ func TestWithoutPHPNobodyIsLetIn(t *testing.T) {
 	if status, answer := s.adminPost("/load", config); status == http.StatusOK {
 		t.Fatalf("the reload with a broken worker was accepted: %s", answer)
 	}
-	for _, path := range []string{"/ws/classic?do=nothing", "/core"} {
+	for _, path := range []string{"/ws/classic?do=accept", "/core"} {
 		refused(t, s, path, http.StatusServiceUnavailable)
 	}
 }
@@ -243,15 +247,99 @@ func TestAPasswordInFrontIsAskedForOnceAndKnownToPHP(t *testing.T) {
 	want := guarded()
 	want.body = fmt.Sprintf("\tbasic_auth {\n\t\talice %s\n\t}\n%s", strings.TrimSpace(string(hash)), want.body)
 	s := start(t, want)
-	if response, _ := refused(t, s, "/ws/classic?do=nothing", http.StatusUnauthorized); response.Header.Get("WWW-Authenticate") == "" {
+	if response, _ := refused(t, s, "/ws/classic?do=accept", http.StatusUnauthorized); response.Header.Get("WWW-Authenticate") == "" {
 		t.Error("it is not Caddy that refuses")
 	}
 	if lines := s.lines("asked"); len(lines) != 0 {
 		t.Errorf("PHP was asked: %q", lines)
 	}
 	header := http.Header{"Authorization": {"Basic YWxpY2U6c2VjcmV0"}}
-	dial(t, s, "/ws/classic?do=nothing", &websocket.DialOptions{HTTPHeader: header}).given(t)
+	dial(t, s, "/ws/classic?do=accept", &websocket.DialOptions{HTTPHeader: header}).given(t)
 	if lines := s.lines("asked"); len(lines) != 1 || !strings.Contains(lines[0], `"PHP_AUTH_USER":"alice"`) {
 		t.Errorf("PHP was asked %q", lines)
+	}
+}
+
+// endings are the names of testdata/endings.php.
+func endings(t *testing.T) (names []string) {
+	t.Helper()
+	source, err := os.ReadFile("testdata/endings.php")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, match := range regexp.MustCompile(`(?m)^        '([a-z0-9-]+)' => `).FindAllSubmatch(source, -1) {
+		names = append(names, string(match[1]))
+	}
+	if len(names) < 30 {
+		t.Fatalf("only %d endings found: %q", len(names), names)
+	}
+	return names
+}
+
+func TestOnlyAScriptThatSaysYesAndEndsWellLetsSomebodyIn(t *testing.T) {
+	t.Parallel()
+	const templates = "\ttemplates\n"
+	for name, test := range map[string]struct{ ini, body string }{
+		"errors are printed":     {"", ""},
+		"errors are not printed": {"php_ini display_errors 0", ""},
+		"output is buffered":     {"php_ini output_buffering 4096", ""},
+		"templates":              {"", templates},
+		"error pages":            {"", "\thandle_errors {\n\t\theader WebSocket-Authorize accept\n\t\trewrite * /classic.php/ws?do=accept\n\t\tphp_server\n\t}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := guarded()
+			want.global = strings.Replace(want.global, "frankenphp {", "frankenphp {\n"+test.ini, 1)
+			want.body = test.body + want.body
+			s := start(t, want)
+			for _, script := range []string{"classic", "front"} {
+				for _, ending := range endings(t) {
+					path := "/ws/" + script + "?do=" + ending
+					if strings.HasPrefix(ending, "fine") {
+						if got := dial(t, s, path, nil).given(t); got.Worker != "guarded" {
+							t.Errorf("%s: PHP was given %+v", path, got)
+						}
+						continue
+					}
+					refused(t, s, path, http.StatusInternalServerError)
+				}
+			}
+		})
+	}
+}
+
+func TestAPageThatDoesNotKnowTheQuestionLetsNobodyInAndTheLogSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	route := func(name, uri string) string {
+		return fmt.Sprintf("\twebsocket /ws/%s {\n\t\tname %[1]s\n\t\techo\n\t\tauthorize %s\n\t}\n", name, uri)
+	}
+	page := "<?php header('WebSocket-Authorize: accept');"
+	s := start(t, site{
+		global: "\tfrankenphp",
+		body: "\troot $DIR/public\n" + route("right", "/ws-auth.php?token={query.token}") + route("mistyped", "/ws-aut.php") + route("source", "/source/ws-auth.php") +
+			route("static", "/page.html") + "\thandle_path /source/* {\n\t\tfile_server\n\t}\n\tphp_server",
+		files: map[string]string{"public/ws-auth.php": page, "public/index.php": "<?php echo 'the home page';", "public/page.html": "<p>hello"},
+	})
+	dial(t, s, "/ws/right", nil)
+	if status, body := s.get("/ws-aut.php"); status != http.StatusOK || body != "the home page" {
+		t.Fatalf("the test's site does not fall back to its index.php: %d %q", status, body)
+	}
+	if status, body := s.get("/source/ws-auth.php"); status != http.StatusOK || body != page {
+		t.Fatalf("the test's site does not serve the source: %d %q", status, body)
+	}
+	for _, name := range []string{"mistyped", "source", "static"} {
+		for range 20 {
+			refused(t, s, "/ws/"+name, http.StatusInternalServerError)
+		}
+		eventually(t, func() error {
+			if len(s.log.records("header('WebSocket-Authorize: accept')", `"route":"`+name+`"`)) == 0 {
+				return fmt.Errorf("the log does not say what is missing")
+			}
+			return nil
+		})
+	}
+	// Once in a burst for each route: two at most, should the machine be so slow that the refusals took more than a burst.
+	if records := s.log.records("header('WebSocket-Authorize: accept')"); len(records) > 6 {
+		t.Errorf("%d records for 60 refusals of 3 routes", len(records))
 	}
 }

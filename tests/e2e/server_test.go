@@ -242,7 +242,11 @@ func (s *server) writeFile(name, text string) {
 		s.t.Fatal(err)
 	}
 	text = strings.NewReplacer("$DIR", s.home, "$TESTDATA", testdata).Replace(text)
-	if err := os.WriteFile(filepath.Join(s.home, name), []byte(text), 0o600); err != nil {
+	path := filepath.Join(s.home, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fws_server::{Config, Core};
+use fws_server::{Authorizing, Config, Core};
 use parking_lot::Mutex;
 
 use crate::bytes::{fws_reply, input};
@@ -117,6 +117,17 @@ pub unsafe extern "C" fn fws_core_stats(out: *mut *mut fws_reply) -> fws_result 
         let Some(out) = (unsafe { out.as_mut() }) else { return FWS_ERR_NULL };
         *out = fws_reply::text(core.stats().to_string());
         FWS_OK
+    })
+}
+
+/// Tells the core what the host has counted of the handshakes that it puts to the site before it opens them: the statistics show it.
+/// `waiting` and `running` are those of now, `asked`, `given_up` and `refused_busy` those since the start. Without a core it does nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn fws_core_authorizing(waiting: u64, running: u64, asked: u64, given_up: u64, refused_busy: u64) {
+    guard((), || {
+        if let Some(core) = core() {
+            core.set_authorizing(Authorizing { waiting, running, asked, given_up, refused_busy });
+        }
     })
 }
 

@@ -45,3 +45,4 @@ pub use os::own_socket;
 pub use pipe::{News, PipeId};
 pub use places::Address;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig, check_origin};
+pub use stats::Authorizing;

@@ -105,12 +105,33 @@ counters! {
     control_commands,
 }
 
+/// Handshakes that the host puts to the site before it opens them. The host queues and counts them; the core shows the numbers beside
+/// its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Authorizing {
+    /// Those that wait for their turn.
+    pub waiting: u64,
+    /// Those that are with the site, given up or not.
+    pub running: u64,
+    /// Those that were put to the site since the start.
+    pub asked: u64,
+    /// Those whose client left, or whose time ran out, since the start.
+    pub given_up: u64,
+    /// Those that were refused at once since the start, as their turn would have come too late.
+    pub refused_busy: u64,
+}
+
 /// Adds to a counter.
 pub fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
 }
 
 impl Core {
+    /// Takes over what the host has counted.
+    pub fn set_authorizing(&self, numbers: Authorizing) {
+        *self.authorizing.lock() = numbers;
+    }
+
     /// Everything that is counted.
     pub fn stats(&self) -> Value {
         let (pending_events, pending_connections) = self.dispatch.pending();
@@ -127,6 +148,7 @@ impl Core {
                 (name.to_string(), bells)
             })
             .collect();
+        let authorizing = *self.authorizing.lock();
         let mut stats = self.counters.to_json();
         let own = json!({
             "connections": hub.len(),
@@ -144,6 +166,11 @@ impl Core {
             "connections_with_events": pending_connections,
             "shards": self.shards.len(),
             "pipes": self.pipes.len(),
+            "authorize_waiting": authorizing.waiting,
+            "authorize_running": authorizing.running,
+            "authorize_asked": authorizing.asked,
+            "authorize_given_up": authorizing.given_up,
+            "authorize_refused_busy": authorizing.refused_busy,
             "uptime_seconds": self.started.elapsed().as_secs(),
             "routes": routes,
             "workers": workers,

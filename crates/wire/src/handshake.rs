@@ -10,6 +10,10 @@ use crate::origin::{Pattern, origin_allowed};
 
 /// The longest request head, bytes. It is far above what web servers allow by default, so that theirs is the limit that counts.
 pub const MAX_HEAD: usize = 1024 * 1024;
+/// The most cookies, and the most header lines, that an upgrade request may have: as many as PHP takes of each kind of input
+/// (`max_input_vars`). PHP puts them into hash tables by their names. Names that are made to collide cost the square of their number: 7,000
+/// cookies fit into 62 KB, and cost a thread of PHP 100 ms.
+pub const MAX_FIELDS: usize = 1000;
 
 /// What a route accepts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,11 +110,18 @@ impl Request {
         }
         let (line, rest) = RequestLine::read(head)?;
         let mut headers = match headers(rest, &mut [httparse::EMPTY_HEADER; 64]) {
-            Err(httparse::Error::TooManyHeaders) => headers(rest, &mut vec![httparse::EMPTY_HEADER; count_lines(rest)]),
+            Err(httparse::Error::TooManyHeaders) => headers(rest, &mut vec![httparse::EMPTY_HEADER; count_lines(rest).min(MAX_FIELDS)]),
             headers => headers,
         }
-        .map_err(|error| Refused::new(400, format!("the request head is malformed: {error}")))?
+        .map_err(|error| match error {
+            httparse::Error::TooManyHeaders => Refused::new(431, format!("the request has more than {MAX_FIELDS} header lines")),
+            error => Refused::new(400, format!("the request head is malformed: {error}")),
+        })?
         .ok_or_else(|| Refused::new(400, "the request head ends before its empty line"))?;
+        let lines = headers.iter().filter(|(name, _)| name == "cookie");
+        if lines.map(|(_, value)| cookies(value)).sum::<usize>() > MAX_FIELDS {
+            return Err(Refused::new(431, format!("the request has more than {MAX_FIELDS} cookies")));
+        }
         let (authority, target) = split_authority(line.target);
         if let Some(authority) = authority {
             // RFC 9112, 3.2.2: with the absolute form "the origin server MUST ignore the received Host header field (if any) and instead
@@ -204,6 +215,11 @@ fn headers<'a>(lines: &'a [u8], room: &mut [httparse::Header<'a>]) -> Result<Opt
             Ok(Some(parsed.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.to_vec())).collect()))
         }
     }
+}
+
+/// How many cookies a Cookie header has, as PHP counts them.
+fn cookies(value: &[u8]) -> usize {
+    value.split(|byte| *byte == b';').filter(|cookie| !cookie.trim_ascii().is_empty()).count()
 }
 
 /// Checks a request against RFC 6455, 4.2.1 and the route's policy. `windows`: see [`deflate::negotiate`].

@@ -2,6 +2,8 @@
 
 declare(strict_types=1);
 
+require_once __DIR__ . '/endings.php';
+
 /**
  * A site with sessions: /…login logs in, anything else authorises a WebSocket, as ?do=… asks. What it is asked is recorded in
  * $E2E_DIR/asked.
@@ -31,28 +33,27 @@ function site(): void
 
             return;
         case 'sleep':
-            // Until PHP learns that nobody waits any more.
             session_write_close();
-            while (true) {
+            while (!file_exists(getenv('E2E_DIR') . '/go')) {
                 usleep(20_000);
                 echo ' ';
                 flush();
             }
-            // no break
-        case 'throw':
-            throw new RuntimeException('on purpose');
-        case 'print-throw':
-            echo 'some warning';
-            flush();
-            throw new RuntimeException('on purpose');
-        case 'fatal':
-            eval('class stdClass {}');
 
             return;
-        case 'nothing':
+        case 'accept':
+            header('WebSocket-Authorize: accept');
+
             return;
         case 'wrong':
+            header('WebSocket-Authorize: accept');
             header('WebSocket-Id: not encoded, ' . chr(200));
+
+            return;
+        case '':
+            break;
+        default:
+            endings()[$_GET['do']]();
 
             return;
     }
@@ -63,6 +64,7 @@ function site(): void
 
         return;
     }
+    header('WebSocket-Authorize: accept');
     setcookie('seen', 'yes');
     header('X-Request-Id: 77');
     header('WebSocket-Id: ' . rawurlencode("user {$_SESSION['user']}"));

@@ -37,7 +37,7 @@ use crate::log::{Log, Trouble};
 use crate::pipe::Pipes;
 use crate::routes::Routes;
 use crate::shard::{Op, Shard, ShardHandle, panicked};
-use crate::stats::{Counters, add};
+use crate::stats::{Authorizing, Counters, add};
 use crate::timers::Timers;
 use crate::values::Values;
 
@@ -99,6 +99,8 @@ pub struct Core {
     pub(crate) pipes: Pipes,
     pub(crate) log: Log,
     pub(crate) counters: Counters,
+    /// Guards what the host says of its authorisation.
+    pub(crate) authorizing: Mutex<Authorizing>,
     pub(crate) compressors: Compressors,
     /// Messages that have come in part.
     pub(crate) unfinished: Arc<Budget>,
@@ -142,6 +144,7 @@ impl Core {
             pipes: Pipes::new()?,
             log: Log::new(flag.clone()),
             counters: Counters::default(),
+            authorizing: Mutex::default(),
             compressors: Compressors::default(),
             unfinished,
             shelved,

@@ -274,14 +274,31 @@ fn a_head_that_is_cut_malformed_or_too_big_is_refused() {
 }
 
 #[test]
-fn a_head_may_have_as_many_lines_as_fit_into_it() {
-    for count in [0, 58, 59, 60, 128, 200, 50_000] {
-        let request = Request::parse(&head(|l| l.extend((0..count).map(|n| format!("X-{n}: y"))))).expect("many lines");
-        assert_eq!(request.headers.len(), 5 + count);
+fn a_head_may_have_a_thousand_lines_of_any_length() {
+    let lines = |count| Request::parse(&head(|l| l.extend((5..count).map(|n| format!("X-{n}: y")))));
+    for count in [5, 63, 64, 65, 128, 200, MAX_FIELDS] {
+        assert_eq!(lines(count).expect("many lines").headers.len(), count);
+    }
+    for count in [MAX_FIELDS + 1, 50_000] {
+        assert_eq!(lines(count).expect_err("too many lines").status, 431);
     }
     let cookie = "c=".to_owned() + &"x".repeat(MAX_HEAD - 1024);
     let request = Request::parse(&head(|l| l.push(format!("Cookie: {cookie}")))).expect("a long line");
     assert_eq!(request.header("cookie"), Some(cookie.as_str()));
+}
+
+#[test]
+fn more_cookies_than_php_takes_are_refused_however_many_lines_they_come_in() {
+    let parse = |cookies: &str, lines: usize| Request::parse(&head(|l| l.extend((0..lines).map(|_| format!("Cookie: {cookies}")))));
+    let most = "a=1; ".repeat(MAX_FIELDS);
+    // A separator at the end, or several, is no cookie.
+    assert!(parse(&most, 1).is_ok());
+    assert!(parse(&most.replace("; ", ";; ;"), 1).is_ok());
+    assert!(parse(&"a;".repeat(MAX_FIELDS / 4), 4).is_ok());
+    assert_eq!(parse(&format!("{most}b=2"), 1).expect_err("one more").status, 431);
+    assert_eq!(parse(&"a;".repeat(MAX_FIELDS / 4 + 1), 4).expect_err("four more").status, 431);
+    // Names alone, without values and spaces: what fits most into a head.
+    assert_eq!(parse(&"Ez;".repeat(20_000), 1).expect_err("many").status, 431);
 }
 
 /// The head of the example of RFC 8441, 5.1, as the host writes it.
