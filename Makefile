@@ -26,7 +26,7 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 ENV := . tools/env.sh &&
 
 .PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-tools test-licences test-php \
-	test-go test-e2e test-xcaddy test-autobahn test-fuzz autobahn fuzz lint bench slow-clients fmt clean setup which-php
+	test-go test-e2e test-xcaddy test-autobahn test-fuzz autobahn fuzz lint bench slow-clients herd fmt clean setup which-php
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -145,6 +145,14 @@ slow-clients: build ## Measure what subscribers notice of others that stop readi
 	@tools/setup.sh e2e
 	$(ENV) cd tests/e2e && FWS_SLOW_CLIENTS=$(SLOW_CLIENTS) FWS_FRANKENPHP=$(FRANKENPHP) \
 		go test -count=1 -timeout 10m -v -run TestHalfOfTheSubscribersStopReading . | grep -E 'subscribers,|^(ok|FAIL|---)'
+
+# clients, milliseconds of the script that authorises them, threads of PHP for pages
+HERD ?= 5000,20,4
+
+herd: build ## Measure how long a herd of clients needs until PHP has let all of them in
+	@tools/setup.sh e2e
+	$(ENV) cd tests/e2e && FWS_HERD=$(HERD) FWS_FRANKENPHP=$(FRANKENPHP) \
+		go test -count=1 -timeout 10m -v -run TestAHerdOfClients . | grep -E 'herd:|^(ok|FAIL|---)'
 
 clean: ## Remove build/ and target/
 	rm -rf build target

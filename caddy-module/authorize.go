@@ -81,13 +81,12 @@ type undecided struct {
 // authorize asks the site whether the connection may be opened. If not, the client has been answered. The handshake is
 // accepted by the core already, and holds its place meanwhile.
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request, handshake *bridge.Handshake, deadline time.Time) (accepted bool, err error) {
-	if own := time.Now().Add(h.Authorize.timeout()); own.Before(deadline) {
-		deadline = own
-	}
 	ctx, cancel := context.WithDeadline(r.Context(), deadline)
 	defer cancel()
 
-	answer, refused := h.ask(ctx, r)
+	asking, asked := context.WithTimeout(ctx, h.Authorize.timeout())
+	answer, refused := h.ask(asking, r)
+	asked()
 	if refused == nil && answer.isSuccess() {
 		if refused = h.follow(ctx, handshake, answer); refused == nil {
 			h.Authorize.copyHeaders(w.Header(), answer.header)

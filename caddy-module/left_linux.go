@@ -15,24 +15,13 @@ func hasLeft(r *http.Request) bool {
 	if r.ProtoMajor > 1 {
 		return false // streams have frames that tell
 	}
-	conn, _ := r.Context().Value(connKey{}).(net.Conn)
-	for conn != nil {
-		if plain, ok := conn.(syscall.Conn); ok {
-			return hungUp(plain)
-		}
-		if outer, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
-			conn = outer.NetConn()
-
-			continue
-		}
-		inner, ok := unwrap(conn)
-		if !ok {
-			return false
-		}
-		conn = inner
+	conn, ok := r.Context().Value(connKey{}).(net.Conn)
+	if !ok {
+		return false
 	}
+	plain, ok := innermost(conn).(syscall.Conn)
 
-	return false
+	return ok && hungUp(plain)
 }
 
 // hungUp tells whether the other side of a socket has closed it, whatever is still to be read.

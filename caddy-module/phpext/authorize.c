@@ -154,7 +154,8 @@ void phpext_authorize_startup(void) {
     thrown_others = zend_throw_exception_hook;
     zend_throw_exception_hook = exception_thrown;
   }
-  if (sapi_module.send_headers != send_headers) {
+  /* PHP on the command line has none. */
+  if (sapi_module.send_headers != NULL && sapi_module.send_headers != send_headers) {
     send_others = sapi_module.send_headers;
     sapi_module.send_headers = send_headers;
   }

@@ -49,13 +49,16 @@ func documented(t *testing.T, document string, files func(code []string) map[str
 
 func TestTheExampleOfTheDocumentOnAuthorizeWorks(t *testing.T) {
 	t.Parallel()
-	s := start(t, documented(t, "authorize.md", func(code []string) map[string]string {
+	want := documented(t, "authorize.md", func(code []string) map[string]string {
 		return map[string]string{
-			"worker.php":         "<?php require '$TESTDATA/guarded.php';",
-			"public/ws-auth.php": strings.Replace(code[0], "header('WebSocket-Id", code[1]+"header('WebSocket-Id", 1),
-			"public/login.php":   "<?php session_start(); $_SESSION = ['user' => 'ann/1', 'name' => 'Änn']; echo 'logged in';",
+			"worker.php":           "<?php require '$TESTDATA/guarded.php';",
+			"public/ws-auth.php":   code[0],
+			"public/ws-single.php": strings.Replace(code[0], "header('WebSocket-Authorize", code[1]+"header('WebSocket-Authorize", 1),
+			"public/login.php":     "<?php session_start(); $_SESSION = ['user' => 'ann/1', 'name' => 'Änn']; echo 'logged in';",
 		}
-	}))
+	})
+	want.body += "\n\twebsocket /single {\n\t\tname single\n\t\tworker chat\n\t\tauthorize /ws-single.php?room=1\n\t}"
+	s := start(t, want)
 	if _, body := refused(t, s, "/chat?room=1", http.StatusUnauthorized); body != "log in first" {
 		t.Errorf("%q", body)
 	}
@@ -64,15 +67,28 @@ func TestTheExampleOfTheDocumentOnAuthorizeWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close()
-	header := http.Header{"Cookie": {res.Header.Get("Set-Cookie")}}
-	first := dial(t, s, "/chat?room=1", &websocket.DialOptions{HTTPHeader: header})
+	options := &websocket.DialOptions{HTTPHeader: http.Header{"Cookie": {res.Header.Get("Set-Cookie")}}}
+
+	// Two tabs of one user.
+	first, second := dial(t, s, "/chat?room=1", options), dial(t, s, "/chat?room=a%26b", options)
 	first.given(t)
-	got := dial(t, s, "/chat?room=a%26b", &websocket.DialOptions{HTTPHeader: header}).given(t)
-	if _, message, err := first.tryReceive(); err == nil {
-		t.Errorf("the replaced connection goes on: %q", message)
-	}
-	if got.ID != "ann/1" || strings.Join(got.Tags, "|") != "member|room a&b" || got.Information.(map[string]any)["name"] != "w4Rubg==" {
+	if got := second.given(t); strings.Join(got.Tags, "|") != "group:a&b|user:ann/1" || got.Information.(map[string]any)["name"] != "w4Rubg==" {
 		t.Errorf("PHP was given %+v", got)
+	}
+	if status, answer := s.asks("POST", "/websocket/messages?tag=user:ann%2F1", "to all tabs"); status != http.StatusOK {
+		t.Errorf("%d %s", status, answer)
+	}
+	first.want(t, "to all tabs")
+	second.want(t, "to all tabs")
+
+	// The second snippet: only one connection of a user.
+	old := dial(t, s, "/single", options)
+	old.given(t)
+	if got := dial(t, s, "/single", options).given(t); got.ID != "ann/1" {
+		t.Errorf("PHP was given %+v", got)
+	}
+	if _, message, err := old.tryReceive(); err == nil {
+		t.Errorf("the replaced connection goes on: %q", message)
 	}
 }
 

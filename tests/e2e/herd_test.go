@@ -1,0 +1,387 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// herded is a site with so many ordinary threads of PHP. /ws is authorised by a page that takes a while: as many
+// milliseconds as ?ms= says, or until the file go is there. Clients say which address they have by X-Forwarded-For.
+func herded(threads int) site {
+	return site{
+		global: fmt.Sprintf(`
+	servers {
+		trusted_proxies static 127.0.0.0/8
+	}
+	frankenphp {
+		num_threads %d
+		worker {
+			name guarded
+			file $TESTDATA/guarded.php
+			num 1
+		}
+	}`, threads+1),
+		body: `
+	root $DIR/public
+	websocket /ws {
+		worker guarded
+		authorize /ws-auth.php?{query} {
+			timeout 20s
+		}
+	}
+	php_server`,
+		files: map[string]string{
+			"public/hello.php": "<?php echo 'hello';",
+			"public/locked.php": `<?php
+session_save_path('$DIR');
+session_start();
+$_SESSION['user'] = 'ann';
+touch('$DIR/locked');
+while (!file_exists('$DIR/go')) {
+    usleep(10_000);
+    clearstatcache();
+}
+echo 'done';`,
+			"public/ws-auth.php": `<?php
+$running = frankenphp_ws_global_increment('running');
+frankenphp_ws_global_set("at once $running", 'x');
+frankenphp_ws_global_increment('runs');
+register_shutdown_function(fn () => frankenphp_ws_global_increment('running', -1));
+if (isset($_GET['session'])) {
+    session_save_path('$DIR');
+    session_start(['read_and_close' => true]);
+}
+if (isset($_GET['ms'])) {
+    usleep(1000 * (int) $_GET['ms']);
+} elseif (isset($_GET['go'])) {
+    while (!file_exists('$DIR/go')) {
+        usleep(10_000);
+        clearstatcache();
+    }
+}
+header('WebSocket-Authorize: accept');
+header('WebSocket-Tags: ' . rawurlencode('user ' . ($_SESSION['user'] ?? '')));`,
+		},
+	}
+}
+
+// value is a global value as a number.
+func (s *server) value(name string) (n int) {
+	s.t.Helper()
+	status, text := s.do(http.MethodGet, "http://"+s.admin+"/websocket/values/"+strings.ReplaceAll(name, " ", "%20"), "", nil)
+	if status == http.StatusNotFound {
+		return 0
+	}
+	if _, err := fmt.Sscan(text, &n); err != nil {
+		return 1 // it is there
+	}
+	return n
+}
+
+// knocking sends an upgrade request from an address, and does not wait for the answer.
+func knocking(t *testing.T, s *server, ip, query string, extra ...string) *raw {
+	t.Helper()
+	r, err := dialTCP(s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	if _, err := io.WriteString(r, upgradeRequest(s.addr, "/ws?"+query, append(extra, "X-Forwarded-For: "+ip)...)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// wantIn reads the answer.
+func (r *raw) wantIn(t *testing.T) {
+	t.Helper()
+	response, err := http.ReadResponse(r.in, nil)
+	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v %v", response, err)
+	}
+}
+
+// asking waits until as many handshakes wait and are with PHP.
+func (s *server) asking(waiting, running int) {
+	s.t.Helper()
+	expect(s.t, "waiting handshakes", waiting, func() int { return s.stat("authorize_waiting") })
+	expect(s.t, "authorize requests with PHP", running, func() int { return s.stat("authorize_running") })
+}
+
+func TestHandshakesThatAreGivenUpWhileTheyWaitNeverReachPHP(t *testing.T) {
+	t.Parallel()
+	s := start(t, herded(4))
+	var first, herd []*raw
+	for n := range 3 { // three of four threads, the documented part
+		first = append(first, knocking(t, s, fmt.Sprint("192.0.2.", n), "go"))
+	}
+	s.asking(0, 3)
+	for n := range 200 {
+		herd = append(herd, knocking(t, s, fmt.Sprint("198.51.100.", n), "go"))
+	}
+	s.asking(200, 3)
+	if status, body := s.get("/hello.php"); status != http.StatusOK || body != "hello" {
+		t.Errorf("an ordinary page meanwhile: %d %q", status, body)
+	}
+	for _, r := range herd[:150] {
+		r.Close()
+	}
+	s.asking(50, 3)
+	s.writeFile("go", "")
+	for _, r := range append(first, herd[150:]...) {
+		r.wantIn(t)
+	}
+	if runs := s.value("runs"); runs != 53 {
+		t.Errorf("PHP ran %d scripts for 53 clients that waited, and 150 that did not", runs)
+	}
+	if s.value("at once 3") != 1 || s.value("at once 4") != 0 {
+		t.Error("it was not three scripts at a time")
+	}
+	if given := s.stat("authorize_given_up"); given != 150 {
+		t.Errorf("%d given up", given)
+	}
+}
+
+func TestTenTabsThatWaitForOneSessionDoNotKeepOthersOut(t *testing.T) {
+	t.Parallel()
+	s := start(t, herded(5))
+	request, err := http.NewRequest(http.MethodGet, s.url("/locked.php"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Cookie", "PHPSESSID=anns0session")
+	page := make(chan error, 1)
+	go func() { // one page of hers takes its time, and has the lock of her session
+		response, err := s.client.Do(request)
+		if err == nil {
+			response.Body.Close()
+		}
+		page <- err
+	}()
+	eventually(t, func() error {
+		_, err := os.Stat(s.home + "/locked")
+		return err
+	})
+	var tabs []*raw
+	for range 10 {
+		tabs = append(tabs, knocking(t, s, "192.0.2.1", "session=1", "Cookie: PHPSESSID=anns0session"))
+	}
+	eventually(t, func() error {
+		if running := s.stat("authorize_running"); running == 0 {
+			return fmt.Errorf("%d tabs are asked about", running)
+		}
+		return nil
+	})
+	for n := range 20 {
+		knocking(t, s, fmt.Sprint("198.51.100.", n), "session=1", fmt.Sprint("Cookie: PHPSESSID=bob", n)).wantIn(t)
+	}
+	if status, _ := s.get("/hello.php"); status != http.StatusOK {
+		t.Errorf("an ordinary page meanwhile: %d", status)
+	}
+	if waiting := s.stat("authorize_waiting") + s.stat("authorize_running"); waiting != 10 {
+		t.Errorf("%d of ten tabs are not in yet", waiting)
+	}
+	s.writeFile("go", "")
+	for _, r := range tabs {
+		r.wantIn(t)
+	}
+	if err := <-page; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACookieHeaderThatIsMadeToCostTimeIsRefusedBeforePHPIsAsked(t *testing.T) {
+	t.Parallel()
+	want := herded(2)
+	want.global = strings.Replace(want.global, "servers {", "servers {\n\t\tmax_header_size 1MB", 1)
+	s := start(t, want)
+	// "Ez" and "FY" have the same hash in PHP, and so have all names that are made of them.
+	names := []string{""}
+	for len(names) < 2048 {
+		var longer []string
+		for _, name := range names {
+			longer = append(longer, name+"Ez", name+"FY")
+		}
+		names = longer
+	}
+	for count, status := range map[int]int{500: http.StatusSwitchingProtocols, 1001: http.StatusRequestHeaderFieldsTooLarge} {
+		var lines []string
+		for some := range slices.Chunk(names[:count], 40) {
+			lines = append(lines, "Cookie: "+strings.Join(some, "=;")+"=")
+		}
+		head := upgradeRequest(s.addr, "/ws?ms=1")
+		head = strings.TrimSuffix(head, "\r\n") + strings.Join(lines, "\r\n") + "\r\n\r\n"
+		r := request(t, s.addr, head)
+		if r.response.StatusCode != status {
+			t.Errorf("%d cookies: %s", count, r.response.Status)
+		}
+		if status != http.StatusSwitchingProtocols {
+			if body, err := io.ReadAll(r.response.Body); err != nil || !strings.Contains(string(body), "more than 1000 cookies") {
+				t.Errorf("%d cookies: %q %v", count, body, err)
+			}
+		}
+	}
+	if runs := s.value("runs"); runs != 1 {
+		t.Errorf("PHP was asked %d times", runs)
+	}
+}
+
+// herd is what `make herd` scales up by FWS_HERD=<clients>,<milliseconds of the script>,<threads of PHP>.
+type herd struct {
+	clients, ms, threads int
+	patience, pause      time.Duration // how long a client waits for an answer, and then before it comes again
+	report               bool
+}
+
+func herdFromEnvironment(t *testing.T) herd {
+	t.Helper()
+	h := herd{clients: 300, ms: 2, threads: 4, patience: 300 * time.Millisecond, pause: 100 * time.Millisecond}
+	if scale := os.Getenv("FWS_HERD"); scale != "" {
+		if _, err := fmt.Sscanf(scale, "%d,%d,%d", &h.clients, &h.ms, &h.threads); err != nil {
+			t.Fatalf("FWS_HERD=%s: %v", scale, err)
+		}
+		h.patience, h.pause, h.report = 5*time.Second, time.Second, true
+	}
+	return h
+}
+
+// attempts counts how a herd's attempts ended.
+type attempts struct{ in, impatient, refused, failed atomic.Int64 }
+
+// join tries until the client is in, and returns its connection.
+func (h herd) join(ctx context.Context, s *server, request string, count *attempts) *raw {
+	for ctx.Err() == nil {
+		r, err := dialTCP(s.addr)
+		if err != nil {
+			count.failed.Add(1)
+			time.Sleep(h.pause)
+			continue
+		}
+		r.SetDeadline(time.Now().Add(h.patience))
+		if _, err = io.WriteString(r, request); err == nil {
+			r.response, err = http.ReadResponse(r.in, nil)
+		}
+		switch {
+		case err != nil:
+			count.impatient.Add(1)
+		case r.response.StatusCode == http.StatusSwitchingProtocols:
+			count.in.Add(1)
+			return r
+		default:
+			count.refused.Add(1)
+		}
+		r.Close()
+		time.Sleep(h.pause)
+	}
+	return nil
+}
+
+// visits requests an ordinary page again and again, and returns how long the slowest one took.
+func visits(ctx context.Context, s *server, count *atomic.Int64) (slowest time.Duration, err error) {
+	for ctx.Err() == nil {
+		began := time.Now()
+		response, err := s.client.Get(s.url("/hello.php"))
+		if err != nil {
+			return slowest, err
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || string(body) != "hello" {
+			return slowest, fmt.Errorf("%s %q %w", response.Status, body, err)
+		}
+		slowest = max(slowest, time.Since(began))
+		count.Add(1)
+		time.Sleep(20 * time.Millisecond)
+	}
+	return slowest, nil
+}
+
+func TestAHerdOfClientsThatGiveUpAndComeAgainGetsIn(t *testing.T) {
+	h := herdFromEnvironment(t)
+	if !h.report {
+		t.Parallel()
+	}
+	s := start(t, herded(h.threads))
+	knocking(t, s, "192.0.2.1", fmt.Sprint("ms=", h.ms)).wantIn(t)
+	idle, before := s.resources(), s.memory()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	visiting, stop := context.WithCancel(ctx)
+	var pages atomic.Int64
+	slowest := make(chan time.Duration, 1)
+	go func() {
+		took, err := visits(visiting, s, &pages)
+		if err != nil {
+			t.Errorf("an ordinary page: %v", err)
+		}
+		slowest <- took
+	}()
+
+	var count attempts
+	var wg sync.WaitGroup
+	members := make([]*raw, h.clients)
+	began := time.Now()
+	for n := range members {
+		wg.Go(func() {
+			ip := "127.0.0.1" // all of them, as behind a proxy that nobody trusts
+			members[n] = h.join(ctx, s, upgradeRequest(s.addr, fmt.Sprint("/ws?ms=", h.ms), "X-Forwarded-For: "+ip), &count)
+		})
+	}
+	if h.report {
+		go h.watch(ctx, s, &count, began, before)
+	}
+	wg.Wait()
+	took := time.Since(began)
+	stop()
+	worst := <-slowest
+	for _, r := range members {
+		if r == nil {
+			t.Fatalf("only %d of %d are in after %s", count.in.Load(), h.clients, took)
+		}
+		defer r.Close()
+	}
+
+	runs, given, busy := s.value("runs"), s.stat("authorize_given_up"), s.stat("authorize_refused_busy")
+	turns := 1
+	for s.value(fmt.Sprint("at once ", turns+1)) == 1 {
+		turns++
+	}
+	if most := h.threads - 1; turns > most {
+		t.Errorf("%d scripts ran at once, of %d threads", turns, h.threads)
+	}
+	if pages.Load() == 0 {
+		t.Error("no ordinary page was served meanwhile")
+	}
+	// Whom PHP was asked about, it let in, but for those that gave up while it ran.
+	if wasted := runs - 1 - h.clients; wasted > given {
+		t.Errorf("%d scripts ran for nobody, and %d clients gave up", wasted, given)
+	}
+	if h.report {
+		pure := time.Duration(h.clients*h.ms/turns) * time.Millisecond
+		t.Logf("herd: %d clients in %s, %.2f times the pure time of PHP (%s with %d at once); %d scripts ran for nobody; %d gave up, %d were refused; slowest of %d pages: %s; at rest: %+v, %d MB",
+			h.clients, took.Round(time.Millisecond), float64(took)/float64(pure), pure, turns, runs-1-h.clients, given, busy, pages.Load(), worst.Round(time.Millisecond), idle, before>>20)
+	}
+}
+
+// watch prints what the server takes while a herd waits.
+func (h herd) watch(ctx context.Context, s *server, count *attempts, began time.Time, before int) {
+	for ctx.Err() == nil {
+		time.Sleep(2 * time.Second)
+		if count.in.Load() == int64(h.clients) {
+			return
+		}
+		waiting, running, now := s.stat("authorize_waiting"), s.stat("authorize_running"), s.resources()
+		s.t.Logf("herd: after %s %d are in, %d wait, %d with PHP; %d goroutines, %d threads, %d descriptors, %d MB more than at rest",
+			time.Since(began).Round(time.Second), count.in.Load(), waiting, running, now.goroutines, now.threads, now.fds, (s.memory()-before)>>20)
+	}
+}
