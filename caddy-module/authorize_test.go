@@ -454,7 +454,7 @@ func TestTheLogShowsNothingOfTheRequestThatTheSiteHides(t *testing.T) {
 	config := strings.Replace(site("\tlog {\n\t\toutput file "+folder+"/access\n\t\tformat filter {\n\t\t\trequest>uri query {\n\t\t\t\treplace token HIDDEN\n\t\t\t}\n\t\t}\n\t}\n"+
 		"\twebsocket /core {\n\t\techo\n\t\tauthorize /auth/{query.path}?{query}\n\t}\n"+
 		"\thandle /auth/fine {\n\t\theader WebSocket-Authorize accept\n\t\trespond 200\n\t}\n\thandle /auth/broken {\n\t\terror broken 500\n\t}\n"+
-		"\thandle /auth/wrong {\n\t\theader WebSocket-Authorize accept\n\t\theader WebSocket-Information \"key={query.token} value,{query.token}\"\n\t\trespond 200\n\t}\n\thandle {\n\t\trespond hello\n\t}\n"),
+		"\thandle /auth/wrong {\n\t\theader WebSocket-Authorize accept\n\t\theader WebSocket-Information \"key={query.token} value,{query.token}\"\n\t\trespond 200\n\t}\n\thandle /auth/nothing {\n\t\trespond hello\n\t}\n"),
 		"output discard", "output file "+folder+"/log\n\t\tlevel debug", 1)
 	socket := run(t, config)
 	for path, status := range map[string]int{

@@ -301,7 +301,14 @@ func TestOnlyAScriptThatSaysYesAndEndsWellLetsSomebodyIn(t *testing.T) {
 						}
 						continue
 					}
-					refused(t, s, path, http.StatusInternalServerError)
+					if name != "error pages" {
+						refused(t, s, path, http.StatusInternalServerError)
+						continue
+					}
+					// The client gets the page that the site has for the refusal, whatever status it has.
+					if r := request(t, s.addr, upgradeRequest(s.addr, path)); r.response.StatusCode == http.StatusSwitchingProtocols || r.response.Header.Get("Sec-WebSocket-Accept") != "" {
+						t.Errorf("%s: the error page opened a WebSocket", path)
+					}
 				}
 			}
 		})
