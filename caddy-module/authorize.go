@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,7 @@ type undecided struct {
 	fields []zap.Field
 	// retryAfter is when the client may try again, if that is known.
 	retryAfter time.Duration
+	text       string // for the client, in place of the one for the status
 }
 
 // authorize asks the site whether the connection may be opened. If not, the client has been answered. The handshake is
@@ -111,7 +113,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request, handshake *b
 		w.Header().Set("Retry-After", strconv.Itoa(int(refused.retryAfter/time.Second)))
 	}
 
-	return false, h.refuse(w, r, refused.status, refusals[refused.status])
+	return false, h.refuse(w, r, refused.status, cmp.Or(refused.text, refusals[refused.status]))
 }
 
 // follow gives a handshake what an answer of 2xx says, if the answer says yes.
@@ -218,7 +220,7 @@ func withoutTurn(err error) *undecided {
 	case errors.Is(err, errNoTurn):
 		refused.what, refused.retryAfter = "WebSocket refused: its authorize request has waited for too long", time.Second
 	case errors.Is(err, errStopping):
-		refused.level, refused.what = zap.InfoLevel, "WebSocket refused: the server is shutting down"
+		refused.level, refused.what, refused.text = zap.InfoLevel, "WebSocket refused: the server is shutting down", err.Error()
 	default:
 		refused.level, refused.what = zap.InfoLevel, "WebSocket given up: its client has left before the site had answered"
 	}

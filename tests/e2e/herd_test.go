@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,8 +11,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"golang.org/x/net/http2"
 )
 
 // herded is a site with so many ordinary threads of PHP. /ws is authorised by a page that takes a while: as many
@@ -196,6 +202,122 @@ func TestTenTabsThatWaitForOneSessionDoNotKeepOthersOut(t *testing.T) {
 	}
 	if err := <-page; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestHandshakesWaitForAReloadAndAreAnsweredAfterIt(t *testing.T) {
+	t.Parallel()
+	s := start(t, herded(4))
+	var all []*raw
+	for n := range 3 {
+		all = append(all, knocking(t, s, fmt.Sprint("192.0.2.", n), "go"))
+	}
+	s.asking(0, 3)
+	for n := range 50 {
+		all = append(all, knocking(t, s, fmt.Sprint("198.51.100.", n), "ms=1"))
+	}
+	s.asking(50, 3)
+	reloaded := make(chan struct{})
+	go func() { // PHP is restarted once its scripts have ended
+		defer close(reloaded)
+		s.load(strings.Replace(s.source(), "php_server", "header X-New yes\n\tphp_server", 1))
+	}()
+	eventually(t, func() error {
+		if !s.log.contains(`"uri":"/load"`) {
+			return fmt.Errorf("the reload has not begun")
+		}
+		return nil
+	})
+	s.writeFile("go", "")
+	<-reloaded
+	for _, r := range all {
+		r.wantIn(t)
+	}
+	s.asking(0, 0)
+	knocking(t, s, "192.0.2.1", "ms=1").wantIn(t)
+}
+
+func TestAServerThatEndsRefusesHandshakesThatWait(t *testing.T) {
+	t.Parallel()
+	s := start(t, herded(2))
+	running := []*raw{knocking(t, s, "192.0.2.1", "go"), knocking(t, s, "192.0.2.2", "go")}
+	s.asking(0, 2)
+	var waiting []*raw
+	for n := range 20 {
+		waiting = append(waiting, knocking(t, s, fmt.Sprint("198.51.100.", n), "ms=1"))
+	}
+	s.asking(20, 2)
+	s.signal(syscall.SIGTERM)
+	for _, r := range waiting {
+		response, err := http.ReadResponse(r.in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "shutting down") {
+			t.Errorf("%s %q", response.Status, body)
+		}
+	}
+	s.writeFile("go", "")
+	for _, r := range running {
+		_, _ = io.Copy(io.Discard, r)
+	}
+	s.stop()
+}
+
+func TestAStreamThatEndsWhileItWaitsIsDropped(t *testing.T) {
+	t.Parallel()
+	s := start(t, streams(herded(2)))
+	for n := range 2 {
+		knocking(t, s, fmt.Sprint("192.0.2.", n), "go")
+	}
+	s.asking(0, 2)
+
+	config := trusting.Clone()
+	config.NextProtos = []string{"h2"}
+	over2 := &http2.Transport{TLSClientConfig: config}
+	defer over2.CloseIdleConnections()
+	body, end := io.Pipe()
+	defer end.Close()
+	r, err := connectRequest(s, "/ws?ms=1", http.Header{":protocol": {"websocket"}}, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := over2.RoundTrip(r.WithContext(ctx))
+		ended <- err
+	}()
+	s.asking(1, 2)
+	leave()
+	if err := <-ended; err == nil {
+		t.Error("the stream was answered")
+	}
+	s.asking(0, 2)
+
+	conn, err := quic.DialAddr(t.Context(), s.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{http3.NextProtoH3}}, &quic.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := (&http3.Transport{}).NewClientConn(conn).OpenRequestStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = connectRequest(s, "/ws?ms=1", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.Proto = "websocket"
+	if err := stream.SendRequestHeader(r); err != nil {
+		t.Fatal(err)
+	}
+	s.asking(1, 2)
+	stream.CancelWrite(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
+	stream.CancelRead(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
+	s.asking(0, 2)
+	s.writeFile("go", "")
+	s.asking(0, 0)
+	if runs := s.value("runs"); runs != 2 {
+		t.Errorf("PHP ran %d scripts", runs)
 	}
 }
 
