@@ -130,6 +130,20 @@ static zend_always_inline bool output_changed(void) {
          (phpext_this.output->flags & OUTPUT_FLAGS) != kept.output_flags || has_output();
 }
 
+/* The buffer with which PHP starts a request where its settings say so. */
+static void start_usual_output(void) {
+  zval handler;
+
+  if (PG(output_handler) != NULL && PG(output_handler)[0] != '\0') {
+    ZVAL_STRING(&handler, PG(output_handler));
+    php_output_start_user(&handler, 0, PHP_OUTPUT_HANDLER_STDFLAGS);
+    zval_ptr_dtor(&handler);
+  } else if (PG(output_buffering) != 0) {
+    php_output_start_user(NULL, PG(output_buffering) > 1 ? (size_t)PG(output_buffering) : 0,
+                          PHP_OUTPUT_HANDLER_STDFLAGS);
+  }
+}
+
 /* Buffers that were left open are written to where their event's other output goes. */
 static void restore_output(void) {
   while (OG(handlers).top > kept.output_level && EG(exception) == NULL) {
@@ -139,7 +153,10 @@ static void restore_output(void) {
   if (has_output() && EG(exception) == NULL) {
     php_output_flush_all();
   }
-  /* One that the script had open and the handler has ended cannot be had back. */
+  if (OG(handlers).top == 0 && kept.output_level > 0 && EG(exception) == NULL) {
+    start_usual_output();
+  }
+  /* Another that the script had open and the handler has ended cannot be had back. */
   kept.output_level = OG(handlers).top;
   OG(flags) = (OG(flags) & ~OUTPUT_FLAGS) | kept.output_flags;
 }

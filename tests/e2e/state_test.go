@@ -64,13 +64,26 @@ func (c *client) hears(t *testing.T) told {
 }
 
 // inOneBell makes the worker handle an event of ann's and then one of bob's in one bell, and returns both answers.
-func inOneBell(t *testing.T, carl, ann, bob *client, first, second string) (told, told) {
+func inOneBell(t *testing.T, s *server, carl, ann, bob *client, first, second string) (told, told) {
 	t.Helper()
 	for range 50 {
-		// While carl's event takes its time, the others wait.
-		carl.send(t, "usleep(50000); return null;")
-		ann.send(t, first)
-		bob.send(t, second)
+		// While carl's event takes its time, the others queue up.
+		for i, send := range []func(){
+			func() { carl.send(t, "usleep(100000); return null;") },
+			func() { ann.send(t, first) },
+			func() { bob.send(t, second) },
+		} {
+			before := s.stat("events_queued")
+			send()
+			if i < 2 {
+				eventually(t, func() error {
+					if s.stat("events_queued") == before {
+						return fmt.Errorf("the event is not queued")
+					}
+					return nil
+				})
+			}
+		}
 		carl.hears(t)
 		a, b := ann.hears(t), bob.hears(t)
 		if a.Bell == b.Bell && a.Event < b.Event {
@@ -200,7 +213,7 @@ func TestWhatOneHandlerLeavesBehindIsNotThereForTheNext(t *testing.T) {
 			for _, item := range leftBehind {
 				t.Run(item.name, func(t *testing.T) {
 					before := bob.asks(t, item.look)
-					first, second := inOneBell(t, carl, ann, bob, item.leave+" "+item.look, item.look)
+					first, second := inOneBell(t, s, carl, ann, bob, item.leave+" "+item.look, item.look)
 					if string(first.Value) == string(before.Value) {
 						t.Fatalf("nothing was left behind: %s", first.Value)
 					}
@@ -238,7 +251,7 @@ func TestASessionIsWrittenWhenItsEventIsOver(t *testing.T) {
 	ann, bob, carl := dial(t, s, "/state", nil), dial(t, s, "/state", nil), dial(t, s, "/state", nil)
 	const visit = `session_id('%[1]s'); session_start(); $_SESSION['visits'] = ($_SESSION['visits'] ?? 0) + 1; $_SESSION['user'] = '%[1]s'; return $_SESSION;`
 	for visits := range 3 {
-		a, b := inOneBell(t, carl, ann, bob, `return null;`, `return null;`)
+		a, b := inOneBell(t, s, carl, ann, bob, `return null;`, `return null;`)
 		if a.Bell != b.Bell {
 			t.Fatal("not in one bell")
 		}
@@ -259,7 +272,7 @@ func TestAHandlerThatHasPrintedDoesNotKeepTheNextFromStartingASession(t *testing
 	t.Parallel()
 	s := start(t, stateful(false))
 	ann, bob, carl := dial(t, s, "/state", nil), dial(t, s, "/state", nil), dial(t, s, "/state", nil)
-	first, second := inOneBell(t, carl, ann, bob, `echo 'printed by ann'; flush(); ob_start(); echo 'buffered by ann'; return headers_sent();`,
+	first, second := inOneBell(t, s, carl, ann, bob, `echo 'printed by ann'; flush(); ob_start(); echo 'buffered by ann'; return headers_sent();`,
 		`return [headers_sent(), session_start(), setcookie('x', 'y'), ob_get_contents(), error_get_last()];`)
 	if string(first.Value) != "false" || string(second.Value) != `[false,true,true,false,null]` {
 		t.Errorf("ann %s, bob %s", first.Value, second.Value)
@@ -278,9 +291,14 @@ func TestABufferOfBeforeTheLoopDoesNotKeepTheOutputOfAnEventForTheNext(t *testin
 	want.global = strings.Replace(want.global, "frankenphp {", "frankenphp {\n\t\tphp_ini output_buffering 4096", 1)
 	s := start(t, want)
 	ann, bob, carl := dial(t, s, "/state", nil), dial(t, s, "/state", nil), dial(t, s, "/state", nil)
-	first, second := inOneBell(t, carl, ann, bob, `echo 'of ann'; ob_start(); echo 'buffered by ann'; return ob_get_level();`,
+	first, second := inOneBell(t, s, carl, ann, bob, `echo 'of ann'; ob_start(); echo 'buffered by ann'; return ob_get_level();`,
 		`echo 'of bob'; return [ob_get_level(), ob_get_clean()];`)
 	if string(first.Value) != "2" || string(second.Value) != `[1,"of bob"]` {
+		t.Errorf("ann %s, bob %s", first.Value, second.Value)
+	}
+	// bob has ended the buffer itself: there is one again.
+	first, second = inOneBell(t, s, carl, ann, bob, `return [ob_get_level(), ob_end_clean(), ob_get_level()];`, `return ob_get_level();`)
+	if string(first.Value) != "[1,true,0]" || string(second.Value) != "1" {
 		t.Errorf("ann %s, bob %s", first.Value, second.Value)
 	}
 	eventually(t, func() error {
@@ -430,7 +448,7 @@ func TestEachEventHasTheTimeLimitThatTheScriptHasSet(t *testing.T) {
 	}
 
 	// She wants less: that is not the next one's limit, which can take longer.
-	_, second := inOneBell(t, carl, ann, bob, `set_time_limit(1); return null;`,
+	_, second := inOneBell(t, s, carl, ann, bob, `set_time_limit(1); return null;`,
 		`for ($until = microtime(true) + 1.5; microtime(true) < $until;); return ini_get('max_execution_time');`)
 	if string(second.Value) != `"6"` {
 		t.Errorf("the limit of the next event is %s", second.Value)
@@ -464,7 +482,7 @@ func TestFunctionsForTheEndAreCalledAtTheEndOfTheirEvent(t *testing.T) {
 	s := start(t, stateful(true))
 	ann, bob, carl := dial(t, s, "/state", nil), dial(t, s, "/state", nil), dial(t, s, "/state", nil)
 	const note = `file_put_contents(getenv('E2E_DIR') . '/order', "%s\n", FILE_APPEND);`
-	_, second := inOneBell(t, carl, ann, bob,
+	_, second := inOneBell(t, s, carl, ann, bob,
 		`session_id('ann'); session_start(); unlink(getenv('E2E_DIR') . '/order');
 		register_shutdown_function(function () { `+fmt.Sprintf(note, "first of ann")+` $_SESSION['ended'] = 'yes'; echo 'printed at the end'; });
 		register_shutdown_function(function () { `+fmt.Sprintf(note, "second of ann")+` register_shutdown_function(function () { `+fmt.Sprintf(note, "third of ann")+` }); });
@@ -479,10 +497,15 @@ func TestFunctionsForTheEndAreCalledAtTheEndOfTheirEvent(t *testing.T) {
 	}
 
 	// So are those of a handler that does not ask for the next event.
-	ann.value(t, `register_shutdown_function(function () { `+fmt.Sprintf(note, "after the loop")+` ini_set('precision', '3'); frankenphp_ws_sendAll('{"value":"said at the end"}'); }); return null;`)
-	ann.send(t, "leave the loop")
-	for _, c := range []*client{ann, bob, carl} {
-		for string(c.hears(t).Value) != `"said at the end"` {
+	ann.send(t, `leave the loop register_shutdown_function(function () { ini_set('precision', '3'); frankenphp_ws_sendAll('{"value":"said at the end"}'); });`)
+	for _, answer := range []string{`"left"`, `"said at the end"`} {
+		if got := string(ann.hears(t).Value); got != answer {
+			t.Fatalf("ann has heard %s, want %s", got, answer)
+		}
+	}
+	for _, c := range []*client{bob, carl} {
+		if got := string(c.hears(t).Value); got != `"said at the end"` {
+			t.Fatalf("heard %s", got)
 		}
 	}
 	if got := bob.value(t, `return ini_get('precision');`); got != `"7"` {
@@ -551,7 +574,7 @@ func TestAHandlerThatSeedsDoesNotMakeTheNextNumbersKnown(t *testing.T) {
 				t.Errorf("%s gives %s and %s", seed, known, got)
 			}
 		}
-		_, second := inOneBell(t, carl, ann, bob, seed+` return [mt_rand(), mt_rand()];`, `return [mt_rand(), mt_rand()];`)
+		_, second := inOneBell(t, s, carl, ann, bob, seed+` return [mt_rand(), mt_rand()];`, `return [mt_rand(), mt_rand()];`)
 		var all [4]int
 		var next [2]int
 		if err := json.Unmarshal([]byte(known), &all); err != nil {

