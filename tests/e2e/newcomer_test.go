@@ -62,8 +62,8 @@ func TestANewcomerFollowsTheReadme(t *testing.T) {
 	s := &server{t: t, home: folder, dir: folder, addr: "127.0.0.1:" + port, admin: "127.0.0.1:" + freePort(t)}
 	caddyfile := strings.Replace(readme(t, "caddyfile")[0], ":8080 {", ":"+port+" {", 1)
 	for name, text := range map[string]string{
-		"Caddyfile":         strings.Replace(caddyfile, "{\n", "{\n\tadmin "+s.admin+"\n", 1),
-		"worker.php":        readme(t, "php")[0],
+		"Caddyfile":        strings.Replace(caddyfile, "{\n", "{\n\tadmin "+s.admin+"\n", 1),
+		"worker.php":       readme(t, "php")[0],
 		"public/index.php": readme(t, "html")[0],
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
