@@ -112,18 +112,14 @@ func patchClient(c *adminCall) error {
 	if err != nil {
 		return refusal(err)
 	}
-	if !answer.refused() {
+	switch answer.Renamed {
+	case "done":
 		return c.write(http.StatusOK, map[string]bool{"flag": true})
-	}
-
-	// The core says no to both an unknown client and a name that is taken.
-	if answer, err := c.door.call(c.ofClient("tags", nil)); err != nil {
-		return refusal(err)
-	} else if answer.Gone {
+	case "gone":
 		return adminError(http.StatusNotFound, errNoSuchClient)
+	default:
+		return adminError(http.StatusConflict, errors.New("another client has this id: choose one that is free"))
 	}
-
-	return adminError(http.StatusConflict, errors.New("another client has this id: choose one that is free"))
 }
 
 // pinging reads how often a client is to be pinged.

@@ -79,7 +79,7 @@ func connectAs(t *testing.T, socket, id string) *bufio.ReadWriter {
 	exchange(t, c, "hello") // it is known once it is served
 	for _, new := range clientIDs(t) {
 		if !slices.Contains(known, new) {
-			if answer, err := coreDoor(bridge.Command).call(commandOf("rename", map[string]any{"id": new, "new": id})); err != nil || answer.refused() {
+			if answer, err := coreDoor(bridge.Command).call(commandOf("rename", map[string]any{"id": new, "new": id})); err != nil || answer.Renamed != "done" {
 				t.Fatalf("renaming %s to %s: %v", new, id, err)
 			}
 

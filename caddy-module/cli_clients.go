@@ -154,18 +154,22 @@ func (c *cli) closeCommand() *cobra.Command {
 }
 
 func (c *cli) rename(_ *cobra.Command, args []string) error {
-	err := c.doUnless(commandOf("rename", map[string]any{"id": args[0], "new": args[1]}), exitNot, "another client has this id already")
-
-	// The core says no to both an unknown client and an id that is taken.
-	if failure := new(cliFailure); errors.As(err, &failure) {
-		if answer, err := c.door.call(commandOf("tags", map[string]any{"id": args[0]})); err != nil {
-			return err
-		} else if answer.Gone {
-			return noSuchClient()
-		}
+	answer, err := c.door.call(commandOf("rename", map[string]any{"id": args[0], "new": args[1]}))
+	if err != nil {
+		return err
+	}
+	if c.json {
+		fmt.Fprintf(c.out, "{\"renamed\":%q}\n", answer.Renamed)
 	}
 
-	return err
+	switch answer.Renamed {
+	case "done":
+		return nil
+	case "gone":
+		return noSuchClient()
+	default:
+		return &cliFailure{exitNot, errors.New("another client has this id already")}
+	}
 }
 
 func (c *cli) ping(_ *cobra.Command, args []string) error {

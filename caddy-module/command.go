@@ -59,13 +59,15 @@ func (d coreDoor) call(command coreCommand) (coreAnswer, error) {
 
 // coreAnswer is any answer; docs/commands.md says which entry is there.
 type coreAnswer struct {
-	Sent    string
-	Queued  uint64
-	Count   uint64
-	Names   []string
-	Value   *coreBytes
-	Pairs   map[string]coreBytes
-	Flag    *bool
+	Sent   string
+	Queued uint64
+	Count  uint64
+	Names  []string
+	Value  *coreBytes
+	Pairs  map[string]coreBytes
+	Flag   *bool
+	// Renamed is "done", "gone" or "taken".
+	Renamed string
 	Integer int64
 	Expiry  json.RawMessage
 	Client  json.RawMessage

@@ -36,7 +36,7 @@ fn carry_out(command: &Command<'_>) {
         core.commit(1).expect("staged");
         core
     });
-    match core.execute(command) {
+    match core.ask(command) {
         Ok(reply) => drop(postcard::to_allocvec(&reply).expect("an answer can be sent")),
         Err(error) => drop(postcard::to_allocvec(&error).expect("a refusal can be sent")),
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use fws_hub::{Command, Outcome, Reply};
+use fws_hub::{Command, Outcome, Renamed, Reply};
 use fws_server::Batch as Queue;
 
 use crate::command::Failure;
@@ -54,11 +54,19 @@ impl fws_batch {
                 Reply::Sent(Outcome::TooLarge) => unreachable!("bug: told as an error"),
                 Reply::Sent(outcome) => fws_result_item { kind: FWS_RESULT_FLAG, value: i64::from(outcome == Outcome::Queued) },
                 Reply::Flag(flag) => fws_result_item { kind: FWS_RESULT_FLAG, value: flag.into() },
+                Reply::Renamed(renamed) => fws_result_item { kind: FWS_RESULT_FLAG, value: i64::from(renamed == Renamed::Done) },
                 Reply::Queued(number) | Reply::Count(number) => {
                     fws_result_item { kind: FWS_RESULT_NUMBER, value: i64::try_from(number).unwrap_or(i64::MAX) }
                 }
                 Reply::Integer(value) => fws_result_item { kind: FWS_RESULT_NUMBER, value },
-                _ => nothing,
+                Reply::Done
+                | Reply::Names(_)
+                | Reply::Value(_)
+                | Reply::Client(_)
+                | Reply::Pairs(_)
+                | Reply::Expiry(_)
+                | Reply::Stats(_)
+                | Reply::Gone => nothing,
             },
             Err(failure) => {
                 match &mut self.failed {

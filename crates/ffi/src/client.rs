@@ -1,5 +1,6 @@
 //! What is known of a client, and how often it is pinged.
 
+use fws_hub::command::{Describe, Ping, PingTime};
 use fws_hub::{Client, Command, Pinging};
 
 use crate::bytes::{fws_reply, text};
@@ -65,7 +66,7 @@ impl fws_client {
 pub unsafe extern "C" fn fws_client_get(id: *const u8, id_len: usize, facts: *mut fws_client, strings: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or valid places.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Client { id: text(id, id_len)? });
+        let command = || Ok(Command::Client(Describe { id: text(id, id_len)? }));
         run(command(), Out::Client(facts, strings))
     })
 }
@@ -75,7 +76,7 @@ pub unsafe extern "C" fn fws_client_get(id: *const u8, id_len: usize, facts: *mu
 pub unsafe extern "C" fn fws_client_ping_time(id: *const u8, id_len: usize, nanoseconds: *mut i64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::PingTime { id: text(id, id_len)? });
+        let command = || Ok(Command::PingTime(PingTime { id: text(id, id_len)? }));
         run(command(), Out::Integer(nanoseconds))
     })
 }
@@ -94,7 +95,7 @@ pub unsafe extern "C" fn fws_client_ping_enable(
     // SAFETY: the caller passes valid bytes, and NULL or valid places.
     guard(FWS_ERR_PANIC, || unsafe {
         let how = if interval_ms == 0 { Pinging::Route } else { Pinging::Every(interval_ms) };
-        let command = || Ok(Command::Ping { id: text(id, id_len)?, how });
+        let command = || Ok(Command::Ping(Ping { id: text(id, id_len)?, how }));
         run_explained(command(), Out::Flag(found), error)
     })
 }
@@ -104,7 +105,7 @@ pub unsafe extern "C" fn fws_client_ping_enable(
 pub unsafe extern "C" fn fws_client_ping_disable(id: *const u8, id_len: usize, found: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Ping { id: text(id, id_len)?, how: Pinging::Off });
+        let command = || Ok(Command::Ping(Ping { id: text(id, id_len)?, how: Pinging::Off }));
         run(command(), Out::Flag(found))
     })
 }

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::{fmt, ptr};
 
-use fws_hub::{Command, CommandError, Expression, MAX_NAME, Outcome, Reply, Target};
+use fws_hub::command::{ClearTags, Close, Count, Kill, List, Rename, SendTo, Tag, Tags, Untag};
+use fws_hub::{Command, CommandError, Expression, MAX_NAME, Outcome, Renamed, Reply, Target};
 use fws_server::{RemoteError, RemoteFailure};
 
 use crate::batch;
@@ -85,7 +86,7 @@ pub unsafe extern "C" fn fws_command_error(out: *mut fws_bytes) {
 /// Carries out a command: the one way from every door to the core.
 pub(crate) fn execute(command: &Command<'_>) -> Result<Reply, Failure> {
     match core() {
-        Some(core) => batch::direct(command, || core.execute(command).map_err(Failure::Refused)),
+        Some(core) => batch::direct(command, || core.ask(command).map_err(Failure::Refused)),
         None if is_remote() => batch::remote(command),
         None => Err(Failure::NotRunning),
     }
@@ -166,6 +167,8 @@ pub(crate) unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out
         // SAFETY: as above.
         (Ok(Reply::Flag(flag)), Out::Flag(out)) => unsafe { out.write(flag) },
         // SAFETY: as above.
+        (Ok(Reply::Renamed(renamed)), Out::Flag(out)) => unsafe { out.write(renamed == Renamed::Done) },
+        // SAFETY: as above.
         (Ok(Reply::Integer(integer)), Out::Integer(out)) => unsafe { out.write(integer) },
         // SAFETY: as above.
         (Ok(Reply::Client(client)), Out::Client(facts, strings)) => unsafe {
@@ -200,13 +203,13 @@ pub unsafe extern "C" fn fws_client_send(
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || {
             let to = Target::Client(text(id, id_len)?);
-            Ok(Command::Send {
+            Ok(Command::Send(SendTo {
                 to,
                 route: optional(route, route_len)?,
                 except: None,
                 binary: flags & FWS_BINARY != 0,
                 data: input(data, len)?.into(),
-            })
+            }))
         };
         run(command(), Out::Outcome(outcome))
     })
@@ -228,7 +231,7 @@ pub unsafe extern "C" fn fws_clients_send(
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || {
             let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send { to: Target::All, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() })
+            Ok(Command::Send(SendTo { to: Target::All, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() }))
         };
         run(command(), Out::Number(queued))
     })
@@ -253,7 +256,7 @@ pub unsafe extern "C" fn fws_tag_send(
         let command = || {
             let to = Target::Tag(text(tag, tag_len)?);
             let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() })
+            Ok(Command::Send(SendTo { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() }))
         };
         run(command(), Out::Number(queued))
     })
@@ -272,7 +275,7 @@ pub unsafe extern "C" fn fws_client_close(
 ) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Close { id: text(id, id_len)?, code, reason: text(reason, reason_len)? });
+        let command = || Ok(Command::Close(Close { id: text(id, id_len)?, code, reason: text(reason, reason_len)? }));
         run(command(), Out::Flag(done))
     })
 }
@@ -282,7 +285,7 @@ pub unsafe extern "C" fn fws_client_close(
 pub unsafe extern "C" fn fws_client_kill(id: *const u8, id_len: usize, cut: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Kill { id: text(id, id_len)? });
+        let command = || Ok(Command::Kill(Kill { id: text(id, id_len)? }));
         run(command(), Out::Flag(cut))
     })
 }
@@ -293,7 +296,7 @@ pub unsafe extern "C" fn fws_client_kill(id: *const u8, id_len: usize, cut: *mut
 pub unsafe extern "C" fn fws_client_rename(id: *const u8, id_len: usize, new: *const u8, new_len: usize, renamed: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Rename { id: text(id, id_len)?, new: text(new, new_len)? });
+        let command = || Ok(Command::Rename(Rename { id: text(id, id_len)?, new: text(new, new_len)? }));
         run(command(), Out::Flag(renamed))
     })
 }
@@ -311,7 +314,7 @@ pub unsafe extern "C" fn fws_routes_list(out: *mut *mut fws_reply) -> fws_result
 pub unsafe extern "C" fn fws_client_tag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize, done: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Tag { id: text(id, id_len)?, tag: text(tag, tag_len)? });
+        let command = || Ok(Command::Tag(Tag { id: text(id, id_len)?, tag: text(tag, tag_len)? }));
         run(command(), Out::Flag(done))
     })
 }
@@ -321,7 +324,7 @@ pub unsafe extern "C" fn fws_client_tag(id: *const u8, id_len: usize, tag: *cons
 pub unsafe extern "C" fn fws_client_untag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize, done: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Untag { id: text(id, id_len)?, tag: text(tag, tag_len)? });
+        let command = || Ok(Command::Untag(Untag { id: text(id, id_len)?, tag: text(tag, tag_len)? }));
         run(command(), Out::Flag(done))
     })
 }
@@ -331,7 +334,7 @@ pub unsafe extern "C" fn fws_client_untag(id: *const u8, id_len: usize, tag: *co
 pub unsafe extern "C" fn fws_client_tags(id: *const u8, id_len: usize, out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Tags { id: Some(text(id, id_len)?) });
+        let command = || Ok(Command::Tags(Tags { id: Some(text(id, id_len)?) }));
         run(command(), Out::Names(out))
     })
 }
@@ -340,7 +343,7 @@ pub unsafe extern "C" fn fws_client_tags(id: *const u8, id_len: usize, out: *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_tags_list(out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::Tags { id: None }), Out::Names(out)) })
+    guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::Tags(Tags { id: None })), Out::Names(out)) })
 }
 
 /// The ids of the clients with a tag.
@@ -348,7 +351,7 @@ pub unsafe extern "C" fn fws_tags_list(out: *mut *mut fws_reply) -> fws_result {
 pub unsafe extern "C" fn fws_tag_clients(tag: *const u8, tag_len: usize, out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::List { of: Target::Tag(text(tag, tag_len)?), route: None });
+        let command = || Ok(Command::List(List { of: Target::Tag(text(tag, tag_len)?), route: None }));
         run(command(), Out::Names(out))
     })
 }
@@ -358,7 +361,7 @@ pub unsafe extern "C" fn fws_tag_clients(tag: *const u8, tag_len: usize, out: *m
 pub unsafe extern "C" fn fws_clients_list(route: *const u8, route_len: usize, out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::List { of: Target::All, route: optional(route, route_len)? });
+        let command = || Ok(Command::List(List { of: Target::All, route: optional(route, route_len)? }));
         run(command(), Out::Names(out))
     })
 }
@@ -368,7 +371,7 @@ pub unsafe extern "C" fn fws_clients_list(route: *const u8, route_len: usize, ou
 pub unsafe extern "C" fn fws_clients_count(route: *const u8, route_len: usize, count: *mut u64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Count { of: Target::All, route: optional(route, route_len)? });
+        let command = || Ok(Command::Count(Count { of: Target::All, route: optional(route, route_len)? }));
         run(command(), Out::Number(count))
     })
 }
@@ -378,7 +381,7 @@ pub unsafe extern "C" fn fws_clients_count(route: *const u8, route_len: usize, c
 pub unsafe extern "C" fn fws_tag_count(tag: *const u8, tag_len: usize, count: *mut u64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Count { of: Target::Tag(text(tag, tag_len)?), route: None });
+        let command = || Ok(Command::Count(Count { of: Target::Tag(text(tag, tag_len)?), route: None }));
         run(command(), Out::Number(count))
     })
 }
@@ -388,7 +391,7 @@ pub unsafe extern "C" fn fws_tag_count(tag: *const u8, tag_len: usize, count: *m
 pub unsafe extern "C" fn fws_client_clear_tags(id: *const u8, id_len: usize, done: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::ClearTags { id: text(id, id_len)? });
+        let command = || Ok(Command::ClearTags(ClearTags { id: text(id, id_len)? }));
         run(command(), Out::Flag(done))
     })
 }
@@ -422,7 +425,7 @@ pub unsafe extern "C" fn fws_expression_clients(
 ) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or valid places.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::List { of: Target::Expression(text(expression, expression_len)?), route: None });
+        let command = || Ok(Command::List(List { of: Target::Expression(text(expression, expression_len)?), route: None }));
         run_explained(command(), Out::Names(out), error)
     })
 }
@@ -448,7 +451,7 @@ pub unsafe extern "C" fn fws_expression_send(
         let command = || {
             let to = Target::Expression(text(expression, expression_len)?);
             let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() })
+            Ok(Command::Send(SendTo { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() }))
         };
         run_explained(command(), Out::Number(queued), error)
     })

@@ -1,5 +1,6 @@
 //! Stored information: what PHP keeps about one client.
 
+use fws_hub::command::{AllInformation, ClearInformation, DeleteInformation, GetInformation, SearchInformation, SetInformation};
 use fws_hub::{Command, Operator};
 
 use crate::bytes::{fws_reply, input, optional, text};
@@ -21,8 +22,13 @@ pub unsafe extern "C" fn fws_information_set(
 ) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command =
-            || Ok(Command::SetInformation { id: text(id, id_len)?, key: text(key, key_len)?, value: input(value, value_len)?.into() });
+        let command = || {
+            Ok(Command::SetInformation(SetInformation {
+                id: text(id, id_len)?,
+                key: text(key, key_len)?,
+                value: input(value, value_len)?.into(),
+            }))
+        };
         run(command(), Out::Flag(done))
     })
 }
@@ -38,7 +44,7 @@ pub unsafe extern "C" fn fws_information_get(
 ) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::GetInformation { id: text(id, id_len)?, key: text(key, key_len)? });
+        let command = || Ok(Command::GetInformation(GetInformation { id: text(id, id_len)?, key: text(key, key_len)? }));
         run(command(), Out::Value(out))
     })
 }
@@ -55,7 +61,7 @@ pub unsafe extern "C" fn fws_information_delete(
 ) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::DeleteInformation { id: text(id, id_len)?, key: text(key, key_len)? });
+        let command = || Ok(Command::DeleteInformation(DeleteInformation { id: text(id, id_len)?, key: text(key, key_len)? }));
         run(command(), Out::Flag(deleted))
     })
 }
@@ -65,7 +71,7 @@ pub unsafe extern "C" fn fws_information_delete(
 pub unsafe extern "C" fn fws_information_clear(id: *const u8, id_len: usize, done: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::ClearInformation { id: text(id, id_len)? });
+        let command = || Ok(Command::ClearInformation(ClearInformation { id: text(id, id_len)? }));
         run(command(), Out::Flag(done))
     })
 }
@@ -76,7 +82,7 @@ pub unsafe extern "C" fn fws_information_clear(id: *const u8, id_len: usize, don
 pub unsafe extern "C" fn fws_information_all(id: *const u8, id_len: usize, out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::AllInformation { id: text(id, id_len)? });
+        let command = || Ok(Command::AllInformation(AllInformation { id: text(id, id_len)? }));
         run(command(), Out::Pairs(out))
     })
 }
@@ -101,7 +107,7 @@ pub unsafe extern "C" fn fws_information_search(
         let command = || {
             let operator = *Operator::ALL.get(operator as usize).ok_or(FWS_ERR_OUT_OF_RANGE)?;
             let (key, route) = (text(key, key_len)?, optional(route, route_len)?);
-            Ok(Command::SearchInformation { key, operator, value: input(value, value_len)?.into(), route })
+            Ok(Command::SearchInformation(SearchInformation { key, operator, value: input(value, value_len)?.into(), route }))
         };
         run_explained(command(), Out::Names(out), error)
     })

@@ -189,7 +189,6 @@ impl From<&CommandError> for fws_result {
             CommandError::Timer(TimerError::Full | TimerError::Overloaded) => FWS_ERR_FULL,
             CommandError::Timer(TimerError::Payload) => FWS_ERR_PAYLOAD_TOO_LONG,
             CommandError::UnknownWorker => FWS_ERR_UNKNOWN_WORKER,
-            _ => FWS_ERR_PANIC,
         }
     }
 }

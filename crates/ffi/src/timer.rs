@@ -1,6 +1,7 @@
 //! Timers of PHP.
 
 use fws_hub::Command;
+use fws_hub::command::{ClearTimer, SetTimer};
 
 use crate::bell::fws_bell;
 use crate::bytes::{input, optional};
@@ -38,7 +39,7 @@ pub unsafe extern "C" fn fws_timer_set(
             let own = bell.as_ref().map(fws_bell::worker);
             let worker = optional(worker, worker_len)?.or(own).ok_or(FWS_ERR_NULL)?;
             let (payload, name) = (input(payload, payload_len)?.into(), optional(name, name_len)?);
-            Ok(Command::SetTimer { delay: delay_ms, payload, repeat, worker, name })
+            Ok(Command::SetTimer(SetTimer { delay: delay_ms, payload, repeat, worker, name }))
         };
         run_explained(command(), Out::Integer(timer), error)
     })
@@ -48,5 +49,5 @@ pub unsafe extern "C" fn fws_timer_set(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_timer_clear(timer: u64, cleared: *mut bool) -> fws_result {
     // SAFETY: the caller passes NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::ClearTimer { timer }), Out::Flag(cleared)) })
+    guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::ClearTimer(ClearTimer { timer })), Out::Flag(cleared)) })
 }

@@ -1,6 +1,7 @@
 //! Global values.
 
 use fws_hub::Command;
+use fws_hub::command::{Add, Delete, Expiry, Get, Increment, Set};
 
 use crate::bytes::{fws_reply, input};
 use crate::command::{Out, run};
@@ -24,7 +25,11 @@ pub unsafe extern "C" fn fws_value_set(
     // SAFETY: the caller passes valid bytes.
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || {
-            Ok(Command::Set { key: input(key, key_len)?.into(), value: input(value, value_len)?.into(), expire: expire(expire_seconds) })
+            Ok(Command::Set(Set {
+                key: input(key, key_len)?.into(),
+                value: input(value, value_len)?.into(),
+                expire: expire(expire_seconds),
+            }))
         };
         run(command(), Out::Nothing)
     })
@@ -43,7 +48,11 @@ pub unsafe extern "C" fn fws_value_add(
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
         let command = || {
-            Ok(Command::Add { key: input(key, key_len)?.into(), value: input(value, value_len)?.into(), expire: expire(expire_seconds) })
+            Ok(Command::Add(Add {
+                key: input(key, key_len)?.into(),
+                value: input(value, value_len)?.into(),
+                expire: expire(expire_seconds),
+            }))
         };
         run(command(), Out::Flag(added))
     })
@@ -54,7 +63,7 @@ pub unsafe extern "C" fn fws_value_add(
 pub unsafe extern "C" fn fws_value_get(key: *const u8, key_len: usize, out: *mut *mut fws_reply) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Get { key: input(key, key_len)?.into() });
+        let command = || Ok(Command::Get(Get { key: input(key, key_len)?.into() }));
         run(command(), Out::Value(out))
     })
 }
@@ -64,7 +73,7 @@ pub unsafe extern "C" fn fws_value_get(key: *const u8, key_len: usize, out: *mut
 pub unsafe extern "C" fn fws_value_delete(key: *const u8, key_len: usize, deleted: *mut bool) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Delete { key: input(key, key_len)?.into() });
+        let command = || Ok(Command::Delete(Delete { key: input(key, key_len)?.into() }));
         run(command(), Out::Flag(deleted))
     })
 }
@@ -74,7 +83,7 @@ pub unsafe extern "C" fn fws_value_delete(key: *const u8, key_len: usize, delete
 pub unsafe extern "C" fn fws_value_increment(key: *const u8, key_len: usize, by: i64, sum: *mut i64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Increment { key: input(key, key_len)?.into(), by });
+        let command = || Ok(Command::Increment(Increment { key: input(key, key_len)?.into(), by }));
         run(command(), Out::Integer(sum))
     })
 }
@@ -84,7 +93,7 @@ pub unsafe extern "C" fn fws_value_increment(key: *const u8, key_len: usize, by:
 pub unsafe extern "C" fn fws_value_expiry(key: *const u8, key_len: usize, milliseconds: *mut i64) -> fws_result {
     // SAFETY: the caller passes valid bytes, and NULL or a valid place.
     guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Expiry { key: input(key, key_len)?.into() });
+        let command = || Ok(Command::Expiry(Expiry { key: input(key, key_len)?.into() }));
         run(command(), Out::Integer(milliseconds))
     })
 }

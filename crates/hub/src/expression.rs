@@ -91,7 +91,6 @@ pub struct SyntaxError {
 
 /// What should have been where a [`SyntaxError`] points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum Expected {
     /// Something to select by: a name, a negation or a group.
     Operand,

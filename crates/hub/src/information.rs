@@ -14,7 +14,6 @@ pub const MAX_BYTES: usize = 4 << 20;
 
 /// Why stored information was not changed or searched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum InformationError {
     /// A key that is empty or too long.
     #[error("a key of stored information has 1 to 255 bytes")]

@@ -32,7 +32,6 @@ impl Default for Bounds {
 
 /// Why the store was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum KeyValueError {
     /// A key that is empty or too long.
     #[error("a key has 1 to 1024 bytes")]

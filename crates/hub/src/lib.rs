@@ -2,17 +2,17 @@
 //!
 //! * [`Hub`] is the registry. It holds an opaque handle per client and never sends anything itself;
 //! * [`Command`] and [`Reply`] are what every door (C ABI, JSON, control socket) carries, and [`Blob`] the bytes in them;
+//!   [`command`] has one type for each command;
 //! * [`Expression`] selects clients by their tags: `(premium|vip)&!banned`;
 //! * [`Information`] is what PHP stores about one client, [`KeyValue`] what it shares among all its threads;
 //! * [`Timers`] are what PHP wants to be told of later;
-//! * [`Outfit`] is what a client has from its first moment, where the host has authorised it with tags and information;
-//! * [`Outlet`] is how a send reaches the connections.
+//! * [`Outfit`] is what a client has from its first moment, where the host has authorised it with tags and information.
 //!
 //! Nothing here creates state for a client that does not exist, and all that belongs to a client goes with it.
 #![forbid(unsafe_code)]
 
 mod blob;
-mod command;
+pub mod command;
 mod expression;
 mod information;
 mod keyvalue;
@@ -22,18 +22,16 @@ mod reply;
 mod timers;
 
 pub use blob::Blob;
-pub use command::{Command, CommandError, Outlet, Pinging, Target, UnknownRoute};
+pub use command::{Command, CommandError, PING_INTERVALS, Pinging, Scope, Target, UnknownRoute};
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
 pub use information::{Information, InformationError, Matcher, Operator};
 pub use keyvalue::{Bounds, KeyValue, KeyValueError};
 pub use outfit::Outfit;
 pub use registry::{Hub, Key, RouteId};
-pub use reply::{Client, Outcome, Reply};
+pub use reply::{Client, Outcome, Renamed, Reply};
 pub use timers::{Due, MAX_DELAY, MAX_TIMER_PAYLOAD, NewTimer, TimerBounds, TimerError, Timers};
 
 /// The longest id or tag, bytes.
 pub const MAX_NAME: usize = 255;
-/// How often a client may be pinged, milliseconds.
-pub const PING_INTERVALS: std::ops::RangeInclusive<u32> = 100..=86_400_000;
 /// The most tags of one client.
 pub const MAX_TAGS: usize = 256;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::MAX_TAGS;
-use crate::command::CommandError;
+use crate::command::{CommandError, check_tag};
 use crate::information::Information;
-use crate::registry::check_tag;
 
 /// Tags and stored information for a client that is yet to be entered.
 ///

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
-use crate::command::{Command, CommandError, Outlet, Target, UnknownRoute};
+use crate::command::{CommandError, Target, UnknownRoute, check_tag};
 use crate::expression::{Expression, TagIndex};
-use crate::information::{Information, Matcher, check_key};
+use crate::information::Information;
 use crate::outfit::Outfit;
-use crate::reply::{Outcome, Reply};
-use crate::{MAX_NAME, MAX_TAGS};
 
 /// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,12 +25,12 @@ pub struct Key {
 pub struct RouteId(pub u32);
 
 #[derive(Debug)]
-struct Client<C> {
-    id: Arc<str>,
-    route: RouteId,
-    handle: C,
-    tags: Vec<Arc<str>>,
-    information: Information,
+pub(crate) struct Client<C> {
+    pub(crate) id: Arc<str>,
+    pub(crate) route: RouteId,
+    pub(crate) handle: C,
+    pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) information: Information,
 }
 
 #[derive(Debug)]
@@ -194,20 +192,17 @@ impl<C> Hub<C> {
     }
 
     /// Gives a live client another id and returns its handle. `None`: no live client has the id, or the new one is taken.
-    pub fn rename(&mut self, id: &str, new: Arc<str>) -> Result<Option<&C>, CommandError> {
-        if new.is_empty() || new.len() > MAX_NAME {
-            return Err(CommandError::InvalidId);
-        }
-        let Some(&index) = self.by_id.get(id).filter(|index| self.live.contains(**index)) else { return Ok(None) };
+    pub(crate) fn rename(&mut self, id: &str, new: Arc<str>) -> Option<&C> {
+        let index = *self.by_id.get(id).filter(|index| self.live.contains(**index))?;
         if self.by_id.contains_key(&new) {
-            return Ok(None);
+            return None;
         }
         self.by_id.remove(id);
         self.by_id.insert(new.clone(), index);
-        Ok(self.slots[index as usize].client.as_mut().map(|client| {
+        self.slots[index as usize].client.as_mut().map(|client| {
             client.id = new;
             &client.handle
-        }))
+        })
     }
 
     /// A client by its id: its handle, its tags, and whether it is live.
@@ -250,92 +245,8 @@ impl<C> Hub<C> {
         })
     }
 
-    /// Carries out a command that changes the registry, see [`Command::is_change`].
-    pub fn change(&mut self, command: &Command<'_>) -> Result<Reply, CommandError> {
-        match *command {
-            Command::Tag { id, tag } => self.tag(id, tag),
-            Command::Untag { id, tag } => self.untag(id, tag),
-            Command::ClearTags { id } => Ok(self.clear_tags(id)),
-            Command::SetInformation { id, key, ref value } => {
-                // What can never be right is refused whether the client is there or not.
-                check_key(key)?;
-                let Some(client) = self.known_mut(id) else { return Ok(Reply::Flag(false)) };
-                client.information.set(key, value)?;
-                Ok(Reply::Flag(true))
-            }
-            Command::DeleteInformation { id, key } => {
-                Ok(Reply::Flag(self.known_mut(id).is_some_and(|client| client.information.delete(key))))
-            }
-            Command::ClearInformation { id } => {
-                let client = self.known_mut(id);
-                Ok(Reply::Flag(client.map(|client| client.information.clear()).is_some()))
-            }
-            _ => unreachable!("bug: {command:?} changes nothing"),
-        }
-    }
-
-    /// Carries out any other command; sends and closes go to `outlet`.
-    pub fn ask(&self, command: &Command<'_>, outlet: &mut impl Outlet<C>) -> Result<Reply, CommandError> {
-        Ok(match *command {
-            Command::Send { to: Target::Client(id), route, except, .. } => {
-                let found = self.find_on(id, self.known_route(route)?).filter(|_| except != Some(id));
-                Reply::Sent(match found {
-                    Some((key, client)) => match outlet.send(key, &client.handle) {
-                        Outcome::TooLarge => return Err(CommandError::TooLarge),
-                        outcome => outcome,
-                    },
-                    None => Outcome::Gone,
-                })
-            }
-            Command::Send { to, route, except, .. } => {
-                let except = except.and_then(|id| self.by_id.get(id).copied());
-                let mut queued = 0;
-                self.each(to, route, |key, client| {
-                    if Some(key.index) != except && outlet.send(key, &client.handle) == Outcome::Queued {
-                        queued += 1;
-                    }
-                })?;
-                Reply::Queued(queued)
-            }
-            Command::List { of, route } => {
-                let mut names = Vec::new();
-                self.each(of, route, |_, client| names.push(client.id.clone()))?;
-                Reply::Names(names)
-            }
-            Command::Count { of, route } => Reply::Count(self.select(of, route)?.len()),
-            Command::Ping { id, .. } => {
-                let client = self.find_on(id, None);
-                if let Some((key, client)) = client {
-                    outlet.ping(key, &client.handle);
-                }
-                Reply::Flag(client.is_some())
-            }
-            Command::Tags { id: None } => Reply::Names(sorted(self.tags.keys().cloned().collect())),
-            Command::Tags { id: Some(id) } => self.of_client(id, |client| Reply::Names(sorted(client.tags.clone()))),
-            Command::GetInformation { id, key } => self.of_client(id, |client| Reply::Value(client.information.get(key).map(Box::from))),
-            Command::AllInformation { id } => self
-                .of_client(id, |client| Reply::Pairs(client.information.iter().map(|(key, value)| (key.into(), value.into())).collect())),
-            Command::SearchInformation { key, operator, ref value, route } => {
-                let matcher = Matcher::new(operator, value)?;
-                let mut names = Vec::new();
-                self.each(Target::All, route, |_, client| {
-                    if client.information.get(key).is_some_and(|stored| matcher.fits(stored)) {
-                        names.push(client.id.clone());
-                    }
-                })?;
-                Reply::Names(names)
-            }
-            _ => unreachable!("bug: {command:?} is not asked of the registry"),
-        })
-    }
-
-    /// What is known of a client, live or closed.
-    fn of_client(&self, id: &str, answer: impl FnOnce(&Client<C>) -> Reply) -> Reply {
-        self.find(id).map_or(Reply::Gone, |(_, client)| answer(client))
-    }
-
     /// The route that a command names, if it names one.
-    fn known_route(&self, name: Option<&str>) -> Result<Option<RouteId>, CommandError> {
+    pub(crate) fn known_route(&self, name: Option<&str>) -> Result<Option<RouteId>, CommandError> {
         let Some(name) = name else { return Ok(None) };
         let is_known = |route: &Route| route.in_force || route.known > 0;
         let id = self.route_ids.get(name).copied().filter(|id| is_known(&self.routes[id.0 as usize]));
@@ -345,21 +256,21 @@ impl<C> Hub<C> {
         })
     }
 
-    fn find(&self, id: &str) -> Option<(Key, &Client<C>)> {
+    pub(crate) fn find(&self, id: &str) -> Option<(Key, &Client<C>)> {
         let index = *self.by_id.get(id)?;
         let slot = &self.slots[index as usize];
         Some((Key { index, generation: slot.generation }, slot.client.as_ref()?))
     }
 
     /// The live client with an id, if it is on the route that is given.
-    fn find_on(&self, id: &str, route: Option<RouteId>) -> Option<(Key, &Client<C>)> {
+    pub(crate) fn find_on(&self, id: &str, route: Option<RouteId>) -> Option<(Key, &Client<C>)> {
         let (key, client) = self.find(id)?;
         let on_route = route.is_none_or(|route| route == client.route);
         (on_route && self.live.contains(key.index)).then_some((key, client))
     }
 
     /// The live clients of a target, on a route.
-    fn select(&self, of: Target<'_>, route: Option<&str>) -> Result<Cow<'_, RoaringBitmap>, CommandError> {
+    pub(crate) fn select(&self, of: Target<'_>, route: Option<&str>) -> Result<Cow<'_, RoaringBitmap>, CommandError> {
         let none = || Cow::Owned(RoaringBitmap::new());
         let route = self.known_route(route)?;
         let of = match of {
@@ -368,7 +279,7 @@ impl<C> Hub<C> {
                 check_tag(tag)?;
                 self.tags.get(tag).map_or_else(none, Cow::Borrowed)
             }
-            Target::Expression(text) => Cow::Owned(Expression::parse(text)?.evaluate(&self.live, &Tags(&self.tags))),
+            Target::Expression(text) => Cow::Owned(Expression::parse(text)?.evaluate(&self.live, &InUse(&self.tags))),
             Target::Client(id) => match self.find_on(id, None) {
                 Some((key, _)) => Cow::Owned(RoaringBitmap::from_iter([key.index])),
                 None => none(),
@@ -381,7 +292,7 @@ impl<C> Hub<C> {
     }
 
     /// Calls `each` with every live client of a target, on a route.
-    fn each(&self, of: Target<'_>, route: Option<&str>, mut each: impl FnMut(Key, &Client<C>)) -> Result<(), CommandError> {
+    pub(crate) fn each(&self, of: Target<'_>, route: Option<&str>, mut each: impl FnMut(Key, &Client<C>)) -> Result<(), CommandError> {
         for index in self.select(of, route)?.iter() {
             let slot = &self.slots[index as usize];
             if let Some(client) = &slot.client {
@@ -391,54 +302,56 @@ impl<C> Hub<C> {
         Ok(())
     }
 
-    fn tag(&mut self, id: &str, tag: &str) -> Result<Reply, CommandError> {
-        check_tag(tag)?;
-        // A closed client gets no new tags: they would outlive it in the index.
-        let Some(index) = self.by_id.get(id).copied().filter(|index| self.live.contains(*index)) else { return Ok(Reply::Flag(false)) };
-        let Some(client) = self.slots[index as usize].client.as_mut() else { return Ok(Reply::Flag(false)) };
-        if client.tags.iter().any(|has| &**has == tag) {
-            return Ok(Reply::Flag(true));
-        }
-        if client.tags.len() >= MAX_TAGS {
-            return Err(CommandError::TooManyTags);
-        }
-        let name = self.tags.get_key_value(tag).map_or_else(|| tag.into(), |(name, _)| name.clone());
+    /// Puts a tag on a client that does not have it.
+    pub(crate) fn put_tag(&mut self, key: Key, tag: Arc<str>) {
+        let Some(client) = self.slots[key.index as usize].client.as_mut() else { return };
+        let name = self.tags.get_key_value(&tag).map_or(tag, |(name, _)| name.clone());
         client.tags.push(name.clone());
-        self.tags.entry(name).or_default().insert(index);
-        Ok(Reply::Flag(true))
+        self.tags.entry(name).or_default().insert(key.index);
     }
 
-    fn untag(&mut self, id: &str, tag: &str) -> Result<Reply, CommandError> {
-        check_tag(tag)?;
-        let Some(&index) = self.by_id.get(id) else { return Ok(Reply::Flag(false)) };
-        let Some(client) = self.known_mut(id) else { return Ok(Reply::Flag(false)) };
+    /// Takes a tag off a client, if it has it. `false`: the client is gone.
+    pub(crate) fn take_tag(&mut self, id: &str, tag: &str) -> bool {
+        let Some(&index) = self.by_id.get(id) else { return false };
+        let Some(client) = self.known_mut(id) else { return false };
         if let Some(at) = client.tags.iter().position(|has| &**has == tag) {
             client.tags.swap_remove(at);
             unindex(&mut self.tags, tag, index);
         }
-        Ok(Reply::Flag(true))
+        true
     }
 
-    fn clear_tags(&mut self, id: &str) -> Reply {
-        let Some(&index) = self.by_id.get(id) else { return Reply::Flag(false) };
-        let Some(client) = self.known_mut(id) else { return Reply::Flag(false) };
+    /// Takes all tags off a client. `false`: the client is gone.
+    pub(crate) fn take_tags(&mut self, id: &str) -> bool {
+        let Some(&index) = self.by_id.get(id) else { return false };
+        let Some(client) = self.known_mut(id) else { return false };
         for tag in std::mem::take(&mut client.tags) {
             unindex(&mut self.tags, &tag, index);
         }
-        Reply::Flag(true)
+        true
+    }
+
+    /// The tags that are in use.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.tags.keys()
+    }
+
+    /// The slot of the client with an id, live or closed.
+    pub(crate) fn index_of(&self, id: &str) -> Option<u32> {
+        self.by_id.get(id).copied()
     }
 
     /// The client with an id, live or closed.
-    fn known_mut(&mut self, id: &str) -> Option<&mut Client<C>> {
+    pub(crate) fn known_mut(&mut self, id: &str) -> Option<&mut Client<C>> {
         let index = *self.by_id.get(id)?;
         self.slots[index as usize].client.as_mut()
     }
 }
 
 /// The tags as an expression looks them up.
-struct Tags<'a>(&'a HashMap<Arc<str>, RoaringBitmap>);
+struct InUse<'a>(&'a HashMap<Arc<str>, RoaringBitmap>);
 
-impl TagIndex for Tags<'_> {
+impl TagIndex for InUse<'_> {
     fn get(&self, tag: &str) -> Option<&RoaringBitmap> {
         self.0.get(tag)
     }
@@ -455,10 +368,6 @@ fn unindex(tags: &mut HashMap<Arc<str>, RoaringBitmap>, tag: &str, index: u32) {
             tags.remove(tag);
         }
     }
-}
-
-pub(crate) fn check_tag(tag: &str) -> Result<(), CommandError> {
-    if tag.is_empty() || tag.len() > MAX_NAME { Err(CommandError::InvalidTag) } else { Ok(()) }
 }
 
 fn sorted(mut names: Vec<Arc<str>>) -> Vec<Arc<str>> {

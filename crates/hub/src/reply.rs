@@ -20,6 +20,18 @@ pub enum Outcome {
     TooLarge,
 }
 
+/// What became of giving a client another id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Renamed {
+    /// It has the new id.
+    Done,
+    /// There is no such client.
+    Gone,
+    /// Another client has the new id, or it is reserved for one.
+    Taken,
+}
+
 /// All that is known of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
@@ -85,6 +97,8 @@ pub enum Reply {
     /// Keys and values.
     #[serde(with = "pairs")]
     Pairs(Vec<(Box<str>, Box<[u8]>)>),
+    /// What became of giving a client another id.
+    Renamed(Renamed),
     /// Yes or no.
     Flag(bool),
     /// A number.
@@ -98,6 +112,34 @@ pub enum Reply {
     /// The client that was asked about is gone, or there never was one with this id.
     #[serde(with = "done")]
     Gone,
+}
+
+impl Reply {
+    /// Adds the answer that another server gave to the same command. Lists are put together and numbers added up. Every other answer comes
+    /// from one server only, so that the first stands.
+    pub(crate) fn join(&mut self, other: Reply) {
+        match (self, other) {
+            (Reply::Queued(sum), Reply::Queued(more)) | (Reply::Count(sum), Reply::Count(more)) => *sum += more,
+            (Reply::Names(names), Reply::Names(more)) => names.extend(more),
+            (
+                Reply::Done
+                | Reply::Sent(_)
+                | Reply::Queued(_)
+                | Reply::Count(_)
+                | Reply::Names(_)
+                | Reply::Value(_)
+                | Reply::Client(_)
+                | Reply::Pairs(_)
+                | Reply::Renamed(_)
+                | Reply::Flag(_)
+                | Reply::Integer(_)
+                | Reply::Expiry(_)
+                | Reply::Stats(_)
+                | Reply::Gone,
+                _,
+            ) => {}
+        }
+    }
 }
 
 /// `true`, so that every answer in JSON is an object.
@@ -256,6 +298,7 @@ mod tests {
         for (reply, wanted) in [
             (Reply::Done, json!({ "done": true })),
             (Reply::Sent(Outcome::TooLarge), json!({ "sent": "too_large" })),
+            (Reply::Renamed(Renamed::Taken), json!({ "renamed": "taken" })),
             (Reply::Queued(3), json!({ "queued": 3 })),
             (Reply::Count(0), json!({ "count": 0 })),
             (Reply::Names(vec!["ann".into(), "".into()]), json!({ "names": ["ann", ""] })),

@@ -31,7 +31,6 @@ impl Default for TimerBounds {
 
 /// Why a timer was not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum TimerError {
     /// A delay of nothing, or beyond [`MAX_DELAY`].
     #[error("a timer is set to 1 millisecond to 366 days")]

@@ -10,6 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fws_hub::command::SendTo;
 use fws_hub::{Command, Target};
 use fws_server::{Config, Core, Ended, Ring, Transport};
 use fws_session::Event;
@@ -181,8 +182,9 @@ fn drain(core: &Core, ring: &Ring) {
 /// The application.
 fn handle(core: &Core, event: &Event) {
     if let Event::Message { binary, data } = event {
-        let everyone = Command::Send { to: Target::All, route: Some("/broadcast"), except: None, binary: *binary, data: data[..].into() };
-        if let Err(error) = core.execute(&everyone) {
+        let everyone =
+            Command::Send(SendTo { to: Target::All, route: Some("/broadcast"), except: None, binary: *binary, data: data[..].into() });
+        if let Err(error) = core.ask(&everyone) {
             eprintln!("not sent: {error:?}");
         }
     }

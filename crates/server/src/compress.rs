@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use fws_hub::{Command, CommandError, Key, Outcome, Reply, Target};
+use fws_hub::command::SendTo;
+use fws_hub::{Key, Outcome, Target};
 use fws_session::{Compression, Frame};
 use fws_wire::deflate::Pool;
 use parking_lot::Mutex;
@@ -35,12 +36,13 @@ impl Compressors {
 }
 
 impl Post<'_> {
-    /// Sends to the clients that were put off, and says what the answer is then.
-    pub fn compress(&mut self, put_off: Vec<(Key, Arc<Conn>)>, reply: Result<Reply, CommandError>) -> Result<Reply, CommandError> {
-        let Command::Send { to, binary, ref data, .. } = *self.command else { unreachable!("bug: only Send sends") };
+    /// Sends to the clients that were put off.
+    pub fn compress(&mut self, put_off: Vec<(Key, Arc<Conn>)>) {
+        if put_off.is_empty() {
+            return;
+        }
+        let SendTo { to, binary, ref data, .. } = *self.message;
         let mut parcels: Vec<(Kind, Parcel)> = Vec::new();
-        let mut refused = 0;
-        let mut last = Outcome::Queued;
         for (key, conn) in put_off {
             let compression = conn.compression.expect("bug: a client without compression was put off for it");
             // For nobody else and with a context that only its shard has: how long it becomes is seen there.
@@ -57,8 +59,7 @@ impl Post<'_> {
                 Some(&mut parcels[at].1)
             };
             let len = parcel.as_ref().and_then(|parcel| parcel.frame.as_ref()).map_or_else(|| self.frame().len(), Frame::len);
-            last = self.reserve(&conn, len);
-            match (last, parcel) {
+            match (self.reserve(&conn, len), parcel) {
                 (Outcome::Queued, Some(parcel)) => parcel.add(key),
                 (Outcome::Queued, None) => {
                     add(&self.core.counters.messages_sent, 1);
@@ -66,7 +67,7 @@ impl Post<'_> {
                     shard.post(Op::SendPrivately { key, binary, payload: data[..].into(), reserved: len });
                     shard.settle_or_defer(self.core);
                 }
-                _ => refused += 1,
+                (Outcome::Dropped | Outcome::Gone | Outcome::TooLarge, _) => {}
             }
         }
         for (_, parcel) in parcels {
@@ -76,12 +77,6 @@ impl Post<'_> {
                 add(&self.core.counters.compression_bytes_saved, clients * saved as u64);
             }
             self.post(parcel);
-        }
-        match reply {
-            Ok(Reply::Sent(_)) if last == Outcome::TooLarge => Err(CommandError::TooLarge),
-            Ok(Reply::Sent(_)) => Ok(Reply::Sent(last)),
-            Ok(Reply::Queued(count)) => Ok(Reply::Queued(count - refused)),
-            other => other,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! * a `shard` – one thread, one epoll – owns it from then on: reads, feeds its [`fws_session::Session`], writes once per turn;
 //! * what it receives goes to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
 //! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
-//! * [`Core::execute`] carries out commands of any thread against the hub and posts what follows to the shards; `compress` is for clients
+//! * [`Core::ask`] carries out commands of any thread against the hub (an engine says where, with several servers) and posts what follows to the shards; `compress` is for clients
 //!   that want it compressed;
 //! * [`Control`] serves commands of other processes, [`Remote`] is their side;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration

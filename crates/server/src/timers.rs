@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fws_hub::{Command, CommandError, Due, MAX_TIMER_PAYLOAD, NewTimer, Reply, TimerError};
+use fws_hub::Due;
 use fws_session::{Event, Timer};
 use parking_lot::Mutex;
 
@@ -26,26 +26,15 @@ impl Default for Timers {
 }
 
 impl Timers {
-    /// Carries out a command on timers. `known` tells whether there is a worker of this name; `sooner` is called when the next timer is
-    /// due sooner than before.
-    pub fn execute(&self, command: &Command<'_>, known: impl Fn(&str) -> bool, sooner: impl FnOnce()) -> Result<Reply, CommandError> {
+    /// Runs one operation on the timers, which is told the time in milliseconds. `sooner` is called when the next timer is due sooner than
+    /// before.
+    pub fn run<T>(&self, run: impl FnOnce(&mut fws_hub::Timers, u64) -> T, sooner: impl FnOnce()) -> T {
         let mut timers = self.set.lock();
-        let reply = match *command {
-            // What can never be right is said first.
-            Command::SetTimer { ref payload, .. } if payload.len() > MAX_TIMER_PAYLOAD => return Err(TimerError::Payload.into()),
-            Command::SetTimer { worker, .. } if !known(worker) => return Err(CommandError::UnknownWorker),
-            Command::SetTimer { delay, ref payload, repeat, worker, name } => {
-                // From now on in whole milliseconds, so that it never is due too soon.
-                let id = timers.set(&NewTimer { delay, payload, repeat, worker, name }, self.alarm.now() + 1)?;
-                Reply::Integer(i64::try_from(id).unwrap_or(i64::MAX))
-            }
-            Command::ClearTimer { timer } => Reply::Flag(timers.clear(timer)),
-            _ => unreachable!("bug: {command:?} is not about timers"),
-        };
+        let answer = run(&mut timers, self.alarm.now());
         if self.alarm.set(timers.next_due()) {
             sooner();
         }
-        Ok(reply)
+        answer
     }
 
     /// How long it is until a timer is due.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fws_hub::{Bounds, Command, CommandError, KeyValue, Reply};
+use fws_hub::{Bounds, KeyValue};
 use parking_lot::Mutex;
 
 use crate::alarm::Alarm;
@@ -20,24 +20,15 @@ impl Values {
         Values { store: Mutex::new(KeyValue::new(bounds)), alarm: Alarm::new() }
     }
 
-    /// Carries out a command on values. `sooner` is called when [`Values::sweep`] is due sooner than before.
-    pub fn execute(&self, command: &Command<'_>, sooner: impl FnOnce()) -> Result<Reply, CommandError> {
+    /// Runs one operation on the store, which is told the time in milliseconds. `sooner` is called when [`Values::sweep`] is due sooner
+    /// than before.
+    pub fn run<T>(&self, run: impl FnOnce(&mut KeyValue, u64) -> T, sooner: impl FnOnce()) -> T {
         let mut store = self.store.lock();
-        let now = self.alarm.now();
-        let at = |expire: Option<u64>| expire.map(|seconds| now.saturating_add(seconds.saturating_mul(1000)));
-        let reply = match *command {
-            Command::Set { ref key, ref value, expire } => store.set(key, value, at(expire), now).map(|()| Reply::Done)?,
-            Command::Add { ref key, ref value, expire } => Reply::Flag(store.add(key, value, at(expire), now)?),
-            Command::Get { ref key } => Reply::Value(store.get(key, now).map(Box::from)),
-            Command::Delete { ref key } => Reply::Flag(store.delete(key, now)),
-            Command::Increment { ref key, by } => Reply::Integer(store.increment(key, by, now)?),
-            Command::Expiry { ref key } => Reply::Expiry(store.ttl(key, now)),
-            _ => unreachable!("bug: {command:?} is not about values"),
-        };
+        let answer = run(&mut store, self.alarm.now());
         if self.alarm.set(store.next_expiry()) {
             sooner();
         }
-        Ok(reply)
+        answer
     }
 
     /// Frees what has expired; how long it is until that is due again.

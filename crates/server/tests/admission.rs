@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fws_hub::{Command, CommandError, Reply, Target};
+use fws_hub::command::{GetInformation, List, Rename, Tags};
+use fws_hub::{Command, CommandError, Renamed, Reply, Target};
 use fws_server::{AdmissionError, Config, Core, Ended, Handshake};
 use fws_session::Event;
 use tungstenite::protocol::Role;
@@ -206,10 +207,13 @@ fn what_an_authorisation_gives_is_there_before_anyone_sees_the_client() {
     handshake.add_tag("vip").expect("legal");
     handshake.set_information("name", b"A\0nn").expect("legal");
     assert_eq!(agreed(&handshake), Some("news"));
-    assert_eq!(core.execute(&Command::Tags { id: Some("ann") }), Ok(Reply::Gone), "nobody is connected yet");
+    assert_eq!(core.ask(&Command::Tags(Tags { id: Some("ann") })), Ok(Reply::Gone), "nobody is connected yet");
     let _client = adopt(&core, handshake);
-    assert_eq!(core.execute(&Command::List { of: Target::Expression("vip"), route: Some("mixed") }), Ok(Reply::Names(vec!["ann".into()])));
-    assert_eq!(core.execute(&Command::GetInformation { id: "ann", key: "name" }), Ok(Reply::Value(Some(b"A\0nn"[..].into()))));
+    assert_eq!(
+        core.ask(&Command::List(List { of: Target::Expression("vip"), route: Some("mixed") })),
+        Ok(Reply::Names(vec!["ann".into()]))
+    );
+    assert_eq!(core.ask(&Command::GetInformation(GetInformation { id: "ann", key: "name" })), Ok(Reply::Value(Some(b"A\0nn"[..].into()))));
     assert_eq!(handle(&core, 1), ["n: open news"]);
 }
 
@@ -222,12 +226,12 @@ fn an_id_is_promised_to_one_handshake_until_that_is_over() {
     core.set_id(&mut first, "ann").expect("free");
     assert_eq!(core.set_id(&mut second, "ann"), Err(AdmissionError::IdTaken));
     assert_eq!(core.set_id(&mut second, &other), Err(AdmissionError::IdTaken));
-    assert_eq!(core.execute(&Command::Rename { id: &other, new: "ann" }), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::Rename(Rename { id: &other, new: "ann" })), Ok(Reply::Renamed(Renamed::Taken)));
     drop(first);
     core.set_id(&mut second, "ann").expect("given back");
     let _second = adopt(&core, second);
     assert_eq!(core.set_id(&mut examine(&core, "mixed", ""), "ann"), Err(AdmissionError::IdTaken));
-    assert_eq!(core.execute(&Command::Rename { id: "ann", new: "bob" }), Ok(Reply::Flag(true)));
+    assert_eq!(core.ask(&Command::Rename(Rename { id: "ann", new: "bob" })), Ok(Reply::Renamed(Renamed::Done)));
     core.set_id(&mut examine(&core, "mixed", ""), "ann").expect("the promise ended with the adoption");
 }
 

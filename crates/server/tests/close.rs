@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::counter;
-use fws_hub::{Command, CommandError, Outcome, Reply, Target};
+use fws_hub::command::{Close, Count, Describe, Kill, Ping, Rename, SendTo, Tag};
+use fws_hub::{Command, CommandError, Outcome, Renamed, Reply, Target};
 use fws_server::{Bell, Config, Core, Ended, PipeId, Transport};
 use fws_session::Event;
 
@@ -133,7 +134,7 @@ struct Told {
 }
 
 fn is_live(core: &Core, id: &str) -> bool {
-    core.execute(&Command::Client { id }).is_ok_and(|reply| matches!(reply, Reply::Client(client) if client.connected))
+    core.ask(&Command::Client(Describe { id })).is_ok_and(|reply| matches!(reply, Reply::Client(client) if client.connected))
 }
 
 /// Handles events as PHP would, in a thread, until `until`. `act` is called with each that is not a close event; what it returns is the
@@ -186,7 +187,7 @@ fn one(
 }
 
 fn send(core: &Core, id: &str) -> Result<Reply, CommandError> {
-    core.execute(&Command::Send { to: Target::Client(id), route: None, except: None, binary: true, data: b"x"[..].into() })
+    core.ask(&Command::Send(SendTo { to: Target::Client(id), route: None, except: None, binary: true, data: b"x"[..].into() }))
 }
 
 /// Nobody finds a client any more.
@@ -194,15 +195,15 @@ fn check_gone(core: &Core, id: &str) {
     assert_eq!(send(core, id), Ok(Reply::Sent(Outcome::Gone)));
     assert!(!core.ids().iter().any(|other| **other == *id));
     for of in [Target::Tag(id), Target::Expression(&format!("\"{id}\"")), Target::Client(id)] {
-        assert_eq!(core.execute(&Command::Count { of, route: None }), Ok(Reply::Count(0)));
+        assert_eq!(core.ask(&Command::Count(Count { of, route: None })), Ok(Reply::Count(0)));
     }
-    assert_eq!(core.execute(&Command::Tag { id, tag: "late" }), Ok(Reply::Flag(false)));
-    assert_eq!(core.execute(&Command::Rename { id, new: "late" }), Ok(Reply::Flag(false)));
-    assert_eq!(core.execute(&Command::Ping { id, how: fws_hub::Pinging::Off }), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::Tag(Tag { id, tag: "late" })), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::Rename(Rename { id, new: "late" })), Ok(Reply::Renamed(Renamed::Gone)));
+    assert_eq!(core.ask(&Command::Ping(Ping { id, how: fws_hub::Pinging::Off })), Ok(Reply::Flag(false)));
     for id in [id, "never there"] {
-        assert_eq!(core.execute(&Command::Close { id, code: 1000, reason: "" }), Ok(Reply::Flag(false)));
+        assert_eq!(core.ask(&Command::Close(Close { id, code: 1000, reason: "" })), Ok(Reply::Flag(false)));
     }
-    assert_eq!(core.execute(&Command::Kill { id: "never there" }), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::Kill(Kill { id: "never there" })), Ok(Reply::Flag(false)));
 }
 
 /// A message of a client that sends as fast as it can: its number, and some weight.
@@ -287,7 +288,7 @@ fn number(event: &Event) -> Option<u32> {
 }
 
 fn tag(core: &Core, id: &str) {
-    core.execute(&Command::Tag { id, tag: id }).expect("it is live");
+    core.ask(&Command::Tag(Tag { id, tag: id })).expect("it is live");
 }
 
 #[test]
@@ -296,7 +297,7 @@ fn after_close_in_a_handler_no_message_comes() {
         match number(event) {
             None => tag(core, id),
             Some(50) => {
-                assert_eq!(core.execute(&Command::Close { id, code: 4001, reason: "enough" }), Ok(Reply::Flag(true)));
+                assert_eq!(core.ask(&Command::Close(Close { id, code: 4001, reason: "enough" })), Ok(Reply::Flag(true)));
                 check_gone(core, id);
             }
             Some(number) => assert!(number < 50),
@@ -312,7 +313,7 @@ fn after_a_kill_in_a_handler_no_message_comes() {
         match number(event) {
             None => tag(core, id),
             Some(50) => {
-                assert_eq!(core.execute(&Command::Kill { id }), Ok(Reply::Flag(true)));
+                assert_eq!(core.ask(&Command::Kill(Kill { id })), Ok(Reply::Flag(true)));
                 check_gone(core, id);
             }
             Some(number) => assert!(number < 50),
@@ -329,8 +330,8 @@ fn after_a_close_or_a_kill_by_anybody_else_no_message_comes() {
             wait_until("many have come", || told.messages.load(Ordering::SeqCst) > 500);
             for id in core.ids() {
                 let done = match kill {
-                    true => core.execute(&Command::Kill { id: &id }),
-                    false => core.execute(&Command::Close { id: &id, code: 1000, reason: "" }),
+                    true => core.ask(&Command::Kill(Kill { id: &id })),
+                    false => core.ask(&Command::Close(Close { id: &id, code: 1000, reason: "" })),
                 };
                 assert_eq!(done, Ok(Reply::Flag(true)));
                 check_gone(core, &id);
@@ -429,8 +430,8 @@ fn of_a_client_that_is_closed_because_it_does_not_read_nothing_that_waited_comes
         let id = core.ids()[0].clone();
         tag(&core, &id);
         let data = vec![0; 50_000];
-        let to_it = || Command::Send { to: Target::Client(&id), route: None, except: None, binary: true, data: data[..].into() };
-        wait_until("a message does not fit", || core.execute(&to_it()) == Ok(Reply::Sent(Outcome::Dropped)));
+        let to_it = || Command::Send(SendTo { to: Target::Client(&id), route: None, except: None, binary: true, data: data[..].into() });
+        wait_until("a message does not fit", || core.ask(&to_it()) == Ok(Reply::Sent(Outcome::Dropped)));
         // On this thread, before the shard knows.
         check_gone(&core, &id);
         assert_eq!((counter(&core, "events_pending"), counter(&core, "messages_discarded")), (1, 100));
@@ -459,7 +460,7 @@ fn what_a_client_sent_before_its_own_end_comes_unless_the_application_closes_it_
             let act = |core: &Core, id: &str, event: &Event| {
                 assert!(!is_live(core, id));
                 if closes && number(event) == Some(10) {
-                    assert_eq!(core.execute(&Command::Close { id, code: 4001, reason: "" }), Ok(Reply::Flag(false)));
+                    assert_eq!(core.ask(&Command::Close(Close { id, code: 4001, reason: "" })), Ok(Reply::Flag(false)));
                 }
                 None
             };
@@ -492,7 +493,7 @@ fn a_client_that_is_not_read_since_php_is_behind_can_still_answer_the_close() {
             })
         };
         wait_until("it is not read any more", || counter(&core, "events_pending") >= 4);
-        assert_eq!(core.execute(&Command::Close { id: &id, code: 4001, reason: "" }), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&Command::Close(Close { id: &id, code: 4001, reason: "" })), Ok(Reply::Flag(true)));
         assert_eq!(peer.read_to_end().map(|seen| seen.0), Some(4001));
         sender.join().expect("all was sent");
         peer.vanish();
@@ -514,7 +515,7 @@ fn a_client_that_the_server_closes_may_come_back_at_once_though_it_has_not_answe
         let core = started(&if reload { r#","close_timeout":3600000000000"#.to_owned() } else { format!(",{limit}") });
         let peer = Peer::connect(&core, false);
         let id = core.ids()[0].clone();
-        assert_eq!(core.execute(&Command::Close { id: &id, code: 4001, reason: "" }), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&Command::Close(Close { id: &id, code: 4001, reason: "" })), Ok(Reply::Flag(true)));
         if reload {
             // The option comes with a reload while the end is under way.
             configure(&core, 2, &format!(r#"{{"name":"r","worker":"w",{limit}}},"#));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::counter;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+use fws_hub::command::{Describe, SendTo};
 use fws_hub::{Command, CommandError, Outcome, Reply, Target};
 use fws_server::{Config, Core, Ended};
 use fws_session::Event;
@@ -140,7 +141,7 @@ fn wait_until(what: &str, condition: impl FnMut() -> bool) {
 }
 
 fn send(core: &Core, to: Target<'_>, data: &[u8]) -> Result<Reply, CommandError> {
-    core.execute(&Command::Send { to, route: None, except: None, binary: true, data: data.into() })
+    core.ask(&Command::Send(SendTo { to, route: None, except: None, binary: true, data: data.into() }))
 }
 
 #[test]
@@ -372,7 +373,7 @@ fn what_a_rate_limit_holds_back_may_inflate_to_long_messages_too() {
     }
     wait_until("each byte is counted once", || counter(&core, "bytes_received") == bytes.len() as u64);
     let id = core.ids().remove(0);
-    let Ok(Reply::Client(known)) = core.execute(&Command::Client { id: &id }) else { panic!("it is connected") };
+    let Ok(Reply::Client(known)) = core.ask(&Command::Client(Describe { id: &id })) else { panic!("it is connected") };
     assert_eq!((known.bytes_received, known.messages_received), (bytes.len() as u64, 4));
 }
 
@@ -382,7 +383,7 @@ fn what_was_put_by_is_looked_at_when_another_configuration_makes_room() {
     let mut client = Client::offering(&core, "narrow", "");
     let bytes = mebibytes(60);
     client.socket.write_all(&bytes).expect("sent");
-    let waiting = || match core.execute(&Command::Client { id: &core.ids()[0] }) {
+    let waiting = || match core.ask(&Command::Client(Describe { id: &core.ids()[0] })) {
         Ok(Reply::Client(known)) => known.queued_bytes,
         other => panic!("{other:?}"),
     };

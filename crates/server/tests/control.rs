@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use fws_hub::command::{Get, Increment, Set};
 use fws_hub::{Command, Reply};
 use fws_server::{Batch, Config, Control, ControlConfig, Core, Project, Remote, RemoteError, RemoteFailure};
 
@@ -209,7 +210,7 @@ fn commands_are_pipelined_and_answered_in_order_whatever_their_size() {
     let mut remote = Remote::default();
     let mut batch = Batch::default();
     for n in 0..20_000u32 {
-        assert!(batch.push(&Command::Increment { key: b"n".into(), by: n.into() }));
+        assert!(batch.push(&Command::Increment(Increment { key: b"n".into(), by: n.into() })));
     }
     let (mut sum, mut seen) = (0, 0);
     remote
@@ -224,10 +225,10 @@ fn commands_are_pipelined_and_answered_in_order_whatever_their_size() {
     // Both sides have more to say than a socket holds.
     let megabytes = vec![b'x'; 20 << 20];
     batch.clear();
-    batch.push(&Command::Set { key: b"k".into(), value: (&megabytes[..]).into(), expire: None });
+    batch.push(&Command::Set(Set { key: b"k".into(), value: (&megabytes[..]).into(), expire: None }));
     for _ in 0..4 {
-        batch.push(&Command::Get { key: b"k".into() });
-        batch.push(&Command::Set { key: b"l".into(), value: (&megabytes[..8 << 20]).into(), expire: None });
+        batch.push(&Command::Get(Get { key: b"k".into() }));
+        batch.push(&Command::Set(Set { key: b"l".into(), value: (&megabytes[..8 << 20]).into(), expire: None }));
     }
     let mut seen = 0;
     remote
@@ -317,13 +318,13 @@ fn who_does_not_read_holds_up_nobody_and_the_answers_are_bounded() {
     let _control = site.serve();
     let value = vec![b'x'; 1 << 20];
     let mut batch = Batch::default();
-    batch.push(&Command::Set { key: b"k".into(), value: (&value[..]).into(), expire: None });
+    batch.push(&Command::Set(Set { key: b"k".into(), value: (&value[..]).into(), expire: None }));
     let mut good = Remote::default();
     good.call(&batch).expect("a server").expect("set");
 
     let mut batch = Batch::default();
     for _ in 0..10_000 {
-        batch.push(&Command::Get { key: b"k".into() });
+        batch.push(&Command::Get(Get { key: b"k".into() }));
     }
     let mut greedy = stranger(&site.socket());
     greedy.write_all(batch.bytes()).expect("small enough for a socket's buffer, or read by the server");
@@ -446,7 +447,7 @@ impl Neighbours {
     /// A server of a project, that knows its name.
     fn start(&self, name: &str, change: impl FnOnce(&mut ControlConfig)) -> Control {
         let core = core();
-        core.execute(&Command::Set { key: b"who".into(), value: name.as_bytes().into(), expire: None }).expect("set");
+        core.ask(&Command::Set(Set { key: b"who".into(), value: name.as_bytes().into(), expire: None })).expect("set");
         let mut config = self.project(name);
         change(&mut config);
         Control::serve(core, &config).expect("a socket")
@@ -459,7 +460,7 @@ impl Neighbours {
 }
 
 fn who(remote: &mut Remote) -> Result<String, RemoteError> {
-    match remote.call(&Batch::from(&Command::Get { key: b"who".into() }))? {
+    match remote.call(&Batch::from(&Command::Get(Get { key: b"who".into() })))? {
         Ok(Reply::Value(Some(name))) => Ok(String::from_utf8_lossy(&name).into_owned()),
         other => panic!("{other:?}"),
     }

@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::counter;
-use fws_hub::{Client, Command, CommandError, Outcome, Pinging, Reply, Target};
+use fws_hub::command::{
+    Add, ClearTimer, Close, Count, Describe, Expiry, Get, Increment, Kill, List, Ping, PingTime, Rename, SendTo, Set, SetInformation,
+    SetTimer, Tag, Tags, Untag,
+};
+use fws_hub::{Client, Command, CommandError, Outcome, Pinging, Renamed, Reply, Target};
 use fws_server::{Bell, Config, Core, Ended, Left};
 use fws_session::Event;
 use tungstenite::protocol::{CloseFrame, Role};
@@ -88,7 +92,7 @@ fn handle(core: &Core, count: usize) -> Vec<String> {
 }
 
 fn send(core: &Core, to: Target<'_>, data: &[u8]) -> Reply {
-    core.execute(&Command::Send { to, route: None, except: None, binary: true, data: data.into() }).expect("legal")
+    core.ask(&Command::Send(SendTo { to, route: None, except: None, binary: true, data: data.into() })).expect("legal")
 }
 
 #[test]
@@ -232,13 +236,13 @@ fn sends_reach_one_a_tag_or_all_and_tell_when_a_client_is_gone() {
     let (mut a, mut b) = (connect(&core, "echo"), connect(&core, "echo"));
     let ids = core.ids();
     assert_eq!(ids.len(), 2);
-    core.execute(&Command::Tag { id: &ids[0], tag: "t" }).expect("known");
+    core.ask(&Command::Tag(Tag { id: &ids[0], tag: "t" })).expect("known");
     assert_eq!(send(&core, Target::All, b"all"), Reply::Queued(2));
     assert_eq!(a.read().expect("sent"), Message::binary(&b"all"[..]));
     assert_eq!(b.read().expect("sent"), Message::binary(&b"all"[..]));
     assert_eq!(send(&core, Target::Tag("t"), b"tag"), Reply::Queued(1));
     assert_eq!(a.read().expect("sent"), Message::binary(&b"tag"[..]));
-    core.execute(&Command::Close { id: &ids[0], code: 1000, reason: "bye" }).expect("known");
+    core.ask(&Command::Close(Close { id: &ids[0], code: 1000, reason: "bye" })).expect("known");
     assert!(matches!(a.read(), Ok(Message::Close(Some(frame))) if frame.reason == "bye"));
     let _ = a.read();
     wait_until("it is gone", || core.connections() == 1);
@@ -302,8 +306,9 @@ fn a_client_that_does_not_read_is_bounded_and_the_sender_is_told() {
     // The outbox, what the kernel keeps unsent, and the client's receive buffer.
     #[cfg(target_os = "linux")]
     assert!(queued * 10_000 <= 100_000 + 128 * 1024 + 300_000, "{queued} messages are on their way to a client that does not read");
-    let too_large = Command::Send { to: Target::Client(&id), route: None, except: None, binary: true, data: (&[0; 100_001]).into() };
-    assert_eq!(core.execute(&too_large), Err(CommandError::TooLarge));
+    let too_large =
+        Command::Send(SendTo { to: Target::Client(&id), route: None, except: None, binary: true, data: (&[0; 100_001]).into() });
+    assert_eq!(core.ask(&too_large), Err(CommandError::TooLarge));
     for _ in 0..queued {
         assert_eq!(client.read().expect("what was queued arrives").len(), 10_000);
     }
@@ -437,22 +442,22 @@ fn meddle(core: &Core, seed: u64, stop: &AtomicBool) -> u64 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let (tag, new) = (format!("tag {}", random >> 60), format!("{seed} {renamed}"));
             let command = match random >> 33 & 15 {
-                0..=3 => Command::Rename { id, new: &new },
-                4..=7 => Command::Tag { id, tag: &tag },
-                8 => Command::Untag { id, tag: &tag },
-                9 => Command::SetInformation { id, key: &tag, value: b"v".into() },
-                10 => Command::Send { to: Target::Tag(&tag), route: None, except: Some(id), binary: true, data: b"m".into() },
-                11 => Command::Ping { id, how: Pinging::Every(100) },
-                12 => Command::Client { id },
-                13 => Command::Close { id, code: 1000, reason: "" },
-                14 => Command::Kill { id },
-                _ => Command::List { of: Target::Expression("tag*&!tag?1"), route: Some("php") },
+                0..=3 => Command::Rename(Rename { id, new: &new }),
+                4..=7 => Command::Tag(Tag { id, tag: &tag }),
+                8 => Command::Untag(Untag { id, tag: &tag }),
+                9 => Command::SetInformation(SetInformation { id, key: &tag, value: b"v".into() }),
+                10 => Command::Send(SendTo { to: Target::Tag(&tag), route: None, except: Some(id), binary: true, data: b"m".into() }),
+                11 => Command::Ping(Ping { id, how: Pinging::Every(100) }),
+                12 => Command::Client(Describe { id }),
+                13 => Command::Close(Close { id, code: 1000, reason: "" }),
+                14 => Command::Kill(Kill { id }),
+                _ => Command::List(List { of: Target::Expression("tag*&!tag?1"), route: Some("php") }),
             };
-            match core.execute(&command) {
+            match core.ask(&command) {
                 Ok(Reply::Flag(false)) => {}
                 Ok(_) => {
                     done += 1;
-                    renamed += u64::from(matches!(command, Command::Rename { .. }));
+                    renamed += u64::from(matches!(command, Command::Rename(_)));
                 }
                 Err(error) => panic!("{command:?}: {error}"),
             }
@@ -501,17 +506,17 @@ fn concurrent_renames_tags_and_closes_leave_nothing_of_a_client_that_is_gone() {
     assert_eq!(php.join().expect("no panic"), (200, 200), "each was opened and closed, once");
     assert!(done > 1000, "{done} commands did something");
     assert_eq!((counter(&core, "connections"), counter(&core, "connections_known"), counter(&core, "tags")), (0, 0, 0));
-    assert_eq!(core.execute(&Command::Tags { id: None }), Ok(Reply::Names(vec![])));
-    assert_eq!(core.execute(&Command::Count { of: Target::Expression("!nobody"), route: None }), Ok(Reply::Count(0)));
+    assert_eq!(core.ask(&Command::Tags(Tags { id: None })), Ok(Reply::Names(vec![])));
+    assert_eq!(core.ask(&Command::Count(Count { of: Target::Expression("!nobody"), route: None })), Ok(Reply::Count(0)));
     // Their ids are free again.
     let _client = connect(&core, "echo");
     for id in ["1 0", "2 0", "3 0"] {
-        assert_eq!(core.execute(&Command::Rename { id: &core.ids()[0], new: id }), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&Command::Rename(Rename { id: &core.ids()[0], new: id })), Ok(Reply::Renamed(Renamed::Done)));
     }
 }
 
 fn described(core: &Core, id: &str) -> Client {
-    match core.execute(&Command::Client { id }) {
+    match core.ask(&Command::Client(Describe { id })) {
         Ok(Reply::Client(client)) => *client,
         other => panic!("{other:?}"),
     }
@@ -522,8 +527,8 @@ fn what_a_client_has_carried_is_known_until_its_close_event_is_handled() {
     let core = started();
     let mut client = connect(&core, "php");
     let id = core.ids()[0].clone();
-    core.execute(&Command::Tag { id: &id, tag: "b" }).expect("legal");
-    core.execute(&Command::Tag { id: &id, tag: "a" }).expect("legal");
+    core.ask(&Command::Tag(Tag { id: &id, tag: "b" })).expect("legal");
+    core.ask(&Command::Tag(Tag { id: &id, tag: "a" })).expect("legal");
     let before = described(&core, &id);
     assert_eq!(
         (&*before.route, &*String::from_utf8_lossy(&before.path), &*before.ip, &*before.transport),
@@ -541,21 +546,21 @@ fn what_a_client_has_carried_is_known_until_its_close_event_is_handled() {
     assert_eq!((after.bytes_received, after.messages_sent, after.bytes_sent, after.queued_bytes), (106, 1, 12, 0));
     assert!(after.last_message_at >= Some(after.connected_at) && after.connected_at > 1_600_000_000_000);
 
-    assert_eq!(core.execute(&Command::Ping { id: &id, how: Pinging::Every(99) }), Err(CommandError::PingInterval));
-    assert_eq!(core.execute(&Command::Ping { id: "nobody", how: Pinging::Every(100) }), Ok(Reply::Flag(false)));
-    assert_eq!(core.execute(&Command::PingTime { id: &id }), Ok(Reply::Integer(0)));
-    assert_eq!(core.execute(&Command::Ping { id: &id, how: Pinging::Every(100) }), Ok(Reply::Flag(true)));
+    assert_eq!(core.ask(&Command::Ping(Ping { id: &id, how: Pinging::Every(99) })), Err(CommandError::PingInterval));
+    assert_eq!(core.ask(&Command::Ping(Ping { id: "nobody", how: Pinging::Every(100) })), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::PingTime(PingTime { id: &id })), Ok(Reply::Integer(0)));
+    assert_eq!(core.ask(&Command::Ping(Ping { id: &id, how: Pinging::Every(100) })), Ok(Reply::Flag(true)));
     assert!(matches!(client.read(), Ok(Message::Ping(_))));
     client.flush().expect("the pong");
     wait_until("the ping's time is known", || described(&core, &id).ping_time.is_some());
-    assert!(matches!(core.execute(&Command::PingTime { id: &id }), Ok(Reply::Integer(1..))));
-    assert_eq!(core.execute(&Command::Ping { id: &id, how: Pinging::Off }), Ok(Reply::Flag(true)));
+    assert!(matches!(core.ask(&Command::PingTime(PingTime { id: &id })), Ok(Reply::Integer(1..))));
+    assert_eq!(core.ask(&Command::Ping(Ping { id: &id, how: Pinging::Off })), Ok(Reply::Flag(true)));
 
     drop(client);
     wait_until("it is closed", || !described(&core, &id).connected);
     handle(&core, 3);
-    assert_eq!(core.execute(&Command::Client { id: &id }), Ok(Reply::Gone));
-    assert_eq!(core.execute(&Command::PingTime { id: &id }), Ok(Reply::Gone));
+    assert_eq!(core.ask(&Command::Client(Describe { id: &id })), Ok(Reply::Gone));
+    assert_eq!(core.ask(&Command::PingTime(PingTime { id: &id })), Ok(Reply::Gone));
 }
 
 #[test]
@@ -572,7 +577,7 @@ fn a_client_has_its_time_from_the_moment_it_is_known() {
 }
 
 fn set_timer(core: &Core, delay: u64, payload: &str, repeat: bool) -> i64 {
-    match core.execute(&Command::SetTimer { delay, payload: payload.as_bytes().into(), repeat, worker: "w", name: None }) {
+    match core.ask(&Command::SetTimer(SetTimer { delay, payload: payload.as_bytes().into(), repeat, worker: "w", name: None })) {
         Ok(Reply::Integer(id)) => id,
         other => panic!("{other:?}"),
     }
@@ -585,8 +590,8 @@ fn timers_are_told_to_their_worker_in_time_and_in_order() {
     let late = set_timer(&core, 120, "late", false);
     let soon = set_timer(&core, 40, "soon", false);
     let never = set_timer(&core, 60_000, "never", false);
-    assert_eq!(core.execute(&Command::ClearTimer { timer: never as u64 }), Ok(Reply::Flag(true)));
-    assert_eq!(core.execute(&Command::ClearTimer { timer: never as u64 }), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::ClearTimer(ClearTimer { timer: never as u64 })), Ok(Reply::Flag(true)));
+    assert_eq!(core.ask(&Command::ClearTimer(ClearTimer { timer: never as u64 })), Ok(Reply::Flag(false)));
     let mut told = handle(&core, 1);
     assert!(since.elapsed() >= Duration::from_millis(told.len() as u64 * 80 - 40), "{told:?}");
     if told.len() == 1 {
@@ -595,8 +600,8 @@ fn timers_are_told_to_their_worker_in_time_and_in_order() {
     assert!(since.elapsed() >= Duration::from_millis(120));
     assert_eq!(told, [format!("timer {soon} soon"), format!("timer {late} late")]);
     assert_eq!((counter(&core, "timers"), counter(&core, "timers_fired")), (0, 2));
-    let unknown = Command::SetTimer { delay: 1, payload: b"".into(), repeat: false, worker: "nobody", name: None };
-    assert_eq!(core.execute(&unknown), Err(CommandError::UnknownWorker));
+    let unknown = Command::SetTimer(SetTimer { delay: 1, payload: b"".into(), repeat: false, worker: "nobody", name: None });
+    assert_eq!(core.ask(&unknown), Err(CommandError::UnknownWorker));
 }
 
 #[test]
@@ -629,8 +634,8 @@ fn timers_survive_a_reload_and_go_with_their_worker() {
 fn a_worker_that_starts_sets_timers_before_its_configuration_is_in_force() {
     let core = started();
     let set = |worker: &str, payload: &str| {
-        let command = Command::SetTimer { delay: 1, payload: payload.as_bytes().into(), repeat: false, worker, name: None };
-        core.execute(&command).map(|_| ())
+        let command = Command::SetTimer(SetTimer { delay: 1, payload: payload.as_bytes().into(), repeat: false, worker, name: None });
+        core.ask(&command).map(|_| ())
     };
     assert_eq!(set("new", "too early"), Err(CommandError::UnknownWorker));
 
@@ -649,10 +654,10 @@ fn a_worker_that_starts_sets_timers_before_its_configuration_is_in_force() {
 
     // A configuration that is given up takes its timers along.
     core.stage(3, br#"{"workers":[{"name":"third","threads":1}]}"#).expect("legal");
-    let late = Command::SetTimer { delay: 60_000, payload: b"".into(), repeat: false, worker: "third", name: None };
-    core.execute(&late).expect("staged");
+    let late = Command::SetTimer(SetTimer { delay: 60_000, payload: b"".into(), repeat: false, worker: "third", name: None });
+    core.ask(&late).expect("staged");
     core.withdraw(3).expect("staged");
-    assert_eq!((counter(&core, "timers"), core.execute(&late)), (0, Err(CommandError::UnknownWorker)));
+    assert_eq!((counter(&core, "timers"), core.ask(&late)), (0, Err(CommandError::UnknownWorker)));
 }
 
 #[test]
@@ -671,14 +676,14 @@ fn a_failed_timer_event_is_counted_and_the_next_one_comes() {
 #[test]
 fn values_expire_without_being_read() {
     let core = started();
-    let set = Command::Set { key: b"k".into(), value: b"v\0".into(), expire: Some(1) };
-    assert_eq!(core.execute(&set), Ok(Reply::Done));
-    assert_eq!(core.execute(&Command::Get { key: b"k".into() }), Ok(Reply::Value(Some((*b"v\0").into()))));
-    assert!(matches!(core.execute(&Command::Expiry { key: b"k".into() }), Ok(Reply::Expiry(Some(Some(1..=1000))))));
+    let set = Command::Set(Set { key: b"k".into(), value: b"v\0".into(), expire: Some(1) });
+    assert_eq!(core.ask(&set), Ok(Reply::Done));
+    assert_eq!(core.ask(&Command::Get(Get { key: b"k".into() })), Ok(Reply::Value(Some((*b"v\0").into()))));
+    assert!(matches!(core.ask(&Command::Expiry(Expiry { key: b"k".into() })), Ok(Reply::Expiry(Some(Some(1..=1000))))));
     let since = Instant::now();
     wait_until("its memory is free", || counter(&core, "values") == 0);
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
-    assert_eq!(core.execute(&Command::Get { key: b"k".into() }), Ok(Reply::Value(None)));
+    assert_eq!(core.ask(&Command::Get(Get { key: b"k".into() })), Ok(Reply::Value(None)));
 }
 
 #[test]
@@ -689,15 +694,15 @@ fn of_many_threads_that_add_one_succeeds_and_increments_are_never_lost() {
             let core = core.clone();
             std::thread::spawn(move || {
                 for _ in 0..1000 {
-                    core.execute(&Command::Increment { key: b"n".into(), by: 1 }).expect("an integer");
+                    core.ask(&Command::Increment(Increment { key: b"n".into(), by: 1 })).expect("an integer");
                 }
-                core.execute(&Command::Add { key: b"lock".into(), value: b"".into(), expire: None }) == Ok(Reply::Flag(true))
+                core.ask(&Command::Add(Add { key: b"lock".into(), value: b"".into(), expire: None })) == Ok(Reply::Flag(true))
             })
         })
         .collect();
     let winners = threads.into_iter().map(|thread| thread.join().expect("no panic")).filter(|won| *won).count();
     assert_eq!(winners, 1);
-    assert_eq!(core.execute(&Command::Increment { key: b"n".into(), by: 0 }), Ok(Reply::Integer(8000)));
+    assert_eq!(core.ask(&Command::Increment(Increment { key: b"n".into(), by: 0 })), Ok(Reply::Integer(8000)));
 }
 
 #[test]
@@ -779,8 +784,8 @@ fn a_renamed_connection_keeps_its_events_in_order_and_what_was_sent_to_it() {
     let bell = bell(&core);
     assert_eq!(core.next_event(&bell.1).expect("open").id(), &*id);
     send(&core, Target::Client(&id), b"before");
-    assert_eq!(core.execute(&Command::Rename { id: &id, new: "ann" }), Ok(Reply::Flag(true)));
-    assert_eq!(core.execute(&Command::Rename { id: &id, new: "bob" }), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::Rename(Rename { id: &id, new: "ann" })), Ok(Reply::Renamed(Renamed::Done)));
+    assert_eq!(core.ask(&Command::Rename(Rename { id: &id, new: "bob" })), Ok(Reply::Renamed(Renamed::Gone)));
     assert_eq!(send(&core, Target::Client("ann"), b"after"), Reply::Sent(Outcome::Queued));
     for n in ["0", "1", "2"] {
         let current = core.next_event(&bell.1).expect("a message");
@@ -789,10 +794,10 @@ fn a_renamed_connection_keeps_its_events_in_order_and_what_was_sent_to_it() {
     }
     assert_eq!(client.read().expect("sent"), Message::binary(&b"before"[..]));
     assert_eq!(client.read().expect("sent"), Message::binary(&b"after"[..]));
-    assert_eq!(core.execute(&Command::Kill { id: "ann" }), Ok(Reply::Flag(true)));
+    assert_eq!(core.ask(&Command::Kill(Kill { id: "ann" })), Ok(Reply::Flag(true)));
     assert!(client.read().is_err());
     wait_until("the close event comes", || next(&core, &bell.1).as_deref() == Some("close 1006 false"));
     end(&core, &bell);
-    assert_eq!(core.execute(&Command::Kill { id: "ann" }), Ok(Reply::Flag(false)));
-    assert!(matches!(core.execute(&Command::Routes), Ok(Reply::Names(names)) if names.len() == 3));
+    assert_eq!(core.ask(&Command::Kill(Kill { id: "ann" })), Ok(Reply::Flag(false)));
+    assert!(matches!(core.ask(&Command::Routes), Ok(Reply::Names(names)) if names.len() == 3));
 }

@@ -8,7 +8,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fws_hub::{Command, CommandError, Reply};
+use fws_hub::command::{Describe, Rename};
+use fws_hub::{Command, CommandError, Renamed, Reply};
 use fws_server::{Batch, Config, Control, ControlConfig, Core, Remote};
 use serde::Deserialize;
 use serde::de::value::Error;
@@ -31,7 +32,7 @@ fn core() -> (Arc<Core>, Vec<TcpStream>) {
         let mut reader = client.try_clone().expect("a socket");
         std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
         let new = core.ids().into_iter().find(|id| !known.contains(id)).expect("the new client");
-        assert_eq!(core.execute(&Command::Rename { id: &new, new: id }), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&Command::Rename(Rename { id: &new, new: id })), Ok(Reply::Renamed(Renamed::Done)));
         client
     });
     (core, clients.into())
@@ -127,7 +128,7 @@ fn run(core: &Core, door: impl Fn(&Core, &Value) -> Answer) -> Vec<Answer> {
 
 /// Waits until the shard has written all that was sent: a client's counters depend on it.
 fn settle(core: &Core) {
-    let queued = |id: &str| match core.execute(&Command::Client { id }) {
+    let queued = |id: &str| match core.ask(&Command::Client(Describe { id })) {
         Ok(Reply::Client(client)) => client.queued_bytes,
         _ => 0,
     };
@@ -150,13 +151,13 @@ fn comparable(mut answers: Vec<Answer>) -> Vec<Answer> {
 }
 
 fn directly(core: &Core, command: &Value) -> Answer {
-    core.execute(&Command::deserialize(command).expect("a command"))
+    core.ask(&Command::deserialize(command).expect("a command"))
 }
 
 /// As the JSON door writes and reads: the command from its text, the answer to its text and back.
 fn through_json(core: &Core, command: &Value) -> Answer {
     let value: Value = serde_json::from_str(&command.to_string()).expect("JSON");
-    let reply = core.execute(&Command::deserialize(&value).expect("a command"))?;
+    let reply = core.ask(&Command::deserialize(&value).expect("a command"))?;
     let text = serde_json::to_string(&reply).expect("writable");
     Ok(serde_json::from_str(&text).expect("readable"))
 }
@@ -259,7 +260,7 @@ fn the_documentation_lists_every_command_with_every_argument_and_the_examples_us
     }
     let commands = commands();
     assert!(commands.len() >= 24);
-    assert_eq!(documented, commands, "docs/commands.md is not what crates/hub/src/command.rs says");
+    assert_eq!(documented, commands, "docs/commands.md is not what crates/hub/src/command says");
     assert_eq!(used, commands, "the examples of docs/commands.md leave something out");
 }
 
@@ -276,7 +277,7 @@ fn commands() -> BTreeMap<String, BTreeSet<String>> {
     names.iter().map(|&name| (name.to_owned(), arguments(name))).collect()
 }
 
-/// A deserializer that has nothing to give but notes what it is asked for: the variants of an enum, or the fields of one of them.
+/// A deserializer that gives nothing. It notes what it is asked for: the variants of an enum, or the fields of a variant's type.
 struct Spy<'a> {
     variant: Option<&'static str>,
     found: &'a mut &'static [&'static str],
@@ -301,9 +302,14 @@ impl<'de> Deserializer<'de> for Spy<'_> {
         visitor.visit_enum(self)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(self, _: &str, fields: &'static [&'static str], _: V) -> Result<V::Value, Error> {
+        *self.found = fields;
+        noted()
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 
@@ -324,16 +330,61 @@ impl<'de> VariantAccess<'de> for Spy<'_> {
         noted()
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Error> {
-        panic!("a command has named arguments")
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, arguments: T) -> Result<T::Value, Error> {
+        arguments.deserialize(self)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Error> {
         panic!("a command has named arguments")
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], _: V) -> Result<V::Value, Error> {
-        *self.found = fields;
-        noted()
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Error> {
+        panic!("a command's arguments are a type of their own")
     }
+}
+
+/// What crosses the control socket, line by line: a version, and then each value with its bytes.
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/control.txt");
+
+#[test]
+fn the_bytes_on_the_control_socket_do_not_change_without_a_new_version() {
+    let mut lines = Vec::new();
+    let more: Vec<String> = more().iter().map(Value::to_string).collect();
+    let examples = table().into_iter().map(|[_, example, _]| example).chain(more);
+    for example in examples.filter(|example| example.len() < 400) {
+        let value: Value = serde_json::from_str(&example).expect("JSON");
+        let command = Command::deserialize(&value).expect("a command");
+        lines.push(format!("command {value} {}", hex(&command)));
+    }
+    let (core, _clients) = core();
+    for answer in comparable(run(&core, directly)) {
+        match answer {
+            Ok(reply) => lines.push(format!("reply {} {}", serde_json::to_string(&reply).unwrap_or_default(), hex(&reply))),
+            Err(error) => lines.push(format!("error {error} {}", hex(&error))),
+        }
+    }
+    lines.retain(|line| line.len() < 1500);
+    let mut seen = BTreeSet::new();
+    lines.retain(|line| seen.insert(line.clone()));
+
+    let golden = std::fs::read_to_string(GOLDEN).unwrap_or_default();
+    let (version, known) = golden.split_once('\n').unwrap_or(("version 0", ""));
+    let now = lines.join("\n") + "\n";
+    if now == known {
+        return;
+    }
+    let version: u32 = version.trim_start_matches("version ").parse().expect("a version");
+    let differs = now.lines().zip(known.lines()).find(|(now, known)| now != known);
+    if std::env::var_os("FWS_WRITE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, format!("version {}\n{now}", version + 1)).expect("writable");
+    }
+    panic!(
+        "what is sent over the control socket has changed: {differs:?}. If that is meant, run this test with FWS_WRITE_GOLDEN=1, and set VERSION \
+         in crates/server/src/control/protocol.rs to {}",
+        version + 1
+    );
+}
+
+fn hex(value: &impl serde::Serialize) -> String {
+    postcard::to_allocvec(value).expect("encodable").iter().map(|byte| format!("{byte:02x}")).collect()
 }

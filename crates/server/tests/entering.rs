@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::counter;
+use fws_hub::command::{Close, Count, Kill, SendTo};
 use fws_hub::{Command, Outcome, Reply, Target};
 use fws_server::{AdmissionError, Config, Core, Ended, Handshake, Transport, own_socket};
 use fws_session::Event;
@@ -45,7 +46,7 @@ fn entered(core: &Core, route: &str, id: &str) -> Handshake {
 }
 
 fn send(core: &Core, to: Target<'_>, data: &[u8]) -> Reply {
-    core.execute(&Command::Send { to, route: None, except: None, binary: true, data: data.into() }).expect("legal")
+    core.ask(&Command::Send(SendTo { to, route: None, except: None, binary: true, data: data.into() })).expect("legal")
 }
 
 /// The client's and the server's ends of a connection.
@@ -96,7 +97,7 @@ fn a_client_is_found_before_its_answer_and_what_it_is_sent_comes_behind_it() {
     let (mut client, mut server) = ends();
     let handshake = entered(&core, "php", "ann");
     assert_eq!(core.ids(), ["ann".into()]);
-    assert_eq!(core.execute(&Command::Count { of: Target::Tag("t"), route: Some("php") }), Ok(Reply::Count(1)));
+    assert_eq!(core.ask(&Command::Count(Count { of: Target::Tag("t"), route: Some("php") })), Ok(Reply::Count(1)));
     assert_eq!(send(&core, Target::Client("ann"), b"one"), Reply::Sent(Outcome::Queued));
     assert_eq!(send(&core, Target::Expression("t"), b"two"), Reply::Queued(1));
     server.write_all(b"101").expect("the answer is written by the host");
@@ -139,10 +140,10 @@ fn what_ends_a_client_before_its_connection_is_there_is_carried_out_behind_the_a
         let handshake = entered(&core, "php", "ann");
         send(&core, Target::Client("ann"), b"one");
         let ends = match kill {
-            false => Command::Close { id: "ann", code: 4001, reason: "" },
-            true => Command::Kill { id: "ann" },
+            false => Command::Close(Close { id: "ann", code: 4001, reason: "" }),
+            true => Command::Kill(Kill { id: "ann" }),
         };
-        assert_eq!(core.execute(&ends), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&ends), Ok(Reply::Flag(true)));
         assert_eq!((send(&core, Target::Client("ann"), b"x"), core.ids().len()), (Reply::Sent(Outcome::Gone), 0));
         server.write_all(b"101").expect("the answer");
         adopt(&core, handshake, server, HI);

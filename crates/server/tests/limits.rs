@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::counter;
+use fws_hub::command::{Ping, SendTo};
 use fws_hub::{Command, CommandError, Outcome, Pinging, Reply, Target};
 use fws_server::{Config, Core, Handshake, own_socket};
 use tungstenite::protocol::Role;
@@ -47,7 +48,7 @@ fn wait_until(what: &str, condition: impl FnMut() -> bool) {
 }
 
 fn send(core: &Core, id: &str, data: &[u8]) -> Outcome {
-    match core.execute(&Command::Send { to: Target::Client(id), route: None, except: None, binary: true, data: data.into() }) {
+    match core.ask(&Command::Send(SendTo { to: Target::Client(id), route: None, except: None, binary: true, data: data.into() })) {
         Ok(Reply::Sent(outcome)) => outcome,
         other => panic!("{other:?}"),
     }
@@ -116,9 +117,9 @@ fn a_message_as_long_as_the_outbox_is_sent_and_one_of_a_byte_more_never_is() {
             assert_eq!(send(&core, &id, &vec![generation as u8; most]), Outcome::Queued, "{most} {policy}");
             assert_eq!(client.read().expect("the message").len(), most);
             let data = vec![0; most + 1];
-            let command = |to| Command::Send { to, route: None, except: None, binary: true, data: data[..].into() };
-            assert_eq!(core.execute(&command(Target::Client(&id))), Err(CommandError::TooLarge), "{most} {policy}");
-            assert_eq!(core.execute(&command(Target::All)), Ok(Reply::Queued(0)));
+            let command = |to| Command::Send(SendTo { to, route: None, except: None, binary: true, data: data[..].into() });
+            assert_eq!(core.ask(&command(Target::Client(&id))), Err(CommandError::TooLarge), "{most} {policy}");
+            assert_eq!(core.ask(&command(Target::All)), Ok(Reply::Queued(0)));
             assert_eq!(core.stats()["routes"]["r"]["options"]["max_outbox"], most);
             client.send(Message::text("")).expect("it is still there");
             assert_eq!(client.read().expect("an echo"), Message::text(""));
@@ -336,7 +337,7 @@ fn after_a_pong_the_next_ping_comes_at_the_interval_however_long_a_pong_may_take
     }
     // Nor does one that has an interval of its own, whatever it sends in place of a pong.
     let id = core.ids()[0].clone();
-    core.execute(&Command::Ping { id: &id, how: Pinging::Every(100) }).expect("legal");
+    core.ask(&Command::Ping(Ping { id: &id, how: Pinging::Every(100) })).expect("legal");
     for _ in 0..3 {
         assert!(matches!(client.read().expect("a ping"), Message::Ping(_)));
         client.flush().expect("the pong");

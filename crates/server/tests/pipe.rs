@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use fws_hub::command::{Close, Kill, List, SendTo};
 use fws_hub::{Command, Reply, Target};
 use fws_server::{Config, Core, News, PipeId, Transport};
 
@@ -69,7 +70,7 @@ fn news(core: &Core, pipe: PipeId) -> News {
 }
 
 fn send(core: &Core, data: &[u8]) {
-    core.execute(&Command::Send { to: Target::All, route: None, except: None, binary: true, data: data.into() }).expect("legal");
+    core.ask(&Command::Send(SendTo { to: Target::All, route: None, except: None, binary: true, data: data.into() })).expect("legal");
 }
 
 #[test]
@@ -142,8 +143,8 @@ fn commands_reach_a_pipe_and_its_end_is_told() {
     let pipe = open(&core, "echo");
     feed(&core, pipe, HI);
     take(&core, pipe, |got, _| got == b"\x81\x02hi");
-    let Ok(Reply::Names(ids)) = core.execute(&Command::List { of: Target::All, route: None }) else { panic!("a list") };
-    core.execute(&Command::Close { id: &ids[0], code: 4000, reason: "bye" }).expect("legal");
+    let Ok(Reply::Names(ids)) = core.ask(&Command::List(List { of: Target::All, route: None })) else { panic!("a list") };
+    core.ask(&Command::Close(Close { id: &ids[0], code: 4000, reason: "bye" })).expect("legal");
     take(&core, pipe, |got, _| got == b"\x88\x05\x0f\xa0bye");
     feed(&core, pipe, &[0x88, 0x82, 0, 0, 0, 0, 0x0f, 0xa0]);
     take(&core, pipe, |_, news| news.finished && !news.over);
@@ -153,8 +154,8 @@ fn commands_reach_a_pipe_and_its_end_is_told() {
     let other = open(&core, "echo");
     feed(&core, other, HI);
     take(&core, other, |got, _| got == b"\x81\x02hi");
-    let Ok(Reply::Names(ids)) = core.execute(&Command::List { of: Target::All, route: None }) else { panic!("a list") };
-    core.execute(&Command::Kill { id: &ids[0] }).expect("live");
+    let Ok(Reply::Names(ids)) = core.ask(&Command::List(List { of: Target::All, route: None })) else { panic!("a list") };
+    core.ask(&Command::Kill(Kill { id: &ids[0] })).expect("live");
     take(&core, other, |_, news| news.over);
     assert_eq!(core.feed_pipe(other, HI).map(|(count, _)| count), Some(HI.len()), "what comes after the end is thrown away");
     for pipe in [pipe, other] {

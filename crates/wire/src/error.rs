@@ -3,7 +3,6 @@
 /// A violation by the peer, or no memory ([`Error::NoRoom`], [`Error::WindowLost`]) for what it sends. The connection is to be failed (RFC 6455, 7.1.7) with
 /// [`Error::close_code`]; nothing that arrives afterwards is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// RFC 6455, 5.1: "a client MUST mask all frames that it sends to the server".
     #[error("a frame from the client is not masked")]

@@ -10,8 +10,9 @@ use fws_hub::{Command, CommandError, Reply};
 use serde::{Deserialize, Serialize};
 
 const MAGIC: [u8; 8] = *b"fwsctrl\n";
-/// Changed with everything that older programs would not understand: a command, a reply, a frame.
-const VERSION: u32 = 2;
+/// Changed with everything that older programs would not understand: a command, a reply, a frame. The tests keep the bytes of this version
+/// in tests/golden/control.txt, and fail when they change.
+const VERSION: u32 = 3;
 /// The length of a greeting: magic, version, and the library's version, filled up with NUL.
 pub const GREETING: usize = 32;
 /// The longest command, bytes. It bounds what a client can make the server hold.
@@ -177,6 +178,7 @@ impl Frames {
 mod tests {
     use super::*;
     use fws_hub::Target;
+    use fws_hub::command::{Get, SendTo};
 
     #[test]
     fn greetings_are_told_from_anything_else() {
@@ -186,14 +188,27 @@ mod tests {
         let other = Greeting { version: VERSION + 1, library: "9.9.9".into() };
         assert_eq!(own.mismatch(&own), None);
         let why = own.mismatch(&Greeting::decode(&other.encode()).expect("ours")).expect("another version");
-        assert!(why.contains("9.9.9 and speaks version 3") && why.contains("version 2"), "{why}");
+        assert!(why.contains(&format!("9.9.9 and speaks version {}", VERSION + 1)) && why.contains(&format!("version {VERSION}")), "{why}");
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_bytes_that_are_kept() {
+        let golden = include_str!("../../tests/golden/control.txt");
+        assert_eq!(golden.lines().next(), Some(&*format!("version {VERSION}")));
+        let answers =
+            [Answer::Reply(Reply::Done), Answer::Refused(CommandError::InvalidId), Answer::Goodbye("g".into()), Answer::Denied("d".into())];
+        let mut bytes = Vec::new();
+        answers.iter().for_each(|answer| write(&mut bytes, answer));
+        let wanted = *b"\x03\0\0\0\0\0\x01\x02\0\0\0\x01\x02\x03\0\0\0\x02\x01g\x03\0\0\0\x03\x01d";
+        assert_eq!(bytes, wanted, "an answer has changed: raise VERSION");
+        assert_eq!(Greeting { version: 1, library: "l".into() }.encode(), *b"fwsctrl\n\x01\0\0\0l\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
     }
 
     #[test]
     fn frames_are_taken_whatever_pieces_they_come_in() {
         let mut batch = Batch::default();
         let data = [7; 300];
-        let send = Command::Send { to: Target::Tag("t"), route: None, except: Some("a"), binary: true, data: (&data).into() };
+        let send = Command::Send(SendTo { to: Target::Tag("t"), route: None, except: Some("a"), binary: true, data: (&data).into() });
         assert!(batch.push(&send) && batch.push(&Command::Routes));
         let mut frames = Frames::default();
         let mut got = 0;
@@ -216,7 +231,7 @@ mod tests {
         let mut batch = Batch::default();
         batch.push(&Command::Routes);
         let long = vec![0; MAX_COMMAND];
-        assert!(!batch.push(&Command::Get { key: (&long[..]).into() }));
+        assert!(!batch.push(&Command::Get(Get { key: (&long[..]).into() })));
         assert_eq!((batch.len(), batch.bytes().len()), (1, 5));
     }
 

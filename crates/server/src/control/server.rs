@@ -284,7 +284,7 @@ impl Client<'_> {
         while self.receive().await? {
             while let Some(frame) = self.frames.next(MAX_COMMAND).map_err(Cut::TooLong)? {
                 let command: Command<'_> = read(&self.frames.buffer[frame]).map_err(Cut::Malformed)?;
-                let answer = self.core.execute(&command).map_or_else(Answer::Refused, Answer::Reply);
+                let answer = self.core.ask(&command).map_or_else(Answer::Refused, Answer::Reply);
                 write(&mut self.answers, &answer);
                 add(&self.core.counters.control_commands, 1);
                 if self.answers.len() >= UNWRITTEN {

@@ -1,81 +1,123 @@
-//! Carrying out commands.
+//! The front door for commands, and carrying them out on this server's clients.
 
 use std::sync::Arc;
 
-use fws_hub::{Client, Command, CommandError, PING_INTERVALS, Pinging, Reply, Target, TimerError};
-use fws_wire::close;
+use fws_engine::Place;
+use fws_hub::command::{Close, Ping, Rename};
+use fws_hub::{Client, Command, CommandError, KeyValue, Reply, TimerError, Timers};
 
 use super::{Core, Post};
+use crate::conn::Conn;
+use crate::shard::Op;
 
 impl Core {
-    /// Carries out a command. See [`Command`] for what each answers.
-    pub fn execute(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
-        match command {
-            Command::Rename { id, new } => {
-                let new: Arc<str> = (*new).into();
-                let mut hub = self.hub.write();
-                if self.claims.contains(&new) {
-                    return Ok(Reply::Flag(false));
-                }
-                let renamed = hub.rename(id, new.clone())?;
-                if let Some(conn) = renamed {
-                    conn.set_id(new);
-                }
-                return Ok(Reply::Flag(renamed.is_some()));
+    /// The front door: every command of every door comes here. It is carried out on this server, on others, or on all, as the engine
+    /// says; the calling thread waits for the others. See [`Command`] for what each command answers.
+    ///
+    /// Call it on any thread but a shard's, with no lock of the core held.
+    pub fn ask(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
+        match self.engine.place(command.scope()) {
+            Place::Here => self.execute(command),
+            Place::Elsewhere => {
+                let answers = self.engine.ask_others(command)?;
+                Ok(answers.into_iter().next().unwrap_or(Reply::Gone))
             }
+            Place::Everywhere => {
+                let here = self.execute(command)?;
+                Ok(command.join(here, self.engine.ask_others(command)?))
+            }
+        }
+    }
+
+    /// Carries out a command on what this server has.
+    fn execute(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
+        match command {
+            Command::Send(message) => {
+                message.check()?;
+                let mut post = Post::new(self, message);
+                message.address(&self.hub.read(), |key, to| post.send(key, to))?;
+                post.finish()
+            }
+            Command::List(command) => command.apply(&self.hub.read()),
+            Command::Count(command) => command.apply(&self.hub.read()),
+            Command::Close(command) => {
+                command.check()?;
+                let Close { id, code, reason } = *command;
+                Ok(Reply::Flag(self.close_client(id, code, reason)))
+            }
+            Command::Kill(command) => Ok(Reply::Flag(self.kill_client(command.id))),
+            Command::Client(command) => Ok(self.of_client(command.id, |conn, tags, connected| {
+                let mut tags = tags.to_vec();
+                tags.sort_unstable();
+                Reply::Client(Box::new(Client { connected, tags, ..conn.describe() }))
+            })),
+            Command::PingTime(command) => Ok(self.of_client(command.id, |conn, _, _| {
+                Reply::Integer(conn.traffic.ping_time().map_or(0, |took| i64::try_from(took).unwrap_or(i64::MAX)))
+            })),
+            Command::Ping(command) => {
+                command.check()?;
+                let Ping { how, .. } = *command;
+                Ok(command.apply(&self.hub.read(), |key, _| self.post(key, Op::Ping { key, how })))
+            }
+            Command::Rename(command) => self.rename(command),
+            Command::Tag(command) => command.apply(&mut self.hub.write()),
+            Command::Untag(command) => command.apply(&mut self.hub.write()),
+            Command::ClearTags(command) => Ok(command.apply(&mut self.hub.write())),
+            Command::Tags(command) => Ok(command.apply(&self.hub.read())),
+            Command::SetInformation(command) => command.apply(&mut self.hub.write()),
+            Command::GetInformation(command) => Ok(command.apply(&self.hub.read())),
+            Command::DeleteInformation(command) => Ok(command.apply(&mut self.hub.write())),
+            Command::ClearInformation(command) => Ok(command.apply(&mut self.hub.write())),
+            Command::AllInformation(command) => Ok(command.apply(&self.hub.read())),
+            Command::SearchInformation(command) => command.apply(&self.hub.read()),
+            Command::Set(command) => self.on_values(|store, now| command.apply(store, now)),
+            Command::Add(command) => self.on_values(|store, now| command.apply(store, now)),
+            Command::Get(command) => self.on_values(|store, now| command.apply(store, now)),
+            Command::Delete(command) => self.on_values(|store, now| command.apply(store, now)),
+            Command::Increment(command) => self.on_values(|store, now| command.apply(store, now)),
+            Command::Expiry(command) => self.on_values(|store, now| command.apply(store, now)),
+            // Timers that are due are events: the bound of timers does not count them any more.
+            Command::SetTimer(_) if self.dispatch.is_overloaded() => Err(TimerError::Overloaded.into()),
+            Command::SetTimer(command) => {
+                self.on_timers(|timers, now| command.apply(timers, now, |worker| self.dispatch.worker(worker).is_some()))
+            }
+            Command::ClearTimer(command) => self.on_timers(|timers, _| Ok(command.apply(timers))),
             Command::Routes => {
                 let mut names: Vec<Arc<str>> = self.routes.read().current.keys().cloned().collect();
                 names.sort_unstable();
-                return Ok(Reply::Names(names));
+                Ok(Reply::Names(names))
             }
-            Command::Client { id } => {
-                let hub = self.hub.read();
-                let Some((conn, tags, connected)) = hub.client(id) else { return Ok(Reply::Gone) };
-                let mut tags = tags.to_vec();
-                tags.sort_unstable();
-                return Ok(Reply::Client(Box::new(Client { connected, tags, ..conn.describe() })));
-            }
-            Command::PingTime { id } => {
-                let hub = self.hub.read();
-                let Some((conn, ..)) = hub.client(id) else { return Ok(Reply::Gone) };
-                return Ok(Reply::Integer(conn.traffic.ping_time().map_or(0, |took| i64::try_from(took).unwrap_or(i64::MAX))));
-            }
-            Command::Ping { how: Pinging::Every(interval), .. } if !PING_INTERVALS.contains(interval) => {
-                return Err(CommandError::PingInterval);
-            }
-            // Timers that have fired are events: their own bound does not count them any more.
-            Command::SetTimer { .. } if self.dispatch.is_overloaded() => return Err(TimerError::Overloaded.into()),
-            Command::SetTimer { .. } | Command::ClearTimer { .. } => {
-                return self.timers.execute(command, |worker| self.dispatch.worker(worker).is_some(), || self.shards[0].wake());
-            }
-            Command::Close { code, .. } if !close::is_sendable(*code) => return Err(CommandError::InvalidCloseCode),
-            Command::Close { reason, .. } if reason.len() > close::MAX_REASON => return Err(CommandError::ReasonTooLong),
-            Command::Close { id, code, reason } => return Ok(Reply::Flag(self.close_client(id, *code, reason))),
-            Command::Kill { id } => return Ok(Reply::Flag(self.kill_client(id))),
-            Command::Stats => return Ok(Reply::Stats(self.stats().to_string().into())),
-            _ if command.is_change() => return self.hub.write().change(command),
-            _ if command.is_about_values() => return self.values.execute(command, || self.shards[0].wake()),
-            Command::Send { binary: false, data, .. } if std::str::from_utf8(data).is_err() => return Err(CommandError::InvalidUtf8),
-            _ => {}
+            Command::Stats => Ok(Reply::Stats(self.stats().to_string().into())),
         }
-        let mut post = Post::new(self, command);
-        let reply = self.hub.read().ask(command, &mut post);
-        post.finish(reply)
+    }
+
+    /// What is known of a client: its connection, its tags, and whether it is live.
+    fn of_client(&self, id: &str, answer: impl FnOnce(&Conn, &[Arc<str>], bool) -> Reply) -> Reply {
+        let hub = self.hub.read();
+        hub.client(id).map_or(Reply::Gone, |(conn, tags, connected)| answer(conn, tags, connected))
+    }
+
+    fn rename(&self, command: &Rename<'_>) -> Result<Reply, CommandError> {
+        let mut hub = self.hub.write();
+        let renamed = command.apply(&mut hub, |new| self.claims.contains(new), |conn, new| conn.set_id(new))?;
+        Ok(Reply::Renamed(renamed))
+    }
+
+    fn on_values(&self, run: impl FnOnce(&mut KeyValue, u64) -> Result<Reply, CommandError>) -> Result<Reply, CommandError> {
+        self.values.run(run, || self.shards[0].wake())
+    }
+
+    fn on_timers(&self, run: impl FnOnce(&mut Timers, u64) -> Result<Reply, CommandError>) -> Result<Reply, CommandError> {
+        self.timers.run(run, || self.shards[0].wake())
     }
 
     /// How many connections are live.
     pub fn connections(&self) -> u64 {
-        match self.execute(&Command::Count { of: Target::All, route: None }) {
-            Ok(Reply::Count(count)) => count,
-            _ => 0,
-        }
+        self.hub.read().len()
     }
 
     /// The ids of all live connections.
     pub fn ids(&self) -> Vec<Arc<str>> {
-        match self.execute(&Command::List { of: Target::All, route: None }) {
-            Ok(Reply::Names(names)) => names,
-            _ => Vec::new(),
-        }
+        self.hub.read().handles().map(|(_, _, conn)| conn.id()).collect()
     }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fws_engine::{Engine, Memory};
 use fws_hub::{Bounds, Hub, Key};
 use fws_session::Spares;
 use fws_wire::Budget;
@@ -92,6 +93,8 @@ pub struct Core {
     pub(crate) routes: RwLock<Routes>,
     /// Ids that are promised to clients the hub does not know yet.
     pub(crate) claims: Claims,
+    /// Knows the other servers. Asked on the threads of callers only, and while nothing is locked.
+    engine: Box<dyn Engine>,
     pub(crate) values: Values,
     pub(crate) timers: Timers,
     pub(crate) dispatch: Dispatch,
@@ -116,8 +119,13 @@ pub struct Core {
 }
 
 impl Core {
-    /// Starts the core's threads.
+    /// Starts the core's threads, for a server that is alone.
     pub fn start(config: &Config) -> io::Result<Arc<Core>> {
+        Core::start_with(config, Box::new(Memory))
+    }
+
+    /// Starts the core's threads, with an engine that knows other servers.
+    pub fn start_with(config: &Config, engine: Box<dyn Engine>) -> io::Result<Arc<Core>> {
         let count = match config.shards {
             // The other processors are for PHP and for the kernel's side of the sockets. Measured with 2 processors, 100 clients and one
             // message in flight on each: one shard takes a quarter less CPU for a message than two.
@@ -137,6 +145,7 @@ impl Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
             claims: Claims::default(),
+            engine,
             values: Values::new(config.values.bounds()),
             timers: Timers::default(),
             dispatch: Dispatch::new(flag.clone()),

@@ -1,8 +1,9 @@
-//! What commands send, on its way to the shards.
+//! A message on its way to the shards.
 
 use std::sync::Arc;
 
-use fws_hub::{Command, CommandError, Key, Outcome, Outlet, Reply, RouteId};
+use fws_hub::command::SendTo;
+use fws_hub::{CommandError, Key, Outcome, Reply, RouteId, Target};
 use fws_session::{Frame, outbox_room};
 
 use super::Core;
@@ -10,11 +11,15 @@ use crate::conn::Conn;
 use crate::shard::Op;
 use crate::stats::add;
 
-/// Posts what a command sends to the shards: encoded once, one operation for each shard.
+/// Posts a message to the shards of those who get it: encoded once, one operation for each shard.
 pub(crate) struct Post<'a> {
     pub(crate) core: &'a Core,
-    pub(crate) command: &'a Command<'a>,
+    pub(crate) message: &'a SendTo<'a>,
     parcel: Parcel,
+    /// For how many clients it was queued.
+    queued: u64,
+    /// What became of it with the last client.
+    last: Outcome,
     /// Clients that get it compressed, which is done when the hub is not locked any more.
     put_off: Vec<(Key, Arc<Conn>)>,
     dropped: u64,
@@ -52,14 +57,36 @@ impl Parcel {
 }
 
 impl<'a> Post<'a> {
-    pub(super) fn new(core: &'a Core, command: &'a Command<'a>) -> Post<'a> {
-        Post { core, command, parcel: Parcel::default(), put_off: Vec::new(), dropped: 0, slow: Vec::new(), logged: None }
+    pub(super) fn new(core: &'a Core, message: &'a SendTo<'a>) -> Post<'a> {
+        Post {
+            core,
+            message,
+            parcel: Parcel::default(),
+            queued: 0,
+            last: Outcome::Gone,
+            put_off: Vec::new(),
+            dropped: 0,
+            slow: Vec::new(),
+            logged: None,
+        }
     }
 
-    /// The hub has answered, and is not locked any more.
-    pub(super) fn finish(mut self, reply: Result<Reply, CommandError>) -> Result<Reply, CommandError> {
+    /// Queues the message for one client, or puts that off. Called while the hub is locked.
+    pub(super) fn send(&mut self, key: Key, to: &Arc<Conn>) {
+        if to.compression.as_ref().is_some_and(|compression| compression.wants(self.message.data.len())) {
+            self.put_off.push((key, to.clone()));
+            return;
+        }
+        let len = self.frame().len();
+        if self.reserve(to, len) == Outcome::Queued {
+            self.parcel.add(key);
+        }
+    }
+
+    /// All who get it are known, and the hub is not locked any more: sends it, and says what became of it.
+    pub(super) fn finish(mut self) -> Result<Reply, CommandError> {
         let put_off = std::mem::take(&mut self.put_off);
-        let reply = if put_off.is_empty() { reply } else { self.compress(put_off, reply) };
+        self.compress(put_off);
         if self.dropped > 0 {
             add(&self.core.counters.messages_dropped, self.dropped);
         }
@@ -68,30 +95,36 @@ impl<'a> Post<'a> {
         for conn in self.slow {
             self.core.dismiss(&conn);
         }
-        reply
+        match self.message.to {
+            Target::Client(_) if self.last == Outcome::TooLarge => Err(CommandError::TooLarge),
+            Target::Client(_) => Ok(Reply::Sent(self.last)),
+            Target::Tag(_) | Target::Expression(_) | Target::All => Ok(Reply::Queued(self.queued)),
+        }
     }
 
     /// The message as it is.
     pub(crate) fn frame(&mut self) -> &Frame {
-        let Command::Send { binary, data, .. } = self.command else { unreachable!("bug: only Send sends") };
-        self.parcel.frame.get_or_insert_with(|| Frame::message(*binary, data))
+        let SendTo { binary, ref data, .. } = *self.message;
+        self.parcel.frame.get_or_insert_with(|| Frame::message(binary, data))
     }
 
     /// Makes room for a frame of this length with a client.
     pub(crate) fn reserve(&mut self, to: &Arc<Conn>, len: usize) -> Outcome {
-        if len > outbox_room(to.max_outbox()) {
+        self.last = if len > outbox_room(to.max_outbox()) {
             self.dropped += 1;
             self.core.too_large(to, len);
-            return Outcome::TooLarge;
-        }
-        if !to.reserve(len, || self.core.shard(to.key).is_behind()) {
+            Outcome::TooLarge
+        } else if !to.reserve(len, || self.core.shard(to.key).is_behind()) {
             self.dropped += 1;
             if self.core.outbox_full(to, len, &mut self.logged) {
                 self.slow.push(to.clone());
             }
-            return Outcome::Dropped;
-        }
-        Outcome::Queued
+            Outcome::Dropped
+        } else {
+            self.queued += 1;
+            Outcome::Queued
+        };
+        self.last
     }
 
     pub(crate) fn post(&self, parcel: Parcel) {
@@ -111,28 +144,5 @@ impl<'a> Post<'a> {
                 shard.settle_or_defer(self.core);
             }
         }
-    }
-}
-
-impl Outlet<Arc<Conn>> for Post<'_> {
-    fn send(&mut self, key: Key, to: &Arc<Conn>) -> Outcome {
-        if let Some(compression) = &to.compression
-            && let Command::Send { data, .. } = self.command
-            && compression.wants(data.len())
-        {
-            self.put_off.push((key, to.clone()));
-            return Outcome::Queued;
-        }
-        let len = self.frame().len();
-        let outcome = self.reserve(to, len);
-        if outcome == Outcome::Queued {
-            self.parcel.add(key);
-        }
-        outcome
-    }
-
-    fn ping(&mut self, key: Key, _: &Arc<Conn>) {
-        let Command::Ping { how, .. } = *self.command else { unreachable!("bug: only Ping pings") };
-        self.core.post(key, Op::Ping { key, how });
     }
 }

@@ -1,0 +1,103 @@
+//! Why a command is refused.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::expression::SyntaxError;
+use crate::information::InformationError;
+use crate::keyvalue::KeyValueError;
+use crate::timers::TimerError;
+
+/// Why a command was refused. Nothing was changed or sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum CommandError {
+    /// No route has the name that was given.
+    #[error(transparent)]
+    UnknownRoute(#[from] UnknownRoute),
+    /// A text message that is not UTF-8.
+    #[error("a text message must be UTF-8; send it as binary")]
+    InvalidUtf8,
+    /// A new id that is empty or too long.
+    #[error("an id has 1 to 255 bytes")]
+    InvalidId,
+    /// A tag that is empty or too long.
+    #[error("a tag has 1 to 255 bytes")]
+    InvalidTag,
+    /// The client has as many tags as it may.
+    #[error("a client has at most 256 tags")]
+    TooManyTags,
+    /// A close code that must not be sent.
+    #[error("a close code is 1000 to 1003, 1007 to 1014, or 3000 to 4999")]
+    InvalidCloseCode,
+    /// A close reason that does not fit a control frame.
+    #[error("a close reason has at most 123 bytes")]
+    ReasonTooLong,
+    /// A message longer than the client's whole outbox.
+    #[error("the message is longer than the max_outbox of the client's route")]
+    TooLarge,
+    /// A tag expression that cannot be read.
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    /// Stored information that could not be changed or searched.
+    #[error(transparent)]
+    Information(#[from] InformationError),
+    /// A global value that could not be changed.
+    #[error(transparent)]
+    KeyValue(#[from] KeyValueError),
+    /// A timer that could not be set.
+    #[error(transparent)]
+    Timer(#[from] TimerError),
+    /// No worker of the configuration in force has this name.
+    #[error("no worker that handles WebSocket events has this name")]
+    UnknownWorker,
+    /// A ping interval that is too short or too long.
+    #[error("a client is pinged every 100 milliseconds to 24 hours")]
+    PingInterval,
+}
+
+/// A name that no route has, and those there are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("no route is named {}{}", Quoted(.name), There(.known))]
+pub struct UnknownRoute {
+    /// The name that was given.
+    pub name: Box<str>,
+    /// The names of the routes that are configured or still have clients, sorted.
+    pub known: Vec<Arc<str>>,
+}
+
+/// A name of somebody's choice in a sentence: not longer than what can be read, and without control characters.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 64;
+        f.write_char('"')?;
+        for c in self.0.chars().take(SHOWN) {
+            if c.is_control() { write!(f, "{}", c.escape_unicode())? } else { f.write_char(c)? }
+        }
+        f.write_str(if self.0.chars().nth(SHOWN).is_some() { "...\"" } else { "\"" })
+    }
+}
+
+/// The second half of that sentence.
+struct There<'a>(&'a [Arc<str>]);
+
+impl fmt::Display for There<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 20;
+        f.write_str(match self.0 {
+            [] => ": there is no route",
+            [_] => ": there is only ",
+            _ => ": there are ",
+        })?;
+        for (n, name) in self.0.iter().take(SHOWN).enumerate() {
+            write!(f, "{}{}", if n > 0 { ", " } else { "" }, Quoted(name))?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Sending.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CommandError, Target, left_out};
+use crate::blob::Blob;
+use crate::registry::{Hub, Key};
+
+/// A message to one client or to many. Answered with [`Reply::Sent`](crate::Reply::Sent) for one client, with [`Reply::Queued`](crate::Reply::Queued) for groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendTo<'a> {
+    /// To whom.
+    #[serde(borrow)]
+    pub to: Target<'a>,
+    /// Only to clients of this route.
+    #[serde(borrow)]
+    pub route: Option<&'a str>,
+    /// Not to this client.
+    #[serde(borrow)]
+    pub except: Option<&'a str>,
+    /// Binary rather than text; text must be UTF-8.
+    #[serde(default, deserialize_with = "left_out::or_default")]
+    pub binary: bool,
+    /// The payload.
+    #[serde(borrow)]
+    pub data: Blob<'a>,
+}
+
+impl SendTo<'_> {
+    /// Refuses what can never be sent.
+    pub fn check(&self) -> Result<(), CommandError> {
+        if !self.binary && std::str::from_utf8(&self.data).is_err() {
+            return Err(CommandError::InvalidUtf8);
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with every client that is to get the message. What becomes of it there is for the caller to say.
+    pub fn address<C>(&self, hub: &Hub<C>, mut each: impl FnMut(Key, &C)) -> Result<(), CommandError> {
+        let SendTo { to, route, except, .. } = *self;
+        match to {
+            // Most messages are for one client, and need no bitmap.
+            Target::Client(id) => {
+                if let Some((key, client)) = hub.find_on(id, hub.known_route(route)?).filter(|_| except != Some(id)) {
+                    each(key, &client.handle);
+                }
+            }
+            Target::Tag(_) | Target::Expression(_) | Target::All => {
+                let except = except.and_then(|id| hub.index_of(id));
+                hub.each(to, route, |key, client| {
+                    if Some(key.index) != except {
+                        each(key, &client.handle);
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
