@@ -55,6 +55,9 @@ case \$1 in
   --prefix) echo "$prefix" ;;
   --include-dir) echo "$prefix/include/php" ;;
   --php-binary) echo "$prefix/bin/php" ;;
+  --includes) echo "-I$prefix/include/php" ;;
+  --ldflags) echo "-L$prefix/elsewhere" ;;
+  --libs) echo "-lxml2 -lcurl" ;;
   *) echo "Usage: php-config" >&2; exit 1 ;;
 esac
 SH
