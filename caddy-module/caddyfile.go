@@ -29,6 +29,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //	websocket {
 //		shards         <n>
 //		max_unfinished <size>
+//		max_pending_bytes <size>
 //		max_compression_memory <size>
 //		values {
 //			max_entries <n>
@@ -68,6 +69,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 			a.MaxUnfinished = most
+		case "max_pending_bytes":
+			most, err := size(d)
+			if err != nil {
+				return err
+			}
+			a.MaxPendingBytes = most
 		case "max_compression_memory":
 			most, err := size(d)
 			if err != nil {
@@ -93,7 +100,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			a.Authorize = limits
 		default:
-			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, max_compression_memory, values, control and authorize", d.Val())
+			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, max_pending_bytes, max_compression_memory, values, control and authorize", d.Val())
 		}
 	}
 

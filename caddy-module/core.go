@@ -89,9 +89,10 @@ func (p *coreProcess) start(app *App) error {
 	config, err := json.Marshal(struct {
 		Shards               int     `json:"shards"`
 		MaxUnfinished        uint64  `json:"max_unfinished"`
+		MaxPendingBytes      uint64  `json:"max_pending_bytes"`
 		MaxCompressionMemory uint64  `json:"max_compression_memory"`
 		Values               *Values `json:"values,omitempty"`
-	}{app.Shards, app.MaxUnfinished, app.MaxCompressionMemory, app.Values})
+	}{app.Shards, app.MaxUnfinished, app.MaxPendingBytes, app.MaxCompressionMemory, app.Values})
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func (p *coreProcess) start(app *App) error {
 	if p.config == "" {
 		p.config = string(config)
 	} else if p.config != string(config) {
-		app.logger.Warn("shards, max_unfinished, max_compression_memory and values cannot change while the server runs: restart it to apply",
+		app.logger.Warn("shards, max_unfinished, max_pending_bytes, max_compression_memory and values cannot change while the server runs: restart it to apply",
 			zap.String("running", p.config), zap.ByteString("configured", config))
 	}
 

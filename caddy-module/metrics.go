@@ -62,6 +62,7 @@ var (
 		counter("slow_clients_closed", "Clients closed because they did not read as fast as they were sent to."),
 		counter("rate_limit_delays", "Times that a client was not read for a while because it sent too fast."),
 		counter("violations", "Connections failed because the client broke the protocol or a limit."),
+		counter("events_held_back", "Times that a client was not read for a while, because events that waited for PHP took as much as they may."),
 		counter("unfinished_refused", "Clients closed because unfinished messages took as much as they may, and their address held most."),
 		counter("message_timeouts", "Clients closed because they did not finish a message in time."),
 		gauge("compression_bytes_kept", "Bytes that compression keeps of clients between messages."),

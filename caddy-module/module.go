@@ -13,6 +13,7 @@
 //		websocket {
 //			shards                 <n>
 //			max_unfinished         <size>
+//			max_pending_bytes      <size>
 //			max_compression_memory <size>
 //			values {
 //				max_entries <n>

@@ -26,8 +26,6 @@ pub const LINGER: Duration = Duration::from_millis(2);
 const OVERDUE: Duration = Duration::from_millis(2);
 /// The most events in one lease.
 const LEASE: usize = 256;
-/// While events of this weight wait no new connection is accepted for PHP: each may add to them.
-const OVERLOAD: usize = 512 << 20;
 /// After bells that brought nothing, the next one waits; doubling between these.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
@@ -80,6 +78,8 @@ pub struct Dispatch {
     pending: AtomicUsize,
     /// The weight of all events, waiting or leased.
     weight: AtomicUsize,
+    /// From this weight on no new connection is accepted for PHP, and a connection that has events is not read until they are handled.
+    max_weight: usize,
     /// How often the gate is closed.
     gate: AtomicUsize,
     /// Signalled when a bell ends.
@@ -170,6 +170,9 @@ pub struct Arrival {
 pub struct Pushed {
     /// Connections that should not be read for now.
     pub full: Vec<Key>,
+    /// How many of these are held back only because the events of all weigh too much, and one of them.
+    pub held_back: u64,
+    pub held: Option<Arc<Conn>>,
     pub queued: u64,
     pub orphans: Orphans,
     pub discarded: Discarded,
@@ -244,9 +247,11 @@ impl Queue {
         Queue { source, fifo: Fifo::default(), listed: false, leased: false, full: false, limits, since }
     }
 
-    /// There is room again, if it was full: the connection that may be read.
-    fn drained(&mut self) -> Option<Key> {
-        if !self.full || !self.fifo.is_half_empty(self.limits.0, self.limits.1) {
+    /// There is room again, if it was full: the connection that may be read. While there are too many events in all (`overloaded`) it has
+    /// room only when it has none any more.
+    fn drained(&mut self, overloaded: bool) -> Option<Key> {
+        let has_room = if overloaded { self.fifo.is_empty() } else { self.fifo.is_half_empty(self.limits.0, self.limits.1) };
+        if !self.full || !has_room {
             return None;
         }
         self.full = false;
@@ -297,11 +302,12 @@ impl Dispatch {
         self.inner.lock().queues.contains_key(&QueueKey::Timer(id))
     }
 
-    pub fn new(flag: Arc<Flag>) -> Dispatch {
+    pub fn new(flag: Arc<Flag>, max_weight: usize) -> Dispatch {
         Dispatch {
             inner: Mutex::default(),
             pending: AtomicUsize::new(0),
             weight: AtomicUsize::new(0),
+            max_weight,
             gate: AtomicUsize::new(0),
             ended: Condvar::new(),
             flag,
@@ -312,6 +318,7 @@ impl Dispatch {
     pub fn push(&self, batch: &mut Vec<Arrival>) -> Pushed {
         let mut pushed = Pushed::default();
         let mut weight = 0;
+        let before = self.weight();
         let now = Instant::now();
         let mut inner = self.inner.lock();
         for Arrival { source, event, limits } in batch.drain(..) {
@@ -334,7 +341,16 @@ impl Dispatch {
             let queue = queues.entry(key).or_insert_with(|| Queue::new(source, limits, now));
             queue.fifo.push(event);
             queue.limits = limits;
-            queue.full |= queue.fifo.is_full(limits.0, limits.1);
+            let overloaded = before + weight >= self.max_weight;
+            if overloaded
+                && !queue.full
+                && !queue.fifo.is_full(limits.0, limits.1)
+                && let Some(conn) = queue.source.conn()
+            {
+                pushed.held_back += 1;
+                pushed.held = Some(conn.clone());
+            }
+            queue.full |= overloaded || queue.fifo.is_full(limits.0, limits.1);
             if queue.full {
                 // Each time: the shard may have heard of room there was in between.
                 pushed.full.extend(queue.source.conn().map(|conn| conn.key));
@@ -395,7 +411,7 @@ impl Dispatch {
 
     /// Whether so much waits that no new connection should be accepted for PHP.
     pub fn is_overloaded(&self) -> bool {
-        self.weight() >= OVERLOAD
+        self.weight() >= self.max_weight
     }
 
     /// The next bell to ring.
@@ -512,7 +528,7 @@ impl Dispatch {
             self.weight.fetch_sub(weight, Ordering::Relaxed);
             settled.discarded.add(conn, messages.len() as u64);
         }
-        settled.resume = queue.drained();
+        settled.resume = queue.drained(self.is_overloaded());
         if queue.fifo.has_waiting() {
             // Perhaps not for the worker it came from: the line may have got another one.
             queue.since = Instant::now();
@@ -552,9 +568,9 @@ impl Dispatch {
         let mut inner = self.inner.lock();
         let Some(queue) = inner.queues.get_mut(&QueueKey::Conn(conn.key)) else { return settled };
         let (messages, weight) = queue.fifo.take_messages();
-        settled.resume = queue.drained();
-        drop(inner);
         self.weight.fetch_sub(weight, Ordering::Relaxed);
+        settled.resume = queue.drained(self.is_overloaded());
+        drop(inner);
         settled.discarded.add(conn, messages.len() as u64);
         // The messages are freed here, where nothing is locked.
         settled

@@ -29,6 +29,7 @@ pub enum Trouble {
     OutboxFull,
     SlowClient,
     RateLimit,
+    HeldBack,
     TooLarge,
     EventsDropped,
     BellUnanswered,
@@ -49,6 +50,7 @@ impl Trouble {
             Trouble::OutboxFull
             | Trouble::SlowClient
             | Trouble::RateLimit
+            | Trouble::HeldBack
             | Trouble::TooLarge
             | Trouble::EventsDropped
             | Trouble::BellUnanswered

@@ -69,6 +69,8 @@ counters! {
     violations,
     /// Clients closed because unfinished messages took as much as they may, and their address held most.
     unfinished_refused,
+    /// Times that a client was not read for a while, since events that waited for PHP took as much as they may.
+    events_held_back,
     /// Clients closed because they did not finish a message in time.
     message_timeouts,
     /// Clients closed because their compressed messages refer to what had been given up.

@@ -52,6 +52,10 @@ pub struct Config {
     /// The most bytes that unfinished messages of all clients may take together; 0: 512 MiB.
     #[serde(default)]
     pub max_unfinished: usize,
+    /// From so many bytes of events on that wait for PHP, no new client is accepted for PHP, and a client that has events waiting is not read
+    /// until they are handled; 0: 512 MiB.
+    #[serde(default)]
+    pub max_pending_bytes: usize,
     /// The most bytes that compression keeps of all clients between messages; 0: 256 MiB.
     #[serde(default)]
     pub max_compression_memory: usize,
@@ -62,6 +66,8 @@ pub struct Config {
 
 /// See [`Config::max_unfinished`].
 const MAX_UNFINISHED: usize = 512 << 20;
+/// See [`Config::max_pending_bytes`].
+const MAX_PENDING_BYTES: usize = 512 << 20;
 /// See [`Config::max_compression_memory`].
 const MAX_COMPRESSION_MEMORY: usize = 256 << 20;
 
@@ -148,7 +154,7 @@ impl Core {
             engine,
             values: Values::new(config.values.bounds()),
             timers: Timers::default(),
-            dispatch: Dispatch::new(flag.clone()),
+            dispatch: Dispatch::new(flag.clone(), or(config.max_pending_bytes, MAX_PENDING_BYTES)),
             bells: Bells::default(),
             pipes: Pipes::new()?,
             log: Log::new(flag.clone()),

@@ -57,6 +57,14 @@ impl Core {
         self.log.burst(Trouble::RateLimit, &conn.route_name, message, || about(conn));
     }
 
+    /// Clients are not read, since so many events wait for PHP.
+    pub(crate) fn held_back(&self, conn: &Conn, times: u64) {
+        add(&self.counters.events_held_back, times);
+        let message =
+            "clients that have events waiting are not read for a while: events that wait for PHP take as much as max_pending_bytes allows";
+        self.log.burst(Trouble::HeldBack, &conn.route_name, message, || about(conn));
+    }
+
     /// A connection was failed.
     pub(crate) fn failed(&self, conn: &Conn, failed: Failed, closed: &Closed) {
         let (counter, trouble, message) = match failed {

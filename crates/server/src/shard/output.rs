@@ -139,6 +139,9 @@ impl Shard {
                 entry.paused = true;
             }
         }
+        if let Some(conn) = pushed.held {
+            core.held_back(&conn, pushed.held_back);
+        }
         core.orphaned(pushed.orphans);
         core.discarded(pushed.discarded);
     }

@@ -31,7 +31,7 @@ pub fn wait_until(patience: Duration, what: &str, mut condition: impl FnMut() ->
     let until = Instant::now() + patience;
     while !condition() {
         assert!(Instant::now() < until, "waited in vain until {what}");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
