@@ -5,18 +5,17 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/adminapi"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
-// Admin adds to Caddy's admin endpoint everything that can be asked of the core, below /websocket/: see [adminEndpoints], and
+// Admin adds to Caddy's admin endpoint everything that can be asked of the core, below /websocket/: see package adminapi, and
 // docs/admin-api.md for users. Who may use it is Caddy's matter, as for the rest of the endpoint.
-type Admin struct {
-	door coreDoor
-}
+type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
 func (Admin) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "admin.api.websocket", New: func() caddy.Module { return &Admin{door: bridge.Command} }}
+	return caddy.ModuleInfo{ID: "admin.api.websocket", New: func() caddy.Module { return new(Admin) }}
 }
 
 // Provision closes the gate for a configuration that the App has no part in: one without WebSockets restarts PHP as well,
@@ -43,22 +42,7 @@ func (*Admin) Provision(ctx caddy.Context) error {
 }
 
 // Routes implements [caddy.AdminRouter].
-func (a *Admin) Routes() []caddy.AdminRoute {
-	methods := make(map[string]adminMethods)
-	for _, e := range adminEndpoints {
-		if methods[e.pattern] == nil {
-			methods[e.pattern] = make(adminMethods)
-		}
-		methods[e.pattern][e.method] = e
-	}
-
-	routes := []caddy.AdminRoute{{Pattern: "/websocket/", Handler: caddy.AdminHandlerFunc(noSuchEndpoint)}}
-	for pattern, allowed := range methods {
-		routes = append(routes, caddy.AdminRoute{Pattern: pattern, Handler: a.handler(allowed)})
-	}
-
-	return routes
-}
+func (*Admin) Routes() []caddy.AdminRoute { return adminapi.Routes(bridge.Command) }
 
 // Interface guards
 var (

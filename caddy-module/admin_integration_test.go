@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"runtime"
@@ -18,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
@@ -70,6 +73,28 @@ func request(t *testing.T, method, url, body string, headers ...string) (int, st
 	return response.StatusCode, string(answer)
 }
 
+// askAdmin gets a resource of the admin API without a server of Caddy's.
+func askAdmin(t *testing.T, target string) *httptest.ResponseRecorder {
+	t.Helper()
+
+	mux := http.NewServeMux()
+	for _, route := range new(Admin).Routes() {
+		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
+			var failure caddy.APIError
+			if err := route.Handler.ServeHTTP(w, r); errors.As(err, &failure) {
+				w.WriteHeader(failure.HTTPStatus)
+				fmt.Fprint(w, failure.Err)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+
+	return w
+}
+
 // connectAs connects a client to /core and gives it an id.
 func connectAs(t *testing.T, socket, id string) *bufio.ReadWriter {
 	t.Helper()
@@ -79,7 +104,7 @@ func connectAs(t *testing.T, socket, id string) *bufio.ReadWriter {
 	exchange(t, c, "hello") // it is known once it is served
 	for _, new := range clientIDs(t) {
 		if !slices.Contains(known, new) {
-			if answer, err := coreDoor(bridge.Command).call(commandOf("rename", map[string]any{"id": new, "new": id})); err != nil || answer.Renamed != "done" {
+			if answer, err := command.Door(bridge.Command).Call(command.Of("rename", map[string]any{"id": new, "new": id})); err != nil || answer.Renamed != "done" {
 				t.Fatalf("renaming %s to %s: %v", new, id, err)
 			}
 
@@ -94,7 +119,7 @@ func connectAs(t *testing.T, socket, id string) *bufio.ReadWriter {
 func clientIDs(t *testing.T) []string {
 	t.Helper()
 
-	answer, err := coreDoor(bridge.Command).call(commandOf("list", nil))
+	answer, err := command.Door(bridge.Command).Call(command.Of("list", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,11 +292,13 @@ func TestEveryCommandPassesThroughTheAdminAPI(t *testing.T) {
 
 func TestForeignPagesAndHostsAreRefusedAsByTheRestOfTheAdminEndpoint(t *testing.T) {
 	_, admin := runWithAdmin(t, echo, "")
-	for _, e := range adminEndpoints {
-		url := admin + strings.NewReplacer("{id}", "ann", "{tag}", "lyon", "{key}", "k", "{timer}", "1").Replace(e.pattern)
+	for _, route := range new(Admin).Routes() {
+		url := admin + strings.NewReplacer("{id}", "ann", "{tag}", "lyon", "{key}", "k", "{timer}", "1").Replace(route.Pattern)
 		for _, header := range []string{"Origin: https://evil.example", "Host: evil.example"} {
-			if status, answer := request(t, e.method, url, "", header, jsonType); status != http.StatusForbidden {
-				t.Errorf("%s %s, %s: %d %s", e.method, url, header, status, answer)
+			for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+				if status, answer := request(t, method, url, "", header, jsonType); status != http.StatusForbidden {
+					t.Errorf("%s %s, %s: %d %s", method, url, header, status, answer)
+				}
 			}
 		}
 	}
@@ -284,7 +311,7 @@ func TestAListOfManyIsStreamed(t *testing.T) {
 	const clients, tagsEach = 400, 250
 	socket, admin := runWithAdmin(t, echo, "")
 
-	door := coreDoor(bridge.Command)
+	door := command.Door(bridge.Command)
 	for range clients {
 		dial(t, socket, "/core", nil)
 	}
@@ -294,7 +321,7 @@ func TestAListOfManyIsStreamed(t *testing.T) {
 		for j := range tagsEach {
 			tag := strings.Repeat("tag ", 60) + strconv.Itoa(i*tagsEach+j)
 			long += len(tag)
-			if _, err := door.call(commandOf("tag", map[string]any{"id": id, "tag": tag})); err != nil {
+			if _, err := door.Call(command.Of("tag", map[string]any{"id": id, "tag": tag})); err != nil {
 				t.Fatal(err)
 			}
 		}

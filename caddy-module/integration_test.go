@@ -329,7 +329,7 @@ func TestValidatingStartsNothing(t *testing.T) {
 			}
 		}
 	}
-	w := askAdmin(t, bridge.Command, "GET", "/websocket/stats", "")
+	w := askAdmin(t, "/websocket/stats")
 	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "no configuration with a websocket handler has been loaded") {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
@@ -338,7 +338,7 @@ func TestValidatingStartsNothing(t *testing.T) {
 func TestTheAdminEndpointShowsTheCountersAndMetricsShowThemAll(t *testing.T) {
 	run(t, site(echo))
 
-	w := askAdmin(t, bridge.Command, "GET", "/websocket/stats", "")
+	w := askAdmin(t, "/websocket/stats")
 	var stats map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &stats); err != nil || w.Header().Get("Content-Type") != "application/json" {
 		t.Fatalf("%v: %v %s", err, w.Header(), w.Body)

@@ -98,6 +98,8 @@ package websocket
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/cli"
 	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/http2connect"
 )
 
@@ -107,6 +109,7 @@ func init() {
 	caddy.RegisterModule(new(App))
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(Admin{})
+	caddycmd.RegisterCommand(cli.Command())
 
 	httpcaddyfile.RegisterGlobalOption("websocket", parseGlobalOption)
 	httpcaddyfile.RegisterHandlerDirective("websocket", parseDirective)

@@ -1,4 +1,4 @@
-package websocket
+package cli
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	"github.com/spf13/cobra"
 )
 
@@ -36,17 +37,17 @@ func (c *cli) valueCommands() *cobra.Command {
 }
 
 // ofKey is a command about a global value. Keys are any bytes, and so are arguments.
-func ofKey(name, key string, arguments map[string]any) coreCommand {
-	all := map[string]any{"key": coreBytes(key)}
+func ofKey(name, key string, arguments map[string]any) command.Command {
+	all := map[string]any{"key": command.Bytes(key)}
 	for argument, value := range arguments {
 		all[argument] = value
 	}
 
-	return commandOf(name, all)
+	return command.Of(name, all)
 }
 
 func (c *cli) getValue(_ *cobra.Command, args []string) error {
-	answer, err := c.door.call(ofKey("get", args[0], nil))
+	answer, err := c.door.Call(ofKey("get", args[0], nil))
 	if err != nil {
 		return err
 	}
@@ -80,9 +81,9 @@ func (c *cli) setCommand(use, short, name string) *cobra.Command {
 			return err
 		}
 
-		command := ofKey(name, args[0], map[string]any{"value": coreBytes(value), "expire": given(cmd, "expire", expire)})
+		what := ofKey(name, args[0], map[string]any{"value": command.Bytes(value), "expire": given(cmd, "expire", expire)})
 
-		return c.doUnless(command, exitNot, "the key has a value already")
+		return c.doUnless(what, exitNot, "the key has a value already")
 	})
 	cmd.Flags().Uint64Var(&expire, "expire", 0, "seconds after which it is gone; without this, never")
 
@@ -107,7 +108,7 @@ func (c *cli) deleteValues(_ *cobra.Command, args []string) error {
 func (c *cli) incrementCommand() *cobra.Command {
 	var by int64
 	cmd := c.command("incr KEY", "Adds to a value that is an integer, and shows the sum", cobra.ExactArgs(1), nil, func(_ *cobra.Command, args []string) error {
-		return c.show(ofKey("increment", args[0], map[string]any{"by": by}), func(answer coreAnswer) error {
+		return c.show(ofKey("increment", args[0], map[string]any{"by": by}), func(answer command.Answer) error {
 			fmt.Fprintln(c.out, answer.Integer)
 
 			return nil
@@ -119,7 +120,7 @@ func (c *cli) incrementCommand() *cobra.Command {
 }
 
 func (c *cli) timeToLive(_ *cobra.Command, args []string) error {
-	answer, err := c.door.call(ofKey("expiry", args[0], nil))
+	answer, err := c.door.Call(ofKey("expiry", args[0], nil))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package websocket
+package cli
 
 import (
 	"context"
@@ -113,7 +113,7 @@ func (c *cli) watch(ctx context.Context, interval time.Duration, count uint) err
 		}
 
 		if c.json {
-			answer, err := unlessEnded(ctx, func() (io.ReadCloser, error) { return c.door.ask("stats") })
+			answer, err := unlessEnded(ctx, func() (io.ReadCloser, error) { return c.door.Ask("stats") })
 			if err := c.copyAnswer(answer, err); err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package websocket
+package cli
 
 import (
 	"encoding/base64"
@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 )
 
 // visible is a text as a person may see it. Ids, tags and what is stored may come from visitors: what is not printable, such as a
@@ -46,7 +47,7 @@ func writeJSON(w io.Writer, value any) error {
 }
 
 // textOrBytes is a value as the core's answers have it.
-func textOrBytes(value *coreBytes) any {
+func textOrBytes(value *command.Bytes) any {
 	switch {
 	case value == nil:
 		return nil
@@ -132,7 +133,7 @@ func asNanoseconds(value any, now time.Time) string {
 }
 
 // writeClient shows a client, and what is stored for it.
-func writeClient(w io.Writer, encoded json.RawMessage, information map[string]coreBytes, now time.Time) error {
+func writeClient(w io.Writer, encoded json.RawMessage, information map[string]command.Bytes, now time.Time) error {
 	var client map[string]any
 	decoder := json.NewDecoder(strings.NewReader(string(encoded)))
 	decoder.UseNumber()

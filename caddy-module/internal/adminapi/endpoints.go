@@ -1,4 +1,4 @@
-package websocket
+package adminapi
 
 import (
 	"encoding/json"
@@ -7,18 +7,20 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 )
 
-// adminEndpoint is a method of a resource.
-type adminEndpoint struct {
+// endpoint is a method of a resource.
+type endpoint struct {
 	method, pattern string
 	// query names the parameters it knows. Others are refused: to overlook `exept` would send to whom it was to leave out.
 	query  []string
-	handle func(*adminCall) error
+	handle func(*call) error
 }
 
-// adminEndpoints are all of them. docs/admin-api.md has the same table.
-var adminEndpoints = []adminEndpoint{
+// endpoints are all of them. docs/admin-api.md has the same table.
+var endpoints = []endpoint{
 	{"GET", "/websocket/clients", []string{"route", "tag", "expression", "count", "information", "operator", "value"}, listClients},
 	{"GET", "/websocket/clients/{id}", nil, getClient},
 	{"PATCH", "/websocket/clients/{id}", nil, patchClient},
@@ -48,7 +50,7 @@ var adminEndpoints = []adminEndpoint{
 	{"POST", "/websocket/commands", nil, postCommand},
 }
 
-func listClients(c *adminCall) error {
+func listClients(c *call) error {
 	route, information := c.optional("route"), c.optional("information")
 	count, err := c.flag("count")
 	if err != nil {
@@ -68,7 +70,7 @@ func listClients(c *adminCall) error {
 			name = "count"
 		}
 
-		return c.answer(commandOf(name, map[string]any{"of": of, "route": route}))
+		return c.answer(command.Of(name, map[string]any{"of": of, "route": route}))
 	}
 
 	if c.query.Has("tag") || c.query.Has("expression") || count {
@@ -78,16 +80,16 @@ func listClients(c *adminCall) error {
 		return badRequest("a search by information needs operator and value: information=KEY&operator=OPERATOR&value=VALUE")
 	}
 
-	return c.answer(commandOf("search_information", map[string]any{
-		"key": information, "operator": c.query.Get("operator"), "value": coreBytes(c.query.Get("value")), "route": route,
+	return c.answer(command.Of("search_information", map[string]any{
+		"key": information, "operator": c.query.Get("operator"), "value": command.Bytes(c.query.Get("value")), "route": route,
 	}))
 }
 
-func getClient(c *adminCall) error {
+func getClient(c *call) error {
 	return c.answer(c.ofClient("client", nil))
 }
 
-func patchClient(c *adminCall) error {
+func patchClient(c *call) error {
 	var change struct {
 		ID   *string         `json:"id"`
 		Ping json.RawMessage `json:"ping"`
@@ -108,7 +110,7 @@ func patchClient(c *adminCall) error {
 		return c.act("ping", map[string]any{"how": how})
 	}
 
-	answer, err := c.door.call(c.ofClient("rename", map[string]any{"new": *change.ID}))
+	answer, err := c.door.Call(c.ofClient("rename", map[string]any{"new": *change.ID}))
 	if err != nil {
 		return refusal(err)
 	}
@@ -116,9 +118,9 @@ func patchClient(c *adminCall) error {
 	case "done":
 		return c.write(http.StatusOK, map[string]bool{"flag": true})
 	case "gone":
-		return adminError(http.StatusNotFound, errNoSuchClient)
+		return refuse(http.StatusNotFound, command.ErrNoSuchClient)
 	default:
-		return adminError(http.StatusConflict, errors.New("another client has this id: choose one that is free"))
+		return refuse(http.StatusConflict, errors.New("another client has this id: choose one that is free"))
 	}
 }
 
@@ -138,7 +140,7 @@ func pinging(encoded json.RawMessage) (any, error) {
 	}
 }
 
-func deleteClient(c *adminCall) error {
+func deleteClient(c *call) error {
 	kill, err := c.flag("kill")
 	if err != nil {
 		return err
@@ -159,54 +161,54 @@ func deleteClient(c *adminCall) error {
 	return c.act("close", map[string]any{"code": code, "reason": c.optional("reason")})
 }
 
-func getPing(c *adminCall) error         { return c.answer(c.ofClient("ping_time", nil)) }
-func getClientTags(c *adminCall) error   { return c.answer(c.ofClient("tags", nil)) }
-func clearClientTags(c *adminCall) error { return c.act("clear_tags", nil) }
+func getPing(c *call) error         { return c.answer(c.ofClient("ping_time", nil)) }
+func getClientTags(c *call) error   { return c.answer(c.ofClient("tags", nil)) }
+func clearClientTags(c *call) error { return c.act("clear_tags", nil) }
 
-func hasTag(c *adminCall) error {
-	answer, err := c.door.call(c.ofClient("tags", nil))
+func hasTag(c *call) error {
+	answer, err := c.door.Call(c.ofClient("tags", nil))
 	if err != nil {
 		return refusal(err)
 	}
 	if answer.Gone {
-		return adminError(http.StatusNotFound, errNoSuchClient)
+		return refuse(http.StatusNotFound, command.ErrNoSuchClient)
 	}
 	if !slices.Contains(answer.Names, c.r.PathValue("tag")) {
-		return adminError(http.StatusNotFound, errors.New("the client does not have this tag"))
+		return refuse(http.StatusNotFound, errors.New("the client does not have this tag"))
 	}
 
 	return c.write(http.StatusOK, map[string]bool{"flag": true})
 }
 
-func putTag(c *adminCall) error {
+func putTag(c *call) error {
 	return c.act("tag", map[string]any{"tag": c.r.PathValue("tag")})
 }
 
-func deleteTag(c *adminCall) error {
+func deleteTag(c *call) error {
 	return c.act("untag", map[string]any{"tag": c.r.PathValue("tag")})
 }
 
-func getAllInformation(c *adminCall) error { return c.answer(c.ofClient("all_information", nil)) }
-func clearInformation(c *adminCall) error  { return c.act("clear_information", nil) }
+func getAllInformation(c *call) error { return c.answer(c.ofClient("all_information", nil)) }
+func clearInformation(c *call) error  { return c.act("clear_information", nil) }
 
-func getInformation(c *adminCall) error {
+func getInformation(c *call) error {
 	return c.answerBytes(c.ofClient("get_information", map[string]any{"key": c.r.PathValue("key")}))
 }
 
-func putInformation(c *adminCall) error {
+func putInformation(c *call) error {
 	value, err := c.body()
 	if err != nil {
 		return err
 	}
 
-	return c.act("set_information", map[string]any{"key": c.r.PathValue("key"), "value": coreBytes(value)})
+	return c.act("set_information", map[string]any{"key": c.r.PathValue("key"), "value": command.Bytes(value)})
 }
 
-func deleteInformation(c *adminCall) error {
+func deleteInformation(c *call) error {
 	return c.answerUnlessNo(c.ofClient("delete_information", map[string]any{"key": c.r.PathValue("key")}), http.StatusNotFound, noSuchKey)
 }
 
-func postMessage(c *adminCall) error {
+func postMessage(c *call) error {
 	to, err := c.group()
 	if err != nil {
 		return err
@@ -237,16 +239,16 @@ func postMessage(c *adminCall) error {
 		return err
 	}
 
-	answer, err := c.door.call(commandOf("send", map[string]any{
-		"to": to, "data": coreBytes(data), "binary": binary, "route": c.optional("route"), "except": c.optional("except"),
+	answer, err := c.door.Call(command.Of("send", map[string]any{
+		"to": to, "data": command.Bytes(data), "binary": binary, "route": c.optional("route"), "except": c.optional("except"),
 	}))
 	switch {
 	case err != nil:
 		return refusal(err)
 	case answer.Sent == "gone":
-		return adminError(http.StatusNotFound, errors.New("no client has this id, or it is not on that route"))
+		return refuse(http.StatusNotFound, errors.New("no client has this id, or it is not on that route"))
 	case answer.Sent == "dropped":
-		return adminError(http.StatusServiceUnavailable, errors.New("the message was dropped: the client's outbox is full"))
+		return refuse(http.StatusServiceUnavailable, errors.New("the message was dropped: the client's outbox is full"))
 	case answer.Sent != "":
 		return c.write(http.StatusOK, map[string]string{"sent": answer.Sent})
 	default:
@@ -256,11 +258,11 @@ func postMessage(c *adminCall) error {
 
 const whoParameters = "say to whom, once: client=ID, tag=TAG, expression=EXPRESSION or all"
 
-func getTags(c *adminCall) error   { return c.answer(commandOf("tags", nil)) }
-func getRoutes(c *adminCall) error { return c.answer("routes") }
+func getTags(c *call) error   { return c.answer(command.Of("tags", nil)) }
+func getRoutes(c *call) error { return c.answer("routes") }
 
-func getStats(c *adminCall) error {
-	answer, err := c.door.call("stats")
+func getStats(c *call) error {
+	answer, err := c.door.Call("stats")
 	if err != nil {
 		return refusal(err)
 	}
@@ -268,11 +270,11 @@ func getStats(c *adminCall) error {
 	return c.write(http.StatusOK, answer.Stats)
 }
 
-func getValue(c *adminCall) error {
+func getValue(c *call) error {
 	return c.answerBytes(c.ofValue("get", nil))
 }
 
-func putValue(c *adminCall) error {
+func putValue(c *call) error {
 	expire, err := c.integer("expire", 0, 1<<63-1)
 	if err != nil {
 		return err
@@ -286,7 +288,7 @@ func putValue(c *adminCall) error {
 		return err
 	}
 
-	arguments := map[string]any{"value": coreBytes(value), "expire": expire}
+	arguments := map[string]any{"value": command.Bytes(value), "expire": expire}
 	if condition == "" {
 		return c.answer(c.ofValue("set", arguments))
 	}
@@ -294,23 +296,23 @@ func putValue(c *adminCall) error {
 	return c.answerUnlessNo(c.ofValue("add", arguments), http.StatusPreconditionFailed, errors.New("the key has a value already"))
 }
 
-func deleteValue(c *adminCall) error {
+func deleteValue(c *call) error {
 	return c.answerUnlessNo(c.ofValue("delete", nil), http.StatusNotFound, noSuchKey)
 }
 
-func getExpiry(c *adminCall) error {
-	answer, err := c.door.call(c.ofValue("expiry", nil))
+func getExpiry(c *call) error {
+	answer, err := c.door.Call(c.ofValue("expiry", nil))
 	if err != nil {
 		return refusal(err)
 	}
 	if answer.Expiry == nil || string(answer.Expiry) == "null" {
-		return adminError(http.StatusNotFound, noSuchKey)
+		return refuse(http.StatusNotFound, noSuchKey)
 	}
 
 	return c.write(http.StatusOK, map[string]json.RawMessage{"expiry": answer.Expiry})
 }
 
-func incrementValue(c *adminCall) error {
+func incrementValue(c *call) error {
 	by, err := c.integer("by", -1<<63, 1<<63-1)
 	if err != nil {
 		return err
@@ -319,7 +321,7 @@ func incrementValue(c *adminCall) error {
 	return c.answer(c.ofValue("increment", map[string]any{"by": by}))
 }
 
-func postTimer(c *adminCall) error {
+func postTimer(c *call) error {
 	delay, err := c.integer("delay", 0, 1<<63-1)
 	if err != nil {
 		return err
@@ -337,8 +339,8 @@ func postTimer(c *adminCall) error {
 		return err
 	}
 
-	answer, err := c.door.call(commandOf("set_timer", map[string]any{
-		"delay": delay, "payload": coreBytes(payload), "repeat": repeat, "worker": worker, "name": c.optional("name"),
+	answer, err := c.door.Call(command.Of("set_timer", map[string]any{
+		"delay": delay, "payload": command.Bytes(payload), "repeat": repeat, "worker": worker, "name": c.optional("name"),
 	}))
 	if err != nil {
 		return refusal(err)
@@ -348,19 +350,19 @@ func postTimer(c *adminCall) error {
 	return c.write(http.StatusCreated, map[string]int64{"integer": answer.Integer})
 }
 
-func deleteTimer(c *adminCall) error {
+func deleteTimer(c *call) error {
 	timer, err := integer("the number of a timer", c.r.PathValue("timer"), 0, 1<<63-1)
 	if err != nil {
 		return err
 	}
 
-	return c.answerUnlessNo(commandOf("clear_timer", map[string]any{"timer": timer}), http.StatusNotFound, errors.New("no timer has this number"))
+	return c.answerUnlessNo(command.Of("clear_timer", map[string]any{"timer": timer}), http.StatusNotFound, errors.New("no timer has this number"))
 }
 
 // postCommand takes any command. JSON is asked for as Caddy's own endpoints do: a form on a foreign page cannot send it.
-func postCommand(c *adminCall) error {
+func postCommand(c *call) error {
 	if kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return adminError(http.StatusUnsupportedMediaType, errors.New("a command is JSON: say so with Content-Type: application/json"))
+		return refuse(http.StatusUnsupportedMediaType, errors.New("a command is JSON: say so with Content-Type: application/json"))
 	}
 	command, err := c.body()
 	if err != nil {

@@ -1,4 +1,4 @@
-package websocket
+package cli
 
 import (
 	"encoding/json"
@@ -53,7 +53,7 @@ func parseStats(encoded json.RawMessage) (coreStats, error) {
 
 // stats asks for the statistics.
 func (c *cli) stats() (coreStats, error) {
-	answer, err := c.door.call("stats")
+	answer, err := c.door.Call("stats")
 	if err != nil {
 		return coreStats{}, err
 	}
@@ -64,7 +64,7 @@ func (c *cli) stats() (coreStats, error) {
 func (c *cli) statsCommand() *cobra.Command {
 	return c.command("stats", "Shows counters and gauges", cobra.NoArgs, nil, func(*cobra.Command, []string) error {
 		if c.json {
-			return c.copyAnswer(c.door.ask("stats"))
+			return c.copyAnswer(c.door.Ask("stats"))
 		}
 		stats, err := c.stats()
 		if err != nil {

@@ -1,10 +1,11 @@
-package websocket
+package cli
 
 import (
 	"errors"
 	"strings"
 	"unicode"
 
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	"github.com/spf13/cobra"
 )
 
@@ -12,20 +13,20 @@ import (
 const mostCompletions = 500
 
 // completer tells which names an argument may be, by those before it: a command that lists them, or nil.
-type completer func(args []string) coreCommand
+type completer func(args []string) command.Command
 
 // clientIDsFirst completes the first argument with the ids of clients.
-func clientIDsFirst(args []string) coreCommand {
+func clientIDsFirst(args []string) command.Command {
 	if len(args) > 0 {
 		return nil
 	}
 
-	return commandOf("list", nil)
+	return command.Of("list", nil)
 }
 
 // clientThen completes the first argument with the ids of clients, the others otherwise.
 func clientThen(others completer) completer {
-	return func(args []string) coreCommand {
+	return func(args []string) command.Command {
 		if len(args) == 0 {
 			return clientIDsFirst(args)
 		}
@@ -34,15 +35,15 @@ func clientThen(others completer) completer {
 	}
 }
 
-func tagsInUse([]string) coreCommand { return commandOf("tags", nil) }
+func tagsInUse([]string) command.Command { return command.Of("tags", nil) }
 
-func tagsOfFirst(args []string) coreCommand {
-	return commandOf("tags", map[string]any{"id": args[0]})
+func tagsOfFirst(args []string) command.Command {
+	return command.Of("tags", map[string]any{"id": args[0]})
 }
 
-func routesInForce([]string) coreCommand { return "routes" }
+func routesInForce([]string) command.Command { return "routes" }
 
-func allClients([]string) coreCommand { return commandOf("list", nil) }
+func allClients([]string) command.Command { return command.Of("list", nil) }
 
 // completeFlags completes those of a command's flags that are names.
 func (c *cli) completeFlags(cmd *cobra.Command) {
@@ -62,13 +63,13 @@ func (c *cli) completion(complete completer) cobra.CompletionFunc {
 		if complete == nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		command := complete(args)
-		if command == nil {
+		what := complete(args)
+		if what == nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 
 		c.reach()
-		answer, err := c.door.ask(command)
+		answer, err := c.door.Ask(what)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

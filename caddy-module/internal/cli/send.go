@@ -1,9 +1,10 @@
-package websocket
+package cli
 
 import (
 	"errors"
 	"fmt"
 
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	"github.com/spf13/cobra"
 )
 
@@ -39,8 +40,8 @@ func (c *cli) sendCommand() *cobra.Command {
 				return err
 			}
 
-			return c.send(commandOf("send", map[string]any{
-				"to": to, "data": coreBytes(data), "binary": binary, "route": given(cmd, "route", route), "except": given(cmd, "except", except),
+			return c.send(command.Of("send", map[string]any{
+				"to": to, "data": command.Bytes(data), "binary": binary, "route": given(cmd, "route", route), "except": given(cmd, "except", except),
 			}))
 		})
 	cmd.Long = `Sends a message to one client or many. Without a message, or with -, it is what standard input says, to the last byte.
@@ -56,8 +57,8 @@ A text message must be UTF-8. Arguments can be seen by other users of the machin
 	return cmd
 }
 
-func (c *cli) send(command coreCommand) error {
-	answer, err := c.door.call(command)
+func (c *cli) send(what command.Command) error {
+	answer, err := c.door.Call(what)
 	if err != nil {
 		return err
 	}

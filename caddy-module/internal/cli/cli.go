@@ -1,4 +1,8 @@
-package websocket
+// Package cli is `frankenphp websocket`: the commands with which a person or a script looks after the connections of a running server.
+//
+// It owns the command line, what is written for people and for programs (--json), completion and exit codes. What it asks is a command of
+// package command, which reaches the server by its control socket. docs/cli.md describes it for users.
+package cli
 
 import (
 	"bufio"
@@ -8,22 +12,24 @@ import (
 	"os"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
-func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+// Command is `frankenphp websocket`, for Caddy's command line.
+func Command() caddycmd.Command {
+	return caddycmd.Command{
 		Name:      "websocket",
 		Usage:     "[command]",
 		Short:     "Looks after the WebSocket connections of the running server",
-		Long:      cliLong,
+		Long:      long,
 		CobraFunc: func(cmd *cobra.Command) { (&cli{door: bridge.Command, connect: bridge.UseRemote}).build(cmd) },
-	})
+	}
 }
 
-const cliLong = `
+const long = `
 Lists the clients of the server that runs on this machine, sends to them, tags, renames and closes them, and reads and sets
 its global values. The server is reached by its control socket, by whoever may use that. Of several servers it is the one of
 the project in whose folder the command is given; --socket chooses another.
@@ -49,7 +55,7 @@ const (
 
 // cli is `frankenphp websocket`.
 type cli struct {
-	door    coreDoor
+	door    command.Door
 	connect func()
 
 	socket string
@@ -72,7 +78,7 @@ func (f *cliFailure) Unwrap() error { return f.err }
 
 // noSuchClient is the failure of a command about a client that is not there.
 func noSuchClient() error {
-	return &cliFailure{exitAbsent, errNoSuchClient}
+	return &cliFailure{exitAbsent, command.ErrNoSuchClient}
 }
 
 func usageError(format string, values ...any) error {
@@ -183,7 +189,7 @@ func exit(cmd *cobra.Command, err error) error {
 	}
 
 	code := exitCode(err)
-	text := coreText(err)
+	text := command.Text(err)
 	if code == exitUsage {
 		text += fmt.Sprintf("\nSee `%s --help`.", cmd.CommandPath())
 	}
@@ -199,12 +205,12 @@ func exit(cmd *cobra.Command, err error) error {
 }
 
 // show writes an answer: as it is with --json, else as human does.
-func (c *cli) show(command coreCommand, human func(coreAnswer) error) error {
+func (c *cli) show(what command.Command, human func(command.Answer) error) error {
 	if c.json {
-		return c.copyAnswer(c.door.ask(command))
+		return c.copyAnswer(c.door.Ask(what))
 	}
 
-	answer, err := c.door.call(command)
+	answer, err := c.door.Call(what)
 	if err != nil {
 		return err
 	}
@@ -222,7 +228,7 @@ func (c *cli) copyAnswer(answer io.ReadCloser, err error) error {
 	}
 	defer answer.Close()
 
-	answer, there := present(answer)
+	answer, there := command.Present(answer)
 	if _, err := io.Copy(c.out, answer); err != nil {
 		return err
 	}
@@ -234,18 +240,18 @@ func (c *cli) copyAnswer(answer io.ReadCloser, err error) error {
 }
 
 // do carries out a command of which there is nothing to say but that it is done.
-func (c *cli) do(command coreCommand) error {
-	return c.doUnless(command, 0, "")
+func (c *cli) do(what command.Command) error {
+	return c.doUnless(what, 0, "")
 }
 
 // act carries out a command that does something to a client.
-func (c *cli) act(command coreCommand) error {
-	return c.doUnless(command, exitAbsent, errNoSuchClient.Error())
+func (c *cli) act(what command.Command) error {
+	return c.doUnless(what, exitAbsent, command.ErrNoSuchClient.Error())
 }
 
 // doUnless is do for a command that may be answered with a no, which is then an error.
-func (c *cli) doUnless(command coreCommand, code int, no string) error {
-	answer, err := c.door.call(command)
+func (c *cli) doUnless(what command.Command, code int, no string) error {
+	answer, err := c.door.Call(what)
 	if err != nil {
 		return err
 	}
@@ -256,7 +262,7 @@ func (c *cli) doUnless(command coreCommand, code int, no string) error {
 			fmt.Fprintln(c.out, `{"done":true}`)
 		}
 	}
-	if answer.refused() {
+	if answer.Refused() {
 		return &cliFailure{code, errors.New(no)}
 	}
 

@@ -1,4 +1,4 @@
-package websocket
+package adminapi
 
 import (
 	"encoding/json"
@@ -14,25 +14,26 @@ import (
 	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
-// maxAdminBody bounds the bodies of requests.
-const maxAdminBody = 16 << 20
+// maxBody bounds the bodies of requests.
+const maxBody = 16 << 20
 
-// adminMethods are the endpoints of one resource, by method.
-type adminMethods map[string]adminEndpoint
+// resource are the endpoints of one resource, by method.
+type resource map[string]endpoint
 
-// adminCall is a request to an endpoint.
-type adminCall struct {
-	door  coreDoor
+// call is a request to an endpoint.
+type call struct {
+	door  command.Door
 	w     http.ResponseWriter
 	r     *http.Request
 	query url.Values
 }
 
 // handler serves a resource.
-func (a *Admin) handler(methods adminMethods) caddy.AdminHandler {
+func handler(door command.Door, methods resource) caddy.AdminHandler {
 	allowed := slices.Sorted(maps.Keys(methods))
 	if _, readable := methods[http.MethodGet]; readable {
 		allowed = append(allowed, http.MethodHead)
@@ -47,7 +48,7 @@ func (a *Admin) handler(methods adminMethods) caddy.AdminHandler {
 		if !ok {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
 
-			return adminError(http.StatusMethodNotAllowed, fmt.Errorf("%s is not allowed: use %s", r.Method, strings.Join(allowed, ", ")))
+			return refuse(http.StatusMethodNotAllowed, fmt.Errorf("%s is not allowed: use %s", r.Method, strings.Join(allowed, ", ")))
 		}
 
 		query, err := parseQuery(r, endpoint.query)
@@ -58,12 +59,12 @@ func (a *Admin) handler(methods adminMethods) caddy.AdminHandler {
 			return err
 		}
 
-		return endpoint.handle(&adminCall{door: a.door, w: w, r: r, query: query})
+		return endpoint.handle(&call{door: door, w: w, r: r, query: query})
 	})
 }
 
 func noSuchEndpoint(http.ResponseWriter, *http.Request) error {
-	return adminError(http.StatusNotFound, errors.New("there is no such endpoint below /websocket/: docs/admin-api.md lists all"))
+	return refuse(http.StatusNotFound, errors.New("there is no such endpoint below /websocket/: docs/admin-api.md lists all"))
 }
 
 // parseQuery reads the parameters that an endpoint knows.
@@ -107,23 +108,23 @@ func checkPath(r *http.Request, pattern string) error {
 }
 
 // ofClient is a command about the client that the path names.
-func (c *adminCall) ofClient(name string, arguments map[string]any) coreCommand {
+func (c *call) ofClient(name string, arguments map[string]any) command.Command {
 	all := map[string]any{"id": c.r.PathValue("id")}
 	maps.Copy(all, arguments)
 
-	return commandOf(name, all)
+	return command.Of(name, all)
 }
 
 // ofValue is a command about the global value that the path names.
-func (c *adminCall) ofValue(name string, arguments map[string]any) coreCommand {
-	all := map[string]any{"key": coreBytes(c.r.PathValue("key"))}
+func (c *call) ofValue(name string, arguments map[string]any) command.Command {
+	all := map[string]any{"key": command.Bytes(c.r.PathValue("key"))}
 	maps.Copy(all, arguments)
 
-	return commandOf(name, all)
+	return command.Of(name, all)
 }
 
 // optional is a parameter of text, or nil.
-func (c *adminCall) optional(name string) any {
+func (c *call) optional(name string) any {
 	if !c.query.Has(name) {
 		return nil
 	}
@@ -132,7 +133,7 @@ func (c *adminCall) optional(name string) any {
 }
 
 // group is whom the parameters tag and expression name, or nil.
-func (c *adminCall) group() (any, error) {
+func (c *call) group() (any, error) {
 	tag, expression := c.optional("tag"), c.optional("expression")
 	switch {
 	case tag != nil && expression != nil:
@@ -147,7 +148,7 @@ func (c *adminCall) group() (any, error) {
 }
 
 // flag is a parameter that is there or not; a value may say so, too.
-func (c *adminCall) flag(name string) (bool, error) {
+func (c *call) flag(name string) (bool, error) {
 	if !c.query.Has(name) {
 		return false, nil
 	}
@@ -162,7 +163,7 @@ func (c *adminCall) flag(name string) (bool, error) {
 }
 
 // number is a parameter that is an integer, or nil.
-func (c *adminCall) integer(name string, least, most int64) (any, error) {
+func (c *call) integer(name string, least, most int64) (any, error) {
 	if !c.query.Has(name) {
 		return nil, nil
 	}
@@ -180,13 +181,13 @@ func integer(name, text string, least, most int64) (any, error) {
 }
 
 // body reads the body.
-func (c *adminCall) body() ([]byte, error) {
-	tooLarge := adminError(http.StatusRequestEntityTooLarge, fmt.Errorf("a body has at most %d bytes", maxAdminBody))
-	if c.r.ContentLength > maxAdminBody {
+func (c *call) body() ([]byte, error) {
+	tooLarge := refuse(http.StatusRequestEntityTooLarge, fmt.Errorf("a body has at most %d bytes", maxBody))
+	if c.r.ContentLength > maxBody {
 		return nil, tooLarge
 	}
 
-	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxAdminBody))
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return nil, tooLarge
 	}
@@ -198,7 +199,7 @@ func (c *adminCall) body() ([]byte, error) {
 }
 
 // decode reads a body that is a JSON object.
-func (c *adminCall) decode(into any) error {
+func (c *call) decode(into any) error {
 	body, err := c.body()
 	if err != nil {
 		return err
@@ -218,28 +219,28 @@ func (c *adminCall) decode(into any) error {
 }
 
 // answer carries out a command and passes its answer on, unless the client that it asks about is gone.
-func (c *adminCall) answer(command coreCommand) error {
-	answer, err := c.door.ask(command)
+func (c *call) answer(what command.Command) error {
+	answer, err := c.door.Ask(what)
 	if err != nil {
 		return refusal(err)
 	}
-	answer, there := present(answer)
+	answer, there := command.Present(answer)
 	if !there {
 		answer.Close()
 
-		return adminError(http.StatusNotFound, errNoSuchClient)
+		return refuse(http.StatusNotFound, command.ErrNoSuchClient)
 	}
 
 	return c.stream(answer, nil)
 }
 
 // act carries out a command that does something to the client that the path names.
-func (c *adminCall) act(name string, arguments map[string]any) error {
-	return c.answerUnlessNo(c.ofClient(name, arguments), http.StatusNotFound, errNoSuchClient)
+func (c *call) act(name string, arguments map[string]any) error {
+	return c.answerUnlessNo(c.ofClient(name, arguments), http.StatusNotFound, command.ErrNoSuchClient)
 }
 
 // stream passes an answer on as the core writes it, so that a list of many thousand ids is never in memory as a whole.
-func (c *adminCall) stream(answer io.ReadCloser, err error) error {
+func (c *call) stream(answer io.ReadCloser, err error) error {
 	if err != nil {
 		return refusal(err)
 	}
@@ -262,29 +263,29 @@ func (c *adminCall) stream(answer io.ReadCloser, err error) error {
 type onlyWriter struct{ io.Writer }
 
 // answerUnlessNo carries out a command that is answered with a flag. A no is an error.
-func (c *adminCall) answerUnlessNo(command coreCommand, status int, no error) error {
-	answer, err := c.door.call(command)
+func (c *call) answerUnlessNo(what command.Command, status int, no error) error {
+	answer, err := c.door.Call(what)
 	if err != nil {
 		return refusal(err)
 	}
-	if answer.refused() {
-		return adminError(status, no)
+	if answer.Refused() {
+		return refuse(status, no)
 	}
 
 	return c.write(http.StatusOK, map[string]bool{"flag": true})
 }
 
 // answerBytes carries out a command that is answered with a value, and sends its bytes as they are.
-func (c *adminCall) answerBytes(command coreCommand) error {
-	answer, err := c.door.call(command)
+func (c *call) answerBytes(what command.Command) error {
+	answer, err := c.door.Call(what)
 	if err != nil {
 		return refusal(err)
 	}
 	if answer.Gone {
-		return adminError(http.StatusNotFound, errNoSuchClient)
+		return refuse(http.StatusNotFound, command.ErrNoSuchClient)
 	}
 	if answer.Value == nil {
-		return adminError(http.StatusNotFound, noSuchKey)
+		return refuse(http.StatusNotFound, noSuchKey)
 	}
 
 	// Whoever stored it may not be trusted: no browser shall take it for a page.
@@ -299,7 +300,7 @@ func (c *adminCall) answerBytes(command coreCommand) error {
 }
 
 // write sends a short answer.
-func (c *adminCall) write(status int, answer any) error {
+func (c *call) write(status int, answer any) error {
 	encoded, err := json.Marshal(answer)
 	if err != nil {
 		return err
@@ -316,24 +317,24 @@ func (c *adminCall) write(status int, answer any) error {
 
 var noSuchKey = errors.New("there is no value under this key")
 
-func adminError(status int, err error) error {
+func refuse(status int, err error) error {
 	return caddy.APIError{HTTPStatus: status, Err: err}
 }
 
 func badRequest(text string) error {
-	return adminError(http.StatusBadRequest, errors.New(text))
+	return refuse(http.StatusBadRequest, errors.New(text))
 }
 
 // refusal converts the core's error. What the caller gets may quote the command; what Caddy logs must not: it may be a message.
 func refusal(err error) error {
-	text := coreText(err)
+	text := command.Text(err)
 
 	var result bridge.Result
 	if !errors.As(err, &result) {
 		return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err, Message: text}
 	}
 	if result == bridge.ErrNotRunning {
-		return adminError(http.StatusServiceUnavailable, errors.New("no configuration with a websocket handler has been loaded"))
+		return refuse(http.StatusServiceUnavailable, errors.New("no configuration with a websocket handler has been loaded"))
 	}
 
 	return caddy.APIError{HTTPStatus: refusalStatus(result), Err: result, Message: text}

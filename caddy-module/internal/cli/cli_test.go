@@ -1,4 +1,4 @@
-package websocket
+package cli
 
 import (
 	"bufio"
@@ -15,13 +15,35 @@ import (
 	"testing"
 	"time"
 
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
+// gone is what the core answers where the client that it is asked about is not there.
+const gone = `{"gone":true}`
+
+// fakeCore answers every command with what it is told to, and remembers the last one.
+type fakeCore struct {
+	answer string
+	err    error
+	last   string
+}
+
+func (f *fakeCore) door(command []byte) (io.ReadCloser, error) {
+	f.last = string(command)
+	if f.err != nil {
+		return nil, f.err
+	}
+
+	return io.NopCloser(strings.NewReader(f.answer)), nil
+}
+
+func fakeAnswer(answer string) *fakeCore { return &fakeCore{answer: answer} }
+
 // cliUnder returns the command `frankenphp` with nothing but websocket below it.
-func cliUnder(door coreDoor) *cobra.Command {
+func cliUnder(door command.Door) *cobra.Command {
 	cmd := &cobra.Command{Use: "websocket [command]"}
 	(&cli{door: door, connect: func() {}}).build(cmd)
 	root := &cobra.Command{Use: "frankenphp", SilenceUsage: true}
@@ -37,7 +59,7 @@ type cliRun struct {
 }
 
 // runCLI runs `frankenphp websocket` with arguments.
-func runCLI(door coreDoor, stdin string, args ...string) cliRun {
+func runCLI(door command.Door, stdin string, args ...string) cliRun {
 	var stdout, stderr bytes.Buffer
 	root := cliUnder(door)
 	root.SetArgs(append([]string{"websocket"}, args...))
@@ -82,11 +104,11 @@ func TestEachCommandLineIsACommandAndItsAnswer(t *testing.T) {
 		{args: "tag ann lyon", command: `{"tag":{"id":"ann","tag":"lyon"}}`, answer: yes},
 		{args: "tag ann lyon vip --json", command: `{"tag":{"id":"ann","tag":"vip"}}`, answer: yes, stdout: "{\"flag\":true}\n{\"flag\":true}\n"},
 		{args: "tag ann lyon vip", command: `{"tag":{"id":"ann","tag":"lyon"}}`, answer: no, code: 3},
-		{args: "tags ann", command: `{"tags":{"id":"ann"}}`, answer: goneAnswer, code: 3},
-		{args: "tags ann --json", command: `{"tags":{"id":"ann"}}`, answer: goneAnswer, stdout: goneAnswer + "\n", code: 3},
-		{args: "info ann", command: `{"client":{"id":"ann"}}`, answer: goneAnswer, code: 3},
-		{args: "info ann --json", command: `{"client":{"id":"ann"}}`, answer: goneAnswer, stdout: goneAnswer + "\n", code: 3},
-		{args: "ping ann", command: `{"ping_time":{"id":"ann"}}`, answer: goneAnswer, code: 3},
+		{args: "tags ann", command: `{"tags":{"id":"ann"}}`, answer: gone, code: 3},
+		{args: "tags ann --json", command: `{"tags":{"id":"ann"}}`, answer: gone, stdout: gone + "\n", code: 3},
+		{args: "info ann", command: `{"client":{"id":"ann"}}`, answer: gone, code: 3},
+		{args: "info ann --json", command: `{"client":{"id":"ann"}}`, answer: gone, stdout: gone + "\n", code: 3},
+		{args: "ping ann", command: `{"ping_time":{"id":"ann"}}`, answer: gone, code: 3},
 		{args: "untag ann lyon vip", command: `{"untag":{"id":"ann","tag":"vip"}}`, answer: yes},
 		{args: "untag ann --all", command: `{"clear_tags":{"id":"ann"}}`, answer: yes},
 		{args: "tags", command: `{"tags":{}}`, answer: `{"names":["lyon"]}`, stdout: "lyon\n"},
@@ -184,13 +206,13 @@ func TestExitCodesTellWhatKindOfFailureItIs(t *testing.T) {
 		}
 	}
 
-	documented, err := os.ReadFile("../docs/cli.md")
+	documented, err := os.ReadFile("../../../docs/cli.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := regexp.MustCompile(`(?m)^\| (\d) \|`).FindAllStringSubmatch(string(documented), -1)
-	if len(rows) != exitNot+1 || strings.Count(cliLong, "\n  ") != len(rows) {
-		t.Errorf("docs/cli.md has %d exit codes, the help %d, and there are %d", len(rows), strings.Count(cliLong, "\n  "), exitNot+1)
+	if len(rows) != exitNot+1 || strings.Count(long, "\n  ") != len(rows) {
+		t.Errorf("docs/cli.md has %d exit codes, the help %d, and there are %d", len(rows), strings.Count(long, "\n  "), exitNot+1)
 	}
 }
 
@@ -200,7 +222,7 @@ func TestAMessageOfAMegabyteWithNULBytesIsSentAsItIs(t *testing.T) {
 	if got := runCLI(fake.door, message, "send", "--all", "--binary", "-"); got.code != 0 {
 		t.Fatal(got)
 	}
-	var command struct{ Send struct{ Data coreBytes } }
+	var command struct{ Send struct{ Data command.Bytes } }
 	if err := json.Unmarshal([]byte(fake.last), &command); err != nil || string(command.Send.Data) != message {
 		t.Errorf("%d bytes came of it (%v)", len(command.Send.Data), err)
 	}
@@ -248,7 +270,7 @@ func TestCompletionWithoutAServerOffersNothingAndNoFiles(t *testing.T) {
 }
 
 func TestTheDocumentOfTheCommandLineHasEveryCommandWithItsOptions(t *testing.T) {
-	documented, err := os.ReadFile("../docs/cli.md")
+	documented, err := os.ReadFile("../../../docs/cli.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +323,7 @@ func TestAPathThatIsNoTextIsShownWithItsBytes(t *testing.T) {
 func TestWhatIsKnownOfAClientIsShownForPeople(t *testing.T) {
 	const client = `{"id":"ann","route":"chat","path":"/c\u001b]0;gotcha","ip":"192.0.2.1","subprotocol":"","connected":true,"connected_at":1700000000000,
 		"last_message_at":null,"messages_received":3,"bytes_received":2048,"messages_dropped":4,"queued_bytes":0,"ping_time":81230,"tags":["lyon","vip"],"newer":7}`
-	information := map[string]coreBytes{"city": coreBytes("Lyon"), "bytes": {0xff, 0}}
+	information := map[string]command.Bytes{"city": command.Bytes("Lyon"), "bytes": {0xff, 0}}
 	var out strings.Builder
 	if err := writeClient(&out, json.RawMessage(client), information, time.UnixMilli(1700000090000)); err != nil {
 		t.Fatal(err)

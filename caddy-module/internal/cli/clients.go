@@ -1,4 +1,4 @@
-package websocket
+package cli
 
 import (
 	"encoding/json"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	"github.com/spf13/cobra"
 )
 
@@ -17,16 +18,16 @@ func (c *cli) clientCommands() []*cobra.Command {
 		c.command("tag ID TAG...", "Puts tags on a client", cobra.MinimumNArgs(2), clientThen(tagsInUse), c.tag),
 		c.untagCommand(),
 		c.command("tags [ID]", "Lists the tags of a client, or all that are in use", cobra.MaximumNArgs(1), clientIDsFirst, func(_ *cobra.Command, args []string) error {
-			command := commandOf("tags", nil)
+			what := command.Of("tags", nil)
 			if len(args) > 0 {
-				command = commandOf("tags", map[string]any{"id": args[0]})
+				what = command.Of("tags", map[string]any{"id": args[0]})
 			}
 
-			return c.names(command)
+			return c.names(what)
 		}),
 		c.closeCommand(),
 		c.command("kill ID", "Cuts the connection of a client, without a goodbye", cobra.ExactArgs(1), clientIDsFirst, func(_ *cobra.Command, args []string) error {
-			return c.act(commandOf("kill", map[string]any{"id": args[0]}))
+			return c.act(command.Of("kill", map[string]any{"id": args[0]}))
 		}),
 		c.command("rename ID NEW", "Gives a client another id", cobra.ExactArgs(2), clientIDsFirst, c.rename),
 		c.command("ping ID [INTERVAL|route|off]", "Shows how long the last pong took, or sets how often a client is pinged", cobra.RangeArgs(1, 2), clientIDsFirst, c.ping),
@@ -45,14 +46,14 @@ func (c *cli) listCommand() *cobra.Command {
 		}
 		arguments := map[string]any{"of": of, "route": given(cmd, "route", route)}
 		if count {
-			return c.show(commandOf("count", arguments), func(answer coreAnswer) error {
+			return c.show(command.Of("count", arguments), func(answer command.Answer) error {
 				fmt.Fprintln(c.out, answer.Count)
 
 				return nil
 			})
 		}
 
-		return c.names(commandOf("list", arguments))
+		return c.names(command.Of("list", arguments))
 	})
 	cmd.Flags().StringVar(&route, "route", "", "only those of this route")
 	cmd.Flags().StringVar(&tag, "tag", "", "only those with this tag")
@@ -64,13 +65,13 @@ func (c *cli) listCommand() *cobra.Command {
 }
 
 // names lists names, one a line, as they come.
-func (c *cli) names(command coreCommand) error {
-	answer, err := c.door.ask(command)
+func (c *cli) names(what command.Command) error {
+	answer, err := c.door.Ask(what)
 	if err != nil || c.json {
 		return c.copyAnswer(answer, err)
 	}
 	defer answer.Close()
-	answer, there := present(answer)
+	answer, there := command.Present(answer)
 	if !there {
 		return noSuchClient()
 	}
@@ -85,21 +86,21 @@ func (c *cli) names(command coreCommand) error {
 func (c *cli) info(_ *cobra.Command, args []string) error {
 	of := map[string]any{"id": args[0]}
 	if c.json {
-		if err := c.copyAnswer(c.door.ask(commandOf("client", of))); err != nil {
+		if err := c.copyAnswer(c.door.Ask(command.Of("client", of))); err != nil {
 			return err
 		}
 
-		return c.copyAnswer(c.door.ask(commandOf("all_information", of)))
+		return c.copyAnswer(c.door.Ask(command.Of("all_information", of)))
 	}
 
-	client, err := c.door.call(commandOf("client", of))
+	client, err := c.door.Call(command.Of("client", of))
 	if err != nil {
 		return err
 	}
 	if client.Gone {
 		return noSuchClient()
 	}
-	information, err := c.door.call(commandOf("all_information", of))
+	information, err := c.door.Call(command.Of("all_information", of))
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (c *cli) info(_ *cobra.Command, args []string) error {
 
 func (c *cli) tag(_ *cobra.Command, args []string) error {
 	for _, tag := range args[1:] {
-		if err := c.act(commandOf("tag", map[string]any{"id": args[0], "tag": tag})); err != nil {
+		if err := c.act(command.Of("tag", map[string]any{"id": args[0], "tag": tag})); err != nil {
 			return err
 		}
 	}
@@ -124,10 +125,10 @@ func (c *cli) untagCommand() *cobra.Command {
 			return usageError("name the tags to take off, or say --all")
 		}
 		if all {
-			return c.act(commandOf("clear_tags", map[string]any{"id": args[0]}))
+			return c.act(command.Of("clear_tags", map[string]any{"id": args[0]}))
 		}
 		for _, tag := range args[1:] {
-			if err := c.act(commandOf("untag", map[string]any{"id": args[0], "tag": tag})); err != nil {
+			if err := c.act(command.Of("untag", map[string]any{"id": args[0], "tag": tag})); err != nil {
 				return err
 			}
 		}
@@ -145,7 +146,7 @@ func (c *cli) closeCommand() *cobra.Command {
 		reason string
 	)
 	cmd := c.command("close ID", "Closes the connection of a client", cobra.ExactArgs(1), clientIDsFirst, func(_ *cobra.Command, args []string) error {
-		return c.act(commandOf("close", map[string]any{"id": args[0], "code": code, "reason": reason}))
+		return c.act(command.Of("close", map[string]any{"id": args[0], "code": code, "reason": reason}))
 	})
 	cmd.Flags().Uint16Var(&code, "code", 1000, "close code: 1000 to 1003, 1007 to 1014, or 3000 to 4999")
 	cmd.Flags().StringVar(&reason, "reason", "", "what the client is told, at most 123 bytes")
@@ -154,7 +155,7 @@ func (c *cli) closeCommand() *cobra.Command {
 }
 
 func (c *cli) rename(_ *cobra.Command, args []string) error {
-	answer, err := c.door.call(commandOf("rename", map[string]any{"id": args[0], "new": args[1]}))
+	answer, err := c.door.Call(command.Of("rename", map[string]any{"id": args[0], "new": args[1]}))
 	if err != nil {
 		return err
 	}
@@ -174,7 +175,7 @@ func (c *cli) rename(_ *cobra.Command, args []string) error {
 
 func (c *cli) ping(_ *cobra.Command, args []string) error {
 	if len(args) == 1 {
-		return c.show(commandOf("ping_time", map[string]any{"id": args[0]}), func(answer coreAnswer) error {
+		return c.show(command.Of("ping_time", map[string]any{"id": args[0]}), func(answer command.Answer) error {
 			if answer.Integer == 0 {
 				fmt.Fprintln(c.out, "no pong yet")
 			} else {
@@ -190,7 +191,7 @@ func (c *cli) ping(_ *cobra.Command, args []string) error {
 		return err
 	}
 
-	return c.act(commandOf("ping", map[string]any{"id": args[0], "how": how}))
+	return c.act(command.Of("ping", map[string]any{"id": args[0], "how": how}))
 }
 
 // pingingOf reads how often a client is to be pinged.
@@ -210,7 +211,7 @@ func pingingOf(word string) (any, error) {
 func (c *cli) routesCommand() *cobra.Command {
 	return c.command("routes", "Lists the routes and their connections", cobra.NoArgs, nil, func(*cobra.Command, []string) error {
 		if c.json {
-			return c.copyAnswer(c.door.ask("routes"))
+			return c.copyAnswer(c.door.Ask("routes"))
 		}
 		stats, err := c.stats()
 		if err != nil {

@@ -1,4 +1,4 @@
-package websocket
+package adminapi
 
 import (
 	"encoding/json"
@@ -13,13 +13,14 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
-// adminMux serves what Admin registers as Caddy does.
-func adminMux(door coreDoor) http.Handler {
+// adminMux serves what Caddy is given as Caddy does.
+func adminMux(door command.Door) http.Handler {
 	mux := http.NewServeMux()
-	for _, route := range (&Admin{door: door}).Routes() {
+	for _, route := range Routes(door) {
 		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
 			var failure caddy.APIError
 			if err := route.Handler.ServeHTTP(w, r); errors.As(err, &failure) {
@@ -38,7 +39,7 @@ func adminMux(door coreDoor) http.Handler {
 }
 
 // askAdmin sends a request. Headers are given as "Name: value".
-func askAdmin(t *testing.T, door coreDoor, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+func askAdmin(t *testing.T, door command.Door, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -197,7 +198,7 @@ func TestEveryCommandHasAnEndpointOfItsOwn(t *testing.T) {
 	askAdmin(t, fake.door, "PUT", "/websocket/values/k?expire=60", "v", "If-None-Match: *")
 	note(fake.last)
 
-	documented, err := os.ReadFile("../docs/commands.md")
+	documented, err := os.ReadFile("../../../docs/commands.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func TestEveryCommandHasAnEndpointOfItsOwn(t *testing.T) {
 }
 
 func TestTheDocumentOfTheAdminAPIHasEveryEndpointWithItsParameters(t *testing.T) {
-	documented, err := os.ReadFile("../docs/admin-api.md")
+	documented, err := os.ReadFile("../../../docs/admin-api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,12 +229,12 @@ func TestTheDocumentOfTheAdminAPIHasEveryEndpointWithItsParameters(t *testing.T)
 		rows = append(rows, row[1]+" "+strings.NewReplacer("`", "", " ", "").Replace(row[2]))
 	}
 
-	var endpoints []string
-	for _, e := range adminEndpoints {
-		endpoints = append(endpoints, e.method+" "+e.pattern+" "+strings.Join(e.query, ","))
+	var there []string
+	for _, e := range endpoints {
+		there = append(there, e.method+" "+e.pattern+" "+strings.Join(e.query, ","))
 	}
-	if !slices.Equal(rows, endpoints) {
-		t.Errorf("documented:\n%s\nthere are:\n%s", strings.Join(rows, "\n"), strings.Join(endpoints, "\n"))
+	if !slices.Equal(rows, there) {
+		t.Errorf("documented:\n%s\nthere are:\n%s", strings.Join(rows, "\n"), strings.Join(there, "\n"))
 	}
 }
 
@@ -273,7 +274,7 @@ func TestWrongRequestsAreRefusedBeforeTheCoreIsAsked(t *testing.T) {
 		{"DELETE", "/websocket/timers/first", "", 400, "number of a timer"},
 		{"POST", "/websocket/commands", `"routes"`, 415, "Content-Type: application/json"},
 		{"GET", "/websocket/nothing", "", 404, "docs/admin-api.md"},
-		{"POST", "/websocket/messages?all", strings.Repeat("x", maxAdminBody+1), 413, "16777216 bytes"},
+		{"POST", "/websocket/messages?all", strings.Repeat("x", maxBody+1), 413, "16777216 bytes"},
 	} {
 		w := askAdmin(t, func([]byte) (io.ReadCloser, error) {
 			t.Errorf("%s %s reached the core", c.method, c.target)
