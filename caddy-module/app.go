@@ -42,6 +42,9 @@ type App struct {
 	// MaxCompressionMemory is how many bytes compression may keep of all clients between messages. New clients are served without
 	// compression when it is used up. Default: 256 MiB. It is read when the server starts, and a reload does not change it.
 	MaxCompressionMemory uint64 `json:"max_compression_memory,omitempty"`
+	// SearchTimeout is how long a command may look at clients, tags and stored information before it fails. Default: 1s. It is read when
+	// the server starts, and a reload does not change it.
+	SearchTimeout caddy.Duration `json:"search_timeout,omitempty"`
 	// Values bounds the global key-value store. It is read when the server starts, and a reload does not change it.
 	Values *Values `json:"values,omitempty"`
 	// Control configures the control socket, by which programs on the command line reach the server. Default: it is there, for the

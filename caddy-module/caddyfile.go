@@ -31,6 +31,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 //		max_unfinished <size>
 //		max_pending_bytes <size>
 //		max_compression_memory <size>
+//		search_timeout <duration>
 //		values {
 //			max_entries <n>
 //			max_size    <size>
@@ -81,6 +82,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 			a.MaxCompressionMemory = most
+		case "search_timeout":
+			longest, err := duration(d)
+			if err != nil {
+				return err
+			}
+			a.SearchTimeout = longest
 		case "values":
 			values, err := parseValues(d)
 			if err != nil {
@@ -100,7 +107,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			a.Authorize = limits
 		default:
-			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, max_pending_bytes, max_compression_memory, values, control and authorize", d.Val())
+			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, max_pending_bytes, max_compression_memory, search_timeout, values, control and authorize", d.Val())
 		}
 	}
 

@@ -256,11 +256,11 @@ func TestTwoHandlersOfOneNameWithTheSameSettingsAreFine(t *testing.T) {
 }
 
 func TestTheGlobalBlockConfiguresTheApp(t *testing.T) {
-	config, err := adaptCaddyfile("{\n\twebsocket {\n\t\tshards 3\n\t\tmax_unfinished 1MiB\n\t\tmax_pending_bytes 3MiB\n\t\tmax_compression_memory 2MiB\n\t\tvalues {\n\t\t\tmax_entries 5\n\t\t\tmax_size 1KiB\n\t\t}\n\t\tauthorize {\n\t\t\tmax_running 3\n\t\t\tmax_waiting 500\n\t\t}\n\t}\n}\nhttp://example.com {\n\twebsocket {\n\t\techo\n\t}\n}\n")
+	config, err := adaptCaddyfile("{\n\twebsocket {\n\t\tshards 3\n\t\tmax_unfinished 1MiB\n\t\tmax_pending_bytes 3MiB\n\t\tmax_compression_memory 2MiB\n\t\tsearch_timeout 3s\n\t\tvalues {\n\t\t\tmax_entries 5\n\t\t\tmax_size 1KiB\n\t\t}\n\t\tauthorize {\n\t\t\tmax_running 3\n\t\t\tmax_waiting 500\n\t\t}\n\t}\n}\nhttp://example.com {\n\twebsocket {\n\t\techo\n\t}\n}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := decode(t, config)["apps"].(map[string]any)["websocket"]; !reflect.DeepEqual(got, map[string]any{"shards": 3.0, "max_unfinished": 1048576.0, "max_pending_bytes": 3145728.0, "max_compression_memory": 2097152.0, "values": map[string]any{"max_entries": 5.0, "max_size": 1024.0}, "authorize": map[string]any{"max_running": 3.0, "max_waiting": 500.0}}) {
+	if got := decode(t, config)["apps"].(map[string]any)["websocket"]; !reflect.DeepEqual(got, map[string]any{"shards": 3.0, "max_unfinished": 1048576.0, "max_pending_bytes": 3145728.0, "max_compression_memory": 2097152.0, "search_timeout": 3e9, "values": map[string]any{"max_entries": 5.0, "max_size": 1024.0}, "authorize": map[string]any{"max_running": 3.0, "max_waiting": 500.0}}) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -271,6 +271,7 @@ func TestAMistakeInTheGlobalBlockIsAnErrorWithItsLine(t *testing.T) {
 		{"websocket {\n\tmax_unfinished 0\n}", "max_unfinished is a size", "3"},
 		{"websocket {\n\tmax_pending_bytes much\n}", "max_pending_bytes is a size", "3"},
 		{"websocket {\n\tmax_compression_memory much\n}", "max_compression_memory is a size", "3"},
+		{"websocket {\n\tsearch_timeout 0\n}", "search_timeout is a duration", "3"},
 		{"websocket {\n\tvalues 3\n}", "values takes a block, not an argument: 3", "3"},
 		{"websocket {\n\tvalues {\n\t\tentries 3\n\t}\n}", `unknown option "entries" of values: it knows max_entries and max_size`, "4"},
 		{"websocket {\n\tvalues {\n\t\tmax_size none\n\t}\n}", "max_size is a size", "4"},

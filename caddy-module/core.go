@@ -91,8 +91,9 @@ func (p *coreProcess) start(app *App) error {
 		MaxUnfinished        uint64  `json:"max_unfinished"`
 		MaxPendingBytes      uint64  `json:"max_pending_bytes"`
 		MaxCompressionMemory uint64  `json:"max_compression_memory"`
+		SearchTimeout        int64   `json:"search_timeout"`
 		Values               *Values `json:"values,omitempty"`
-	}{app.Shards, app.MaxUnfinished, app.MaxPendingBytes, app.MaxCompressionMemory, app.Values})
+	}{app.Shards, app.MaxUnfinished, app.MaxPendingBytes, app.MaxCompressionMemory, int64(app.SearchTimeout), app.Values})
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (p *coreProcess) start(app *App) error {
 	if p.config == "" {
 		p.config = string(config)
 	} else if p.config != string(config) {
-		app.logger.Warn("shards, max_unfinished, max_pending_bytes, max_compression_memory and values cannot change while the server runs: restart it to apply",
+		app.logger.Warn("shards, max_unfinished, max_pending_bytes, max_compression_memory, search_timeout and values cannot change while the server runs: restart it to apply",
 			zap.String("running", p.config), zap.ByteString("configured", config))
 	}
 

@@ -15,6 +15,7 @@
 //			max_unfinished         <size>
 //			max_pending_bytes      <size>
 //			max_compression_memory <size>
+//			search_timeout         <duration>
 //			values {
 //				max_entries <n>
 //				max_size    <size>

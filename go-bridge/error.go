@@ -39,6 +39,8 @@ const (
 	ErrControlAmbiguous Result = C.FWS_ERR_CONTROL_AMBIGUOUS
 	ErrPayloadTooLong   Result = C.FWS_ERR_PAYLOAD_TOO_LONG
 	ErrIDLeaving        Result = C.FWS_ERR_ID_LEAVING
+	ErrSearchTimeout    Result = C.FWS_ERR_SEARCH_TIMEOUT
+	ErrInterrupted      Result = C.FWS_ERR_INTERRUPTED
 )
 
 // Error returns the core's sentence for r.

@@ -181,6 +181,10 @@ enum fws_result
   FWS_ERR_PAYLOAD_TOO_LONG = 33,
   // A client that is gone has this id until its close event has been handled.
   FWS_ERR_ID_LEAVING = 34,
+  // A search took longer than search_timeout. Nothing was changed or sent.
+  FWS_ERR_SEARCH_TIMEOUT = 35,
+  // A search ended since the flag of fws_thread_interrupt was set. Nothing was changed or sent.
+  FWS_ERR_INTERRUPTED = 36,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -379,6 +383,12 @@ fws_result fws_client_ping_disable(const uint8_t *id, size_t id_len, bool *found
 // with FWS_ERR_UNKNOWN_ROUTE, which routes there are. Valid until the next command of this thread that fails.
 void fws_command_error(fws_bytes *out);
 
+// Names a flag that ends searches of this thread: commands that look at many clients, tags or stored values return FWS_ERR_INTERRUPTED
+// soon after somebody has made it true. A signal handler or another thread may do that. It is one byte, and stays valid until this
+// function is called again on this thread, or the thread ends. NULL: nothing ends them, which is so at first. Commands that are carried
+// out in another process are not interrupted.
+void fws_thread_interrupt(const bool *flag);
+
 // Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
 //
 // FWS_ERR_TOO_LARGE: the message is longer than the max_outbox of the client's route. A group send leaves such clients out.
@@ -526,13 +536,15 @@ const char *fws_version(void);
 // Starts the core of this process; once it runs, further calls change nothing and are FWS_OK.
 //
 // `config` is JSON, optional: `{"shards": 2, "max_unfinished": 1048576, "max_pending_bytes": 1048576, "max_compression_memory": 1048576,
-// "values": {"max_entries": 1000, "max_size": 1048576}}`. What is 0 or absent has its default.
+// "search_timeout": 1000000000, "values": {"max_entries": 1000, "max_size": 1048576}}`. What is 0 or absent has its default.
 // * `shards`: threads that own sockets; one for every two processors.
 // * `max_unfinished`: how many bytes messages that have come only in part may take, of all clients together; 512 MiB. Beyond it, of the
 //   address that holds most, the oldest goes, and its client is closed with 1013.
 // * `max_pending_bytes`: from so many bytes of events on that wait for PHP, of all clients together, handshakes get 503, and a client that
 //   has events waiting is not read until they are handled; 512 MiB.
 // * `max_compression_memory`: how many bytes compression may keep between messages; 256 MiB.
+// * `search_timeout`: how many nanoseconds a command may look at clients, tags and stored information; a second. Then it ends with
+//   FWS_ERR_SEARCH_TIMEOUT.
 // * `values`: how many global values there may be and how many bytes they may take, with their keys and 128 for each; 1,000,000 and
 //   256 MiB.
 //
@@ -672,8 +684,10 @@ fws_result fws_information_clear(const uint8_t *id, size_t id_len, bool *done);
 fws_result fws_information_all(const uint8_t *id, size_t id_len, fws_reply **out);
 
 // The ids of the clients, of a route (optional), whose value under a key compares with `value` as the operator says: 0 equal, 1 not
-// equal, 2 prefix, 3 suffix, 4 contains, 5 to 8 equal, prefix, suffix, contains whatever the case, 9 regular expression (linear time).
-// A client without the key is not found. `error` (optional) receives the text of FWS_ERR_SYNTAX.
+// equal, 2 prefix, 3 suffix, 4 contains, 5 to 8 equal, prefix, suffix, contains whatever the case, 9 regular expression (UTF-8,
+// without look-around and backreferences). A client without the key is not found. `error` (optional) receives the text of FWS_ERR_SYNTAX.
+//
+// No lock is held while values are compared. FWS_ERR_SEARCH_TIMEOUT: it took longer than search_timeout.
 fws_result fws_information_search(const uint8_t *key,
                                   size_t key_len,
                                   uint32_t operator_,

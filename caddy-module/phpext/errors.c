@@ -8,7 +8,7 @@
 #include <ext/standard/html.h>
 
 static struct {
-  zend_class_entry *base, *invalid_argument, *unknown_route, *not_running, *no_bell, *control;
+  zend_class_entry *base, *invalid_argument, *unknown_route, *not_running, *no_bell, *search_timeout, *control;
 } classes;
 
 void phpext_errors_startup(void) {
@@ -17,6 +17,7 @@ void phpext_errors_startup(void) {
   classes.unknown_route = register_class_FrankenPHP_WebSocket_UnknownRouteException(classes.invalid_argument);
   classes.not_running = register_class_FrankenPHP_WebSocket_NotRunningException(classes.base);
   classes.no_bell = register_class_FrankenPHP_WebSocket_NoBellException(classes.base);
+  classes.search_timeout = register_class_FrankenPHP_WebSocket_SearchTimeoutException(classes.base);
   classes.control = register_class_FrankenPHP_WebSocket_ControlException(classes.base);
 }
 
@@ -43,6 +44,9 @@ static zend_class_entry *class_of(fws_result result) {
     return classes.not_running;
   case FWS_ERR_NO_BELL:
     return classes.no_bell;
+  case FWS_ERR_SEARCH_TIMEOUT:
+  case FWS_ERR_INTERRUPTED:
+    return classes.search_timeout;
   case FWS_ERR_NO_SERVER:
   case FWS_ERR_CONTROL_DENIED:
   case FWS_ERR_CONTROL_VERSION:
@@ -152,6 +156,9 @@ static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
 void phpext_throw(fws_result result, const phpext_given *given) {
   static const phpext_given nothing = {0};
 
+  if (result == FWS_ERR_INTERRUPTED && zend_atomic_bool_load_ex(&EG(timed_out))) {
+    zend_timeout(); /* Does not return: the time of the script is up, as PHP itself would see next. */
+  }
   if (given == NULL) {
     given = &nothing;
   }
@@ -257,7 +264,7 @@ bool phpext_explained(fws_result result, fws_error *const *place, const phpext_g
     phpext_throw_about(result,
                        "no worker that handles WebSocket events is named \"%s\": a websocket directive names it",
                        given->worker);
-  } else if (result == FWS_ERR_OUT_OF_RANGE || result == FWS_ERR_FULL) {
+  } else if (result == FWS_ERR_OUT_OF_RANGE || result == FWS_ERR_FULL || result == FWS_ERR_SEARCH_TIMEOUT) {
     phpext_throw_text(result, "%s", text);
   } else {
     phpext_throw(result, given);

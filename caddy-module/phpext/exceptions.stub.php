@@ -33,6 +33,11 @@ namespace FrankenPHP\WebSocket {
     class NoBellException extends Exception
     {
     }
+    /** A search took longer than the server's option search_timeout allows. Nothing was changed or sent. */
+    class SearchTimeoutException extends Exception
+    {
+    }
+
     /**
      * On the command line: the server was not reached by its control socket, or the connection was lost. The message says which path was
      * tried and why. Only where it says that the connection was lost may the call have been carried out.

@@ -26,6 +26,10 @@ class NoBellException extends Exception
 {
 }
 
+class SearchTimeoutException extends Exception
+{
+}
+
 class ControlException extends Exception
 {
 }

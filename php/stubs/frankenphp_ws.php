@@ -34,6 +34,11 @@ namespace FrankenPHP\WebSocket {
     {
     }
 
+    /** A search took longer than the server's option search_timeout allows. Nothing was changed or sent. */
+    class SearchTimeoutException extends Exception
+    {
+    }
+
     /**
      * On the command line: the server was not reached by its control socket, or the connection was lost. The message says which path was
      * tried and why. Only where it says that the connection was lost may the call have been carried out.
@@ -286,6 +291,7 @@ namespace {
      * @param string $expression at most 4096 bytes
      * @return list<string>
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the expression cannot be read, with the position and what was expected
+     * @throws \FrankenPHP\WebSocket\SearchTimeoutException when it takes longer than the server's option search_timeout allows
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_getClientsByTagExpression(string $expression): array
@@ -303,6 +309,7 @@ namespace {
      * @return int to how many clients the message was queued
      * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the expression cannot be read or a text message is not UTF-8
+     * @throws \FrankenPHP\WebSocket\SearchTimeoutException when it takes longer than the server's option search_timeout allows
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_sendToTagExpression(string $expression, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
@@ -515,12 +522,13 @@ namespace {
      * The ids of the clients about whom something fitting is stored. A client without the key is not found.
      *
      * @param string $key the key
-     * @param string $operator one of FRANKENPHP_WS_OP_EQ, NEQ, PREFIX, SUFFIX, CONTAINS, their forms that ignore the case (IEQ, IPREFIX, ISUFFIX, ICONTAINS), and REGEX (without backreferences and look-around, in time linear in what is stored)
+     * @param string $operator one of FRANKENPHP_WS_OP_EQ, NEQ, PREFIX, SUFFIX, CONTAINS, their forms that ignore the case (IEQ, IPREFIX, ISUFFIX, ICONTAINS), and REGEX (UTF-8, without backreferences and look-around)
      * @param string $value what is stored is compared with this
      * @param string|null $route only clients of the route with this name; null: of all routes
      * @return list<string>
      * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
      * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the operator is unknown, or the regular expression cannot be used
+     * @throws \FrankenPHP\WebSocket\SearchTimeoutException when it takes longer than the server's option search_timeout allows
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_searchStoredInformation(string $key, string $operator, string $value, ?string $route = null): array

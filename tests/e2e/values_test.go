@@ -180,6 +180,10 @@ func TestStoredInformationBelongsToAClientAndIsFoundByItsValue(t *testing.T) {
 			d.want(t, []any{idA, idB}, "searchStoredInformation", "city", "contains", "", "lab")
 			d.want(t, []any{}, "searchStoredInformation", "city", "contains", "", "strict")
 			d.want(t, []any{}, "searchStoredInformation", "nothing", "neq", "x")
+			for _, operator := range []string{"contains", "ieq", "iprefix", "isuffix", "icontains"} {
+				d.want(t, []any{idA}, "searchStoredInformation", "bytes", operator, binaryArgument("\xff\x00"))
+				d.want(t, []any{}, "searchStoredInformation", "bytes", operator, strings.Repeat("x", 100_000))
+			}
 
 			d.want(t, true, "deleteStoredInformation", idA, "city")
 			d.want(t, true, "clearStoredInformation", idA)

@@ -308,6 +308,7 @@ func TestWhatTheCoreRefusesHasAStatus(t *testing.T) {
 		bridge.ErrTooLarge:         413,
 		bridge.ErrPayloadTooLong:   413,
 		bridge.ErrFull:             507,
+		bridge.ErrSearchTimeout:    504,
 		bridge.ErrNotAnInteger:     409,
 		bridge.ErrInvalidCloseCode: 400,
 		bridge.ErrSyntax:           400,

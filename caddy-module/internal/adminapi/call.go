@@ -351,6 +351,8 @@ func refusalStatus(result bridge.Result) int {
 		return http.StatusConflict
 	case bridge.ErrFull:
 		return http.StatusInsufficientStorage
+	case bridge.ErrSearchTimeout, bridge.ErrInterrupted:
+		return http.StatusGatewayTimeout
 	case bridge.ErrPanic, bridge.ErrIO, bridge.ErrNull, bridge.ErrConfig, bridge.ErrStale, bridge.ErrNoBell:
 		return http.StatusInternalServerError
 	default:

@@ -198,6 +198,7 @@ func TestExitCodesTellWhatKindOfFailureItIs(t *testing.T) {
 		bridge.ErrCommand:          exitUsage,
 		bridge.ErrSyntax:           exitFailed,
 		bridge.ErrFull:             exitFailed,
+		bridge.ErrSearchTimeout:    exitFailed,
 	} {
 		fake := &fakeCore{err: &bridge.CallError{Function: "f", Result: result, Text: "the core's reason"}}
 		got := runCLI(fake.door, "", "tags", "ann")

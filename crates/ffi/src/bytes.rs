@@ -62,9 +62,9 @@ pub struct fws_reply(Items);
 
 enum Items {
     Names(Vec<Arc<str>>),
-    One(Box<[u8]>),
+    One(Arc<[u8]>),
     Strings(Vec<Box<[u8]>>),
-    Pairs(Vec<(Box<str>, Box<[u8]>)>),
+    Pairs(Vec<(Arc<str>, Arc<[u8]>)>),
 }
 
 impl fws_reply {
@@ -76,15 +76,15 @@ impl fws_reply {
         Box::into_raw(Box::new(fws_reply(Items::Strings(strings))))
     }
 
-    pub(crate) fn pairs(pairs: Vec<(Box<str>, Box<[u8]>)>) -> *mut fws_reply {
+    pub(crate) fn pairs(pairs: Vec<(Arc<str>, Arc<[u8]>)>) -> *mut fws_reply {
         Box::into_raw(Box::new(fws_reply(Items::Pairs(pairs))))
     }
 
     pub(crate) fn text(text: String) -> *mut fws_reply {
-        fws_reply::one(text.into_bytes().into_boxed_slice())
+        fws_reply::one(text.into_bytes().into())
     }
 
-    pub(crate) fn one(bytes: Box<[u8]>) -> *mut fws_reply {
+    pub(crate) fn one(bytes: Arc<[u8]>) -> *mut fws_reply {
         Box::into_raw(Box::new(fws_reply(Items::One(bytes))))
     }
 }

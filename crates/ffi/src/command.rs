@@ -1,6 +1,7 @@
 //! Commands: what anyone can ask of the hub. Each builds one `Command` and converts its `Reply`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::AtomicBool;
 use std::{fmt, ptr};
 
 use fws_hub::command::{ClearTags, Close, Count, Kill, List, Rename, SendTo, Tag, Tags, Untag};
@@ -83,10 +84,28 @@ pub unsafe extern "C" fn fws_command_error(out: *mut fws_bytes) {
     })
 }
 
+thread_local! {
+    /// Ends what takes long on this thread, when it is set; NULL: nothing does.
+    static INTERRUPT: Cell<*const AtomicBool> = const { Cell::new(ptr::null()) };
+}
+
+/// Names a flag that ends searches of this thread: commands that look at many clients, tags or stored values return FWS_ERR_INTERRUPTED
+/// soon after somebody has made it true. A signal handler or another thread may do that. It is one byte, and stays valid until this
+/// function is called again on this thread, or the thread ends. NULL: nothing ends them, which is so at first. Commands that are carried
+/// out in another process are not interrupted.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_thread_interrupt(flag: *const bool) {
+    guard((), || INTERRUPT.set(flag.cast()));
+}
+
 /// Carries out a command: the one way from every door to the core.
 pub(crate) fn execute(command: &Command<'_>) -> Result<Reply, Failure> {
     match core() {
-        Some(core) => batch::direct(command, || core.ask(command).map_err(Failure::Refused)),
+        Some(core) => {
+            // SAFETY: NULL, or as fws_thread_interrupt demands: one byte that is valid until another is named. An AtomicBool is as large.
+            let interrupt = unsafe { INTERRUPT.get().as_ref() };
+            batch::direct(command, || core.ask_unless(command, interrupt).map_err(Failure::Refused))
+        }
         None if is_remote() => batch::remote(command),
         None => Err(Failure::NotRunning),
     }

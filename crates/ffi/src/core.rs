@@ -38,13 +38,15 @@ pub extern "C" fn fws_version() -> *const c_char {
 /// Starts the core of this process; once it runs, further calls change nothing and are FWS_OK.
 ///
 /// `config` is JSON, optional: `{"shards": 2, "max_unfinished": 1048576, "max_pending_bytes": 1048576, "max_compression_memory": 1048576,
-/// "values": {"max_entries": 1000, "max_size": 1048576}}`. What is 0 or absent has its default.
+/// "search_timeout": 1000000000, "values": {"max_entries": 1000, "max_size": 1048576}}`. What is 0 or absent has its default.
 /// * `shards`: threads that own sockets; one for every two processors.
 /// * `max_unfinished`: how many bytes messages that have come only in part may take, of all clients together; 512 MiB. Beyond it, of the
 ///   address that holds most, the oldest goes, and its client is closed with 1013.
 /// * `max_pending_bytes`: from so many bytes of events on that wait for PHP, of all clients together, handshakes get 503, and a client that
 ///   has events waiting is not read until they are handled; 512 MiB.
 /// * `max_compression_memory`: how many bytes compression may keep between messages; 256 MiB.
+/// * `search_timeout`: how many nanoseconds a command may look at clients, tags and stored information; a second. Then it ends with
+///   FWS_ERR_SEARCH_TIMEOUT.
 /// * `values`: how many global values there may be and how many bytes they may take, with their keys and 128 for each; 1,000,000 and
 ///   256 MiB.
 ///

@@ -88,8 +88,10 @@ pub unsafe extern "C" fn fws_information_all(id: *const u8, id_len: usize, out: 
 }
 
 /// The ids of the clients, of a route (optional), whose value under a key compares with `value` as the operator says: 0 equal, 1 not
-/// equal, 2 prefix, 3 suffix, 4 contains, 5 to 8 equal, prefix, suffix, contains whatever the case, 9 regular expression (linear time).
-/// A client without the key is not found. `error` (optional) receives the text of FWS_ERR_SYNTAX.
+/// equal, 2 prefix, 3 suffix, 4 contains, 5 to 8 equal, prefix, suffix, contains whatever the case, 9 regular expression (UTF-8,
+/// without look-around and backreferences). A client without the key is not found. `error` (optional) receives the text of FWS_ERR_SYNTAX.
+///
+/// No lock is held while values are compared. FWS_ERR_SEARCH_TIMEOUT: it took longer than search_timeout.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_information_search(
     key: *const u8,

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fws_hub::{CommandError, InformationError, KeyValueError, TimerError};
+use fws_hub::{CommandError, InformationError, KeyValueError, Stopped, TimerError};
 use fws_server::AdmissionError;
 
 use crate::bytes::fws_bytes;
@@ -82,6 +82,10 @@ pub enum fws_result {
     FWS_ERR_PAYLOAD_TOO_LONG = 33,
     /// A client that is gone has this id until its close event has been handled.
     FWS_ERR_ID_LEAVING = 34,
+    /// A search took longer than search_timeout. Nothing was changed or sent.
+    FWS_ERR_SEARCH_TIMEOUT = 35,
+    /// A search ended since the flag of fws_thread_interrupt was set. Nothing was changed or sent.
+    FWS_ERR_INTERRUPTED = 36,
 }
 
 use fws_result::*;
@@ -123,12 +127,14 @@ impl fws_result {
             FWS_ERR_COMMAND_TOO_LONG => c"a command for another process has at most 64 MiB",
             FWS_ERR_CONTROL_AMBIGUOUS => c"there are several servers, and it is not certain which one is meant",
             FWS_ERR_ID_LEAVING => c"a client that is gone has this id until its close event has been handled",
+            FWS_ERR_SEARCH_TIMEOUT => c"the search took longer than search_timeout",
+            FWS_ERR_INTERRUPTED => c"the search was interrupted by its caller",
             FWS_ERR_PAYLOAD_TOO_LONG => c"the payload of a timer has at most 1 MiB",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 35] = [
+    const ALL: [fws_result; 37] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -164,6 +170,8 @@ impl fws_result {
         FWS_ERR_CONTROL_AMBIGUOUS,
         FWS_ERR_PAYLOAD_TOO_LONG,
         FWS_ERR_ID_LEAVING,
+        FWS_ERR_SEARCH_TIMEOUT,
+        FWS_ERR_INTERRUPTED,
     ];
 }
 
@@ -182,6 +190,8 @@ impl From<&CommandError> for fws_result {
             CommandError::Information(InformationError::InvalidKey) => FWS_ERR_INVALID_KEY,
             CommandError::Information(InformationError::Full) => FWS_ERR_FULL,
             CommandError::Information(InformationError::Pattern(_)) => FWS_ERR_SYNTAX,
+            CommandError::Stopped(Stopped::TimeLimit) => FWS_ERR_SEARCH_TIMEOUT,
+            CommandError::Stopped(Stopped::Interrupted) => FWS_ERR_INTERRUPTED,
             CommandError::KeyValue(KeyValueError::InvalidKey) => FWS_ERR_INVALID_KEY,
             CommandError::KeyValue(KeyValueError::Full) => FWS_ERR_FULL,
             CommandError::KeyValue(KeyValueError::NotAnInteger | KeyValueError::Overflow) => FWS_ERR_NOT_AN_INTEGER,

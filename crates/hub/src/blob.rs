@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,6 +38,12 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Blob<'a> {
 impl From<Blob<'_>> for Box<[u8]> {
     fn from(blob: Blob<'_>) -> Self {
         blob.0.into_owned().into_boxed_slice()
+    }
+}
+
+impl From<Blob<'_>> for Arc<[u8]> {
+    fn from(blob: Blob<'_>) -> Self {
+        blob.0[..].into()
     }
 }
 

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
+use hashbrown::HashMap;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while, take_while1};
 use nom::character::complete::char;
@@ -75,7 +76,87 @@ impl Expression {
 
     /// Which of the live clients it selects: one bitmap operation per operator, and one per tag that a `*` matches.
     pub fn evaluate(&self, live: &RoaringBitmap, tags: &impl TagIndex) -> RoaringBitmap {
-        intersection(self.0.evaluate(live, tags), Cow::Borrowed(live)).into_owned()
+        self.evaluate_in(live, &Scanned(tags))
+    }
+
+    /// [`Expression::evaluate`], where the names with `*` are looked up in another way.
+    pub(crate) fn evaluate_in(&self, live: &RoaringBitmap, sets: &impl Sets) -> RoaringBitmap {
+        intersection(self.0.evaluate(live, sets), Cow::Borrowed(live)).into_owned()
+    }
+
+    /// The names in it.
+    pub(crate) fn leaves(&self) -> Vec<Leaf<'_>> {
+        let mut leaves = Vec::new();
+        self.0.each_leaf(&mut |leaf| leaves.push(leaf));
+        leaves
+    }
+
+    /// How many names without and with `*` it has.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let mut size = (0, 0);
+        self.0.each_leaf(&mut |leaf| match leaf {
+            Leaf::Tag(_) => size.0 += 1,
+            Leaf::Wildcard(_) => size.1 += 1,
+        });
+        size
+    }
+}
+
+/// A name in an expression.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Leaf<'a> {
+    Tag(&'a str),
+    Wildcard(&'a Wildcard),
+}
+
+/// Who has the tags that the names of an expression stand for.
+pub(crate) trait Sets {
+    /// The clients with a tag; `None` if nobody has it.
+    fn tag(&self, name: &str) -> Option<&RoaringBitmap>;
+    /// The clients with any tag that a name with `*` matches. It must be right about those in `within` only.
+    fn wildcard(&self, wildcard: &Wildcard, within: &RoaringBitmap) -> Cow<'_, RoaringBitmap>;
+}
+
+/// Every tag is looked at for every name with `*`.
+struct Scanned<'a, T>(&'a T);
+
+impl<T: TagIndex> Sets for Scanned<'_, T> {
+    fn tag(&self, name: &str) -> Option<&RoaringBitmap> {
+        self.0.get(name)
+    }
+
+    fn wildcard(&self, wildcard: &Wildcard, within: &RoaringBitmap) -> Cow<'_, RoaringBitmap> {
+        let mut found = Vec::new();
+        self.0.each(&mut |tag, tagged| {
+            if wildcard.matches(tag) {
+                found.push(tagged.clone());
+            }
+        });
+        Cow::Owned(wildcard.union(found.iter(), within))
+    }
+}
+
+/// The sets of an expression's names, taken out of the registry.
+#[derive(Debug)]
+pub(crate) struct Resolved<'a> {
+    pub live: RoaringBitmap,
+    pub tags: HashMap<&'a str, RoaringBitmap>,
+    pub wildcards: HashMap<&'a Wildcard, RoaringBitmap>,
+}
+
+impl Resolved<'_> {
+    pub fn new(live: RoaringBitmap) -> Self {
+        Resolved { live, tags: HashMap::new(), wildcards: HashMap::new() }
+    }
+}
+
+impl Sets for Resolved<'_> {
+    fn tag(&self, name: &str) -> Option<&RoaringBitmap> {
+        self.tags.get(name)
+    }
+
+    fn wildcard(&self, wildcard: &Wildcard, _: &RoaringBitmap) -> Cow<'_, RoaringBitmap> {
+        self.wildcards.get(wildcard).map_or_else(|| Cow::Owned(RoaringBitmap::new()), Cow::Borrowed)
     }
 }
 
@@ -171,12 +252,21 @@ impl Node {
         }
     }
 
+    fn each_leaf<'a>(&'a self, each: &mut impl FnMut(Leaf<'a>)) {
+        match self {
+            Node::Tag(tag) => each(Leaf::Tag(tag)),
+            Node::Wildcard(wildcard) => each(Leaf::Wildcard(wildcard)),
+            Node::Not(node) => node.each_leaf(each),
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().for_each(|node| node.each_leaf(each)),
+        }
+    }
+
     /// A set that is right about the clients in `within`; about others it may say anything. So a tag's bitmap is lent as it is, and
     /// what need not be known is not worked out.
-    fn evaluate<'a>(&self, within: &RoaringBitmap, tags: &'a impl TagIndex) -> Cow<'a, RoaringBitmap> {
+    fn evaluate<'a>(&self, within: &RoaringBitmap, tags: &'a impl Sets) -> Cow<'a, RoaringBitmap> {
         match self {
-            Node::Tag(tag) => tags.get(tag).map_or_else(|| Cow::Owned(RoaringBitmap::new()), Cow::Borrowed),
-            Node::Wildcard(wildcard) => Cow::Owned(wildcard.evaluate(within, tags)),
+            Node::Tag(tag) => tags.tag(tag).map_or_else(|| Cow::Owned(RoaringBitmap::new()), Cow::Borrowed),
+            Node::Wildcard(wildcard) => tags.wildcard(wildcard, within),
             Node::Not(node) => Cow::Owned(within - &*node.evaluate(within, tags)),
             Node::Any(nodes) => nodes.iter().map(|node| node.evaluate(within, tags)).reduce(union).expect("bug: any of nothing"),
             Node::All(nodes) => {
@@ -204,8 +294,8 @@ impl Node {
 }
 
 /// A name with `*`: what it begins with, what it ends with, and what comes between in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Wildcard {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Wildcard {
     prefix: Box<str>,
     middle: Vec<Box<str>>,
     suffix: Box<str>,
@@ -213,7 +303,7 @@ struct Wildcard {
 
 impl Wildcard {
     /// Linear in the name: taking each piece where it is first found leaves the most for the others, so nothing is tried twice.
-    fn matches(&self, name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         let Some(mut rest) = name.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_suffix(&*self.suffix)) else { return false };
         self.middle.iter().all(|piece| match rest.find(&**piece) {
             Some(at) => {
@@ -224,19 +314,26 @@ impl Wildcard {
         })
     }
 
-    fn evaluate(&self, within: &RoaringBitmap, tags: &impl TagIndex) -> RoaringBitmap {
+    /// What each name begins with that it matches.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What comparing it with a name costs, in the steps of [`Steps`](crate::Steps).
+    pub fn cost(&self) -> usize {
+        1 + self.middle.len() / 4
+    }
+
+    /// The union of the sets of the tags that it matches.
+    pub fn union<'a>(&self, tags: impl Iterator<Item = &'a RoaringBitmap>, within: &RoaringBitmap) -> RoaringBitmap {
         let mut found = RoaringBitmap::new();
-        let mut matched = 0_usize;
-        let mut complete = false;
-        tags.each(&mut |tag, tagged| {
-            if complete || !self.matches(tag) {
-                return;
-            }
+        for (n, tagged) in tags.enumerate() {
             found |= tagged;
-            matched += 1;
             // Once all who matter are in, hundreds of large unions would change nothing; looking costs as much as one of them.
-            complete = matched.is_power_of_two() && within.is_subset(&found);
-        });
+            if (n + 1).is_power_of_two() && within.is_subset(&found) {
+                break;
+            }
+        }
         found
     }
 }

@@ -59,7 +59,7 @@ pub struct KeyValue {
 
 #[derive(Debug)]
 struct Entry {
-    value: Box<[u8]>,
+    value: Arc<[u8]>,
     expires: Option<u64>,
 }
 
@@ -70,23 +70,23 @@ impl KeyValue {
     }
 
     /// Sets a value, which expires at the time given, if one is; an earlier value and its expiry are replaced.
-    pub fn set(&mut self, key: &[u8], value: &[u8], expires: Option<u64>, now: u64) -> Result<(), KeyValueError> {
+    pub fn set(&mut self, key: &[u8], value: Arc<[u8]>, expires: Option<u64>, now: u64) -> Result<(), KeyValueError> {
         check(key)?;
         // Looked at before anything is removed: a value that does not fit leaves the old one as it was.
         let replaced = self.live(key, now).map_or(0, |old| weight(key, &old.value));
-        self.make_room(weight(key, value), replaced, now)?;
+        self.make_room(weight(key, &value), replaced, now)?;
         self.remove(key);
         let key: Arc<[u8]> = key.into();
-        self.bytes += weight(&key, value);
+        self.bytes += weight(&key, &value);
         if let Some(expires) = expires {
             self.expiries.insert((expires, key.clone()));
         }
-        self.entries.insert(key, Entry { value: value.into(), expires });
+        self.entries.insert(key, Entry { value, expires });
         Ok(())
     }
 
     /// Sets a value if the key has none: `true` if it was set. What a lock needs.
-    pub fn add(&mut self, key: &[u8], value: &[u8], expires: Option<u64>, now: u64) -> Result<bool, KeyValueError> {
+    pub fn add(&mut self, key: &[u8], value: Arc<[u8]>, expires: Option<u64>, now: u64) -> Result<bool, KeyValueError> {
         check(key)?;
         if self.live(key, now).is_some() {
             return Ok(false);
@@ -95,8 +95,8 @@ impl KeyValue {
     }
 
     /// The value of a key.
-    pub fn get(&self, key: &[u8], now: u64) -> Option<&[u8]> {
-        self.live(key, now).map(|entry| &*entry.value)
+    pub fn get(&self, key: &[u8], now: u64) -> Option<&Arc<[u8]>> {
+        self.live(key, now).map(|entry| &entry.value)
     }
 
     /// The milliseconds until a key expires: `None` for no such key, `Some(None)` for one that does not expire.
@@ -115,7 +115,7 @@ impl KeyValue {
             }
         };
         let sum = before.checked_add(by).ok_or(KeyValueError::Overflow)?;
-        self.set(key, sum.to_string().as_bytes(), expires, now)?;
+        self.set(key, sum.to_string().into_bytes().into(), expires, now)?;
         Ok(sum)
     }
 
@@ -126,10 +126,11 @@ impl KeyValue {
         live
     }
 
-    /// Frees what has expired; returns how many entries that were.
-    pub fn sweep(&mut self, now: u64) -> usize {
+    /// Frees what has expired, at most so many entries; returns how many that were.
+    pub fn sweep(&mut self, now: u64, most: usize) -> usize {
         let mut swept = 0;
-        while let Some((expires, key)) = self.expiries.first()
+        while swept < most
+            && let Some((expires, key)) = self.expiries.first()
             && *expires <= now
         {
             let key = key.clone();
@@ -169,9 +170,8 @@ impl KeyValue {
             let entries = store.entries.len() + usize::from(replaced == 0);
             entries <= store.bounds.entries && store.bytes - replaced + weight <= store.bounds.bytes
         };
-        if !fits(self) {
-            self.sweep(now);
-        }
+        // No more than is needed: so many may have expired at once that freeing all of them would take long.
+        while !fits(self) && self.sweep(now, 1) > 0 {}
         if fits(self) { Ok(()) } else { Err(KeyValueError::Full) }
     }
 
@@ -197,6 +197,14 @@ fn weight(key: &[u8], value: &[u8]) -> usize {
 mod tests {
     use super::*;
 
+    fn arc(bytes: &[u8]) -> Arc<[u8]> {
+        bytes.into()
+    }
+
+    fn get<'a>(store: &'a KeyValue, key: &[u8], now: u64) -> Option<&'a [u8]> {
+        store.get(key, now).map(|value| &**value)
+    }
+
     fn small(entries: usize, bytes: usize) -> KeyValue {
         KeyValue::new(Bounds { entries, bytes })
     }
@@ -204,44 +212,44 @@ mod tests {
     #[test]
     fn a_value_is_there_until_it_expires_and_not_a_millisecond_longer() {
         let mut store = KeyValue::default();
-        store.set(b"k", b"v\0", Some(1000), 0).expect("room");
-        assert_eq!(store.get(b"k", 999), Some(&b"v\0"[..]));
+        store.set(b"k", arc(b"v\0"), Some(1000), 0).expect("room");
+        assert_eq!(get(&store, b"k", 999), Some(&b"v\0"[..]));
         assert_eq!(store.ttl(b"k", 400), Some(Some(600)));
-        assert_eq!((store.get(b"k", 1000), store.ttl(b"k", 1000)), (None, None));
+        assert_eq!((get(&store, b"k", 1000), store.ttl(b"k", 1000)), (None, None));
         assert!(!store.delete(b"k", 1000), "it has expired");
         assert!(store.is_empty() && store.bytes() == 0);
-        store.set(b"k", b"", None, 0).expect("room");
-        assert_eq!((store.get(b"k", u64::MAX), store.ttl(b"k", 5)), (Some(&b""[..]), Some(None)));
+        store.set(b"k", arc(b""), None, 0).expect("room");
+        assert_eq!((get(&store, b"k", u64::MAX), store.ttl(b"k", 5)), (Some(&b""[..]), Some(None)));
     }
 
     #[test]
     fn sweeping_frees_what_nobody_reads() {
         let mut store = KeyValue::default();
         for n in 0..100u64 {
-            store.set(&n.to_be_bytes(), b"v", Some(n + 1), 0).expect("room");
+            store.set(&n.to_be_bytes(), arc(b"v"), Some(n + 1), 0).expect("room");
         }
-        store.set(b"stays", b"v", None, 0).expect("room");
-        assert_eq!((store.next_expiry(), store.sweep(50), store.len()), (Some(1), 50, 51));
-        assert_eq!((store.sweep(1000), store.len(), store.next_expiry()), (50, 1, None));
+        store.set(b"stays", arc(b"v"), None, 0).expect("room");
+        assert_eq!((store.next_expiry(), store.sweep(50, 20), store.sweep(50, usize::MAX), store.len()), (Some(1), 20, 30, 51));
+        assert_eq!((store.sweep(1000, usize::MAX), store.len(), store.next_expiry()), (50, 1, None));
     }
 
     #[test]
     fn replacing_a_value_replaces_its_expiry() {
         let mut store = KeyValue::default();
-        store.set(b"k", b"1", Some(10), 0).expect("room");
-        store.set(b"k", b"2", Some(99), 5).expect("room");
-        assert_eq!((store.sweep(50), store.get(b"k", 50)), (0, Some(&b"2"[..])));
-        store.set(b"k", b"3", None, 50).expect("room");
-        assert_eq!((store.sweep(500), store.get(b"k", 500), store.next_expiry()), (0, Some(&b"3"[..]), None));
+        store.set(b"k", arc(b"1"), Some(10), 0).expect("room");
+        store.set(b"k", arc(b"2"), Some(99), 5).expect("room");
+        assert_eq!((store.sweep(50, usize::MAX), get(&store, b"k", 50)), (0, Some(&b"2"[..])));
+        store.set(b"k", arc(b"3"), None, 50).expect("room");
+        assert_eq!((store.sweep(500, usize::MAX), get(&store, b"k", 500), store.next_expiry()), (0, Some(&b"3"[..]), None));
     }
 
     #[test]
     fn add_sets_what_is_absent_or_expired_only() {
         let mut store = KeyValue::default();
-        assert_eq!(store.add(b"lock", b"a", Some(10), 0), Ok(true));
-        assert_eq!(store.add(b"lock", b"b", Some(10), 9), Ok(false));
-        assert_eq!(store.add(b"lock", b"c", None, 10), Ok(true));
-        assert_eq!(store.get(b"lock", 10), Some(&b"c"[..]));
+        assert_eq!(store.add(b"lock", arc(b"a"), Some(10), 0), Ok(true));
+        assert_eq!(store.add(b"lock", arc(b"b"), Some(10), 9), Ok(false));
+        assert_eq!(store.add(b"lock", arc(b"c"), None, 10), Ok(true));
+        assert_eq!(get(&store, b"lock", 10), Some(&b"c"[..]));
     }
 
     #[test]
@@ -249,37 +257,37 @@ mod tests {
         let mut store = KeyValue::default();
         assert_eq!(store.increment(b"n", 5, 0), Ok(5));
         assert_eq!(store.increment(b"n", -7, 0), Ok(-2));
-        store.set(b"n", b"9223372036854775807", Some(100), 0).expect("room");
+        store.set(b"n", arc(b"9223372036854775807"), Some(100), 0).expect("room");
         assert_eq!(store.increment(b"n", 1, 0), Err(KeyValueError::Overflow));
         assert_eq!(store.increment(b"n", -1, 0), Ok(i64::MAX - 1));
         assert_eq!(store.ttl(b"n", 0), Some(Some(100)));
-        store.set(b"n", b"many", None, 0).expect("room");
+        store.set(b"n", arc(b"many"), None, 0).expect("room");
         assert_eq!(store.increment(b"n", 1, 0), Err(KeyValueError::NotAnInteger));
-        assert_eq!(store.get(b"n", 0), Some(&b"many"[..]));
+        assert_eq!(get(&store, b"n", 0), Some(&b"many"[..]));
     }
 
     #[test]
     fn it_is_bounded_in_entries_and_in_bytes_and_expired_entries_make_room() {
         let mut store = small(2, 1 << 20);
-        store.set(b"a", b"", Some(10), 0).expect("room");
-        store.set(b"b", b"", None, 0).expect("room");
-        assert_eq!(store.set(b"c", b"", None, 0), Err(KeyValueError::Full));
-        assert_eq!(store.set(b"b", b"again", None, 0), Ok(()), "a replaced value needs no new place");
-        assert_eq!(store.set(b"c", b"", None, 10), Ok(()));
+        store.set(b"a", arc(b""), Some(10), 0).expect("room");
+        store.set(b"b", arc(b""), None, 0).expect("room");
+        assert_eq!(store.set(b"c", arc(b""), None, 0), Err(KeyValueError::Full));
+        assert_eq!(store.set(b"b", arc(b"again"), None, 0), Ok(()), "a replaced value needs no new place");
+        assert_eq!(store.set(b"c", arc(b""), None, 10), Ok(()));
 
         let mut store = small(99, 1000);
-        store.set(b"a", &[0; 500], None, 0).expect("room");
-        assert_eq!(store.set(b"a", &[0; 1000], None, 0), Err(KeyValueError::Full));
-        assert_eq!(store.get(b"a", 0).map(<[u8]>::len), Some(500), "the old value is as it was");
-        assert_eq!(store.set(b"a", &[0; 871], None, 0), Ok(()));
-        assert_eq!(store.set(b"b", b"", None, 0), Err(KeyValueError::Full));
+        store.set(b"a", arc(&[0; 500]), None, 0).expect("room");
+        assert_eq!(store.set(b"a", arc(&[0; 1000]), None, 0), Err(KeyValueError::Full));
+        assert_eq!(get(&store, b"a", 0).map(<[u8]>::len), Some(500), "the old value is as it was");
+        assert_eq!(store.set(b"a", arc(&[0; 871]), None, 0), Ok(()));
+        assert_eq!(store.set(b"b", arc(b""), None, 0), Err(KeyValueError::Full));
     }
 
     #[test]
     fn a_key_has_bytes_but_not_too_many() {
         let mut store = KeyValue::default();
-        assert_eq!(store.set(b"", b"v", None, 0), Err(KeyValueError::InvalidKey));
-        assert_eq!(store.add(&[0; MAX_KEY + 1], b"v", None, 0), Err(KeyValueError::InvalidKey));
-        assert_eq!(store.set(&[0; MAX_KEY], b"v", None, 0), Ok(()));
+        assert_eq!(store.set(b"", arc(b"v"), None, 0), Err(KeyValueError::InvalidKey));
+        assert_eq!(store.add(&[0; MAX_KEY + 1], arc(b"v"), None, 0), Err(KeyValueError::InvalidKey));
+        assert_eq!(store.set(&[0; MAX_KEY], arc(b"v"), None, 0), Ok(()));
     }
 }

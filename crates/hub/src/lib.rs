@@ -6,6 +6,7 @@
 //! * [`Expression`] selects clients by their tags: `(premium|vip)&!banned`;
 //! * [`Information`] is what PHP stores about one client, [`KeyValue`] what it shares among all its threads;
 //! * [`Timers`] are what PHP wants to be told of later;
+//! * [`Access`] is how commands about many clients get at the registry: for a short time, however much there is in it;
 //! * [`Outfit`] is what a client has from its first moment, where the host has authorised it with tags and information.
 //!
 //! Nothing here creates state for a client that does not exist, and all that belongs to a client goes with it.
@@ -14,21 +15,30 @@
 mod blob;
 pub mod command;
 mod expression;
+mod fold;
 mod information;
 mod keyvalue;
+mod matcher;
 mod outfit;
+mod patience;
+mod pattern;
 mod registry;
 mod reply;
+mod selection;
+mod tags;
 mod timers;
 
 pub use blob::Blob;
 pub use command::{Command, CommandError, PING_INTERVALS, Pinging, Scope, Target, UnknownRoute};
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
-pub use information::{Information, InformationError, Matcher, Operator};
+pub use information::{Information, InformationError};
 pub use keyvalue::{Bounds, KeyValue, KeyValueError};
+pub use matcher::{Matcher, Operator};
 pub use outfit::Outfit;
+pub use patience::{Always, GoOn, Stopped};
 pub use registry::{Hub, Key, RouteId};
 pub use reply::{Client, Outcome, Renamed, Reply};
+pub use selection::{Access, Steps};
 pub use timers::{Due, MAX_DELAY, MAX_TIMER_PAYLOAD, NewTimer, TimerBounds, TimerError, Timers};
 
 /// The longest id or tag, bytes.

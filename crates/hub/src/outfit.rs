@@ -32,7 +32,7 @@ impl Outfit {
 
     /// Sets the value of a key of its stored information.
     pub fn set(&mut self, key: &str, value: &[u8]) -> Result<(), CommandError> {
-        Ok(self.information.set(key, value)?)
+        Ok(self.information.set(key, value.into())?)
     }
 }
 

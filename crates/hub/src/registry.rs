@@ -1,15 +1,14 @@
 //! The registry of clients.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
-use crate::command::{CommandError, Target, UnknownRoute, check_tag};
-use crate::expression::{Expression, TagIndex};
+use crate::command::{CommandError, UnknownRoute};
 use crate::information::Information;
 use crate::outfit::Outfit;
+use crate::tags::TagSets;
 
 /// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +30,8 @@ pub(crate) struct Client<C> {
     pub(crate) handle: C,
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) information: Information,
+    /// See [`Hub::entered`].
+    pub(crate) entered: u64,
 }
 
 #[derive(Debug)]
@@ -51,9 +52,10 @@ pub struct Hub<C> {
     by_id: HashMap<Arc<str>, u32>,
     /// Clients that are not forgotten yet.
     known: u64,
-    live: RoaringBitmap,
-    /// Live clients by tag; a tag nobody has is not here.
-    tags: HashMap<Arc<str>, RoaringBitmap>,
+    pub(crate) live: RoaringBitmap,
+    /// How many clients have ever been entered: a client that has come later than another has a greater number.
+    pub(crate) entered: u64,
+    pub(crate) tags: TagSets,
     routes: Vec<Route>,
     route_ids: HashMap<Arc<str>, RouteId>,
 }
@@ -76,7 +78,8 @@ impl<C> Default for Hub<C> {
             by_id: HashMap::new(),
             known: 0,
             live: RoaringBitmap::new(),
-            tags: HashMap::new(),
+            entered: 0,
+            tags: TagSets::default(),
             routes: Vec::new(),
             route_ids: HashMap::new(),
         }
@@ -130,7 +133,9 @@ impl<C> Hub<C> {
         });
         let slot = &mut self.slots[index as usize];
         let key = Key { index, generation: slot.generation };
-        slot.client = Some(Client { id: id.clone(), route, handle: make(key), tags: Vec::new(), information: Information::default() });
+        self.entered += 1;
+        let (handle, entered) = (make(key), self.entered);
+        slot.client = Some(Client { id: id.clone(), route, handle, tags: Vec::new(), information: Information::default(), entered });
         self.by_id.insert(id, index);
         self.known += 1;
         self.live.insert(index);
@@ -145,9 +150,7 @@ impl<C> Hub<C> {
         let Some(client) = slot.client.as_mut() else { return };
         client.information = outfit.information;
         for tag in outfit.tags {
-            let name = self.tags.get_key_value(&tag).map_or(tag, |(name, _)| name.clone());
-            client.tags.push(name.clone());
-            self.tags.entry(name).or_default().insert(key.index);
+            client.tags.push(self.tags.insert(&tag, key.index));
         }
     }
 
@@ -163,7 +166,7 @@ impl<C> Hub<C> {
         self.live.remove(key.index);
         self.routes[client.route.0 as usize].live.remove(key.index);
         for tag in &client.tags {
-            unindex(&mut self.tags, tag, key.index);
+            self.tags.remove(tag, key.index);
         }
     }
 
@@ -209,6 +212,11 @@ impl<C> Hub<C> {
     pub fn client(&self, id: &str) -> Option<(&C, &[Arc<str>], bool)> {
         let (key, client) = self.find(id)?;
         Some((&client.handle, &client.tags, self.live.contains(key.index)))
+    }
+
+    /// The handles of the live clients of a route.
+    pub fn handles_on(&self, route: RouteId) -> impl Iterator<Item = &C> {
+        self.live_on(route).iter().filter_map(|index| Some(&self.live_at(index)?.1.handle))
     }
 
     /// How many clients are live.
@@ -269,45 +277,22 @@ impl<C> Hub<C> {
         (on_route && self.live.contains(key.index)).then_some((key, client))
     }
 
-    /// The live clients of a target, on a route.
-    pub(crate) fn select(&self, of: Target<'_>, route: Option<&str>) -> Result<Cow<'_, RoaringBitmap>, CommandError> {
-        let none = || Cow::Owned(RoaringBitmap::new());
-        let route = self.known_route(route)?;
-        let of = match of {
-            Target::All => Cow::Borrowed(&self.live),
-            Target::Tag(tag) => {
-                check_tag(tag)?;
-                self.tags.get(tag).map_or_else(none, Cow::Borrowed)
-            }
-            Target::Expression(text) => Cow::Owned(Expression::parse(text)?.evaluate(&self.live, &InUse(&self.tags))),
-            Target::Client(id) => match self.find_on(id, None) {
-                Some((key, _)) => Cow::Owned(RoaringBitmap::from_iter([key.index])),
-                None => none(),
-            },
-        };
-        let Some(route) = route else { return Ok(of) };
-        let on_route = &self.routes[route.0 as usize].live;
-        // All of a route is the commonest question.
-        Ok(if std::ptr::eq(&*of, &self.live) { Cow::Borrowed(on_route) } else { Cow::Owned(&*of & on_route) })
+    /// The live client at a place.
+    pub(crate) fn live_at(&self, index: u32) -> Option<(Key, &Client<C>)> {
+        let slot = self.slots.get(index as usize)?;
+        let client = slot.client.as_ref().filter(|_| self.live.contains(index))?;
+        Some((Key { index, generation: slot.generation }, client))
     }
 
-    /// Calls `each` with every live client of a target, on a route.
-    pub(crate) fn each(&self, of: Target<'_>, route: Option<&str>, mut each: impl FnMut(Key, &Client<C>)) -> Result<(), CommandError> {
-        for index in self.select(of, route)?.iter() {
-            let slot = &self.slots[index as usize];
-            if let Some(client) = &slot.client {
-                each(Key { index, generation: slot.generation }, client);
-            }
-        }
-        Ok(())
+    /// The live clients of a route.
+    pub(crate) fn live_on(&self, route: RouteId) -> &RoaringBitmap {
+        &self.routes[route.0 as usize].live
     }
 
     /// Puts a tag on a client that does not have it.
-    pub(crate) fn put_tag(&mut self, key: Key, tag: Arc<str>) {
+    pub(crate) fn put_tag(&mut self, key: Key, tag: &str) {
         let Some(client) = self.slots[key.index as usize].client.as_mut() else { return };
-        let name = self.tags.get_key_value(&tag).map_or(tag, |(name, _)| name.clone());
-        client.tags.push(name.clone());
-        self.tags.entry(name).or_default().insert(key.index);
+        client.tags.push(self.tags.insert(tag, key.index));
     }
 
     /// Takes a tag off a client, if it has it. `false`: the client is gone.
@@ -316,7 +301,7 @@ impl<C> Hub<C> {
         let Some(client) = self.known_mut(id) else { return false };
         if let Some(at) = client.tags.iter().position(|has| &**has == tag) {
             client.tags.swap_remove(at);
-            unindex(&mut self.tags, tag, index);
+            self.tags.remove(tag, index);
         }
         true
     }
@@ -326,47 +311,15 @@ impl<C> Hub<C> {
         let Some(&index) = self.by_id.get(id) else { return false };
         let Some(client) = self.known_mut(id) else { return false };
         for tag in std::mem::take(&mut client.tags) {
-            unindex(&mut self.tags, &tag, index);
+            self.tags.remove(&tag, index);
         }
         true
-    }
-
-    /// The tags that are in use.
-    pub(crate) fn tags(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.tags.keys()
-    }
-
-    /// The slot of the client with an id, live or closed.
-    pub(crate) fn index_of(&self, id: &str) -> Option<u32> {
-        self.by_id.get(id).copied()
     }
 
     /// The client with an id, live or closed.
     pub(crate) fn known_mut(&mut self, id: &str) -> Option<&mut Client<C>> {
         let index = *self.by_id.get(id)?;
         self.slots[index as usize].client.as_mut()
-    }
-}
-
-/// The tags as an expression looks them up.
-struct InUse<'a>(&'a HashMap<Arc<str>, RoaringBitmap>);
-
-impl TagIndex for InUse<'_> {
-    fn get(&self, tag: &str) -> Option<&RoaringBitmap> {
-        self.0.get(tag)
-    }
-
-    fn each(&self, f: &mut dyn FnMut(&str, &RoaringBitmap)) {
-        self.0.iter().for_each(|(tag, clients)| f(tag, clients));
-    }
-}
-
-fn unindex(tags: &mut HashMap<Arc<str>, RoaringBitmap>, tag: &str, index: u32) {
-    if let Some(tagged) = tags.get_mut(tag) {
-        tagged.remove(index);
-        if tagged.is_empty() {
-            tags.remove(tag);
-        }
     }
 }
 

@@ -91,12 +91,12 @@ pub enum Reply {
     Names(Vec<Arc<str>>),
     /// A value, if there is one.
     #[serde(with = "value")]
-    Value(Option<Box<[u8]>>),
+    Value(Option<Arc<[u8]>>),
     /// All that is known of a client.
     Client(Box<Client>),
     /// Keys and values.
     #[serde(with = "pairs")]
-    Pairs(Vec<(Box<str>, Box<[u8]>)>),
+    Pairs(Vec<(Arc<str>, Arc<[u8]>)>),
     /// What became of giving a client another id.
     Renamed(Renamed),
     /// Yes or no.
@@ -176,12 +176,12 @@ mod value {
     use crate::Blob;
     use serde::{Deserializer, Serializer};
 
-    pub fn serialize<S: Serializer>(value: &Option<Box<[u8]>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(value: &Option<Arc<[u8]>>, serializer: S) -> Result<S::Ok, S::Error> {
         value.as_deref().map(Blob::from).serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<[u8]>>, D::Error> {
-        Ok(Option::<Blob<'de>>::deserialize(deserializer)?.map(Box::from))
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<[u8]>>, D::Error> {
+        Ok(Option::<Blob<'de>>::deserialize(deserializer)?.map(Arc::from))
     }
 }
 
@@ -192,10 +192,10 @@ mod pairs {
     use serde::de::{MapAccess, Visitor};
     use serde::{Deserializer, Serializer};
 
-    type Pairs = Vec<(Box<str>, Box<[u8]>)>;
+    type Pairs = Vec<(Arc<str>, Arc<[u8]>)>;
 
     pub fn serialize<S: Serializer>(pairs: &Pairs, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(pairs.iter().map(|(key, value)| (key, Blob::from(&**value))))
+        serializer.collect_map(pairs.iter().map(|(key, value)| (&**key, Blob::from(&**value))))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pairs, D::Error> {
@@ -213,7 +213,7 @@ mod pairs {
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
             let mut pairs = Vec::new();
-            while let Some((key, value)) = map.next_entry::<Box<str>, Blob<'de>>()? {
+            while let Some((key, value)) = map.next_entry::<Arc<str>, Blob<'de>>()? {
                 pairs.push((key, value.into()));
             }
             Ok(pairs)

@@ -76,7 +76,8 @@ pub struct Dispatch {
     inner: Mutex<Inner>,
     /// Connections with events, waiting or leased: while there are any, the shard that brought them looks in with [`Dispatch::care`].
     pending: AtomicUsize,
-    /// The weight of all events, waiting or leased.
+    /// How many events there are, waiting or leased, and their weight.
+    events: AtomicUsize,
     weight: AtomicUsize,
     /// From this weight on no new connection is accepted for PHP, and a connection that has events is not read until they are handled.
     max_weight: usize,
@@ -258,8 +259,8 @@ impl Queue {
         self.source.conn().map(|conn| conn.key)
     }
 
-    /// Drops what waits; returns its weight.
-    fn orphan(mut self, orphans: &mut Orphans) -> usize {
+    /// Drops what waits; returns how many events that were, and their weight.
+    fn orphan(mut self, orphans: &mut Orphans) -> (usize, usize) {
         let mut events = VecDeque::new();
         self.fifo.lease(usize::MAX, &mut events);
         orphans.events += events.len() as u64;
@@ -271,7 +272,7 @@ impl Queue {
                 orphans.over.push(conn);
             }
         }
-        events.iter().map(Event::weight).sum()
+        (events.len(), events.iter().map(Event::weight).sum())
     }
 }
 
@@ -306,6 +307,7 @@ impl Dispatch {
         Dispatch {
             inner: Mutex::default(),
             pending: AtomicUsize::new(0),
+            events: AtomicUsize::new(0),
             weight: AtomicUsize::new(0),
             max_weight,
             gate: AtomicUsize::new(0),
@@ -362,6 +364,7 @@ impl Dispatch {
             }
         }
         self.pending.store(inner.queues.len(), Ordering::Release);
+        self.events.fetch_add(pushed.queued as usize, Ordering::Relaxed);
         self.weight.fetch_add(weight, Ordering::Relaxed);
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);
@@ -407,6 +410,12 @@ impl Dispatch {
     /// Bytes that all events take.
     pub fn weight(&self) -> usize {
         self.weight.load(Ordering::Relaxed)
+    }
+
+    /// So many events of this weight are handled or dropped.
+    fn count_down(&self, (events, weight): (usize, usize)) {
+        self.events.fetch_sub(events, Ordering::Relaxed);
+        self.weight.fetch_sub(weight, Ordering::Relaxed);
     }
 
     /// Whether so much waits that no new connection should be accepted for PHP.
@@ -522,10 +531,10 @@ impl Dispatch {
         let queue = inner.queues.get_mut(&key).expect("bug: a lease has a queue");
         queue.leased = false;
         queue.fifo.settle(lease.settled.0, lease.settled.1, &mut lease.events);
-        self.weight.fetch_sub(lease.settled.1, Ordering::Relaxed);
+        self.count_down(lease.settled);
         if let Some(conn) = lease.source.conn().filter(|conn| conn.is_dismissed()) {
             let (messages, weight) = queue.fifo.take_messages();
-            self.weight.fetch_sub(weight, Ordering::Relaxed);
+            self.count_down((messages.len(), weight));
             settled.discarded.add(conn, messages.len() as u64);
         }
         settled.resume = queue.drained(self.is_overloaded());
@@ -538,8 +547,8 @@ impl Dispatch {
                     inner.pools[pool.0].line.push_back(key);
                 }
                 None => {
-                    let weight = inner.queues.remove(&key).map_or(0, |queue| queue.orphan(&mut settled.orphans));
-                    self.weight.fetch_sub(weight, Ordering::Relaxed);
+                    let gone = inner.queues.remove(&key).map_or((0, 0), |queue| queue.orphan(&mut settled.orphans));
+                    self.count_down(gone);
                 }
             }
         } else {
@@ -568,7 +577,7 @@ impl Dispatch {
         let mut inner = self.inner.lock();
         let Some(queue) = inner.queues.get_mut(&QueueKey::Conn(conn.key)) else { return settled };
         let (messages, weight) = queue.fifo.take_messages();
-        self.weight.fetch_sub(weight, Ordering::Relaxed);
+        self.count_down((messages.len(), weight));
         settled.resume = queue.drained(self.is_overloaded());
         drop(inner);
         settled.discarded.add(conn, messages.len() as u64);
@@ -614,7 +623,7 @@ impl Dispatch {
             pools[pool.0].line.push_back(*key);
             false
         }) {
-            self.weight.fetch_sub(queue.orphan(&mut orphans), Ordering::Relaxed);
+            self.count_down(queue.orphan(&mut orphans));
         }
         self.pending.store(inner.queues.len(), Ordering::Release);
         let now = Instant::now();
@@ -657,8 +666,7 @@ impl Dispatch {
 
     /// Events waiting or leased, and connections that have some.
     pub fn pending(&self) -> (u64, u64) {
-        let inner = self.inner.lock();
-        (inner.queues.values().map(|queue| queue.fifo.len() as u64).sum(), inner.queues.len() as u64)
+        (self.events.load(Ordering::Relaxed) as u64, self.pending.load(Ordering::Acquire) as u64)
     }
 
     /// Each worker's name with its bells: asked for or parked, running, of these idle; and connections in its line.

@@ -1,5 +1,6 @@
 //! What is counted.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
@@ -137,10 +138,15 @@ impl Core {
     /// Everything that is counted.
     pub fn stats(&self) -> Value {
         let (pending_events, pending_connections) = self.dispatch.pending();
-        let in_force = self.routes.read();
-        let hub = self.hub.read();
+        let in_force: Vec<Arc<Route>> = self.routes.read().current.values().cloned().collect();
+        // Counted under the lock, and written out without.
+        let (lens, connections, known, tags) = {
+            let hub = self.hub.read();
+            let lens: Vec<u64> = in_force.iter().map(|route| hub.route_len(route.id)).collect();
+            (lens, hub.len(), hub.known(), hub.tag_count())
+        };
         let routes: serde_json::Map<String, Value> =
-            in_force.current.values().map(|route| (route.name.to_string(), route_stats(route, hub.route_len(route.id)))).collect();
+            in_force.iter().zip(lens).map(|(route, len)| (route.name.to_string(), route_stats(route, len))).collect();
         let workers: serde_json::Map<String, Value> = self
             .dispatch
             .workers()
@@ -153,9 +159,9 @@ impl Core {
         let authorizing = *self.authorizing.lock();
         let mut stats = self.counters.to_json();
         let own = json!({
-            "connections": hub.len(),
-            "connections_known": hub.known(),
-            "tags": hub.tag_count(),
+            "connections": connections,
+            "connections_known": known,
+            "tags": tags,
             "values": self.values.len(),
             "values_bytes": self.values.bytes(),
             "timers": self.timers.len(),

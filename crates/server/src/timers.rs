@@ -11,6 +11,9 @@ use crate::core::Core;
 use crate::dispatch::{Arrival, Source};
 use crate::stats::add;
 
+/// The most timers that are taken while they are locked once.
+const HOLD: usize = 1024;
+
 /// [`fws_hub::Timers`] and their time.
 pub struct Timers {
     /// Guards the timers. The dispatcher's lock is taken inside it, to know that a worker is there.
@@ -42,14 +45,14 @@ impl Timers {
         self.alarm.left()
     }
 
-    /// Takes the timers that are due.
+    /// Takes timers that are due, not more than are taken in one hold of the lock: the alarm stays in the past where there are more.
     pub fn take_due(&self) -> Vec<Due> {
         if self.alarm.left().is_none_or(|left| !left.is_zero()) {
             return Vec::new();
         }
         let mut timers = self.set.lock();
         let now = self.alarm.now();
-        let due = std::iter::from_fn(|| timers.take_due(now)).collect();
+        let due = std::iter::from_fn(|| timers.take_due(now)).take(HOLD).collect();
         self.alarm.set(timers.next_due());
         due
     }

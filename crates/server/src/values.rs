@@ -7,6 +7,9 @@ use parking_lot::Mutex;
 
 use crate::alarm::Alarm;
 
+/// The most values that are freed while they are locked once.
+const HOLD: usize = 1024;
+
 /// [`KeyValue`] and its time.
 pub struct Values {
     /// Guards the store; held for one operation on it.
@@ -38,7 +41,8 @@ impl Values {
             return left;
         }
         let mut store = self.store.lock();
-        store.sweep(self.alarm.now());
+        // There may be more: then the alarm stays in the past, and the next turn comes at once.
+        store.sweep(self.alarm.now(), HOLD);
         self.alarm.set(store.next_expiry());
         self.alarm.left()
     }

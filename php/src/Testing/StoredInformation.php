@@ -61,14 +61,18 @@ final class StoredInformation
     }
 
     /**
-     * The comparison of frankenphp_ws_searchStoredInformation(). Patterns are PHP's here, so one of theirs with what the server's
-     * expressions do not have (look-around, backreferences) is refused.
+     * The comparison of frankenphp_ws_searchStoredInformation(). Regular expressions are PHP's here, so one with what the server's do not
+     * have (look-around, backreferences) is refused, and values that are not UTF-8 do not fit.
      *
      * @return \Closure(string): bool
      */
     public static function matcher(string $operator, string $value): \Closure
     {
-        $quoted = preg_quote($value, "\x01");
+        $folding = static function (\Closure $fits) use ($value): \Closure {
+            $folded = Folding::fold($value);
+
+            return static fn (string $stored): bool => $fits(Folding::fold($stored), $folded);
+        };
 
         return match ($operator) {
             FRANKENPHP_WS_OP_EQ => static fn (string $stored): bool => $stored === $value,
@@ -76,17 +80,17 @@ final class StoredInformation
             FRANKENPHP_WS_OP_PREFIX => static fn (string $stored): bool => str_starts_with($stored, $value),
             FRANKENPHP_WS_OP_SUFFIX => static fn (string $stored): bool => str_ends_with($stored, $value),
             FRANKENPHP_WS_OP_CONTAINS => static fn (string $stored): bool => str_contains($stored, $value),
-            FRANKENPHP_WS_OP_IEQ => self::pattern("\\A$quoted\\z", 'iu', $value),
-            FRANKENPHP_WS_OP_IPREFIX => self::pattern("\\A$quoted", 'iu', $value),
-            FRANKENPHP_WS_OP_ISUFFIX => self::pattern("$quoted\\z", 'iu', $value),
-            FRANKENPHP_WS_OP_ICONTAINS => self::pattern($quoted, 'iu', $value),
-            FRANKENPHP_WS_OP_REGEX => self::pattern(str_replace("\x01", '\x01', $value), 'uD', $value),
+            FRANKENPHP_WS_OP_IEQ => $folding(static fn (string $stored, string $value): bool => $stored === $value),
+            FRANKENPHP_WS_OP_IPREFIX => $folding(str_starts_with(...)),
+            FRANKENPHP_WS_OP_ISUFFIX => $folding(str_ends_with(...)),
+            FRANKENPHP_WS_OP_ICONTAINS => $folding(str_contains(...)),
+            FRANKENPHP_WS_OP_REGEX => self::pattern($value),
             default => throw Refusal::invalid("\$operator must be one of the constants FRANKENPHP_WS_OP_*, \"$operator\" given"),
         };
     }
 
     /** @return \Closure(string): bool */
-    private static function pattern(string $pattern, string $flags, string $given): \Closure
+    private static function pattern(string $given): \Closure
     {
         $refuse = static fn (string $why): \Throwable => Refusal::invalid("\$value: the regular expression cannot be used: $why");
         if (preg_match('//u', $given) !== 1) {
@@ -95,10 +99,10 @@ final class StoredInformation
         if (strlen($given) > self::MAX_PATTERN) {
             throw $refuse('it has more than ' . self::MAX_PATTERN . ' bytes');
         }
-        if (!str_contains($flags, 'i') && preg_match('/(?<!\\\\)(?:\\\\\\\\)*(?:\\\\[1-9kg]|\(\?(?:<?[=!]|>|[R0-9&|(]))/', $pattern) === 1) {
+        if (preg_match('/(?<!\\\\)(?:\\\\\\\\)*(?:\\\\[1-9kg]|\(\?(?:<?[=!]|>|[R0-9&|(]))/', $given) === 1) {
             throw $refuse('look-around and backreferences are not supported');
         }
-        $delimited = "\x01$pattern\x01$flags";
+        $delimited = "\x01" . str_replace("\x01", '\x01', $given) . "\x01uD";
         if (@preg_match($delimited, '') === false) {
             throw $refuse(preg_last_error_msg());
         }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CommandError, Scope, left_out};
-use crate::registry::Hub;
+use crate::patience::GoOn;
 use crate::reply::Reply;
+use crate::selection::{Access, Selector, Steps, Walk, count};
 
 /// Whom a command is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,16 +57,26 @@ pub struct Count<'a> {
 
 impl List<'_> {
     /// Lists them.
-    pub fn apply<C>(&self, hub: &Hub<C>) -> Result<Reply, CommandError> {
-        let mut names = Vec::new();
-        hub.each(self.of, self.route, |_, client| names.push(client.id.clone()))?;
+    pub fn apply<C>(&self, registry: &impl Access<C>, go_on: &mut dyn GoOn) -> Result<Reply, CommandError> {
+        let selector = Selector::new(self.of)?;
+        let (mut walk, mut names) = (Walk::new(&selector, self.route), Vec::new());
+        while walk.step(registry, go_on, |_, client| names.push(client.id.clone()))? {
+            // Not while the registry is locked.
+            names.reserve(Steps::HOLD);
+        }
         Ok(Reply::Names(names))
     }
 }
 
 impl Count<'_> {
     /// Counts them.
-    pub fn apply<C>(&self, hub: &Hub<C>) -> Result<Reply, CommandError> {
-        Ok(Reply::Count(hub.select(self.of, self.route)?.len()))
+    pub fn apply<C>(&self, registry: &impl Access<C>, go_on: &mut dyn GoOn) -> Result<Reply, CommandError> {
+        let selector = Selector::new(self.of)?;
+        if let Some(count) = registry.with(|hub, steps| count(hub, &selector, self.route, steps))? {
+            return Ok(Reply::Count(count));
+        }
+        let (mut walk, mut count) = (Walk::new(&selector, self.route), 0);
+        while walk.step(registry, go_on, |_, _| count += 1)? {}
+        Ok(Reply::Count(count))
     }
 }

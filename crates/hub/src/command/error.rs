@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::expression::SyntaxError;
 use crate::information::InformationError;
 use crate::keyvalue::KeyValueError;
+use crate::patience::Stopped;
 use crate::timers::TimerError;
 
 /// Why a command was refused. Nothing was changed or sent.
@@ -55,6 +56,9 @@ pub enum CommandError {
     /// A ping interval that is too short or too long.
     #[error("a client is pinged every 100 milliseconds to 24 hours")]
     PingInterval,
+    /// A search took too long, or was interrupted.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// A name that no route has, and those there are.

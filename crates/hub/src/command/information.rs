@@ -1,12 +1,17 @@
 //! What is stored about a client.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{CommandError, Target};
+use super::CommandError;
 use crate::blob::Blob;
-use crate::information::{Matcher, Operator, check_key};
+use crate::information::check_key;
+use crate::matcher::{Matcher, Operator};
+use crate::patience::GoOn;
 use crate::registry::Hub;
 use crate::reply::Reply;
+use crate::selection::{Access, Selector, Steps, Walk};
 
 /// Stores information about a client: [`Reply::Flag`], `false` where the client is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,12 +79,17 @@ pub struct SearchInformation<'a> {
 }
 
 impl SetInformation<'_> {
-    /// Stores it.
-    pub fn apply<C>(&self, hub: &mut Hub<C>) -> Result<Reply, CommandError> {
+    /// A copy of the value, which is to be made before the registry is locked.
+    pub fn shared(&self) -> Arc<[u8]> {
+        self.value[..].into()
+    }
+
+    /// Stores its [shared](Self::shared) value.
+    pub fn apply<C>(&self, value: Arc<[u8]>, hub: &mut Hub<C>) -> Result<Reply, CommandError> {
         // What can never be right is refused whether the client is there or not.
         check_key(self.key)?;
         let Some(client) = hub.known_mut(self.id) else { return Ok(Reply::Flag(false)) };
-        client.information.set(self.key, &self.value)?;
+        client.information.set(self.key, value)?;
         Ok(Reply::Flag(true))
     }
 }
@@ -87,7 +97,7 @@ impl SetInformation<'_> {
 impl GetInformation<'_> {
     /// Reads it.
     pub fn apply<C>(&self, hub: &Hub<C>) -> Reply {
-        hub.find(self.id).map_or(Reply::Gone, |(_, client)| Reply::Value(client.information.get(self.key).map(Box::from)))
+        hub.find(self.id).map_or(Reply::Gone, |(_, client)| Reply::Value(client.information.get(self.key).cloned()))
     }
 }
 
@@ -110,20 +120,30 @@ impl AllInformation<'_> {
     /// Reads all.
     pub fn apply<C>(&self, hub: &Hub<C>) -> Reply {
         let Some((_, client)) = hub.find(self.id) else { return Reply::Gone };
-        Reply::Pairs(client.information.iter().map(|(key, value)| (key.into(), value.into())).collect())
+        Reply::Pairs(client.information.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 }
 
 impl SearchInformation<'_> {
-    /// Looks for them.
-    pub fn apply<C>(&self, hub: &Hub<C>) -> Result<Reply, CommandError> {
-        let matcher = Matcher::new(self.operator, &self.value)?;
-        let mut names = Vec::new();
-        hub.each(Target::All, self.route, |_, client| {
-            if client.information.get(self.key).is_some_and(|stored| matcher.fits(stored)) {
-                names.push(client.id.clone());
+    /// Looks for them. Values are shared with the registry for a moment, and compared while it is not locked.
+    pub fn apply<C>(&self, registry: &impl Access<C>, go_on: &mut dyn GoOn) -> Result<Reply, CommandError> {
+        let mut matcher = Matcher::new(self.operator, &self.value)?;
+        let (mut names, mut stored) = (Vec::new(), Vec::with_capacity(Steps::HOLD));
+        let mut walk = Walk::new(&Selector::All, self.route);
+        loop {
+            let more = walk.step(registry, go_on, |_, client| {
+                if let Some(value) = client.information.get(self.key) {
+                    stored.push((client.id.clone(), value.clone()));
+                }
+            })?;
+            for (id, value) in stored.drain(..) {
+                if matcher.fits(&value, go_on)? {
+                    names.push(id);
+                }
             }
-        })?;
-        Ok(Reply::Names(names))
+            if !more {
+                return Ok(Reply::Names(names));
+            }
+        }
     }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommandError, Target, left_out};
 use crate::blob::Blob;
-use crate::registry::{Hub, Key};
+use crate::patience::GoOn;
+use crate::registry::Key;
+use crate::selection::{Access, Selector, Walk};
 
 /// A message to one client or to many. Answered with [`Reply::Sent`](crate::Reply::Sent) for one client, with [`Reply::Queued`](crate::Reply::Queued) for groups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,25 +38,29 @@ impl SendTo<'_> {
         Ok(())
     }
 
-    /// Calls `each` with every client that is to get the message. What becomes of it there is for the caller to say.
-    pub fn address<C>(&self, hub: &Hub<C>, mut each: impl FnMut(Key, &C)) -> Result<(), CommandError> {
+    /// Calls `each` with every client that is to get the message. What becomes of it there is for the caller to say. After an error it was
+    /// called with none.
+    pub fn address<C>(&self, registry: &impl Access<C>, go_on: &mut dyn GoOn, mut each: impl FnMut(Key, &C)) -> Result<(), CommandError> {
         let SendTo { to, route, except, .. } = *self;
         match to {
-            // Most messages are for one client, and need no bitmap.
-            Target::Client(id) => {
+            // Most messages are for one client, and need no walk.
+            Target::Client(id) => registry.with(|hub, _| {
                 if let Some((key, client)) = hub.find_on(id, hub.known_route(route)?).filter(|_| except != Some(id)) {
                     each(key, &client.handle);
                 }
-            }
+                Ok(())
+            }),
             Target::Tag(_) | Target::Expression(_) | Target::All => {
-                let except = except.and_then(|id| hub.index_of(id));
-                hub.each(to, route, |key, client| {
-                    if Some(key.index) != except {
+                let selector = Selector::new(to)?;
+                let except = except.and_then(|id| registry.with(|hub, _| hub.find(id).map(|(key, _)| key)));
+                let mut walk = Walk::new(&selector, route);
+                while walk.step(registry, go_on, |key, client| {
+                    if Some(key) != except {
                         each(key, &client.handle);
                     }
-                })?;
+                })? {}
+                Ok(())
             }
         }
-        Ok(())
     }
 }

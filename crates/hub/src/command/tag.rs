@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::CommandError;
 use crate::registry::Hub;
 use crate::reply::Reply;
+use crate::selection::{Access, Steps};
 use crate::{MAX_NAME, MAX_TAGS};
 
 /// Puts a tag on a client; a tag that it already has is fine: [`Reply::Flag`], `false` where the client is gone.
@@ -63,7 +64,7 @@ impl Tag<'_> {
         if client.tags.len() >= MAX_TAGS {
             return Err(CommandError::TooManyTags);
         }
-        hub.put_tag(key, self.tag.into());
+        hub.put_tag(key, self.tag);
         Ok(Reply::Flag(true))
     }
 }
@@ -85,15 +86,29 @@ impl ClearTags<'_> {
 
 impl Tags<'_> {
     /// Lists them.
-    pub fn apply<C>(&self, hub: &Hub<C>) -> Reply {
-        let mut names: Vec<Arc<str>> = match self.id {
-            None => hub.tags().cloned().collect(),
-            Some(id) => match hub.find(id) {
-                Some((_, client)) => client.tags.clone(),
-                None => return Reply::Gone,
-            },
-        };
+    pub fn apply<C>(&self, registry: &impl Access<C>) -> Reply {
+        let Some(id) = self.id else { return Reply::Names(in_use(registry)) };
+        let Some(mut names) = registry.with(|hub, _| hub.find(id).map(|(_, client)| client.tags.clone())) else { return Reply::Gone };
         names.sort_unstable();
         Reply::Names(names)
+    }
+}
+
+/// All tags that are in use, sorted. A tag that is in use all the time is among them.
+fn in_use<C>(registry: &impl Access<C>) -> Vec<Arc<str>> {
+    let mut names: Vec<Arc<str>> = Vec::new();
+    loop {
+        // Not while the registry is locked.
+        names.reserve(Steps::HOLD);
+        let last = names.last().cloned();
+        let done = registry.with(|hub, steps| {
+            hub.tags.names("", last.as_deref()).all(|name| {
+                names.push(name.clone());
+                steps.spend(1)
+            })
+        });
+        if done {
+            return names;
+        }
     }
 }

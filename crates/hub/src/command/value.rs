@@ -1,5 +1,7 @@
 //! The global values.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CommandError, left_out};
@@ -90,24 +92,34 @@ fn at(expire: Option<u64>, now: u64) -> Option<u64> {
 }
 
 impl Set<'_> {
-    /// Sets it. `now` is in milliseconds, on the store's clock.
-    pub fn apply(&self, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
-        store.set(&self.key, &self.value, at(self.expire, now), now)?;
+    /// A copy of the value, which is to be made before the store is locked: it may have many megabytes.
+    pub fn shared(&self) -> Arc<[u8]> {
+        self.value[..].into()
+    }
+
+    /// Sets the [shared](Self::shared) value. `now` is in milliseconds, on the store's clock.
+    pub fn apply(&self, value: Arc<[u8]>, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
+        store.set(&self.key, value, at(self.expire, now), now)?;
         Ok(Reply::Done)
     }
 }
 
 impl Add<'_> {
-    /// Sets it if there is none.
-    pub fn apply(&self, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
-        Ok(Reply::Flag(store.add(&self.key, &self.value, at(self.expire, now), now)?))
+    /// A copy of the value, which is to be made before the store is locked: it may have many megabytes.
+    pub fn shared(&self) -> Arc<[u8]> {
+        self.value[..].into()
+    }
+
+    /// Sets the [shared](Self::shared) value if there is none.
+    pub fn apply(&self, value: Arc<[u8]>, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
+        Ok(Reply::Flag(store.add(&self.key, value, at(self.expire, now), now)?))
     }
 }
 
 impl Get<'_> {
     /// Reads it.
     pub fn apply(&self, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
-        Ok(Reply::Value(store.get(&self.key, now).map(Box::from)))
+        Ok(Reply::Value(store.get(&self.key, now).cloned()))
     }
 }
 

@@ -1,6 +1,13 @@
 use super::*;
 use crate::command::*;
-use crate::{MAX_TAGS, Operator, Renamed, Reply};
+use crate::{Access, Always, MAX_TAGS, Operator, Renamed, Reply, Steps};
+
+/// Nobody else uses it.
+impl<C> Access<C> for Hub<C> {
+    fn with<R>(&self, f: impl FnOnce(&Hub<C>, &mut Steps) -> R) -> R {
+        f(self, &mut Steps::default())
+    }
+}
 
 /// Records whom a command reached.
 #[derive(Default)]
@@ -13,16 +20,16 @@ struct Recorder {
 fn ask(hub: &Hub<String>, command: &Command<'_>, recorder: &mut Recorder) -> Result<Reply, CommandError> {
     match command {
         Command::Send(command) => {
-            command.address(hub, |_, to| recorder.sent.push(to.clone()))?;
+            command.address(hub, &mut Always, |_, to| recorder.sent.push(to.clone()))?;
             Ok(Reply::Queued(recorder.sent.len() as u64))
         }
-        Command::List(command) => command.apply(hub),
-        Command::Count(command) => command.apply(hub),
+        Command::List(command) => command.apply(hub, &mut Always),
+        Command::Count(command) => command.apply(hub, &mut Always),
         Command::Ping(command) => Ok(command.apply(hub, |_, to| recorder.pinged.push(to.clone()))),
         Command::Tags(command) => Ok(command.apply(hub)),
         Command::GetInformation(command) => Ok(command.apply(hub)),
         Command::AllInformation(command) => Ok(command.apply(hub)),
-        Command::SearchInformation(command) => command.apply(hub),
+        Command::SearchInformation(command) => command.apply(hub, &mut Always),
         other => panic!("the registry does not answer {other:?}"),
     }
 }
@@ -33,7 +40,7 @@ fn change(hub: &mut Hub<String>, command: &Command<'_>) -> Result<Reply, Command
         Command::Tag(command) => command.apply(hub),
         Command::Untag(command) => command.apply(hub),
         Command::ClearTags(command) => Ok(command.apply(hub)),
-        Command::SetInformation(command) => command.apply(hub),
+        Command::SetInformation(command) => command.apply(command.shared(), hub),
         Command::DeleteInformation(command) => Ok(command.apply(hub)),
         Command::ClearInformation(command) => Ok(command.apply(hub)),
         other => panic!("{other:?} does not change the registry"),

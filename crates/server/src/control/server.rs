@@ -1,8 +1,10 @@
 //! The server's side: a thread with tokio on it, a task for each client.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::description::Project;
@@ -26,6 +29,8 @@ use crate::stats::add;
 
 /// The most clients at a time.
 const MAX_CLIENTS: usize = 128;
+/// Threads for commands that take long. They end when they have had nothing to do for some seconds.
+const THREADS: usize = 4;
 /// How much is read at a time.
 const READ: usize = 64 << 10;
 /// From so many bytes on, answers are written before the next command is carried out.
@@ -165,7 +170,7 @@ impl State {
 
 fn run(core: &Arc<Core>, state: &Mutex<State>, mut door: Option<Door>, mut stopped: oneshot::Receiver<()>) -> io::Result<()> {
     block_signals()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().max_blocking_threads(THREADS).build()?;
     let places = Arc::new(Semaphore::new(MAX_CLIENTS));
     runtime.block_on(async {
         loop {
@@ -224,8 +229,8 @@ async fn accept(core: &Arc<Core>, door: Option<Door>, places: &Arc<Semaphore>) -
         let place = places.clone().try_acquire_owned();
         let core = core.clone();
         tokio::spawn(async move {
-            let mut client = Client { core: &core, stream, frames: Frames::default(), answers: Vec::new() };
-            add(&core.counters.control_clients, 1);
+            let mut client = Client { core, stream, frames: Frames::default(), answers: Vec::new() };
+            add(&client.core.counters.control_clients, 1);
             let ended = match (guard.examine(&client.stream), &place) {
                 (Err(why), _) => Err(Cut::Denied(why)),
                 (Ok(()), Ok(_)) => client.serve().await,
@@ -263,15 +268,61 @@ enum Cut {
     Unread,
 }
 
+/// How far the commands that have come are carried out.
+enum Progress {
+    /// All.
+    Done,
+    /// So far that the answers should be written.
+    Unwritten,
+    /// Up to this one, which may take long.
+    Broad(Range<usize>),
+}
+
+/// Carries out the commands that have come, from `first` on where it was taken already. Those that may take long only where they can be
+/// `interrupted`: not on the thread that serves all clients.
+fn carry_out(
+    core: &Core,
+    frames: &mut Frames,
+    answers: &mut Vec<u8>,
+    mut first: Option<Range<usize>>,
+    interrupted: Option<&AtomicBool>,
+) -> Result<Progress, Cut> {
+    while answers.len() < UNWRITTEN {
+        let frame = match first.take() {
+            Some(frame) => frame,
+            None => match frames.next(MAX_COMMAND).map_err(Cut::TooLong)? {
+                Some(frame) => frame,
+                None => return Ok(Progress::Done),
+            },
+        };
+        let command: Command<'_> = read(&frames.buffer[frame.clone()]).map_err(Cut::Malformed)?;
+        if interrupted.is_none() && core.may_wait(&command) {
+            return Ok(Progress::Broad(frame));
+        }
+        write(answers, &core.ask_unless(&command, interrupted).map_or_else(Answer::Refused, Answer::Reply));
+        add(&core.counters.control_commands, 1);
+    }
+    Ok(Progress::Unwritten)
+}
+
+/// Whoever waits for a command on another thread. Dropped, it ends the command.
+struct Ended(Arc<AtomicBool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// One client.
-struct Client<'a> {
-    core: &'a Core,
+struct Client {
+    core: Arc<Core>,
     stream: UnixStream,
     frames: Frames,
     answers: Vec<u8>,
 }
 
-impl Client<'_> {
+impl Client {
     /// Serves the client until it goes.
     async fn serve(&mut self) -> Result<(), Cut> {
         let own = Greeting::own();
@@ -282,19 +333,38 @@ impl Client<'_> {
             return Err(Cut::Version(mismatch));
         }
         while self.receive().await? {
-            while let Some(frame) = self.frames.next(MAX_COMMAND).map_err(Cut::TooLong)? {
-                let command: Command<'_> = read(&self.frames.buffer[frame]).map_err(Cut::Malformed)?;
-                let answer = self.core.ask(&command).map_or_else(Answer::Refused, Answer::Reply);
-                write(&mut self.answers, &answer);
-                add(&self.core.counters.control_commands, 1);
-                if self.answers.len() >= UNWRITTEN {
-                    self.write().await?;
-                }
+            let mut progress = carry_out(&self.core, &mut self.frames, &mut self.answers, None, None)?;
+            loop {
+                progress = match progress {
+                    Progress::Done => break,
+                    Progress::Unwritten => {
+                        self.write().await?;
+                        carry_out(&self.core, &mut self.frames, &mut self.answers, None, None)?
+                    }
+                    Progress::Broad(first) => self.carry_out_aside(first).await?,
+                };
             }
             self.frames.compact();
             self.write().await?;
         }
         Ok(())
+    }
+
+    /// Carries out the commands that have come on another thread, since one of them may take long: meanwhile the other clients are served.
+    /// It ends when the server does.
+    async fn carry_out_aside(&mut self, first: Range<usize>) -> Result<Progress, Cut> {
+        let (core, ended) = (self.core.clone(), Arc::new(AtomicBool::new(false)));
+        let guard = Ended(ended.clone());
+        // Lent for the time, as a task on another thread cannot borrow.
+        let (mut frames, mut answers) = (std::mem::take(&mut self.frames), std::mem::take(&mut self.answers));
+        let carried_out = spawn_blocking(move || {
+            let progress = carry_out(&core, &mut frames, &mut answers, Some(first), Some(&ended));
+            (frames, answers, progress)
+        });
+        let (frames, answers, progress) = carried_out.await.map_err(io::Error::other)?;
+        drop(guard);
+        (self.frames, self.answers) = (frames, answers);
+        progress
     }
 
     /// Reads what has come; false: the client has ended. Waits without a buffer: most clients are idle.

@@ -1,14 +1,22 @@
 //! The front door for commands, and carrying them out on this server's clients.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use fws_engine::Place;
 use fws_hub::command::{Close, Ping, Rename};
-use fws_hub::{Client, Command, CommandError, KeyValue, Reply, TimerError, Timers};
+use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Reply, Scope, Steps, TimerError, Timers};
 
+use super::patience::Patience;
 use super::{Core, Post};
 use crate::conn::Conn;
 use crate::shard::Op;
+
+impl Access<Arc<Conn>> for Core {
+    fn with<R>(&self, f: impl FnOnce(&Hub<Arc<Conn>>, &mut Steps) -> R) -> R {
+        f(&self.hub.read(), &mut Steps::default())
+    }
+}
 
 impl Core {
     /// The front door: every command of every door comes here. It is carried out on this server, on others, or on all, as the engine
@@ -16,30 +24,48 @@ impl Core {
     ///
     /// Call it on any thread but a shard's, with no lock of the core held.
     pub fn ask(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
+        self.ask_unless(command, None)
+    }
+
+    /// [`Core::ask`], where a command that takes long here ends with [`Stopped::Interrupted`](fws_hub::Stopped) once the flag is set.
+    pub fn ask_unless(&self, command: &Command<'_>, interrupted: Option<&AtomicBool>) -> Result<Reply, CommandError> {
+        let patience = &mut Patience::new(self.search_timeout, interrupted);
         match self.engine.place(command.scope()) {
-            Place::Here => self.execute(command),
+            Place::Here => self.execute(command, patience),
             Place::Elsewhere => {
                 let answers = self.engine.ask_others(command)?;
                 Ok(answers.into_iter().next().unwrap_or(Reply::Gone))
             }
             Place::Everywhere => {
-                let here = self.execute(command)?;
+                let here = self.execute(command, patience)?;
                 Ok(command.join(here, self.engine.ask_others(command)?))
             }
         }
     }
 
+    /// Whether a command may take long, as it waits for other servers or looks at many clients, tags or values.
+    pub(crate) fn may_wait(&self, command: &Command<'_>) -> bool {
+        let scope = command.scope();
+        match self.engine.place(scope) {
+            Place::Elsewhere | Place::Everywhere => true,
+            Place::Here => match scope {
+                Scope::Clients => true,
+                Scope::Client(_) | Scope::Value(_) | Scope::Node => false,
+            },
+        }
+    }
+
     /// Carries out a command on what this server has.
-    fn execute(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
+    fn execute(&self, command: &Command<'_>, patience: &mut Patience<'_>) -> Result<Reply, CommandError> {
         match command {
             Command::Send(message) => {
                 message.check()?;
                 let mut post = Post::new(self, message);
-                message.address(&self.hub.read(), |key, to| post.send(key, to))?;
+                message.address(self, patience, |key, to| post.send(key, to))?;
                 post.finish()
             }
-            Command::List(command) => command.apply(&self.hub.read()),
-            Command::Count(command) => command.apply(&self.hub.read()),
+            Command::List(command) => command.apply(self, patience),
+            Command::Count(command) => command.apply(self, patience),
             Command::Close(command) => {
                 command.check()?;
                 let Close { id, code, reason } = *command;
@@ -63,15 +89,24 @@ impl Core {
             Command::Tag(command) => command.apply(&mut self.hub.write()),
             Command::Untag(command) => command.apply(&mut self.hub.write()),
             Command::ClearTags(command) => Ok(command.apply(&mut self.hub.write())),
-            Command::Tags(command) => Ok(command.apply(&self.hub.read())),
-            Command::SetInformation(command) => command.apply(&mut self.hub.write()),
+            Command::Tags(command) => Ok(command.apply(self)),
+            Command::SetInformation(command) => {
+                let value = command.shared();
+                command.apply(value, &mut self.hub.write())
+            }
             Command::GetInformation(command) => Ok(command.apply(&self.hub.read())),
             Command::DeleteInformation(command) => Ok(command.apply(&mut self.hub.write())),
             Command::ClearInformation(command) => Ok(command.apply(&mut self.hub.write())),
             Command::AllInformation(command) => Ok(command.apply(&self.hub.read())),
-            Command::SearchInformation(command) => command.apply(&self.hub.read()),
-            Command::Set(command) => self.on_values(|store, now| command.apply(store, now)),
-            Command::Add(command) => self.on_values(|store, now| command.apply(store, now)),
+            Command::SearchInformation(command) => command.apply(self, patience),
+            Command::Set(command) => {
+                let value = command.shared();
+                self.on_values(|store, now| command.apply(value, store, now))
+            }
+            Command::Add(command) => {
+                let value = command.shared();
+                self.on_values(|store, now| command.apply(value, store, now))
+            }
             Command::Get(command) => self.on_values(|store, now| command.apply(store, now)),
             Command::Delete(command) => self.on_values(|store, now| command.apply(store, now)),
             Command::Increment(command) => self.on_values(|store, now| command.apply(store, now)),

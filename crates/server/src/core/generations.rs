@@ -79,7 +79,7 @@ impl Core {
             let id = hub.route(&route.name);
             let name = hub.route_name(id).clone();
             let places = routes.places.entry(name.clone()).or_default().clone();
-            let live = hub.handles().filter(|(_, on, _)| *on == id).filter_map(|(_, _, conn)| conn.address());
+            let live = hub.handles_on(id).filter_map(|conn| conn.address());
             places.count_connections(route.max_connections_per_ip.is_some(), live);
             let route = Route::new(route, id, name.clone(), places, |subprotocol| routes.line(id, subprotocol));
             for (line, worker) in route.lines.iter().filter_map(|line| Some((line.id, line.worker.as_ref()?))) {

@@ -2,12 +2,14 @@
 //!
 //! * `execute` carries out commands, `post` takes what they send to the shards;
 //! * `dismiss` ends connections that the server has decided to end;
+//! * `patience` is how long what takes long may take;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `tell` is what the log hears of clients.
 
 mod dismiss;
 mod execute;
 mod generations;
+mod patience;
 mod post;
 mod tell;
 
@@ -59,10 +61,16 @@ pub struct Config {
     /// The most bytes that compression keeps of all clients between messages; 0: 256 MiB.
     #[serde(default)]
     pub max_compression_memory: usize,
+    /// How long a command may look at clients, tags and stored information, in nanoseconds; 0: a second.
+    #[serde(default)]
+    pub search_timeout: u64,
     /// What the global values may take.
     #[serde(default)]
     pub values: ValuesConfig,
 }
+
+/// See [`Config::search_timeout`].
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// See [`Config::max_unfinished`].
 const MAX_UNFINISHED: usize = 512 << 20;
@@ -116,6 +124,7 @@ pub struct Core {
     /// What compression keeps between messages, and how much that may be.
     pub(crate) shelved: Arc<Shelved>,
     max_shelved: usize,
+    search_timeout: Duration,
     pub(crate) started: Instant,
     pub(crate) shards: Vec<ShardHandle>,
     flag: Arc<Flag>,
@@ -164,6 +173,7 @@ impl Core {
             unfinished,
             shelved,
             max_shelved,
+            search_timeout: if config.search_timeout == 0 { SEARCH_TIMEOUT } else { Duration::from_nanos(config.search_timeout) },
             started: Instant::now(),
             shards: handles,
             flag,

@@ -265,6 +265,21 @@ foreach (['lyon', 'Lyon', 'grün', 'l.on', '', '^[Ll]', 'on'] as $value) {
         $steps[] = $call('searchStoredInformation', 'city', $operator, $value);
     }
 }
+// Bytes that are no UTF-8, and characters whose cases differ in length.
+array_push(
+    $steps,
+    $call('setStoredInformation', 'bob', 'odd', $bytes("Caf\xE9 \xC3\x9C \xFF")),
+    $call('setStoredInformation', 'anna', 'odd', "\u{212A}elvin STRASSE \u{1E9E} \u{23A}\u{3A3}"),
+);
+foreach ([
+    "CAF\xE9 \xC3\xBC \xFF", "CAF\xC9", "caF\xE9", "\xFF", "\xFE", "\xBC", "\x9C", "\xC3", "\xC3\xBC", 'kELVIN', "stra\u{DF}e", "\u{DF}", "\u{2C65}\u{3C2}",
+    "\u{2C65}\u{3C3}", '', ' ', str_repeat("\xFF", 5000),
+] as $value) {
+    foreach (['eq', 'neq', 'prefix', 'suffix', 'contains', 'ieq', 'iprefix', 'isuffix', 'icontains'] as $operator) {
+        $steps[] = $call('searchStoredInformation', 'odd', $operator, $bytes($value));
+    }
+}
+array_push($steps, $call('deleteStoredInformation', 'bob', 'odd'), $call('deleteStoredInformation', 'anna', 'odd'));
 foreach ([
     'all', '!all', '!!all', 'all&group:kitchen', 'all && !user:42', 'user:42|group:bar', 'user:42||group:kitchen', '(user:42|group:kitchen)&!all',
     '!(user:42)&(all)', '*kitchen', '*:*', '*', 'u*r:*2', 'a**l', "\"all\"\u{2003}& all", '"*"', '"not in the bar"', 'not\ in', '"a\"b\\\\c"',

@@ -1,0 +1,234 @@
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::*;
+use crate::command::*;
+use crate::{Always, Operator, Reply, Stopped};
+
+/// What others do.
+type Others = Box<dyn FnOnce(&mut Hub<String>)>;
+
+/// A registry that others use between two holds, and that counts what is done in one.
+#[derive(Default)]
+struct Shared {
+    hub: RefCell<Hub<String>>,
+    locked: Rc<Cell<bool>>,
+    holds: Cell<usize>,
+    longest: Cell<usize>,
+    /// What others do after the first hold.
+    then: RefCell<Option<Others>>,
+}
+
+impl Access<String> for Shared {
+    fn with<R>(&self, f: impl FnOnce(&Hub<String>, &mut Steps) -> R) -> R {
+        assert!(!self.locked.replace(true), "the registry is locked once at a time");
+        let mut steps = Steps::default();
+        let result = f(&self.hub.borrow(), &mut steps);
+        self.locked.set(false);
+        self.holds.set(self.holds.get() + 1);
+        self.longest.set(self.longest.get().max(steps.spent()));
+        if let Some(then) = self.then.take() {
+            then(&mut self.hub.borrow_mut());
+        }
+        result
+    }
+}
+
+/// Carries out a command; whom a message reaches is put into `reached`.
+fn ask(registry: &Shared, command: &Command<'_>, reached: &mut Vec<String>, go_on: &mut dyn GoOn) -> Result<Reply, CommandError> {
+    match command {
+        Command::Send(command) => {
+            command.address(registry, go_on, |_, to| reached.push(to.clone()))?;
+            Ok(Reply::Queued(reached.len() as u64))
+        }
+        Command::List(command) => command.apply(registry, go_on),
+        Command::Count(command) => command.apply(registry, go_on),
+        Command::Tags(command) => Ok(command.apply(registry)),
+        Command::SearchInformation(command) => command.apply(registry, go_on),
+        other => panic!("{other:?} is about one client"),
+    }
+}
+
+/// Goes on so many times, and never while the registry is locked.
+struct Times(usize, Rc<Cell<bool>>);
+
+impl GoOn for Times {
+    fn go_on(&mut self) -> Result<(), Stopped> {
+        assert!(!self.1.get(), "asked while the registry is locked");
+        self.0 = self.0.checked_sub(1).ok_or(Stopped::Interrupted)?;
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// So many clients, each with a tag of its own, one that all have, and a value.
+    fn with_clients(count: usize) -> Shared {
+        let shared = Shared::default();
+        for n in 0..count {
+            shared.enter(&n.to_string(), &[&format!("room_{n}"), "all", ["even", "odd"][n % 2]]);
+        }
+        shared
+    }
+
+    fn enter(&self, id: &str, tags: &[&str]) {
+        enter(&mut self.hub.borrow_mut(), id, tags);
+    }
+
+    fn reply(&self, command: &Command<'_>) -> Reply {
+        ask(self, command, &mut Vec::new(), &mut Times(usize::MAX, self.locked.clone())).expect("legal")
+    }
+
+    fn names(&self, command: &Command<'_>) -> Vec<String> {
+        match self.reply(command) {
+            Reply::Names(names) => names.iter().map(|name| name.to_string()).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn enter(hub: &mut Hub<String>, id: &str, tags: &[&str]) -> Key {
+    let route = hub.route("r");
+    let key = hub.register(id.into(), route, |_| id.to_owned()).expect("free");
+    for tag in tags {
+        Tag { id, tag }.apply(hub).expect("legal");
+    }
+    store(hub, id, id.as_bytes());
+    key
+}
+
+fn store(hub: &mut Hub<String>, id: &str, value: &[u8]) {
+    let command = SetInformation { id, key: "k", value: value.into() };
+    command.apply(command.shared(), hub).expect("room");
+}
+
+fn search<'a>(operator: Operator, value: &'a [u8], route: Option<&'a str>) -> Command<'a> {
+    Command::SearchInformation(SearchInformation { key: "k", operator, value: value.into(), route })
+}
+
+fn send(to: Target<'_>) -> Command<'_> {
+    Command::Send(SendTo { to, route: None, except: None, binary: false, data: b"x".into() })
+}
+
+fn list(expression: &str) -> Command<'_> {
+    Command::List(List { of: Target::Expression(expression), route: None })
+}
+
+#[test]
+fn no_command_holds_the_registry_for_long_however_many_clients_and_tags_there_are() {
+    let shared = Shared::with_clients(100_000);
+    let many = ["*"; 64].join("|");
+    let hostile: Vec<String> = (0..3).map(|n| format!("*{n}*")).collect();
+    let hostile = hostile.join("&!");
+    let named: Vec<String> = (0..380).map(|n| format!("room_{n}")).collect();
+    let named = named.join("|");
+    let targets = [
+        Target::All,
+        Target::Tag("all"),
+        Target::Tag("room_7"),
+        Target::Client("7"),
+        Target::Expression("all"),
+        Target::Expression("!nobody"),
+        Target::Expression("room_*&!odd"),
+        Target::Expression(&many),
+        Target::Expression(&hostile),
+        Target::Expression(&named),
+    ];
+    let mut commands = vec![Command::Tags(Tags { id: None }), Command::Tags(Tags { id: Some("7") })];
+    commands.push(search(Operator::ContainsFold, b"99", Some("r")));
+    for to in targets {
+        commands.push(Command::Count(Count { of: to, route: None }));
+    }
+    for to in [Target::All, Target::Tag("all"), Target::Expression("room_1*")] {
+        commands.push(Command::List(List { of: to, route: Some("r") }));
+        commands.push(Command::Send(SendTo { to, route: None, except: Some("3"), binary: false, data: b"x".into() }));
+    }
+    for command in &commands {
+        shared.longest.set(0);
+        shared.reply(command);
+        // What was begun is finished: one more union of a set of all clients, or a wildcard's comparison.
+        assert!(shared.longest.get() <= Steps::HOLD + 64, "{command:?}: {} steps", shared.longest.get());
+    }
+    // The usual questions are answered in one hold, so that they are true of one moment.
+    for to in [Target::Tag("room_7"), Target::Client("7"), Target::Expression("room_7&!odd|(even&room_8)")] {
+        let before = shared.holds.get();
+        shared.reply(&send(to));
+        assert_eq!(shared.holds.get() - before, 1, "{to:?}");
+    }
+}
+
+#[test]
+fn what_is_found_in_many_holds_is_what_is_found_in_one() {
+    let large = Shared::with_clients(3_000);
+    let whole = |expression: &str| {
+        let hub = large.hub.borrow();
+        let found = crate::Expression::parse(expression).expect("legal").evaluate_in(&hub.live, &hub.tags);
+        found.iter().filter_map(|index| Some(hub.live_at(index)?.1.id.to_string())).collect::<Vec<_>>()
+    };
+    for expression in [
+        "*",
+        "!*",
+        "room_1*",
+        "room_*5&!odd",
+        "!(room_1*|room_2*)&even",
+        "*_*9&(even|!all)",
+        "all&!room_2*",
+        "nobody*|room_77",
+        "room_*0|room_*1|*_1*&!odd",
+        "r*&*m_*&!*9",
+    ] {
+        let before = large.holds.get();
+        assert_eq!(large.names(&list(expression)), whole(expression), "{expression}");
+        assert!(large.holds.get() - before > 1, "{expression} takes more than one hold");
+        let count = Command::Count(Count { of: Target::Expression(expression), route: Some("r") });
+        assert_eq!(large.reply(&count), Reply::Count(whole(expression).len() as u64), "{expression}");
+    }
+    assert_eq!(large.names(&Command::Tags(Tags { id: None })).len(), 3_003);
+    assert!(large.names(&Command::Tags(Tags { id: None })).is_sorted());
+}
+
+#[test]
+fn who_comes_into_the_place_of_another_is_not_taken_for_it() {
+    for to in [Target::All, Target::Tag("all"), Target::Expression("all&*")] {
+        let shared = Shared::with_clients(3_000);
+        let last = shared.hub.borrow().find("2999").expect("there").0;
+        *shared.then.borrow_mut() = Some(Box::new(move |hub| {
+            hub.forget(last);
+            let key = enter(hub, "newcomer", &["all"]);
+            assert_eq!(key.index, last.index);
+        }));
+        let mut reached = Vec::new();
+        let reply = ask(&shared, &send(to), &mut reached, &mut Always);
+        assert_eq!(reply, Ok(Reply::Queued(2_999)), "{to:?}");
+        assert!(!reached.iter().any(|id| id == "newcomer" || id == "2999"), "{to:?}");
+    }
+}
+
+#[test]
+fn a_search_goes_on_while_clients_come_go_and_change() {
+    let shared = Shared::with_clients(3_000);
+    *shared.then.borrow_mut() = Some(Box::new(|hub| {
+        let gone = hub.find("2000").expect("there").0;
+        hub.close(gone);
+        enter(hub, "newcomer", &[]);
+        store(hub, "2001", b"other");
+        assert!(hub.rename("2002", "renamed".into()).is_some());
+    }));
+    let found = shared.names(&search(Operator::Prefix, b"200", None));
+    assert_eq!(found, ["200", "renamed", "2003", "2004", "2005", "2006", "2007", "2008", "2009"]);
+}
+
+#[test]
+fn what_takes_long_can_be_ended_and_then_nothing_was_sent() {
+    let shared = Shared::with_clients(3_000);
+    let mut reached = Vec::new();
+    let ended = ask(&shared, &send(Target::Expression("*1*&*2*")), &mut reached, &mut Times(1, shared.locked.clone()));
+    assert_eq!((ended, reached.len()), (Err(CommandError::Stopped(Stopped::Interrupted)), 0));
+    for n in 0..3_000 {
+        let id = n.to_string();
+        store(&mut shared.hub.borrow_mut(), &id, &[b'a'; 1000]);
+    }
+    for operator in [Operator::Equal, Operator::Contains, Operator::ContainsFold, Operator::Regex] {
+        let ended = ask(&shared, &search(operator, b"b", None), &mut reached, &mut Times(5, shared.locked.clone()));
+        assert_eq!(ended, Err(CommandError::Stopped(Stopped::Interrupted)), "{operator:?}");
+    }
+}
