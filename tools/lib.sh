@@ -50,7 +50,14 @@ locked() {
   # Without flock, as on macOS: a folder can be made by one process only. The lock of a process that is gone is taken away.
   while ! mkdir "$lock.d" 2>/dev/null; do
     holder=$(cat "$lock.d/pid" 2>/dev/null || true)
-    if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; then rm -rf "$lock.d"; else sleep 1; fi
+    if [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null; then sleep 1
+    # One process at a time looks again and removes it: another could remove the lock that has been taken since.
+    elif mkdir "$lock.gone" 2>/dev/null; then
+      [ "$(cat "$lock.d/pid" 2>/dev/null || true)" != "$holder" ] || rm -rf "$lock.d"
+      rmdir "$lock.gone"
+    elif [ -n "$(find "$lock.gone" -prune -mmin +1 2>/dev/null)" ]; then rmdir "$lock.gone" 2>/dev/null || true
+    else sleep 0.1
+    fi
   done
   echo $$ >"$lock.d/pid"
   # shellcheck disable=SC2064

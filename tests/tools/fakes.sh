@@ -3,7 +3,7 @@
 
 top=$(cd "$here/../.." && pwd)
 ordinary="awk basename bash cat chmod comm cp cut date dirname env false find flock getconf grep gzip head id install ln ls mkdir mktemp mv
-  ps rm sed sh sha256sum sleep sort tail tar test touch tr true uname uniq wc xz"
+  ps rm rmdir sed sh sha256sum sleep sort tail tar test touch tr true uname uniq wc xz"
 
 # prepare: makes the machine in $sandbox.
 prepare() {
