@@ -282,6 +282,19 @@ static void a_connection(void) {
   fws_error_free(error);
   CHECK(fws_information_search(S("city"), 10, S(""), NULL, 0, &reply, NULL) == FWS_ERR_OUT_OF_RANGE);
   CHECK(fws_information_delete(id, id_len, S("city"), &flag) == FWS_OK && flag);
+  /* A search of this thread ends when its flag says so. */
+  static uint8_t long_value[1 << 20];
+  bool interrupt = true;
+  CHECK(fws_information_set(id, id_len, S("long"), long_value, sizeof long_value, &done) == FWS_OK && done);
+  fws_thread_interrupt(&interrupt);
+  CHECK(fws_information_search(S("long"), 4, S("x"), NULL, 0, &reply, &error) == FWS_ERR_INTERRUPTED);
+  fws_error_text(error, &value);
+  CHECK(is(value, "the search was interrupted by its caller"));
+  fws_error_free(error);
+  interrupt = false;
+  CHECK(fws_information_search(S("long"), 4, S("x"), NULL, 0, &reply, NULL) == FWS_OK && fws_reply_count(reply) == 0);
+  fws_reply_free(reply);
+  fws_thread_interrupt(NULL);
   CHECK(fws_information_clear(id, id_len, &done) == FWS_OK);
 
   /* A failed event is logged, and the next one is handed out. */

@@ -7,10 +7,12 @@
 //! fits. One that goes, or whose tags are changed, is found or not. One that comes later is not found, also where it has the place of one
 //! that has gone. What fits into one hold – most tags, small expressions – is true of one moment.
 
+use std::sync::Arc;
+
 use roaring::RoaringBitmap;
 
 use crate::command::{CommandError, Target, check_tag};
-use crate::expression::{Expression, Leaf, Resolved};
+use crate::expression::{Expression, Leaf, Resolved, Wildcard, add};
 use crate::patience::GoOn;
 use crate::registry::{Client, Hub, Key, RouteId};
 
@@ -96,11 +98,13 @@ enum Stage<'a> {
 /// The names of an expression that are looked up, and what was found.
 struct Resolving<'a> {
     expression: &'a Expression,
-    leaves: Vec<Leaf<'a>>,
-    /// The next leaf.
-    at: usize,
-    /// The last tag that was looked at for it.
-    after: Option<std::sync::Arc<str>>,
+    tags: Vec<&'a str>,
+    /// Names with `*`; empty when all tags in use were looked at, once for all of them.
+    wildcards: Vec<&'a Wildcard>,
+    /// What all of these begin with.
+    prefix: &'a str,
+    /// The last tag that was looked at for them.
+    after: Option<Arc<str>>,
     resolved: Resolved<'a>,
 }
 
@@ -130,7 +134,7 @@ impl<'a> Walk<'a> {
         let more = registry.with(|hub, steps| self.advance(hub, steps, &mut each))?;
         if let Stage::Resolving { resolving, route, newest } = &mut self.stage {
             go_on.go_on()?;
-            if resolving.at == resolving.leaves.len() {
+            if resolving.is_done() {
                 let found = resolving.expression.evaluate_in(&resolving.resolved.live, &resolving.resolved);
                 self.stage = Stage::Visiting(Visit { found: Some(found), route: *route, newest: *newest, next: 0 });
             }
@@ -217,52 +221,69 @@ impl Visit {
 impl<'a> Resolving<'a> {
     fn new<C>(expression: &'a Expression, hub: &Hub<C>, steps: &mut Steps) -> Resolving<'a> {
         steps.spend(weight(&hub.live));
-        Resolving { expression, leaves: expression.leaves(), at: 0, after: None, resolved: Resolved::new(hub.live.clone()) }
+        let (mut tags, mut wildcards) = (Vec::new(), Vec::new());
+        let mut resolved = Resolved::new(hub.live.clone());
+        for leaf in expression.leaves() {
+            match leaf {
+                Leaf::Tag(name) => tags.push(name),
+                Leaf::Wildcard(wildcard) => {
+                    if resolved.wildcards.insert(wildcard, RoaringBitmap::new()).is_none() {
+                        wildcards.push(wildcard);
+                    }
+                }
+            }
+        }
+        let prefix = wildcards.iter().map(|wildcard| wildcard.prefix()).reduce(common).unwrap_or_default();
+        Resolving { expression, tags, wildcards, prefix, after: None, resolved }
+    }
+
+    fn is_done(&self) -> bool {
+        self.tags.is_empty() && self.wildcards.is_empty()
     }
 
     fn advance<C>(&mut self, hub: &Hub<C>, steps: &mut Steps) {
-        while let Some(&leaf) = self.leaves.get(self.at) {
-            let (done, more) = match leaf {
-                Leaf::Tag(name) => {
-                    let tagged = hub.tags.get(name).cloned().unwrap_or_default();
-                    let more = steps.spend(weight(&tagged));
-                    self.resolved.tags.insert(name, tagged);
-                    (true, more)
-                }
-                // Gathered before.
-                Leaf::Wildcard(wildcard) if self.after.is_none() && self.resolved.wildcards.contains_key(wildcard) => (true, true),
-                Leaf::Wildcard(wildcard) => self.gather(hub, wildcard, steps),
-            };
-            if done {
-                self.at += 1;
-                self.after = None;
-            }
+        while let Some(name) = self.tags.pop() {
+            let tagged = hub.tags.get(name).cloned().unwrap_or_default();
+            let more = steps.spend(weight(&tagged));
+            self.resolved.tags.insert(name, tagged);
             if !more {
                 return;
             }
         }
+        if !self.wildcards.is_empty() {
+            self.gather(hub, steps);
+        }
     }
 
-    /// Looks at more of the tags that a name with `*` may match: whether these were all, and whether there are steps left.
-    fn gather<C>(&mut self, hub: &Hub<C>, wildcard: &'a crate::expression::Wildcard, steps: &mut Steps) -> (bool, bool) {
-        let found = self.resolved.wildcards.entry(wildcard).or_default();
+    /// Looks at more of the tags that names with `*` may match.
+    fn gather<C>(&mut self, hub: &Hub<C>, steps: &mut Steps) {
         let after = self.after.take();
-        for name in hub.tags.names(wildcard.prefix(), after.as_deref()) {
-            let mut cost = wildcard.cost();
-            if wildcard.matches(name)
-                && let Some(tagged) = hub.tags.get(name)
-            {
-                *found |= tagged;
-                cost += weight(tagged);
+        for name in hub.tags.names(self.prefix, after.as_deref()) {
+            let mut cost = 1;
+            for wildcard in &self.wildcards {
+                cost += wildcard.cost();
+                if wildcard.matches(name)
+                    && let (Some(tagged), Some(found)) = (hub.tags.get(name), self.resolved.wildcards.get_mut(wildcard))
+                {
+                    add(found, tagged);
+                    cost += weight(tagged);
+                }
             }
             if !steps.spend(cost) {
                 self.after = Some(name.clone());
-                // Once all who matter are in, more would change nothing.
-                return (self.resolved.live.is_subset(found), false);
+                break;
             }
         }
-        (true, true)
+        // Once all who matter are in, more would change nothing.
+        let Resolved { live, wildcards: found, .. } = &self.resolved;
+        self.wildcards.retain(|wildcard| self.after.is_some() && !found.get(wildcard).is_some_and(|found| live.is_subset(found)));
     }
+}
+
+/// What two texts both begin with.
+fn common<'a>(one: &'a str, other: &str) -> &'a str {
+    let end = one.char_indices().zip(other.chars()).find(|((_, a), b)| a != b).map(|((at, _), _)| at);
+    &one[..end.unwrap_or(one.len().min(other.len()))]
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use fws_hub::command::{Count, SearchInformation, SendTo, SetInformation, Tag, Tags};
+use fws_hub::command::{Count, SearchInformation, SendTo, Set, SetInformation, SetTimer, Tag, Tags};
 use fws_hub::{Command, CommandError, Operator, Reply, Stopped, Target};
 use fws_server::{Batch, Config, Control, ControlConfig, Core, Remote};
 use tungstenite::protocol::{Role, WebSocket};
@@ -125,7 +125,30 @@ fn a_search_by_the_control_socket_holds_up_no_other_client_of_it_and_ends_with_i
     // Waits for the thread that searches.
     drop(control);
     assert!(searching.join().expect("no panic").is_err(), "the connection has ended with the server");
+
+    // The time limit comes through this door, too.
+    let hasty = started(Duration::from_millis(1));
+    let _burdened = burden(&hasty);
+    let _control = Control::serve(hasty.clone(), &config).expect("a socket");
+    let refused = Remote::default().call(&Batch::from(&hostile())).expect("a server");
+    assert_eq!(refused, Err(CommandError::Stopped(Stopped::TimeLimit)));
     let _ = std::fs::remove_dir_all(folder);
+}
+
+#[test]
+fn thousands_of_timers_and_values_whose_time_comes_at_once_are_all_seen_to() {
+    let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
+    core.stage(1, br#"{"routes":[],"workers":[{"name":"w","threads":1}]}"#).expect("legal");
+    core.commit(1).expect("staged");
+    for n in 0..5_000_u32 {
+        let key = n.to_be_bytes();
+        assert_eq!(core.ask(&Command::Set(Set { key: (&key).into(), value: b"v".into(), expire: Some(1) })), Ok(Reply::Done));
+        let timer = SetTimer { delay: 1, payload: b"".into(), repeat: false, worker: "w", name: None };
+        assert!(matches!(core.ask(&Command::SetTimer(timer)), Ok(Reply::Integer(_))));
+    }
+    common::wait_until(PATIENCE, "all timers were told", || common::counter(&core, "timers_fired") == 5_000);
+    assert_eq!((common::counter(&core, "timers"), common::counter(&core, "events_pending")), (0, 5_000));
+    common::wait_until(PATIENCE, "all values are gone", || common::counter(&core, "values") == 0);
 }
 
 fn tempfile() -> std::path::PathBuf {

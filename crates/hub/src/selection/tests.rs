@@ -15,6 +15,7 @@ struct Shared {
     locked: Rc<Cell<bool>>,
     holds: Cell<usize>,
     longest: Cell<usize>,
+    slowest: Cell<std::time::Duration>,
     /// What others do after the first hold.
     then: RefCell<Option<Others>>,
 }
@@ -23,7 +24,9 @@ impl Access<String> for Shared {
     fn with<R>(&self, f: impl FnOnce(&Hub<String>, &mut Steps) -> R) -> R {
         assert!(!self.locked.replace(true), "the registry is locked once at a time");
         let mut steps = Steps::default();
+        let begun = std::time::Instant::now();
         let result = f(&self.hub.borrow(), &mut steps);
+        self.slowest.set(self.slowest.get().max(begun.elapsed()));
         self.locked.set(false);
         self.holds.set(self.holds.get() + 1);
         self.longest.set(self.longest.get().max(steps.spent()));
@@ -230,5 +233,39 @@ fn what_takes_long_can_be_ended_and_then_nothing_was_sent() {
     for operator in [Operator::Equal, Operator::Contains, Operator::ContainsFold, Operator::Regex] {
         let ended = ask(&shared, &search(operator, b"b", None), &mut reached, &mut Times(5, shared.locked.clone()));
         assert_eq!(ended, Err(CommandError::Stopped(Stopped::Interrupted)), "{operator:?}");
+    }
+}
+
+/// Not an assertion: prints how long the registry is locked at most, and how long commands take.
+#[test]
+#[ignore = "a measurement: cargo test --release -p fws-hub -- --ignored --nocapture longest_hold"]
+fn measure_the_longest_hold_and_the_whole_of_each_command() {
+    let shared = Shared::with_clients(100_000);
+    let many: Vec<String> = (0..64).map(|n| format!("*{n}*")).collect();
+    let many = many.join("|");
+    let commands = [
+        ("all", send(Target::All)),
+        ("a tag of all", send(Target::Tag("all"))),
+        ("a tag of one", send(Target::Tag("room_7"))),
+        ("room_*", send(Target::Expression("room_*"))),
+        ("*9*&!odd", send(Target::Expression("*9*&!odd"))),
+        ("64 names with *", send(Target::Expression(&many))),
+        ("list of all", Command::List(List::default())),
+        ("count of an expression", Command::Count(Count { of: Target::Expression("room_*&even"), route: None })),
+        ("all tags", Command::Tags(Tags { id: None })),
+        ("search contains", search(Operator::Contains, b"99", None)),
+        ("search icontains", search(Operator::ContainsFold, b"99", None)),
+        ("search regex", search(Operator::Regex, b"^9.*9$", None)),
+    ];
+    for (name, command) in commands {
+        let (mut whole, mut hold) = (std::time::Duration::MAX, std::time::Duration::MAX);
+        for _ in 0..5 {
+            shared.slowest.set(std::time::Duration::ZERO);
+            let begun = std::time::Instant::now();
+            shared.reply(&command);
+            whole = whole.min(begun.elapsed());
+            hold = hold.min(shared.slowest.get());
+        }
+        println!("{name}: {whole:?}, longest hold {hold:?}");
     }
 }
