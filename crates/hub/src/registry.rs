@@ -216,7 +216,7 @@ impl<C> Hub<C> {
 
     /// The handles of the live clients of a route.
     pub fn handles_on(&self, route: RouteId) -> impl Iterator<Item = &C> {
-        self.live_on(route).iter().filter_map(|index| Some(&self.live_at(index)?.1.handle))
+        self.live_on(route).iter().filter_map(|index| Some(&self.at(index)?.1.handle))
     }
 
     /// How many clients are live.
@@ -277,11 +277,10 @@ impl<C> Hub<C> {
         (on_route && self.live.contains(key.index)).then_some((key, client))
     }
 
-    /// The live client at a place.
-    pub(crate) fn live_at(&self, index: u32) -> Option<(Key, &Client<C>)> {
+    /// The client at a place, live or closed.
+    pub(crate) fn at(&self, index: u32) -> Option<(Key, &Client<C>)> {
         let slot = self.slots.get(index as usize)?;
-        let client = slot.client.as_ref().filter(|_| self.live.contains(index))?;
-        Some((Key { index, generation: slot.generation }, client))
+        Some((Key { index, generation: slot.generation }, slot.client.as_ref()?))
     }
 
     /// The live clients of a route.

@@ -203,8 +203,10 @@ impl Visit {
             }
         };
         for index in set.range(self.next..) {
-            if let Some((key, client)) = hub.live_at(index)
+            if let Some((key, client)) = hub.at(index)
                 && client.entered <= self.newest
+                // The other sets have live clients only.
+                && (self.found.is_none() || hub.live.contains(index))
                 && self.route.is_none_or(|route| route == client.route)
             {
                 each(key, client);

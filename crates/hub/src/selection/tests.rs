@@ -165,7 +165,7 @@ fn what_is_found_in_many_holds_is_what_is_found_in_one() {
     let whole = |expression: &str| {
         let hub = large.hub.borrow();
         let found = crate::Expression::parse(expression).expect("legal").evaluate_in(&hub.live, &hub.tags);
-        found.iter().filter_map(|index| Some(hub.live_at(index)?.1.id.to_string())).collect::<Vec<_>>()
+        found.iter().filter_map(|index| Some(hub.at(index)?.1.id.to_string())).collect::<Vec<_>>()
     };
     for expression in [
         "*",
