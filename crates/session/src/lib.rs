@@ -1,6 +1,6 @@
 //! One WebSocket connection without I/O: bytes and the time go in, bytes and events come out.
 //!
-//! * [`Session`] is the connection: it decodes, answers pings and closes, keeps the timers, and says what it wants of its socket;
+//! * [`Session`] is the connection, [`Settings`] what its route asks of it: it decodes, answers pings and closes, keeps the timers, and says what it wants of its socket;
 //! * [`Outbox`] holds the bytes that wait for the socket;
 //! * [`RateLimit`] is how fast a client may send, [`SlowClient`] what becomes of one that reads too slowly;
 //! * [`Frame`] is a message encoded once, for one client or for many;
@@ -10,20 +10,24 @@
 //! Time is milliseconds since an arbitrary start, given by the caller.
 #![forbid(unsafe_code)]
 
+mod backlog;
 mod compression;
 mod event;
 mod frame;
 mod outbox;
 mod rate;
 mod session;
+mod settings;
 mod terms;
 
+pub use backlog::{Room, SlowClient, outbox_room};
 pub use compression::Compression;
 pub use event::{Closed, Event, Failed, Fifo, Opened, Timer};
 pub use frame::Frame;
 pub use outbox::{Outbox, Saved, Spares};
 pub use rate::{Exceed, RateLimit};
-pub use session::{Message, Room, Session, Settings, Signs, SlowClient, outbox_room};
+pub use session::{Message, Session, Signs};
+pub use settings::Settings;
 
 /// Milliseconds since the caller's start.
 pub type Millis = u64;

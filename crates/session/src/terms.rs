@@ -1,9 +1,8 @@
 //! What only some routes ask of their connections – a rate, an end to idleness, an end at all – kept in a box, so that the
 //! connections of other routes pay a pointer for it.
 
-use crate::Millis;
 use crate::rate::Meter;
-use crate::session::Settings;
+use crate::{Millis, Settings};
 
 /// The state of a connection whose [`Settings`] have a rate limit, an idle timeout or a longest life.
 #[derive(Debug)]
