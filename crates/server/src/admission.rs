@@ -2,23 +2,19 @@
 
 use std::sync::Arc;
 
-use base64_id::random_id;
-use fws_hub::{CommandError, MAX_NAME, Outfit};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use fws_hub::{CommandError, Outfit};
 use fws_session::{Compression, Opened};
-use fws_wire::handshake::{self, Reason, Refused, Request};
+use fws_wire::handshake::{Reason, Refused};
 
 use crate::adoption::Entered;
 use crate::claims::Claim;
-use crate::conn::Through;
-use crate::core::Core;
 use crate::dispatch::LineId;
-use crate::places::{Address, Full, Places, Reservation};
+use crate::places::Reservation;
 use crate::routes::Route;
-use crate::shard::Op;
-use crate::stats::add;
 
 /// The header that tells the sub-protocol agreed on.
-const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
+pub(crate) const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
 
 /// An examined upgrade request: what to answer and, where it is accepted, the right to hand over its connection.
 #[derive(Debug)]
@@ -34,7 +30,7 @@ pub struct Handshake {
 
 /// Why a handshake is refused: there is a counter for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// For what the request says.
     Request(Reason),
     Address,
@@ -99,166 +95,13 @@ impl Handshake {
         &self.text
     }
 
-    fn refused(status: u16, text: impl Into<String>) -> Handshake {
+    pub(crate) fn refused(status: u16, text: impl Into<String>) -> Handshake {
         Handshake { status, headers: Vec::new(), text: text.into(), ticket: None, entered: None }
     }
 
-    fn refused_for(refused: Refused) -> Handshake {
+    pub(crate) fn refused_for(refused: Refused) -> Handshake {
         let headers = refused.headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         Handshake { status: refused.status, headers, text: refused.text, ticket: None, entered: None }
-    }
-}
-
-impl Core {
-    /// Examines an upgrade request for a route. `head` is its HTTP/1.1 head.
-    pub fn handshake(&self, route: &str, head: &[u8], ip: &str) -> Handshake {
-        self.counted(self.examine(route, Request::parse(head), ip))
-    }
-
-    /// Examines an extended CONNECT of HTTP/2 or HTTP/3 whose `:protocol` is `websocket`, written as `CONNECT /path HTTP/1.1`.
-    pub fn handshake_by_connect(&self, route: &str, head: &[u8], ip: &str) -> Handshake {
-        let request = Request::parse(head).map(|request| Request { extended: true, ..request });
-        self.counted(self.examine(route, request, ip))
-    }
-
-    fn counted(&self, examined: Result<Handshake, Box<(Refusal, Handshake)>>) -> Handshake {
-        examined.unwrap_or_else(|refused| {
-            let (refusal, handshake) = *refused;
-            self.count_refusal(refusal);
-            handshake
-        })
-    }
-
-    fn count_refusal(&self, refusal: Refusal) {
-        let counters = &self.counters;
-        add(&counters.handshakes_refused, 1);
-        let counter = match refusal {
-            Refusal::Request(Reason::Malformed) => &counters.handshakes_refused_malformed,
-            Refusal::Request(Reason::Version) => &counters.handshakes_refused_version,
-            Refusal::Request(Reason::Origin) => &counters.handshakes_refused_origin,
-            Refusal::Request(Reason::Subprotocol) => &counters.handshakes_refused_subprotocol,
-            Refusal::Address => &counters.handshakes_refused_address,
-            Refusal::Full => &counters.handshakes_refused_full,
-            Refusal::Overload => &counters.handshakes_refused_overload,
-            Refusal::Unavailable => &counters.handshakes_refused_unavailable,
-            Refusal::Host => &counters.handshakes_refused_host,
-        };
-        add(counter, 1);
-    }
-
-    fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str) -> Result<Handshake, Box<(Refusal, Handshake)>> {
-        let refuse = |refusal, status, text: &str| Err(Box::new((refusal, Handshake::refused(status, text))));
-        if self.is_draining() {
-            return refuse(Refusal::Unavailable, 503, "the server is shutting down");
-        }
-        let Some(route) = self.routes.read().current.get(route).cloned() else {
-            return refuse(Refusal::Unavailable, 503, &format!("the WebSocket route {route:?} is not in force"));
-        };
-        let request = request.map_err(|refused| Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused))))?;
-        let accepted = handshake::examine(&request, &route.policy, self.has_windows()).map_err(|refused| {
-            if refused.reason == Reason::Origin {
-                self.foreign_page(&route, &request);
-            }
-            Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused)))
-        })?;
-        if !route.echo && self.dispatch.is_overloaded() {
-            return refuse(Refusal::Overload, 503, "too many events wait for PHP");
-        }
-        let reservation = {
-            let limited = route.max_connections.map(|most| (most, self.hub.read()));
-            // A closed connection counts until its events are handled, since they take memory.
-            let room = limited.as_ref().map(|(most, hub)| most.saturating_sub(hub.route_known(route.id)));
-            Places::reserve(&route.places, Address::parse(ip), route.max_connections_per_ip, room)
-        };
-        let reservation = match reservation {
-            Ok((reservation, to_cut)) => {
-                to_cut.into_iter().for_each(|key| self.post(key, Op::Kill { key }));
-                reservation
-            }
-            // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".
-            // 503 would say that the server cannot cope, to balancers and monitors too, which one client must not make it say.
-            Err(Full::Address) => return refuse(Refusal::Address, 429, "this address has as many connections to this route as it may"),
-            Err(Full::Route) => return refuse(Refusal::Full, 503, "this route has as many connections as it may"),
-        };
-        let id: Arc<str> = match random_id() {
-            Ok(id) => id.into(),
-            Err(error) => return refuse(Refusal::Unavailable, 503, &format!("no randomness for an id: {error}")),
-        };
-        let mut headers = Vec::new();
-        let status = match accepted.accept {
-            Some(accept) => {
-                headers.extend([
-                    ("Upgrade", "websocket".to_owned()),
-                    ("Connection", "Upgrade".to_owned()),
-                    ("Sec-WebSocket-Accept", accept),
-                ]);
-                101
-            }
-            // An extended CONNECT (RFC 8441, 5).
-            None => 200,
-        };
-        if let Some(subprotocol) = &accepted.subprotocol {
-            headers.push((SUBPROTOCOL, subprotocol.clone()));
-        }
-        let subprotocol = accepted.subprotocol.unwrap_or_default();
-        let line = route.line(&subprotocol).expect("bug: a sub-protocol was agreed on that the route does not speak");
-        let compression = accepted.compression.map(|(params, answer)| {
-            headers.push(("Sec-WebSocket-Extensions", answer));
-            route.compression.with(params)
-        });
-        let opened = Box::new(Opened {
-            path: request.path,
-            query: request.query,
-            ip: ip.to_owned(),
-            subprotocol,
-            // The echo has nobody to tell them.
-            headers: if route.echo { Vec::new() } else { request.headers },
-        });
-        let (offered, outfit) = (accepted.offered, Outfit::default());
-        let ticket = Ticket { route, id, opened, line, offered, outfit, claim: None, compression, reservation };
-        Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket), entered: None })
-    }
-
-    /// Gives the connection an id of the host's choice. It is promised to this handshake until that is over. A client that has it, and that
-    /// the server has closed, is cut.
-    pub fn set_id(&self, handshake: &mut Handshake, id: &str) -> Result<(), AdmissionError> {
-        let ticket = handshake.ticket.as_mut().ok_or(AdmissionError::Refused)?;
-        if id.is_empty() || id.len() > MAX_NAME {
-            return Err(CommandError::InvalidId.into());
-        }
-        // Locked until it is promised: a client that is being renamed to it is seen, or sees the promise.
-        let hub = self.hub.read();
-        match hub.client(id) {
-            Some((.., true)) => return Err(AdmissionError::IdTaken),
-            Some((conn, ..)) => {
-                // The server has closed it: that it says goodbye is a courtesy, for which nobody has to wait.
-                if !conn.is_through(Through::Frames) {
-                    self.post(conn.key, Op::Kill { key: conn.key });
-                }
-                return Err(AdmissionError::IdLeaving);
-            }
-            None => {}
-        }
-        let claim = self.claims.claim(id).ok_or(AdmissionError::IdTaken)?;
-        ticket.id = claim.id.clone();
-        ticket.claim = Some(claim);
-        Ok(())
-    }
-
-    /// What was accepted cannot be had any more.
-    pub(crate) fn refuse_late(&self, handshake: &mut Handshake) {
-        let text = if self.is_draining() { "the server is shutting down" } else { "the WebSocket route is not in force any more" };
-        *handshake = Handshake::refused(503, text);
-        self.count_refusal(Refusal::Unavailable);
-    }
-
-    /// The host refuses what was accepted here: counted as a refusal, and its place on the route is free again.
-    pub fn deny(&self, handshake: &mut Handshake) {
-        if handshake.ticket.take().is_some() || handshake.entered.take().is_some() {
-            handshake.status = 403;
-            handshake.headers.clear();
-            self.count_refusal(Refusal::Host);
-        }
     }
 }
 
@@ -288,14 +131,9 @@ impl Handshake {
     }
 }
 
-mod base64_id {
-    //! Ids: 128 random bits in 22 characters that are safe in URLs.
-
-    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-
-    pub fn random_id() -> Result<String, getrandom::Error> {
-        let mut bits = [0u8; 16];
-        getrandom::fill(&mut bits)?;
-        Ok(BASE64_URL_SAFE_NO_PAD.encode(bits))
-    }
+/// An id: 128 random bits in 22 characters that are safe in URLs.
+pub(crate) fn random_id() -> Result<String, getrandom::Error> {
+    let mut bits = [0u8; 16];
+    getrandom::fill(&mut bits)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bits))
 }

@@ -6,27 +6,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use fws_session::Opened;
-use fws_wire::close;
-use socket2::Socket;
 
-use crate::admission::{Handshake, Ticket};
-use crate::conn::{Conn, Request, Transport};
-use crate::core::Core;
-use crate::link::Link;
-use crate::pipe::PipeId;
-use crate::places::Seat;
-use crate::shard::{Linked, Newcomer, Op, ShardHandle};
-use crate::stats::add;
+use crate::conn::Conn;
+use crate::shard::{Op, ShardHandle};
 
 /// A client that is known, and whose connection is still to come. It is forgotten when this is dropped.
 pub struct Entered {
-    conn: Arc<Conn>,
+    pub(crate) conn: Arc<Conn>,
     /// Its first event, until the connection is there.
-    opened: Option<Box<Opened>>,
-    shard: ShardHandle,
+    pub(crate) opened: Option<Box<Opened>>,
+    pub(crate) shard: ShardHandle,
 }
 
 impl fmt::Debug for Entered {
@@ -41,96 +32,5 @@ impl Drop for Entered {
             self.shard.post(Op::Abandon { key: self.conn.key });
             self.shard.wake();
         }
-    }
-}
-
-impl Core {
-    /// Makes the client of an accepted handshake known: it is listed and sent to from now on. To be done before the answer is written, and
-    /// undone by dropping the handshake if that fails. `false`: the handshake is refused, now or before; its status and text say why.
-    pub fn enter(&self, handshake: &mut Handshake, transport: Transport) -> bool {
-        let Some(ticket) = handshake.ticket.take() else { return handshake.entered.is_some() };
-        handshake.entered = self.register(ticket, transport, false);
-        if handshake.entered.is_none() {
-            self.refuse_late(handshake);
-        }
-        handshake.entered.is_some()
-    }
-
-    /// Takes over an accepted connection whose answer is written. `buffered`: what was read behind the request. `Err` gives the socket
-    /// back. A client that was not [entered](Core::enter) before is entered now.
-    pub fn adopt(&self, handshake: Handshake, socket: Socket, buffered: &[u8]) -> Result<(), Socket> {
-        let transport = if socket.local_addr().is_ok_and(|address| address.is_unix()) { Transport::Unix } else { Transport::Tcp };
-        match self.entered(handshake, transport) {
-            Some(entered) => {
-                self.connect(entered, Link::Socket(socket), buffered);
-                Ok(())
-            }
-            None => Err(socket),
-        }
-    }
-
-    /// Opens a pipe for an accepted connection whose answer is written. `None`: the handshake was not accepted. A client that was not
-    /// [entered](Core::enter) before is entered now.
-    pub fn open_pipe(&self, handshake: Handshake, transport: Transport) -> Option<PipeId> {
-        let entered = self.entered(handshake, transport)?;
-        let conn = &entered.conn;
-        let pipe = self.pipes.open(conn.key, Seat::new(conn.places.clone(), conn.address(), conn.key));
-        let id = pipe.id();
-        self.connect(entered, Link::Pipe(pipe), &[]);
-        Some(id)
-    }
-
-    fn entered(&self, mut handshake: Handshake, transport: Transport) -> Option<Entered> {
-        match handshake.entered.take() {
-            Some(entered) => Some(entered),
-            None => self.register(handshake.ticket.take()?, transport, true),
-        }
-    }
-
-    /// Enters a client into the registry, and at its shard. `answered`: its answer is written, so that it is taken and closed where else it
-    /// is refused. `None`: it cannot be entered.
-    fn register(&self, ticket: Ticket, transport: Transport, answered: bool) -> Option<Entered> {
-        // Kept locked until the shard has it: either the route is still the one in force, or a reload finds the connection.
-        let routes = self.routes.read();
-        let route = routes.current.get(&ticket.route.name).cloned();
-        let gone = route.as_ref().is_none_or(|route| !route.serves(ticket.line)) || self.is_draining();
-        if gone && !answered {
-            return None;
-        }
-        let route = route.unwrap_or(ticket.route);
-        let Ticket { id, opened, line, outfit, claim, compression, reservation, .. } = ticket;
-        let mut made = None;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        // Kept locked until the shard has it: who finds the client in the hub posts behind its entry, not before.
-        let mut hub = self.hub.write();
-        let key = hub.register(id.clone(), route.id, |key| {
-            let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
-            let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
-            let mut conn = Conn::new(key, id, &route, line, request, transport);
-            conn.compression = compression;
-            conn.traffic.opened(now);
-            made.insert(Arc::new(conn)).clone()
-        })?;
-        let conn = made.expect("bug: the registry gave a key without making the handle");
-        hub.furnish(key, outfit);
-        let shard = self.shard(key);
-        // Nothing is to be done about it before the next post, which wakes the shard.
-        shard.post(Op::Enter(Box::new(Newcomer { conn: conn.clone(), route })));
-        reservation.adopted();
-        drop(hub);
-        drop(claim);
-        // Also one that a drain has overtaken just now.
-        if gone || self.is_draining() {
-            self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
-        }
-        Some(Entered { conn, opened: Some(opened), shard: shard.clone() })
-    }
-
-    /// The connection of a client is there.
-    fn connect(&self, mut entered: Entered, link: Link, buffered: &[u8]) {
-        let Some(opened) = entered.opened.take() else { return };
-        let key = entered.conn.key;
-        self.post(key, Op::Link(Box::new(Linked { key, link, opened, buffered: buffered.into() })));
-        add(&self.counters.connections_opened, 1);
     }
 }

@@ -1,92 +1,27 @@
 //! Messages to clients that negotiated compression: compressed on the thread that sends them, once for each way in which clients want
 //! it, and not while the hub is locked.
 
-use std::sync::Arc;
-
-use fws_hub::command::SendTo;
-use fws_hub::{Key, Outcome, Target};
 use fws_session::{Compression, Frame};
 use fws_wire::deflate::Pool;
 use parking_lot::Mutex;
-
-use crate::conn::Conn;
-use crate::core::{Core, Parcel, Post};
-use crate::shard::Op;
-use crate::stats::add;
 
 /// Contexts of the threads that send. Locked to borrow and to give back, not to compress.
 #[derive(Debug, Default)]
 pub struct Compressors(Mutex<Pool>);
 
 /// What clients must have in common to be sent the same compressed bytes: window bits and level.
-type Kind = (u8, u8);
+pub type Kind = (u8, u8);
 
-fn kind(compression: &Compression) -> Kind {
+pub fn kind(compression: &Compression) -> Kind {
     (compression.params.server_bits, compression.level)
 }
 
 impl Compressors {
     /// The frame of a message, compressed by a fresh context; `None` where that is not shorter.
-    fn frame(&self, binary: bool, data: &[u8], (window_bits, level): Kind) -> Option<Frame> {
+    pub fn frame(&self, binary: bool, data: &[u8], (window_bits, level): Kind) -> Option<Frame> {
         let mut deflater = self.0.lock().deflater(level, window_bits);
         let frame = Frame::compressed(binary, data, &mut deflater);
         self.0.lock().give_deflater(deflater);
         frame
-    }
-}
-
-impl Post<'_> {
-    /// Sends to the clients that were put off.
-    pub fn compress(&mut self, put_off: Vec<(Key, Arc<Conn>)>) {
-        if put_off.is_empty() {
-            return;
-        }
-        let SendTo { to, binary, ref data, .. } = *self.message;
-        let mut parcels: Vec<(Kind, Parcel)> = Vec::new();
-        for (key, conn) in put_off {
-            let compression = conn.compression.expect("bug: a client without compression was put off for it");
-            // For nobody else and with a context that only its shard has: how long it becomes is seen there.
-            let private = compression.params.server_takeover && matches!(to, Target::Client(_));
-            let parcel = if private {
-                None
-            } else {
-                let kind = kind(&compression);
-                let at = parcels.iter().position(|(of, _)| *of == kind).unwrap_or_else(|| {
-                    let frame = self.core.compressors.frame(binary, data, kind).unwrap_or_else(|| self.frame().clone());
-                    parcels.push((kind, Parcel::of(frame)));
-                    parcels.len() - 1
-                });
-                Some(&mut parcels[at].1)
-            };
-            let len = parcel.as_ref().and_then(|parcel| parcel.frame.as_ref()).map_or_else(|| self.frame().len(), Frame::len);
-            match (self.reserve(&conn, len), parcel) {
-                (Outcome::Queued, Some(parcel)) => parcel.add(key),
-                (Outcome::Queued, None) => {
-                    add(&self.core.counters.messages_sent, 1);
-                    let shard = self.core.shard(key);
-                    shard.post(Op::SendPrivately { key, binary, payload: data[..].into(), reserved: len });
-                    shard.settle_or_defer(self.core);
-                }
-                (Outcome::Dropped | Outcome::Gone | Outcome::TooLarge, _) => {}
-            }
-        }
-        for (_, parcel) in parcels {
-            if let Some(frame) = parcel.frame.as_ref().filter(|frame| frame.is_compressed()) {
-                let (clients, saved) = (parcel.len(), self.frame().len() - frame.len());
-                add(&self.core.counters.messages_compressed, clients);
-                add(&self.core.counters.compression_bytes_saved, clients * saved as u64);
-            }
-            self.post(parcel);
-        }
-    }
-}
-
-impl Core {
-    /// What the sessions of a shard have compressed for themselves.
-    pub(crate) fn count_saved(&self, saved: fws_session::Saved) {
-        if saved.messages > 0 {
-            add(&self.counters.messages_compressed, saved.messages);
-            add(&self.counters.compression_bytes_saved, saved.bytes);
-        }
     }
 }

@@ -1,16 +1,18 @@
 //! The running core: threads that own the sockets, and queues in which events wait for PHP.
 //!
 //! In the order of the data:
-//! * [`Core::handshake`] (`admission`) examines an upgrade request, [`Core::adopt`] (`adoption`) takes the connection over,
+//! * [`Core::handshake`] examines an upgrade request, [`Core::adopt`] takes the connection over,
 //!   or [`Core::open_pipe`] where there is no socket to move (TLS, HTTP/2, HTTP/3) and the host carries the bytes;
 //! * a `shard` – one thread, one epoll – owns it from then on: reads, feeds its [`fws_session::Session`], writes once per turn;
 //! * what it receives goes to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
 //! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
-//! * [`Core::ask`] carries out commands of any thread against the hub (an engine says where, with several servers) and posts what follows to the shards; `compress` is for clients
-//!   that want it compressed;
+//! * [`Core::ask`] carries out commands of any thread: an engine says where, with several servers; here it is done on the hub, and what
+//!   follows is posted to the shards;
 //! * [`Control`] serves commands of other processes, [`Remote`] is their side;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration
 //!   says, by generation; `places` counts who is on a route, by address where asked for; `log` and `stats` tell what happens.
+//!
+//! `core/` is what holds all of this together, one file a noun. The parts know nothing of it; a shard knows it as a trait of its own.
 //!
 //! The core never calls its host. It raises one flag, a file descriptor ([`Core::flag`]), when bells or log records wait.
 

@@ -8,16 +8,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use fws_hub::Key;
 use parking_lot::{Mutex, RwLock};
 
-use crate::core::Core;
 use crate::flag::Flag;
 use crate::places::Seat;
-use crate::shard::Op;
 
 /// The most bytes that wait in a pipe, each way. As of a socket, they come on top of what `max_outbox` allows.
 const ROOM: usize = 64 * 1024;
@@ -66,7 +63,7 @@ pub struct Stir {
 #[derive(Debug)]
 pub struct Pipe {
     id: PipeId,
-    key: Key,
+    pub key: Key,
     dirty: Arc<Dirty>,
     /// Guards both queues; held for a copy.
     state: Mutex<State>,
@@ -106,7 +103,7 @@ pub struct Dirty {
 impl Pipe {
     /// Takes what the client sent. Returns how much was taken: less than all means that the rest is to be fed again after
     /// [`News::resume`].
-    fn feed(&self, bytes: &[u8]) -> (usize, Option<Stir>) {
+    pub fn feed(&self, bytes: &[u8]) -> (usize, Option<Stir>) {
         let mut state = self.state.lock();
         if state.ended || state.over {
             // Nobody will look at it: it is thrown away, as the kernel does with what arrives behind a close.
@@ -123,7 +120,7 @@ impl Pipe {
     }
 
     /// Nothing more will be fed.
-    fn end(&self) -> Option<Stir> {
+    pub fn end(&self) -> Option<Stir> {
         let mut state = self.state.lock();
         let first = !std::mem::replace(&mut state.ended, true);
         first.then_some(Stir { key: self.key, readable: true, writable: false })
@@ -131,7 +128,7 @@ impl Pipe {
 
     /// The host is through with it. The shard must be told in either direction: while what waits to be written fills the outbox, it
     /// does not read, and would not see the end.
-    fn free(&self) -> Stir {
+    pub fn free(&self) -> Stir {
         let mut state = self.state.lock();
         state.ended = true;
         state.freed = true;
@@ -140,7 +137,7 @@ impl Pipe {
     }
 
     /// Moves what is to be sent into `buffer`; returns how much, and what else there is to know.
-    fn take(&self, buffer: &mut [u8]) -> (usize, News, Option<Stir>) {
+    pub fn take(&self, buffer: &mut [u8]) -> (usize, News, Option<Stir>) {
         let mut state = self.state.lock();
         let count = move_out(&mut state.output, buffer);
         let room = std::mem::take(&mut state.full);
@@ -296,70 +293,25 @@ impl Pipes {
         slot.pipe.insert(Arc::new(Pipe { id, key, dirty: self.dirty.clone(), state: Mutex::default(), _seat: seat })).clone()
     }
 
-    fn get(&self, id: PipeId) -> Option<Arc<Pipe>> {
+    pub fn get(&self, id: PipeId) -> Option<Arc<Pipe>> {
         let slots = self.slots.read();
         slots.slots.get(id.index()).filter(|slot| slot.generation == id.generation())?.pipe.clone()
     }
 
     /// Forgets a pipe: its id is stale from then on.
-    fn forget(&self, id: PipeId) -> Option<Arc<Pipe>> {
+    pub fn forget(&self, id: PipeId) -> Option<Arc<Pipe>> {
         let mut slots = self.slots.write();
         let pipe = slots.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation())?.pipe.take()?;
         slots.free.push(id.index());
         Some(pipe)
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        let slots = self.slots.read();
-        slots.slots.len() - slots.free.len()
-    }
-}
-
-impl Core {
-    /// Hands over what a pipe's client sent; returns how much was taken, and what is to be done already. Less than all: the rest is to be
-    /// fed again after [`News::resume`]. `None`: the id is stale.
-    ///
-    /// Where the shard is free its turn is had here. A wake-up of its thread, and then of the host's, costs more than all the rest:
-    /// measured with 512 bytes echoed over TLS, 100 connections, 20 µs of CPU against 10.
-    pub fn feed_pipe(&self, id: PipeId, bytes: &[u8]) -> Option<(usize, News)> {
-        let pipe = self.pipes.get(id)?;
-        let (taken, news) = self.shard(pipe.key).try_turn(self, &pipe, bytes).unwrap_or_default();
-        if taken == bytes.len() {
-            return Some((taken, news));
-        }
-        let (queued, stir) = pipe.feed(&bytes[taken..]);
-        self.stir(stir);
-        Some((taken + queued, news))
-    }
-
-    /// A pipe's client will send no more. `None`: the id is stale.
-    pub fn end_pipe(&self, id: PipeId) -> Option<()> {
-        let stir = self.pipes.get(id)?.end();
-        self.stir(stir);
-        Some(())
-    }
-
-    /// Moves what is to be sent into `buffer`; returns how much, and what else is to be done. `None`: the id is stale.
-    pub fn take_pipe(&self, id: PipeId, buffer: &mut [u8]) -> Option<(usize, News)> {
-        let (count, news, stir) = self.pipes.get(id)?.take(buffer);
-        self.stir(stir);
-        Some((count, news))
-    }
-
-    /// The host is through with a pipe, whose connection is cut if it is not over. `None`: the id is stale.
-    pub fn close_pipe(&self, id: PipeId) -> Option<()> {
-        let stir = self.pipes.forget(id)?.free();
-        self.stir(Some(stir));
-        Some(())
-    }
-
     /// A pipe that the host has to look at, with what is new about it.
-    pub fn dirty_pipe(&self) -> Option<(PipeId, News)> {
+    pub fn next_dirty(&self) -> Option<(PipeId, News)> {
         loop {
-            let id = self.pipes.dirty.ids.lock().pop_front()?;
+            let id = self.dirty.ids.lock().pop_front()?;
             // The host may be through with it.
-            let Some(pipe) = self.pipes.get(id) else { continue };
+            let Some(pipe) = self.get(id) else { continue };
             let mut state = pipe.state.lock();
             state.listed = false;
             let news = state.news();
@@ -368,19 +320,14 @@ impl Core {
         }
     }
 
-    /// A descriptor that becomes readable when pipes are dirty. It belongs to the core.
-    pub fn pipe_flag(&self) -> RawFd {
-        self.pipes.dirty.flag.fd()
+    /// What becomes readable when pipes are dirty.
+    pub fn flag(&self) -> &Flag {
+        &self.dirty.flag
     }
 
-    /// The host begins to take dirty pipes: what comes from here on raises the flag again.
-    pub fn lower_pipe_flag(&self) {
-        self.pipes.dirty.flag.lower();
-    }
-
-    fn stir(&self, stir: Option<Stir>) {
-        if let Some(stir) = stir {
-            self.post(stir.key, Op::Stir(stir));
-        }
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        let slots = self.slots.read();
+        slots.slots.len() - slots.free.len()
     }
 }

@@ -1,17 +1,30 @@
 //! The core: what its threads share, and what can be asked of it.
 //!
-//! * `execute` carries out commands, `post` takes what they send to the shards;
+//! * `admission` examines opening handshakes, `adoption` enters their clients and takes their connections over;
+//! * `execute` carries out commands, `post` takes what they send to the shards, `compress` for those who want it compressed;
+//! * `bells` hands events to PHP, `firing` makes events of timers that are due, `pipes` is for the host that carries bytes;
 //! * `dismiss` ends connections that the server has decided to end;
-//! * `patience` is how long what takes long may take;
 //! * `generations` puts configurations in force and takes them out of it;
-//! * `tell` is what the log hears of clients.
+//! * `patience` says how long a search may take;
+//! * `report` is what is counted, `reporting` what the log hears of clients;
+//! * `surroundings` is what the shards see of all this.
+//!
+//! The parts that these use – the dispatcher, bells, pipes, timers, values, the log – know nothing of the core.
 
+mod admission;
+mod adoption;
+mod bells;
+mod compress;
 mod dismiss;
 mod execute;
+mod firing;
 mod generations;
 mod patience;
+mod pipes;
 mod post;
-mod tell;
+mod report;
+mod reporting;
+mod surroundings;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -183,7 +196,7 @@ impl Core {
         for shard in shards {
             let core = core.clone();
             std::thread::Builder::new().name(format!("fws-shard-{}", shard.number)).spawn(move || {
-                if catch_unwind(AssertUnwindSafe(|| shard.run(&core))).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| shard.run(&*core))).is_err() {
                     panicked();
                 }
             })?;

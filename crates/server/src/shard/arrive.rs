@@ -4,12 +4,10 @@ use fws_hub::Key;
 use fws_session::{Event, Millis, Session};
 use mio::Token;
 
-use super::{Entry, Linked, Newcomer, Shard, find};
+use super::{Entry, Linked, Newcomer, Shard, Surroundings, find};
 use crate::conn::Through;
-use crate::core::Core;
 use crate::dispatch::{Arrival, Source};
 use crate::link::Link;
-use crate::log::Level;
 
 impl Shard {
     /// A client is known. What it is sent waits until its connection is there, and so does its end, if it comes first.
@@ -38,17 +36,13 @@ impl Shard {
     }
 
     /// Its connection is there: now PHP is told of it.
-    pub(super) fn link(&mut self, core: &Core, linked: Linked, scratch: &mut [u8]) {
+    pub(super) fn link(&mut self, around: &impl Surroundings, linked: Linked, scratch: &mut [u8]) {
         let Linked { key, link, opened, buffered } = linked;
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
         if let Err(error) = link.register(&self.registry, Token(at)) {
-            core.log.write(
-                Level::Error,
-                "a connection could not be watched and was closed",
-                serde_json::json!({ "route": entry.conn.route_name, "error": error.to_string() }),
-            );
+            around.complain("a connection could not be watched and was closed", Some(&entry.conn), &error);
             entry.link = link;
-            return self.abandon(core, key);
+            return self.abandon(around, key);
         }
         entry.link = link;
         entry.writable = true;
@@ -68,14 +62,14 @@ impl Shard {
     }
 
     /// A client of which PHP has heard nothing goes, and PHP hears nothing of that either.
-    pub(super) fn abandon(&mut self, core: &Core, key: Key) {
+    pub(super) fn abandon(&mut self, around: &impl Surroundings, key: Key) {
         let Some((at, _)) = find(&mut self.entries, self.count, key) else { return };
         if let Some(entry) = self.entries[at].take() {
             let Entry { conn, route, link, .. } = *entry;
-            core.closed(&conn);
+            around.closed(&conn);
             link.give_up(&route.places, conn.address(), key);
             conn.through(Through::Events);
-            core.through(&conn, Through::Socket);
+            around.through(&conn, Through::Socket);
         }
     }
 }

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use mio::Waker;
 use parking_lot::Mutex;
 
-use super::{Op, Shard, panicked};
-use crate::core::Core;
+use super::{Op, Shard, Surroundings, panicked};
 use crate::pipe::{News, Pipe};
 
 /// A shard as other threads see it.
@@ -99,8 +98,8 @@ impl ShardHandle {
     }
 
     /// Lets the calling thread have the shard's turn with a pipe, if the shard's own is not having one. See [`Shard::turn_of`].
-    pub fn try_turn(&self, core: &Core, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
-        self.foreign_turn(|shard| shard.turn_of(core, pipe, bytes))?
+    pub fn try_turn(&self, around: &impl Surroundings, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
+        self.foreign_turn(|shard| shard.turn_of(around, pipe, bytes))?
     }
 
     /// A turn on the calling thread. `None`: the shard is not free.
@@ -112,22 +111,22 @@ impl ShardHandle {
 
     /// Sees to it that what was posted is carried out: on the calling thread, if the shard's own sleeps and it is little, since to wake
     /// that costs more. Only for who holds no lock of the core's.
-    pub fn settle(&self, core: &Core) {
+    pub fn settle(&self, around: &impl Surroundings) {
         // Who says that it is awake looks at what was posted before it sleeps.
         if self.inbox.state.load(Ordering::SeqCst) == AWAKE {
             return;
         }
-        if self.foreign_turn(|shard| shard.turn_of_sends(core)) != Some(true) {
+        if self.foreign_turn(|shard| shard.turn_of_sends(around)) != Some(true) {
             self.wake();
         }
     }
 
     /// [Settles](Self::settle), unless this thread may [defer] that and the shard would look in by itself if the thread got stuck before
     /// it does.
-    pub fn settle_or_defer(&self, core: &Core) {
+    pub fn settle_or_defer(&self, around: &impl Surroundings) {
         let left = DEFER.get();
         if left == 0 {
-            return self.settle(core);
+            return self.settle(around);
         }
         if self.inbox.state.load(Ordering::SeqCst) == ASLEEP {
             return self.wake();

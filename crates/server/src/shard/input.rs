@@ -1,17 +1,12 @@
 //! What arrives: readiness, bytes, messages.
 
-use std::cmp::Reverse;
 use std::io;
-use std::sync::atomic::Ordering;
 
 use fws_session::Event;
 
-use super::handle::ASLEEP;
-use super::{INFLATED, Op, SENDS, Shard, find, note};
-use crate::core::Core;
+use super::{INFLATED, Report, Shard, find, note};
 use crate::dispatch::{Arrival, Source};
-use crate::log::Trouble;
-use crate::pipe::{News, Pipe, Stir};
+use crate::pipe::Stir;
 
 impl Shard {
     pub(super) fn ready(&mut self, event: &mio::event::Event) {
@@ -141,7 +136,7 @@ impl Shard {
         if discarded > 0 {
             entry.conn.count_discarded(discarded);
             self.tally.messages_discarded += discarded;
-            note(&mut self.notes, Trouble::Discarded, &entry.conn, discarded);
+            note(&mut self.notes, Report::ThrownAway, &entry.conn, discarded);
         }
         let signs = entry.session.take_signs();
         if signs.pong_received {
@@ -149,7 +144,7 @@ impl Shard {
         }
         let held = entry.session.is_held();
         if held {
-            note(&mut self.notes, Trouble::RateLimit, &entry.conn, 1);
+            note(&mut self.notes, Report::TooFast, &entry.conn, 1);
         }
         // What is set is mostly a ping's time, which comes before that of a message.
         let early = entry.session.message_due().is_some_and(|due| due < entry.timer);
@@ -173,58 +168,6 @@ impl Shard {
         {
             entry.readable = true;
             self.read(at, scratch);
-        }
-    }
-
-    /// A turn with one pipe on the thread of the host that feeds it, for which it need not be woken, nor the host's. Returns how much of
-    /// the bytes it took and what the host has to do. `None`: they must go the other way, behind what waits already.
-    pub(super) fn turn_of(&mut self, core: &Core, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
-        let (at, entry) = find(&mut self.entries, self.count, pipe.key())?;
-        let behind = entry.link.is_pending() || entry.reading || entry.paused || entry.session.has_rest() || !entry.session.wants_read();
-        if behind || !pipe.begin_turn() {
-            return None;
-        }
-        self.now = self.now();
-        let mut fed = std::mem::take(&mut self.fed);
-        let count = bytes.len().min(fed.len());
-        fed[..count].copy_from_slice(&bytes[..count]);
-        self.receive(at, &mut fed[..count]);
-        self.fed = fed;
-        self.read_again(at);
-        self.end_foreign_turn(core);
-        Some((count, pipe.end_turn()))
-    }
-
-    /// A turn on the thread of somebody who sent, for which the shard's own need not be woken. `false`: that one has to do it, since it
-    /// is much, or something else.
-    pub(super) fn turn_of_sends(&mut self, core: &Core) -> bool {
-        let mut ops = self.inbox.ops.lock();
-        let short = |op: &Op| matches!(op, Op::Send { .. } | Op::SendPrivately { .. });
-        if ops.len() > SENDS || !ops.iter().all(short) {
-            return false;
-        }
-        let mut sends = std::mem::replace(&mut *ops, std::mem::take(&mut self.sends));
-        self.inbox.bytes.store(0, Ordering::Relaxed);
-        drop(ops);
-        self.now = self.now();
-        for op in sends.drain(..) {
-            self.carry_out(core, op, &mut []); // sends read nothing
-        }
-        self.sends = sends;
-        self.end_foreign_turn(core);
-        true
-    }
-
-    /// The end of a turn on another thread.
-    fn end_foreign_turn(&mut self, core: &Core) {
-        self.finish_all(core);
-        self.hand_over(core);
-        self.count_up(core);
-        let due = self.timers.peek().is_some_and(|Reverse((at, _))| *at < self.asleep_until);
-        // Where events wait it must look in from time to time.
-        let unwatched = || self.inbox.state.load(Ordering::SeqCst) == ASLEEP && core.dispatch.has_pending();
-        if !self.read.is_empty() || due || unwatched() {
-            self.inbox.wake();
         }
     }
 }

@@ -4,8 +4,8 @@
 //! dispatcher together. Reading once – rather than until a socket is empty – keeps a fast client from starving the others.
 //!
 //! In the order of a turn: `thread` waits, `input` reads, `operate` carries out what was posted (an [`Op`], through the `handle`; those of
-//! new clients are in `arrive`),
-//! `output` writes and tells.
+//! new clients are in `arrive`), `output` writes and tells. `turn` has the turns that other threads may have. What is around a shard it
+//! knows as [`Surroundings`] only.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,10 +20,8 @@ use mio::{Poll, Registry, Token, Waker};
 use parking_lot::Mutex;
 
 use crate::conn::Conn;
-use crate::core::Core;
 use crate::dispatch::Arrival;
 use crate::link::Link;
-use crate::log::Trouble;
 use crate::routes::Route;
 
 mod arrive;
@@ -32,10 +30,13 @@ mod input;
 mod op;
 mod operate;
 mod output;
+mod surroundings;
 mod thread;
+mod turn;
 
 pub use handle::{ShardHandle, defer, take_deferred};
 pub use op::{Linked, Newcomer, Op};
+pub use surroundings::{Report, Surroundings};
 pub use thread::{ShardThread, panicked};
 
 use handle::{ASLEEP, AWAKE, DOZING, Inbox};
@@ -83,21 +84,21 @@ struct Entry {
 }
 
 /// What a turn counts, added to the shared counters once.
-#[derive(Default)]
-struct Tally {
-    messages_received: u64,
-    bytes_received: u64,
-    messages_sent: u64,
-    bytes_sent: u64,
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub messages_received: u64,
+    pub bytes_received: u64,
+    pub messages_sent: u64,
+    pub bytes_sent: u64,
     /// Sent to connections that are closing, or dropped for newer ones.
-    messages_dropped: u64,
+    pub messages_dropped: u64,
     /// Not told to PHP, since the server has decided to end their connection.
-    messages_discarded: u64,
+    pub messages_discarded: u64,
 }
 
 /// What a turn has to log.
 struct Note {
-    trouble: Trouble,
+    report: Report,
     /// One connection stands for all of its route.
     conn: Arc<Conn>,
     count: u64,
@@ -170,7 +171,7 @@ impl Shard {
     }
 
     /// How long to sleep: not at all where something waits already.
-    fn prepare_to_sleep(&mut self, core: &Core, tick: Duration) -> Option<Duration> {
+    fn prepare_to_sleep(&mut self, around: &impl Surroundings, tick: Duration) -> Option<Duration> {
         self.asleep_until = 0;
         if !self.read.is_empty() {
             return Some(Duration::ZERO);
@@ -181,10 +182,10 @@ impl Shard {
         }
         let now = self.now();
         // The first shard is also the clock of the values that expire, and of PHP's timers.
-        let [sweep, due] = if self.number == 0 { [core.values.sweep(), core.timers.next()] } else { [None, None] };
+        let alarm = if self.number == 0 { around.next_alarm() } else { None };
         let timer = self.timers.peek().map(|Reverse((at, _))| Duration::from_millis(at.saturating_sub(now)));
-        let timer = [timer, sweep, due].into_iter().flatten().min();
-        let timeout = if core.dispatch.has_pending() {
+        let timer = [timer, alarm].into_iter().flatten().min();
+        let timeout = if around.has_pending() {
             // Lines may become overdue, and somebody may post without waking us.
             self.inbox.state.store(DOZING, Ordering::SeqCst);
             Some(timer.map_or(tick, |timer| timer.min(tick)))
@@ -227,26 +228,18 @@ fn make_room(entry: &mut Entry, tally: &mut Tally, notes: &mut Vec<Note>, len: u
     if overtaken > 0 {
         entry.conn.count_dropped(overtaken);
         tally.messages_dropped += overtaken;
-        note(notes, Trouble::OutboxFull, &entry.conn, overtaken);
+        note(notes, Report::Overtaken, &entry.conn, overtaken);
     }
     room.fits
 }
 
-/// Remembers to log: one record for each route and turn.
-fn note(notes: &mut Vec<Note>, trouble: Trouble, conn: &Arc<Conn>, count: u64) {
-    match notes.iter_mut().find(|note| note.trouble == trouble && note.conn.route == conn.route) {
+/// Remembers to report: once for each kind of trouble, route and turn.
+fn note(notes: &mut Vec<Note>, report: Report, conn: &Arc<Conn>, count: u64) {
+    match notes.iter_mut().find(|note| note.report == report && note.conn.route == conn.route) {
         Some(note) => note.count += count,
-        None => notes.push(Note { trouble, conn: conn.clone(), count }),
+        None => notes.push(Note { report, conn: conn.clone(), count }),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idle_connection_stays_small() {
-        // Up to 184 bytes glibc takes 192.
-        assert!(size_of::<Entry>() <= 184, "{}", size_of::<Entry>());
-    }
-}
+mod tests;

@@ -6,15 +6,14 @@ use fws_hub::{Key, Pinging};
 use fws_session::{Frame, Millis, Settings};
 use fws_wire::close;
 
-use super::{CLOSES_PER_SECOND, CLOSES_WITHIN, Op, Shard, find, make_room, note_ping};
-use crate::core::Core;
+use super::{CLOSES_PER_SECOND, CLOSES_WITHIN, Op, Report, Shard, Surroundings, find, make_room, note_ping};
 
 impl Shard {
-    pub(super) fn carry_out(&mut self, core: &Core, op: Op, scratch: &mut [u8]) {
+    pub(super) fn carry_out(&mut self, around: &impl Surroundings, op: Op, scratch: &mut [u8]) {
         match op {
             Op::Enter(newcomer) => self.enter(*newcomer),
-            Op::Link(linked) => self.link(core, *linked, scratch),
-            Op::Abandon { key } => self.abandon(core, key),
+            Op::Link(linked) => self.link(around, *linked, scratch),
+            Op::Abandon { key } => self.abandon(around, key),
             Op::Send { key, frame } => self.send(key, frame),
             Op::SendMany { keys, frame } => {
                 for key in keys {
@@ -51,7 +50,7 @@ impl Shard {
                     && let Some(dropped) = entry.session.close_slow(self.now, &mut self.spares)
                 {
                     entry.conn.count_dropped(dropped);
-                    core.too_slow(&entry.conn, dropped);
+                    around.report(Report::TooSlow, &entry.conn, dropped);
                     self.tally.messages_dropped += dropped;
                     self.touch(at);
                 }

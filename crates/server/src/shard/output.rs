@@ -5,12 +5,9 @@ use std::io::{self, IoSlice};
 
 use fws_session::{Event, Millis};
 
-use super::{Entry, Note, SLICES, Shard, find, note_ping};
+use super::{Entry, Note, SLICES, Shard, Surroundings, find, note_ping};
 use crate::conn::Through;
-use crate::core::Core;
 use crate::dispatch::{Arrival, Source};
-use crate::log::Trouble;
-use crate::stats::add;
 
 impl Shard {
     /// Does what is due.
@@ -33,9 +30,9 @@ impl Shard {
     }
 
     /// Writes, half-closes, ends and re-arms every connection that was touched in this turn.
-    pub(super) fn finish_all(&mut self, core: &Core) {
+    pub(super) fn finish_all(&mut self, around: &impl Surroundings) {
         for at in std::mem::take(&mut self.touched) {
-            self.finish(core, at);
+            self.finish(around, at);
         }
         if self.timers.len() > 4 * self.entries.len() + 1024 {
             // Most are of connections that are gone.
@@ -45,18 +42,18 @@ impl Shard {
         }
     }
 
-    pub(super) fn finish(&mut self, core: &Core, at: usize) {
+    pub(super) fn finish(&mut self, around: &impl Surroundings, at: usize) {
         let Some(entry) = self.entries[at].as_mut() else { return };
         if entry.link.is_pending() {
             entry.touched = false;
             // Whatever ends it, PHP is told behind its first event; but nobody finds it any more.
             if entry.session.is_closing() || entry.session.is_ended() {
-                core.dismiss(&entry.conn);
+                around.dismiss(&entry.conn);
             }
             return;
         }
         // Before the client reads our close frame: it may come back at once, and its old connection must not keep it out.
-        self.tell_end(core, at);
+        self.tell_end(around, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
         entry.touched = false;
         while entry.writable && entry.session.outbox_len() > 0 {
@@ -77,14 +74,14 @@ impl Shard {
         if entry.session.take_half_close() {
             entry.link.half_close();
         }
-        self.tell_end(core, at);
+        self.tell_end(around, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
         if entry.session.is_ended() {
             entry.link.end(&self.registry);
             if let Some(entry) = self.entries[at].take() {
                 let Entry { conn, route, link, .. } = *entry;
                 link.give_up(&route.places, conn.address(), conn.key);
-                core.through(&conn, Through::Socket);
+                around.through(&conn, Through::Socket);
             }
             return;
         }
@@ -105,69 +102,46 @@ impl Shard {
     }
 
     /// Tells the registry and PHP that a connection is over, once that is known.
-    pub(super) fn tell_end(&mut self, core: &Core, at: usize) {
+    pub(super) fn tell_end(&mut self, around: &impl Surroundings, at: usize) {
         let Some(entry) = self.entries[at].as_mut() else { return };
         let closed = entry.session.take_closed();
         let failed = closed.as_ref().is_some_and(|closed| closed.failed.is_some());
         if entry.session.is_closing() || failed {
-            core.dismiss(&entry.conn);
+            around.dismiss(&entry.conn);
         }
         let Some(closed) = closed else { return };
-        core.closed(&entry.conn);
+        around.closed(&entry.conn);
         if let Some(failed) = closed.failed {
-            core.failed(&entry.conn, failed, &closed);
+            around.failed(&entry.conn, failed, &closed);
         }
         if !entry.route.echo {
             let limits = entry.route.event_limits();
             self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Close(closed), limits });
         } else {
-            core.through(&entry.conn, Through::Events);
+            around.through(&entry.conn, Through::Events);
         }
     }
 
     /// Gives this turn's events to the dispatcher.
-    pub(super) fn hand_over(&mut self, core: &Core) {
+    pub(super) fn hand_over(&mut self, around: &impl Surroundings) {
         if self.arrivals.is_empty() {
             return;
         }
-        let pushed = core.dispatch.push(&mut self.arrivals);
-        add(&core.counters.events_queued, pushed.queued);
-        for key in pushed.full {
+        for key in around.push(&mut self.arrivals) {
             if let Some((_, entry)) = find(&mut self.entries, self.count, key)
                 && !entry.session.is_ending()
             {
                 entry.paused = true;
             }
         }
-        if let Some(conn) = pushed.held {
-            core.held_back(&conn, pushed.held_back);
-        }
-        core.orphaned(pushed.orphans);
-        core.discarded(pushed.discarded);
     }
 
-    pub(super) fn count_up(&mut self, core: &Core) {
-        core.evict();
-        for Note { trouble, conn, count } in self.notes.drain(..) {
-            match trouble {
-                Trouble::RateLimit => core.too_fast(&conn, count),
-                Trouble::Discarded => core.thrown_away(&conn, count),
-                _ => core.overtaken(&conn, count),
-            }
+    pub(super) fn count_up(&mut self, around: &impl Surroundings) {
+        around.evict();
+        for Note { report, conn, count } in self.notes.drain(..) {
+            around.report(report, &conn, count);
         }
         let tally = std::mem::take(&mut self.tally);
-        core.count_saved(self.spares.take_saved());
-        for (counter, count) in [
-            (&core.counters.messages_received, tally.messages_received),
-            (&core.counters.bytes_received, tally.bytes_received),
-            (&core.counters.messages_sent, tally.messages_sent),
-            (&core.counters.bytes_sent, tally.bytes_sent),
-            (&core.counters.messages_dropped, tally.messages_dropped),
-            (&core.counters.messages_discarded, tally.messages_discarded),
-        ] {
-            if count > 0 {
-                add(counter, count);
-            }
-        }
+        around.count(&tally, self.spares.take_saved());
     }
 }

@@ -9,9 +9,7 @@ use mio::{Events, Poll};
 use parking_lot::Mutex;
 
 use super::handle::{AWAKE, Inbox};
-use super::{EVENTS, SCRATCH, Shard, TICK, WAKE};
-use crate::core::Core;
-use crate::log::Level;
+use super::{EVENTS, SCRATCH, Shard, Surroundings, TICK, WAKE};
 use crate::os;
 
 /// The thread of a shard.
@@ -24,13 +22,9 @@ pub struct ShardThread {
 
 impl ShardThread {
     /// Runs for the life of the process.
-    pub fn run(mut self, core: &Core) {
+    pub fn run(mut self, around: &impl Surroundings) {
         if let Err(error) = os::block_signals() {
-            core.log.write(
-                Level::Error,
-                "signals could not be blocked on a core thread",
-                serde_json::json!({ "error": error.to_string() }),
-            );
+            around.complain("signals could not be blocked on a core thread", None, &error);
         }
         let mut events = Events::with_capacity(EVENTS);
         let mut scratch = vec![0u8; SCRATCH];
@@ -38,7 +32,7 @@ impl ShardThread {
         let mut tick = TICK.0;
         let mut cared = 0;
         loop {
-            let timeout = self.shard.lock().prepare_to_sleep(core, tick);
+            let timeout = self.shard.lock().prepare_to_sleep(around, tick);
             if let Err(error) = self.poll.poll(&mut events, timeout)
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -57,26 +51,26 @@ impl ShardThread {
             shard.take_posted(&mut ops);
             let idle = idle && ops.is_empty();
             for op in ops.drain(..) {
-                shard.carry_out(core, op, &mut scratch);
+                shard.carry_out(around, op, &mut scratch);
             }
             // After a long stop of the process, what clients have sent in time may still wait for the next turns.
             if events.iter().count() < EVENTS {
                 shard.tick();
             }
             if shard.number == 0 {
-                core.fire_timers();
+                around.ring_alarms();
             }
-            shard.finish_all(core);
-            shard.hand_over(core);
-            shard.count_up(core);
+            shard.finish_all(around);
+            shard.hand_over(around);
+            shard.count_up(around);
             tick = if idle { (tick * 2).min(TICK.1) } else { TICK.0 };
-            let care = core.dispatch.has_pending() && (idle || shard.now >= cared + TICK.1.as_millis() as Millis);
+            let care = around.has_pending() && (idle || shard.now >= cared + TICK.1.as_millis() as Millis);
             if care {
                 cared = shard.now;
             }
             drop(shard);
             if care {
-                core.dispatch.care();
+                around.care();
             }
         }
     }

@@ -1,0 +1,77 @@
+//! What is counted, for whoever asks.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+
+use super::Core;
+use crate::routes::Route;
+use crate::stats::Authorizing;
+
+impl Core {
+    /// Takes over what the host has counted.
+    pub fn set_authorizing(&self, numbers: Authorizing) {
+        *self.authorizing.lock() = numbers;
+    }
+
+    /// Everything that is counted.
+    pub fn stats(&self) -> Value {
+        let (pending_events, pending_connections) = self.dispatch.pending();
+        let in_force: Vec<Arc<Route>> = self.routes.read().current.values().cloned().collect();
+        // Counted under the lock, and written out without.
+        let (lens, connections, known, tags) = {
+            let hub = self.hub.read();
+            let lens: Vec<u64> = in_force.iter().map(|route| hub.route_len(route.id)).collect();
+            (lens, hub.len(), hub.known(), hub.tag_count())
+        };
+        let routes: serde_json::Map<String, Value> =
+            in_force.iter().zip(lens).map(|(route, len)| (route.name.to_string(), route_stats(route, len))).collect();
+        let workers: serde_json::Map<String, Value> = self
+            .dispatch
+            .workers()
+            .into_iter()
+            .map(|(name, [parked, running, idle, waiting])| {
+                let bells = json!({ "bells_parked": parked, "bells_running": running, "bells_idle": idle, "connections_waiting": waiting });
+                (name.to_string(), bells)
+            })
+            .collect();
+        let authorizing = *self.authorizing.lock();
+        let mut stats = self.counters.to_json();
+        let own = json!({
+            "connections": connections,
+            "connections_known": known,
+            "tags": tags,
+            "values": self.values.len(),
+            "values_bytes": self.values.bytes(),
+            "timers": self.timers.len(),
+            "unfinished_bytes": self.unfinished.used(),
+            "compression_bytes_kept": self.shelved.windows.load(Ordering::Relaxed) + self.shelved.contexts.load(Ordering::Relaxed),
+            "compression_windows_given_up": self.shelved.windows_given_up.load(Ordering::Relaxed),
+            "compression_contexts_given_up": self.shelved.contexts_given_up.load(Ordering::Relaxed),
+            "events_pending": pending_events,
+            "events_pending_bytes": self.dispatch.weight(),
+            "connections_with_events": pending_connections,
+            "shards": self.shards.len(),
+            "pipes": self.pipes.len(),
+            "authorize_waiting": authorizing.waiting,
+            "authorize_running": authorizing.running,
+            "authorize_asked": authorizing.asked,
+            "authorize_given_up": authorizing.given_up,
+            "authorize_refused_busy": authorizing.refused_busy,
+            "uptime_seconds": self.started.elapsed().as_secs(),
+            "routes": routes,
+            "workers": workers,
+        });
+        if let (Value::Object(stats), Value::Object(own)) = (&mut stats, own) {
+            stats.extend(own);
+        }
+        stats
+    }
+}
+
+fn route_stats(route: &Route, connections: u64) -> Value {
+    let own = route.lines.iter().filter(|line| line.worker != route.worker);
+    let own: serde_json::Map<String, Value> = own.map(|line| (line.subprotocol.clone(), json!(line.worker))).collect();
+    json!({ "connections": connections, "worker": route.worker, "subprotocol_workers": own, "options": route.options() })
+}
