@@ -119,7 +119,7 @@ fuzz: setup ## Fuzz each target for FUZZ_SECONDS (60), or only TARGET
 test-xcaddy: xcaddy ## The binary that xcaddy built has the module
 	@tools/xcaddy.sh check
 
-lint: setup ## Formatters and static checks
+lint: setup $(LIB) $(BUILD)/lib/watcher ## Formatters and static checks
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/bench/load/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
@@ -127,6 +127,7 @@ lint: setup ## Formatters and static checks
 	CARGO_TARGET_DIR=$(BUILD)/bench/target cargo clippy --locked --manifest-path tests/bench/load/Cargo.toml --all-targets -- -D warnings
 	CARGO_TARGET_DIR=$(BUILD)/fuzz/target cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
 	@tools/shell-lint.sh
+	@tools/static-lint.sh
 	@unformatted=$$(gofmt -l go-bridge caddy-module tests); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 
 fmt: ## Format all sources
@@ -134,6 +135,7 @@ fmt: ## Format all sources
 	cargo fmt --manifest-path tests/bench/load/Cargo.toml
 	cargo fmt --manifest-path fuzz/Cargo.toml
 	gofmt -w go-bridge caddy-module tests
+	git ls-files '*.c' '*.h' | grep -vE '_arginfo\.h$$|^include/fws\.h$$|^caddy-module/phpext/websocket\.[ch]$$' | xargs clang-format -i
 
 bench: build ## Measure CPU per message and memory per connection beside a peer
 	$(ENV) tests/bench/run.sh

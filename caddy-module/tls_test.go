@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 Reflection looks at the fields.
+
 package websocket
 
 import (

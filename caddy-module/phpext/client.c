@@ -103,7 +103,8 @@ PHP_FUNCTION(frankenphp_ws_enablePing) {
     RETURN_THROWS();
   }
   if (UNEXPECTED(interval != 0 && (interval < 100 || interval > 86400000))) {
-    phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$intervalMs must be 0, or 100 to 86400000, " ZEND_LONG_FMT " given", interval);
+    phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$intervalMs must be 0, or 100 to 86400000, " ZEND_LONG_FMT " given",
+                      interval);
     RETURN_THROWS();
   }
   if (!phpext_explained(fws_client_ping_enable(PHPEXT_BYTES(given.id), (uint32_t)interval, &found, &error), &error,

@@ -46,10 +46,10 @@ PHP_FUNCTION(frankenphp_ws_close) {
     RETURN_THROWS();
   }
   /* The ABI has 16 bits for it, and 66536 must not become 1000. */
-  fws_result result = given.code < 0 || given.code > UINT16_MAX
-                          ? FWS_ERR_INVALID_CLOSE_CODE
-                          : fws_client_close(PHPEXT_BYTES(given.id), (uint16_t)given.code, PHPEXT_BYTES(given.reason),
-                                                 &done);
+  fws_result result =
+      given.code < 0 || given.code > UINT16_MAX
+          ? FWS_ERR_INVALID_CLOSE_CODE
+          : fws_client_close(PHPEXT_BYTES(given.id), (uint16_t)given.code, PHPEXT_BYTES(given.reason), &done);
   if (!phpext_ok(result, &given)) {
     RETURN_THROWS();
   }

@@ -13,7 +13,8 @@ PHP_FUNCTION(frankenphp_ws_setStoredInformation) {
   ZEND_PARSE_PARAMETERS_END();
 
   if (!phpext_enter() ||
-      !phpext_ok(fws_information_set(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.key), PHPEXT_BYTES(value), &done), &given)) {
+      !phpext_ok(fws_information_set(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.key), PHPEXT_BYTES(value), &done),
+                 &given)) {
     RETURN_THROWS();
   }
   RETURN_BOOL(done);
@@ -126,7 +127,7 @@ PHP_FUNCTION(frankenphp_ws_getAllStoredInformation) {
 
 /* The number of the operator that a constant FRANKENPHP_WS_OP_* names; -1 when it has thrown. */
 static int operator_number(const zend_string *name) {
-  static const char *const names[] = {"eq",  "neq",      "prefix",  "suffix",    "contains",
+  static const char *const names[] = {"eq",  "neq",     "prefix",  "suffix",    "contains",
                                       "ieq", "iprefix", "isuffix", "icontains", "regex"};
 
   for (int number = 0; number < (int)(sizeof(names) / sizeof(names[0])); number++) {
@@ -134,7 +135,8 @@ static int operator_number(const zend_string *name) {
       return number;
     }
   }
-  phpext_throw_about(FWS_ERR_OUT_OF_RANGE, "$operator must be one of the constants FRANKENPHP_WS_OP_*, \"%s\" given", name);
+  phpext_throw_about(FWS_ERR_OUT_OF_RANGE, "$operator must be one of the constants FRANKENPHP_WS_OP_*, \"%s\" given",
+                     name);
 
   return -1;
 }

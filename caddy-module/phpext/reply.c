@@ -43,7 +43,8 @@ void phpext_reply_map(fws_reply *reply, zval *return_value) {
 
   phpext_reply_hold(reply);
   array_init_size(return_value, (uint32_t)MIN(fws_reply_count(reply) / 2, HT_MAX_SIZE));
-  for (size_t i = 0; fws_reply_item(reply, i, &key) == FWS_OK && fws_reply_item(reply, i + 1, &value) == FWS_OK; i += 2) {
+  for (size_t i = 0; fws_reply_item(reply, i, &key) == FWS_OK && fws_reply_item(reply, i + 1, &value) == FWS_OK;
+       i += 2) {
     zval string;
     ZVAL_STR(&string, phpext_string(value));
     zend_symtable_str_update(Z_ARRVAL_P(return_value), (const char *)key.ptr, key.len, &string);

@@ -80,11 +80,10 @@ PHP_FUNCTION(frankenphp_ws_sendToTagExpression) {
   Z_PARAM_STR_OR_NULL(given.except_id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() ||
-      !phpext_explained(fws_expression_send(PHPEXT_BYTES(given.expression), PHPEXT_BYTES(given.data), flags(&given),
-                                            PHPEXT_OPTIONAL(given.route), PHPEXT_OPTIONAL(given.except_id), &queued,
-                                            &error),
-                        &error, &given)) {
+  if (!phpext_enter() || !phpext_explained(fws_expression_send(PHPEXT_BYTES(given.expression), PHPEXT_BYTES(given.data),
+                                                               flags(&given), PHPEXT_OPTIONAL(given.route),
+                                                               PHPEXT_OPTIONAL(given.except_id), &queued, &error),
+                                           &error, &given)) {
     RETURN_THROWS();
   }
   RETURN_LONG((zend_long)queued);

@@ -56,7 +56,8 @@ PHP_FUNCTION(frankenphp_ws_setTimer) {
     RETURN_THROWS();
   }
   if (UNEXPECTED(ZSTR_LEN(payload) > MAX_PAYLOAD)) {
-    phpext_throw_text(FWS_ERR_PAYLOAD_TOO_LONG, "$payload must have at most %zu bytes, %zu given", MAX_PAYLOAD, ZSTR_LEN(payload));
+    phpext_throw_text(FWS_ERR_PAYLOAD_TOO_LONG, "$payload must have at most %zu bytes, %zu given", MAX_PAYLOAD,
+                      ZSTR_LEN(payload));
     RETURN_THROWS();
   }
   if (UNEXPECTED(name != NULL && (ZSTR_LEN(name) == 0 || ZSTR_LEN(name) > MAX_NAME))) {

@@ -4,7 +4,8 @@
 /* False when it has thrown. */
 static bool expiry_allowed(zend_long seconds) {
   if (UNEXPECTED(seconds < 0)) {
-    phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$expireSeconds must be 0 (never) or more, " ZEND_LONG_FMT " given", seconds);
+    phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$expireSeconds must be 0 (never) or more, " ZEND_LONG_FMT " given",
+                      seconds);
     return false;
   }
 

@@ -8,7 +8,8 @@
 #include <SAPI.h>
 
 static const char no_bell[] = "Uncaught FrankenPHP\\WebSocket\\NoBellException: ";
-static const char no_worker[] = "Uncaught RuntimeException: frankenphp_handle_request() called while not in worker mode";
+static const char no_worker[] =
+    "Uncaught RuntimeException: frankenphp_handle_request() called while not in worker mode";
 
 /* Whether nextEvent() has thrown in this request, which a worker of a websocket directive handles. */
 static __thread bool refused;
@@ -22,7 +23,8 @@ static bool in_worker(void) {
   }
   efree(name);
   for (zend_execute_data *frame = EG(current_execute_data); frame != NULL; frame = frame->prev_execute_data) {
-    if (frame->func != NULL && frame->func->type == ZEND_INTERNAL_FUNCTION && frame->func->common.function_name != NULL &&
+    if (frame->func != NULL && frame->func->type == ZEND_INTERNAL_FUNCTION &&
+        frame->func->common.function_name != NULL &&
         zend_string_equals_literal(frame->func->common.function_name, "frankenphp_handle_request")) {
       return true;
     }

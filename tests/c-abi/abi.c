@@ -10,16 +10,17 @@
 #include <unistd.h>
 
 #define S(text) (const uint8_t *)(text), sizeof(text) - 1
-#define CHECK(condition)                                                       \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
-      fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1);                                                                 \
-    }                                                                          \
+#define CHECK(condition)                                                                                               \
+  do {                                                                                                                 \
+    if (!(condition)) {                                                                                                \
+      fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);                                        \
+      exit(1);                                                                                                         \
+    }                                                                                                                  \
   } while (0)
 
-static const char head[] = "GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+static const char head[] =
+    "GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 static bool is(fws_bytes bytes, const char *text) {
   return bytes.len == strlen(text) && (bytes.len == 0 || memcmp(bytes.ptr, text, bytes.len) == 0);
@@ -34,7 +35,8 @@ static void wait_for_core(void) {
 
 /* Rings the next bell, as a host does, and claims it, as PHP does. */
 static fws_bell *ring(fws_ring *taken) {
-  while (fws_bells_take(taken, 1) == 0) wait_for_core();
+  while (fws_bells_take(taken, 1) == 0)
+    wait_for_core();
   CHECK(is(taken->worker, "w"));
   char query[64];
   int len = snprintf(query, sizeof query, "fws_bell=%s", (const char *)taken->nonce);
@@ -47,8 +49,10 @@ static fws_bell *ring(fws_ring *taken) {
 /* The next event of the first bell that brings one. */
 static fws_bell *next(fws_ring *taken, fws_bell *bell, fws_event *event) {
   for (;;) {
-    if (bell == NULL) bell = ring(taken);
-    if (fws_event_next(bell, event) == FWS_OK) return bell;
+    if (bell == NULL)
+      bell = ring(taken);
+    if (fws_event_next(bell, event) == FWS_OK)
+      return bell;
     fws_bell_release(bell, false, NULL, 0);
     fws_bell_end(taken->nonce, FWS_BELL_SERVED, NULL, 0, NULL, 0);
     bell = NULL;
@@ -216,7 +220,8 @@ static void a_connection(void) {
   CHECK(fws_expression_send(S("t"), S("x"), 0, S("nowhere"), NULL, 0, &count, NULL) == FWS_ERR_UNKNOWN_ROUTE);
   CHECK(fws_expression_send(S("t"), S("x"), 0, S("r"), id, id_len, &count, NULL) == FWS_OK && count == 0);
   CHECK(fws_tag_count(S("t"), &count) == FWS_OK && count == 1);
-  CHECK(fws_tag_quote(S("a\"|*"), &reply) == FWS_OK && fws_reply_item(reply, 0, &value) == FWS_OK && is(value, "\"a\\\"|*\""));
+  CHECK(fws_tag_quote(S("a\"|*"), &reply) == FWS_OK && fws_reply_item(reply, 0, &value) == FWS_OK &&
+        is(value, "\"a\\\"|*\""));
   fws_reply_free(reply);
   CHECK(fws_tag_quote(S("\xff"), &reply) == FWS_ERR_INVALID_UTF8 && fws_tag_quote(S("a"), NULL) == FWS_ERR_NULL);
   uint8_t too_long[256];
@@ -255,7 +260,8 @@ static void a_connection(void) {
   CHECK(fws_client_ping_disable(S("ghost"), &found) == FWS_OK && !found);
   CHECK(fws_timer_set(10, S("x"), false, NULL, 0, NULL, 0, NULL, &timer, NULL) == FWS_ERR_NULL);
   static uint8_t payload[(1 << 20) + 1];
-  CHECK(fws_timer_set(10, payload, sizeof payload, false, S("r"), NULL, 0, NULL, &timer, NULL) == FWS_ERR_PAYLOAD_TOO_LONG);
+  CHECK(fws_timer_set(10, payload, sizeof payload, false, S("r"), NULL, 0, NULL, &timer, NULL) ==
+        FWS_ERR_PAYLOAD_TOO_LONG);
   CHECK(fws_timer_set(10, S("x"), false, S("nobody"), NULL, 0, NULL, &timer, NULL) == FWS_ERR_UNKNOWN_WORKER);
   CHECK(fws_timer_set(10, S("x"), false, S("w"), S(""), NULL, &timer, NULL) == FWS_ERR_OUT_OF_RANGE);
   CHECK(fws_timer_set(10, S("x"), false, S("w"), S("\xff"), NULL, &timer, NULL) == FWS_ERR_INVALID_UTF8);
@@ -276,7 +282,8 @@ static void a_connection(void) {
   CHECK(fws_reply_item(reply, 1, &value) == FWS_OK && is(value, "Lyon"));
   CHECK(fws_reply_item(reply, 2, &value) == FWS_END);
   fws_reply_free(reply);
-  CHECK(fws_information_search(S("city"), 5, S("LYON"), NULL, 0, &reply, NULL) == FWS_OK && fws_reply_count(reply) == 1);
+  CHECK(fws_information_search(S("city"), 5, S("LYON"), NULL, 0, &reply, NULL) == FWS_OK &&
+        fws_reply_count(reply) == 1);
   fws_reply_free(reply);
   CHECK(fws_information_search(S("city"), 9, S("("), NULL, 0, &reply, &error) == FWS_ERR_SYNTAX);
   fws_error_free(error);
@@ -315,7 +322,8 @@ static void a_connection(void) {
   CHECK(fws_core_drain(5000, &remaining, NULL) == FWS_OK && remaining == 0);
   fws_core_authorizing(1, 2, 3, 4, 5);
   CHECK(fws_core_stats(&reply) == FWS_OK && fws_reply_count(reply) == 1);
-  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && memmem(value.ptr, value.len, "\"authorize_given_up\":4", 22) != NULL);
+  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK &&
+        memmem(value.ptr, value.len, "\"authorize_given_up\":4", 22) != NULL);
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && memmem(value.ptr, value.len, "\"events_failed\":1", 17) != NULL);
   fws_reply_free(reply);
 }
@@ -324,7 +332,8 @@ static void a_connection(void) {
 static void a_pipe(void) {
   static const char connect[] = "CONNECT /chat HTTP/1.1\r\nHost: example.com\r\nSec-WebSocket-Version: 13\r\n\r\n";
   fws_handshake *handshake = NULL;
-  CHECK(fws_routes_stage(2, S("{\"routes\":[{\"name\":\"e\",\"echo\":true}]}"), NULL) == FWS_OK && fws_routes_commit(2) == FWS_OK);
+  CHECK(fws_routes_stage(2, S("{\"routes\":[{\"name\":\"e\",\"echo\":true}]}"), NULL) == FWS_OK &&
+        fws_routes_commit(2) == FWS_OK);
   CHECK(fws_handshake_new(S("e"), S(connect), S("192.0.2.7"), 0, &handshake) == FWS_OK);
   CHECK(fws_handshake_status(handshake) == 405);
   fws_handshake_free(handshake);
@@ -341,7 +350,8 @@ static void a_pipe(void) {
   uint8_t buffer[16];
   size_t count = 0, total = 0;
   uint32_t state = 0;
-  CHECK(fws_pipe_feed(id, NULL, 1, &count, &state) == FWS_ERR_NULL && fws_pipe_feed(id, hi, sizeof hi, NULL, &state) == FWS_ERR_NULL);
+  CHECK(fws_pipe_feed(id, NULL, 1, &count, &state) == FWS_ERR_NULL &&
+        fws_pipe_feed(id, hi, sizeof hi, NULL, &state) == FWS_ERR_NULL);
   CHECK(fws_pipe_feed(id, hi, sizeof hi, &count, &state) == FWS_OK && count == sizeof hi);
   CHECK(fws_pipe_take(id, NULL, 1, &count, &state) == FWS_ERR_NULL);
   while (total < 4) {
@@ -354,7 +364,8 @@ static void a_pipe(void) {
   fws_dirty dirty = {0};
   struct pollfd flag = {.fd = fws_pipe_fd(), .events = POLLIN};
   CHECK(fws_pipes_dirty(NULL, 1) == 0);
-  while (fws_pipes_dirty(&dirty, 1) == 1) {}
+  while (fws_pipes_dirty(&dirty, 1) == 1) {
+  }
   CHECK(fws_pipe_close(id, FWS_PIPE_END) == FWS_OK && fws_pipe_close(id, 7) == FWS_ERR_OUT_OF_RANGE);
   do {
     if (fws_pipes_dirty(&dirty, 1) == 0) {
@@ -397,7 +408,8 @@ static void json(void) {
   CHECK(fws_command_json(S("{\"set\":{\"key\":\"json\",\"value\":{\"base64\":\"/wA=\"}}}"), &stream, NULL) == FWS_OK);
   fws_stream_free(stream);
   CHECK(fws_command_json(S("{\"get\":{\"key\":\"json\"}}"), &stream, NULL) == FWS_OK);
-  while ((n = fws_stream_read(stream, (uint8_t *)answer + len, 3)) > 0) len += n;
+  while ((n = fws_stream_read(stream, (uint8_t *)answer + len, 3)) > 0)
+    len += n;
   CHECK(strcmp(answer, "{\"value\":{\"base64\":\"/wA=\"}}") == 0);
   CHECK(fws_stream_read(stream, NULL, 3) == 0 && fws_stream_read(NULL, (uint8_t *)answer, 3) == 0);
   fws_stream_free(stream);
@@ -448,7 +460,8 @@ int main(void) {
   batches();
   a_connection();
   a_pipe();
-  for (int code = -1; code < 40; code++) CHECK(strlen(fws_result_text(code)) > 0);
+  for (int code = -1; code < 40; code++)
+    CHECK(strlen(fws_result_text(code)) > 0);
   puts("the C ABI does what its header says");
   return 0;
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 No other transport sends the extended CONNECT of RFC 8441.
+
 package e2e
 
 import (

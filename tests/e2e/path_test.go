@@ -97,7 +97,7 @@ func TestBytesThatAreNoTextReachPHPAsTheyWereSent(t *testing.T) {
 	s := start(t, sentPaths())
 	var id string
 	for _, path := range []string{"/odd/caf\xe9", "/odd\xff\xfe", "/größe-odd", `/odd/"<>{|}^` + "`" + `\`, "/odd/a#b", "//odd/a"} {
-		id = dialRaw(t, s.addr, path+"?q=\xe9", "").wantPath(t, path, "q=\xe9")
+		dialRaw(t, s.addr, path+"?q=\xe9", "").wantPath(t, path, "q=\xe9")
 	}
 	id = dialRaw(t, s.addr, "/odd/caf\xe9", "").wantPath(t, "/odd/caf\xe9", "")
 

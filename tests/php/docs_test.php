@@ -217,3 +217,14 @@ test('every link of the documentation leads to something that is there', static 
     }
     same([[], true], [$wrong, $checked > 50]);
 });
+
+test('the files, folders and targets that CONTRIBUTING.md names are there', static function (): void {
+    $top = dirname(__DIR__, 2);
+    $text = file_get_contents("$top/CONTRIBUTING.md");
+    preg_match_all('~`((?:crates|caddy-module|go-bridge|php|docs|tests|include|tools)(?:/[\w.-]*)*)`~', $text, $paths);
+    preg_match_all('~\bmake ([a-z][a-z-]*)~', $text, $targets);
+    preg_match_all('~^([a-z][a-z-]*):~m', file_get_contents("$top/Makefile"), $made);
+    same([true, true], [count($paths[1]) > 20, count($targets[1]) > 5]);
+    same([], array_values(array_filter($paths[1], static fn (string $path): bool => !file_exists("$top/$path"))));
+    same([], array_values(array_diff($targets[1], $made[1])));
+});

@@ -285,7 +285,7 @@ func (c *call) answerBytes(what command.Command) error {
 		return refuse(http.StatusNotFound, command.ErrNoSuchClient)
 	}
 	if answer.Value == nil {
-		return refuse(http.StatusNotFound, noSuchKey)
+		return refuse(http.StatusNotFound, errNoSuchKey)
 	}
 
 	// Whoever stored it may not be trusted: no browser shall take it for a page.
@@ -315,7 +315,7 @@ func (c *call) write(status int, answer any) error {
 	return nil
 }
 
-var noSuchKey = errors.New("there is no value under this key")
+var errNoSuchKey = errors.New("there is no value under this key")
 
 func refuse(status int, err error) error {
 	return caddy.APIError{HTTPStatus: status, Err: err}

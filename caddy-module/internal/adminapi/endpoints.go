@@ -205,7 +205,7 @@ func putInformation(c *call) error {
 }
 
 func deleteInformation(c *call) error {
-	return c.answerUnlessNo(c.ofClient("delete_information", map[string]any{"key": c.r.PathValue("key")}), http.StatusNotFound, noSuchKey)
+	return c.answerUnlessNo(c.ofClient("delete_information", map[string]any{"key": c.r.PathValue("key")}), http.StatusNotFound, errNoSuchKey)
 }
 
 func postMessage(c *call) error {
@@ -297,7 +297,7 @@ func putValue(c *call) error {
 }
 
 func deleteValue(c *call) error {
-	return c.answerUnlessNo(c.ofValue("delete", nil), http.StatusNotFound, noSuchKey)
+	return c.answerUnlessNo(c.ofValue("delete", nil), http.StatusNotFound, errNoSuchKey)
 }
 
 func getExpiry(c *call) error {
@@ -306,7 +306,7 @@ func getExpiry(c *call) error {
 		return refusal(err)
 	}
 	if answer.Expiry == nil || string(answer.Expiry) == "null" {
-		return refuse(http.StatusNotFound, noSuchKey)
+		return refuse(http.StatusNotFound, errNoSuchKey)
 	}
 
 	return c.write(http.StatusOK, map[string]json.RawMessage{"expiry": answer.Expiry})

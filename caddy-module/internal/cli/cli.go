@@ -239,17 +239,12 @@ func (c *cli) copyAnswer(answer io.ReadCloser, err error) error {
 	return noSuchClient()
 }
 
-// do carries out a command of which there is nothing to say but that it is done.
-func (c *cli) do(what command.Command) error {
-	return c.doUnless(what, 0, "")
-}
-
 // act carries out a command that does something to a client.
 func (c *cli) act(what command.Command) error {
 	return c.doUnless(what, exitAbsent, command.ErrNoSuchClient.Error())
 }
 
-// doUnless is do for a command that may be answered with a no, which is then an error.
+// doUnless carries out a command of which there is nothing to say but that it is done. A no is an error.
 func (c *cli) doUnless(what command.Command, code int, no string) error {
 	answer, err := c.door.Call(what)
 	if err != nil {
