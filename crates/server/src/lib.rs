@@ -4,7 +4,8 @@
 //! * [`Core::handshake`] examines an upgrade request, [`Core::adopt`] takes the connection over,
 //!   or [`Core::open_pipe`] where there is no socket to move (TLS, HTTP/2, HTTP/3) and the host carries the bytes;
 //! * a `shard` – one thread, one epoll – owns it from then on: reads, feeds its [`fws_session::Session`], writes once per turn;
-//! * what it receives goes to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
+//! * the route's `handler` says what becomes of what it receives: an answer, or an event;
+//! * events go to the `dispatch`er, which queues events by connection and hands connections to PHP by *lease*;
 //! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
 //! * [`Core::ask`] carries out commands of any thread: an engine says where, with several servers; here it is done on the hub, and what
 //!   follows is posted to the shards;
@@ -27,6 +28,7 @@ mod control;
 mod core;
 mod dispatch;
 mod flag;
+mod handler;
 mod link;
 mod log;
 mod os;

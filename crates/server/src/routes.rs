@@ -14,6 +14,7 @@ use fws_wire::origin::{Pattern, PatternError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::handler::{Echo, Protocol, Worker};
 use crate::places::Places;
 
 use crate::conn::Transport;
@@ -332,8 +333,8 @@ impl RouteConfig {
 pub struct Route {
     pub id: RouteId,
     pub name: Arc<str>,
-    /// The core echoes.
-    pub echo: bool,
+    /// What becomes of what its clients do.
+    pub protocol: Protocol,
     /// The name of the worker for connections whose sub-protocol has none of its own.
     pub worker: Option<Arc<str>>,
     /// The kinds of connections it takes.
@@ -420,7 +421,7 @@ impl Route {
         Route {
             id,
             name,
-            echo: config.echo,
+            protocol: if config.echo { Protocol::Echo(Echo) } else { Protocol::Worker(Worker) },
             worker: default.map(Arc::from),
             lines,
             policy,

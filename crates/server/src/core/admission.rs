@@ -9,6 +9,7 @@ use fws_wire::handshake::{self, Reason, Refused, Request};
 use super::Core;
 use crate::admission::{AdmissionError, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
 use crate::conn::Through;
+use crate::handler::Handler as _;
 use crate::places::{Address, Full, Places};
 use crate::shard::Op;
 use crate::stats::add;
@@ -65,7 +66,7 @@ impl Core {
             }
             Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused)))
         })?;
-        if !route.echo && self.dispatch.is_overloaded() {
+        if route.protocol.has_events() && self.dispatch.is_overloaded() {
             return refuse(Refusal::Overload, 503, "too many events wait for PHP");
         }
         let reservation = {
@@ -115,8 +116,8 @@ impl Core {
             query: request.query,
             ip: ip.to_owned(),
             subprotocol,
-            // The echo has nobody to tell them.
-            headers: if route.echo { Vec::new() } else { request.headers },
+            // Nobody else would be told them.
+            headers: if route.protocol.has_events() { request.headers } else { Vec::new() },
         });
         let (offered, outfit) = (accepted.offered, Outfit::default());
         let ticket = Ticket { route, id, opened, line, offered, outfit, claim: None, compression, reservation };

@@ -1,12 +1,13 @@
 //! How clients come: first without a connection, then with it, or not.
 
 use fws_hub::Key;
-use fws_session::{Event, Millis, Session};
+use fws_session::{Millis, Session};
 use mio::Token;
 
+use super::doing::Doing;
 use super::{Entry, Linked, Newcomer, Shard, Surroundings, find};
 use crate::conn::Through;
-use crate::dispatch::{Arrival, Source};
+use crate::handler::Handler as _;
 use crate::link::Link;
 
 impl Shard {
@@ -48,10 +49,8 @@ impl Shard {
         entry.writable = true;
         // It could not say anything before.
         entry.session.heard(self.now);
-        if !entry.route.echo {
-            let limits = entry.route.event_limits();
-            self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Open(opened), limits });
-        }
+        let protocol = entry.route.protocol;
+        protocol.opened(opened, &mut Doing::new(entry, &mut self.arrivals, &mut self.spares));
         for piece in buffered.chunks(scratch.len()) {
             let scratch = &mut scratch[..piece.len()];
             scratch.copy_from_slice(piece);

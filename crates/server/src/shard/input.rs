@@ -2,10 +2,9 @@
 
 use std::io;
 
-use fws_session::Event;
-
+use super::doing::Doing;
 use super::{INFLATED, Report, Shard, find, note};
-use crate::dispatch::{Arrival, Source};
+use crate::handler::Handler as _;
 use crate::pipe::Stir;
 
 impl Shard {
@@ -104,34 +103,25 @@ impl Shard {
             entry.session.put_by(input);
             return;
         }
-        let (echo, peer) = (entry.route.echo, entry.conn.peer());
-        let unheard = entry.conn.is_dismissed();
+        let (protocol, peer) = (entry.route.protocol, entry.conn.peer());
         let mut inflated = 0;
-        let (mut received, mut echoed, mut discarded) = (0, 0, 0);
+        let (mut received, mut sent, mut discarded) = (0, 0, 0);
         while let Some(message) = entry.session.receive(&mut input, self.now, peer, &mut self.spares) {
             received += 1;
             inflated += message.payload.as_slice().len();
-            if echo {
-                let sent = entry.session.send_message(message.binary, message.payload.as_slice(), &mut self.spares);
-                echoed += u64::from(sent);
-            } else if unheard {
-                discarded += 1;
-            } else {
-                self.arrivals.push(Arrival {
-                    source: Source::Conn(entry.conn.clone()),
-                    event: Event::Message { binary: message.binary, data: message.payload.into_boxed() },
-                    limits: entry.route.event_limits(),
-                });
-            }
+            let mut doing = Doing::new(entry, &mut self.arrivals, &mut self.spares);
+            protocol.message(message, &mut doing);
+            sent += doing.sent;
+            discarded += doing.discarded;
             if inflated >= INFLATED && !input.is_empty() && entry.session.put_by(input) {
                 break;
             }
         }
         self.tally.messages_received += received;
-        self.tally.messages_sent += echoed;
+        self.tally.messages_sent += sent;
         entry.conn.traffic.received(bytes, received, self.epoch + self.now);
-        if echoed > 0 {
-            entry.conn.traffic.sent_messages(echoed);
+        if sent > 0 {
+            entry.conn.traffic.sent_messages(sent);
         }
         if discarded > 0 {
             entry.conn.count_discarded(discarded);

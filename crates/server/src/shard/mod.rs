@@ -4,7 +4,7 @@
 //! dispatcher together. Reading once – rather than until a socket is empty – keeps a fast client from starving the others.
 //!
 //! In the order of a turn: `thread` waits, `input` reads, `operate` carries out what was posted (an [`Op`], through the `handle`; those of
-//! new clients are in `arrive`), `output` writes and tells. `turn` has the turns that other threads may have. What is around a shard it
+//! new clients are in `arrive`), `doing` what handlers want, `output` writes and tells. `turn` has the turns that other threads may have. What is around a shard it
 //! knows as [`Surroundings`] only.
 
 use std::cmp::Reverse;
@@ -25,6 +25,7 @@ use crate::link::Link;
 use crate::routes::Route;
 
 mod arrive;
+mod doing;
 mod handle;
 mod input;
 mod op;

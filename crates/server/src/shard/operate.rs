@@ -77,7 +77,7 @@ impl Shard {
                     entry.conn.configure(&route.settings);
                     let leaving = entry.session.leaves_at();
                     entry.session.configure(route.settings_for(entry.conn.transport), self.now, entry.conn.key.index);
-                    if entry.route.echo == route.echo {
+                    if entry.route.protocol == route.protocol {
                         entry.route = route.clone();
                         // Of a sub-protocol that is gone it leaves as from a route that is gone.
                         if !route.serves(entry.conn.line) {

@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::io::{self, IoSlice};
 
-use fws_session::{Event, Millis};
+use fws_session::Millis;
 
 use super::{Entry, Note, SLICES, Shard, Surroundings, find, note_ping};
 use crate::conn::Through;
 use crate::dispatch::{Arrival, Source};
+use crate::handler::Handler as _;
 
 impl Shard {
     /// Does what is due.
@@ -114,11 +115,12 @@ impl Shard {
         if let Some(failed) = closed.failed {
             around.failed(&entry.conn, failed, &closed);
         }
-        if !entry.route.echo {
-            let limits = entry.route.event_limits();
-            self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event: Event::Close(closed), limits });
-        } else {
-            around.through(&entry.conn, Through::Events);
+        match entry.route.protocol.closed(closed) {
+            Some(event) => {
+                let limits = entry.route.event_limits();
+                self.arrivals.push(Arrival { source: Source::Conn(entry.conn.clone()), event, limits });
+            }
+            None => around.through(&entry.conn, Through::Events),
         }
     }
 
