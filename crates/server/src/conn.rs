@@ -1,10 +1,10 @@
 //! What other threads know of a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use fws_hub::{Client, Key, RouteId};
-use fws_session::{Compression, Millis, Settings, SlowClient, outbox_room};
+use fws_session::{Backlog, Compression, Millis};
 use fws_wire::{Owner, Peer};
 use parking_lot::RwLock;
 
@@ -27,18 +27,8 @@ pub struct Conn {
     pub(crate) places: Arc<Places>,
     /// Its route's name.
     pub route_name: Arc<str>,
-    /// How large its outbox is, see [`outbox_room`].
-    max_outbox: AtomicUsize,
-    /// Bytes that wait for the socket: those posted to the shard, and those in the outbox.
-    queued: AtomicUsize,
-    /// How many of them are in the outbox. Written by the shard only.
-    waiting: AtomicUsize,
-    /// Messages to it that were dropped because it does not read as fast as it is sent to.
-    dropped: AtomicU64,
-    /// A [`SlowClient`] as a number.
-    slow_client: AtomicU8,
-    /// It lost a message under [`SlowClient::Close`]: its end is on its way.
-    doomed: AtomicBool,
+    /// What waits for it.
+    pub(crate) backlog: Backlog,
     /// The server has decided that it ends: see [`Core::dismiss`](crate::Core::dismiss).
     dismissed: AtomicBool,
     /// Messages from it that PHP was not told for that.
@@ -192,12 +182,7 @@ impl Conn {
             line,
             places: route.places.clone(),
             route_name: route.name.clone(),
-            max_outbox: AtomicUsize::new(route.settings.max_outbox),
-            queued: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            dropped: AtomicU64::new(0),
-            slow_client: AtomicU8::new(route.settings.slow_client as u8),
-            doomed: AtomicBool::new(false),
+            backlog: Backlog::new(&route.settings.backlog),
             dismissed: AtomicBool::new(false),
             discarded: AtomicU64::new(0),
             over: AtomicU8::new(0),
@@ -248,9 +233,9 @@ impl Conn {
             bytes_received: load(&traffic.bytes_received),
             messages_sent: load(&traffic.messages_sent),
             bytes_sent: load(&traffic.bytes_sent),
-            messages_dropped: self.dropped(),
+            messages_dropped: self.backlog.dropped(),
             messages_discarded: self.discarded(),
-            queued_bytes: self.queued.load(Ordering::Relaxed) as u64,
+            queued_bytes: self.backlog.queued() as u64,
             ping_time: traffic.ping_time(),
             tags: Vec::new(),
         }
@@ -258,64 +243,6 @@ impl Conn {
 
     pub(crate) fn set_id(&self, id: Arc<str>) {
         *self.id.write() = id;
-    }
-
-    /// Reserves room for a frame that is about to be posted. `false`: it does not fit.
-    ///
-    /// The outbox is the shard's, which may be writing it at this moment: what is compared is what waited when the shard last told, and
-    /// all that was posted since. Where the oldest messages are dropped the shard makes the room when it takes the frame – else a
-    /// sender in a hurry would lose its newest ones – unless it is too far `behind` with what was posted to it.
-    pub(crate) fn reserve(&self, len: usize, behind: impl FnOnce() -> bool) -> bool {
-        let before = self.queued.fetch_add(len, Ordering::Relaxed);
-        let room = match self.slow_client.load(Ordering::Relaxed) == SlowClient::DropOldest as u8 {
-            true => !behind(),
-            false => before + len <= outbox_room(self.max_outbox()),
-        };
-        let fits = room && !self.doomed.load(Ordering::Relaxed);
-        if !fits {
-            self.queued.fetch_sub(len, Ordering::Relaxed);
-        }
-        fits
-    }
-
-    /// A message did not fit. `true`, once: the connection is to be closed for it.
-    pub(crate) fn overflowed(&self) -> bool {
-        self.count_dropped(1);
-        self.slow_client.load(Ordering::Relaxed) == SlowClient::Close as u8 && !self.doomed.swap(true, Ordering::Relaxed)
-    }
-
-    pub(crate) fn count_dropped(&self, messages: u64) {
-        self.dropped.fetch_add(messages, Ordering::Relaxed);
-    }
-
-    /// Messages to it that were dropped because it does not read as fast as it is sent to.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// Bytes posted to the shard that it has not taken yet. For the shard.
-    pub(crate) fn posted(&self) -> usize {
-        self.queued.load(Ordering::Relaxed) - self.waiting.load(Ordering::Relaxed)
-    }
-
-    /// The shard tells that so much waits in the outbox now, and that it took so much of what was posted, into the outbox or not: both at
-    /// once, so that what moves from the one to the other is neither missed nor counted twice.
-    pub(crate) fn set_waiting(&self, waiting: usize, taken: usize) {
-        let before = self.waiting.load(Ordering::Relaxed);
-        if waiting != before || taken > 0 {
-            self.waiting.store(waiting, Ordering::Relaxed);
-            self.queued.fetch_add(waiting.wrapping_sub(before).wrapping_sub(taken), Ordering::Relaxed);
-        }
-    }
-
-    /// Other settings hold from now on.
-    pub(crate) fn configure(&self, settings: &Settings) {
-        self.max_outbox.store(settings.max_outbox, Ordering::Relaxed);
-        self.slow_client.store(settings.slow_client as u8, Ordering::Relaxed);
-    }
-
-    pub(crate) fn max_outbox(&self) -> usize {
-        self.max_outbox.load(Ordering::Relaxed)
     }
 
     /// The end has come so far. `true`: now socket and events are both done with.

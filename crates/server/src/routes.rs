@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use fws_hub::RouteId;
-use fws_session::{Compression, Exceed, Millis, RateLimit, Settings, SlowClient};
+use fws_session::{BacklogSettings, Compression, Exceed, Millis, RateLimit, Settings, SlowClient};
 use fws_wire::deflate;
 use fws_wire::handshake::Policy;
 use fws_wire::origin::{Pattern, PatternError};
@@ -395,11 +395,13 @@ impl Route {
         let settings = Settings {
             max_message_size,
             max_frame_size: config.max_frame_size.unwrap_or(defaults.max_frame_size),
-            max_outbox: config.max_outbox.unwrap_or(4 << 20),
-            slow_client: match config.slow_client {
-                SlowClientConfig::Close => SlowClient::Close,
-                SlowClientConfig::DropOldest => SlowClient::DropOldest,
-                SlowClientConfig::DropNewest => SlowClient::DropNewest,
+            backlog: BacklogSettings {
+                max_outbox: config.max_outbox.unwrap_or(defaults.backlog.max_outbox),
+                slow_client: match config.slow_client {
+                    SlowClientConfig::Close => SlowClient::Close,
+                    SlowClientConfig::DropOldest => SlowClient::DropOldest,
+                    SlowClientConfig::DropNewest => SlowClient::DropNewest,
+                },
             },
             rate_limit: config.rate_limit.as_ref().map(|limit| RateLimit {
                 messages: limit.messages,
@@ -477,8 +479,8 @@ impl Route {
             "idle_timeout": time(settings.idle_timeout),
             "max_lifetime": time(settings.max_lifetime),
             "close_timeout": time(settings.close_timeout),
-            "max_outbox": settings.max_outbox,
-            "slow_client": match settings.slow_client {
+            "max_outbox": settings.backlog.max_outbox,
+            "slow_client": match settings.backlog.slow_client {
                 SlowClient::Close => SlowClientConfig::Close,
                 SlowClient::DropOldest => SlowClientConfig::DropOldest,
                 SlowClient::DropNewest => SlowClientConfig::DropNewest,

@@ -2,7 +2,8 @@
 //!
 //! * [`Session`] is the connection, [`Settings`] what its route asks of it: it decodes, answers pings and closes, keeps the timers, and says what it wants of its socket;
 //! * [`Outbox`] holds the bytes that wait for the socket;
-//! * [`RateLimit`] is how fast a client may send, [`SlowClient`] what becomes of one that reads too slowly;
+//! * [`RateLimit`] is how fast a client may send;
+//! * [`Backlog`] is how much waits for a client and how much may; [`SlowClient`] is what becomes of one that reads too slowly;
 //! * [`Frame`] is a message encoded once, for one client or for many;
 //! * [`Compression`] says how what is sent to a client is compressed;
 //! * [`Event`] is what PHP is told, and [`Fifo`] the events of one connection that wait for it.
@@ -20,13 +21,13 @@ mod session;
 mod settings;
 mod terms;
 
-pub use backlog::{Room, SlowClient, outbox_room};
+pub use backlog::{Backlog, BacklogSettings, Offer, SlowClient};
 pub use compression::Compression;
 pub use event::{Closed, Event, Failed, Fifo, Opened, Timer};
 pub use frame::Frame;
 pub use outbox::{Outbox, Saved, Spares};
 pub use rate::{Exceed, RateLimit};
-pub use session::{Message, Session, Signs};
+pub use session::{Message, Posted, Session, Signs, Taken};
 pub use settings::Settings;
 
 /// Milliseconds since the caller's start.

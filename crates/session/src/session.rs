@@ -8,7 +8,7 @@ use fws_wire::{Error, Owner, Peer};
 
 use crate::compression::Compressor;
 use crate::terms::Terms;
-use crate::{Closed, Compression, Failed, Millis, Outbox, Settings, Spares, outbox_room};
+use crate::{Backlog, Closed, Compression, Failed, Millis, Outbox, Settings, Spares};
 
 mod ending;
 mod pace;
@@ -17,6 +17,7 @@ mod sending;
 
 pub use ping::Signs;
 use ping::{BROKE_SILENCE, LatePong, OwnInterval};
+pub use sending::{Posted, Taken};
 
 /// However slowly a client reads what waits: after this time from its beginning, the end of a connection is cut short.
 const LONGEST_END: Millis = 60_000;
@@ -136,7 +137,14 @@ impl Session {
     ///
     /// Pings and close frames are answered and violations failed with the right code on the way. `peer`: whose bytes they are, for what all
     /// share.
-    pub fn receive<'a>(&mut self, input: &mut &'a mut [u8], now: Millis, peer: Peer, spares: &mut Spares) -> Option<Message<'a>> {
+    pub fn receive<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+        now: Millis,
+        peer: Peer,
+        backlog: &Backlog,
+        spares: &mut Spares,
+    ) -> Option<Message<'a>> {
         self.last_heard = now;
         if std::mem::take(&mut self.pinged) {
             self.signs |= BROKE_SILENCE;
@@ -164,7 +172,7 @@ impl Session {
                     return None;
                 }
                 Ok(Some(Item::Message { binary, payload })) => return Some(Message { binary, payload }),
-                Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), spares),
+                Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), backlog, spares),
                 Ok(Some(Item::Pong(payload))) => self.received_pong(payload.as_slice()),
                 Ok(Some(Item::Close(frame))) => self.received_close(frame, now, spares),
                 Err(error) => self.fail_for(error, now, spares),
@@ -279,8 +287,8 @@ impl Session {
 
     /// Whether the socket should be read: not while too much waits to be written, or the client sent too fast. In the last phase what comes
     /// is thrown away.
-    pub fn wants_read(&self) -> bool {
-        self.outbox_len() <= outbox_room(self.settings.max_outbox) && self.phase != Phase::Ended && !self.is_held()
+    pub fn wants_read(&self, backlog: &Backlog) -> bool {
+        !backlog.is_over(self.outbox_len()) && self.phase != Phase::Ended && !self.is_held()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a route asks of its connections.
 
-use crate::{Millis, RateLimit, SlowClient};
+use crate::{BacklogSettings, Millis, RateLimit};
 
 /// What a route asks of its connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,11 +9,8 @@ pub struct Settings {
     pub max_message_size: u64,
     /// The longest frame a client may send, bytes.
     pub max_frame_size: u64,
-    /// The longest message that can be sent, and, with the header of its frame, the most bytes that may wait: see [`outbox_room`]. While
-    /// more wait, nothing is read.
-    pub max_outbox: usize,
-    /// What becomes of a client to which more than `max_outbox` would have to wait.
-    pub slow_client: SlowClient,
+    /// How much may wait for a client. They are not for the session, but for its [`Backlog`](crate::Backlog).
+    pub backlog: BacklogSettings,
     /// How fast the client may send.
     pub rate_limit: Option<RateLimit>,
     /// A client that sends no message for so long is closed with 1001, pings or not; 0: never.
@@ -37,8 +34,7 @@ impl Default for Settings {
         Settings {
             max_message_size: 1 << 20,
             max_frame_size: u64::MAX,
-            max_outbox: 1 << 20,
-            slow_client: SlowClient::default(),
+            backlog: BacklogSettings::default(),
             rate_limit: None,
             idle_timeout: 0,
             max_lifetime: 0,

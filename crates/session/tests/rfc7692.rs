@@ -200,7 +200,7 @@ fn a_shared_frame_is_counted_as_it_is_on_the_wire() {
         Session::new(Arc::new(Settings::default()), 0, 0).with_compression(with(NO_TAKEOVER), Owner::default(), &Spares::default());
     let mut spares = Spares::default();
     let len = frame.len();
-    assert!(session.send(frame, &mut spares));
+    peer::send(&mut session, frame, &mut spares);
     assert_eq!(session.outbox_len(), len);
     assert_eq!(Frame::compressed(true, b"a", &mut Deflater::new(6, 15, false)), None);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fws_hub::command::SendTo;
 use fws_hub::{CommandError, Key, Outcome, Reply, RouteId, Target};
-use fws_session::{Frame, outbox_room};
+use fws_session::{Frame, Offer};
 
 use super::Core;
 use crate::conn::Conn;
@@ -110,19 +110,25 @@ impl<'a> Post<'a> {
 
     /// Makes room for a frame of this length with a client.
     pub(crate) fn reserve(&mut self, to: &Arc<Conn>, len: usize) -> Outcome {
-        self.last = if len > outbox_room(to.max_outbox()) {
-            self.dropped += 1;
-            self.core.too_large(to, len);
-            Outcome::TooLarge
-        } else if !to.reserve(len, || self.core.shard(to.key).is_behind()) {
-            self.dropped += 1;
-            if self.core.outbox_full(to, len, &mut self.logged) {
-                self.slow.push(to.clone());
+        self.last = match to.backlog.offer(len, || self.core.shard(to.key).is_behind()) {
+            Offer::Accepted => {
+                self.queued += 1;
+                Outcome::Queued
             }
-            Outcome::Dropped
-        } else {
-            self.queued += 1;
-            Outcome::Queued
+            Offer::TooLarge => {
+                self.dropped += 1;
+                self.core.too_large(to, len);
+                Outcome::TooLarge
+            }
+            Offer::Full { closes } => {
+                self.dropped += 1;
+                self.core.outbox_full(to, len, &mut self.logged);
+                if closes {
+                    self.core.post(to.key, Op::CloseSlow { key: to.key });
+                    self.slow.push(to.clone());
+                }
+                Outcome::Dropped
+            }
         };
         self.last
     }

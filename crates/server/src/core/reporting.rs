@@ -9,22 +9,15 @@ use super::Core;
 use crate::conn::Conn;
 use crate::log::Trouble;
 use crate::routes::Route;
-use crate::shard::Op;
 use crate::stats::add;
 
 impl Core {
-    /// A message did not fit a client's outbox. `logged`: the route of which that was told a moment ago. `true`, once: the client is
-    /// closed for it, and to be dismissed as soon as the hub is not locked.
-    pub(super) fn outbox_full(&self, conn: &Conn, len: usize, logged: &mut Option<RouteId>) -> bool {
-        let closes = conn.overflowed();
-        if closes {
-            self.post(conn.key, Op::CloseSlow { key: conn.key });
-        }
+    /// A message did not fit a client's outbox. `logged`: the route for which the log was told a moment ago.
+    pub(super) fn outbox_full(&self, conn: &Conn, len: usize, logged: &mut Option<RouteId>) {
         if logged.replace(conn.route) != Some(conn.route) {
             let message = "messages are dropped: a client does not read as fast as it is sent to";
             self.log.burst(Trouble::OutboxFull, &conn.route_name, message, || not_sent(conn, len));
         }
-        closes
     }
 
     /// Messages to a client were dropped for newer ones.
@@ -131,13 +124,13 @@ fn about(conn: &Conn) -> Map<String, Value> {
 fn dropped(conn: &Conn, messages: u64) -> Map<String, Value> {
     let mut fields = about(conn);
     fields.insert("messages".into(), messages.into());
-    fields.insert("max_outbox".into(), conn.max_outbox().into());
+    fields.insert("max_outbox".into(), conn.backlog.max_outbox().into());
     fields
 }
 
 fn not_sent(conn: &Conn, len: usize) -> Map<String, Value> {
     let mut fields = about(conn);
     fields.insert("frame_bytes".into(), len.into());
-    fields.insert("max_outbox".into(), conn.max_outbox().into());
+    fields.insert("max_outbox".into(), conn.backlog.max_outbox().into());
     fields
 }

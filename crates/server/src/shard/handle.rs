@@ -31,9 +31,9 @@ pub(super) struct Inbox {
     pub(super) waker: Waker,
 }
 
-/// A shard with so many bytes of messages posted to it is behind: where old messages make room for new ones, nothing else bounds how
+/// A shard is behind when so many bytes of messages are posted to it. Where old messages make room for new ones, nothing else bounds how
 /// many are on their way.
-const BACKLOG: usize = 64 << 20;
+const BEHIND: usize = 64 << 20;
 
 /// The shard will look at what was posted before it sleeps.
 pub(super) const AWAKE: u8 = 0;
@@ -90,7 +90,7 @@ impl ShardHandle {
 
     /// Whether messages are posted faster than the shard takes them.
     pub fn is_behind(&self) -> bool {
-        self.inbox.bytes.load(Ordering::Relaxed) >= BACKLOG
+        self.inbox.bytes.load(Ordering::Relaxed) >= BEHIND
     }
 
     pub fn wake(&self) {

@@ -39,7 +39,7 @@ impl Shard {
     /// Reads a connection once, if it should be.
     pub(super) fn read(&mut self, at: usize, scratch: &mut [u8]) {
         let Some(entry) = self.entries[at].as_mut() else { return };
-        if !(entry.readable || entry.session.has_rest()) || entry.paused || !entry.session.wants_read() {
+        if !(entry.readable || entry.session.has_rest()) || entry.paused || !entry.session.wants_read(&entry.conn.backlog) {
             return;
         }
         if let Some(mut rest) = entry.session.take_rest() {
@@ -72,7 +72,8 @@ impl Shard {
     /// Puts a connection in the list of those to read, if it should be.
     pub(super) fn read_again(&mut self, at: usize) {
         let Some(entry) = self.entries[at].as_mut() else { return };
-        if (entry.readable || entry.session.has_rest()) && !entry.paused && !entry.reading && entry.session.wants_read() {
+        if (entry.readable || entry.session.has_rest()) && !entry.paused && !entry.reading && entry.session.wants_read(&entry.conn.backlog)
+        {
             entry.reading = true;
             self.read.push(at);
         }
@@ -106,7 +107,7 @@ impl Shard {
         let (protocol, peer) = (entry.route.protocol, entry.conn.peer());
         let mut inflated = 0;
         let (mut received, mut sent, mut discarded) = (0, 0, 0);
-        while let Some(message) = entry.session.receive(&mut input, self.now, peer, &mut self.spares) {
+        while let Some(message) = entry.session.receive(&mut input, self.now, peer, &entry.conn.backlog, &mut self.spares) {
             received += 1;
             inflated += message.payload.as_slice().len();
             let mut doing = Doing::new(entry, &mut self.arrivals, &mut self.spares);

@@ -221,19 +221,6 @@ fn find(entries: &mut [Option<Box<Entry>>], count: usize, key: Key) -> Option<(u
     (entry.conn.key == key).then_some((at, entry))
 }
 
-/// Makes room for a message that was posted, and not taken yet, in the way of the route, and counts what that costs. `false`: it costs the
-/// message itself.
-fn make_room(entry: &mut Entry, tally: &mut Tally, notes: &mut Vec<Note>, len: usize) -> bool {
-    let room = entry.session.make_room(len, entry.conn.posted() - len);
-    let overtaken = room.dropped + u64::from(!room.fits);
-    if overtaken > 0 {
-        entry.conn.count_dropped(overtaken);
-        tally.messages_dropped += overtaken;
-        note(notes, Report::Overtaken, &entry.conn, overtaken);
-    }
-    room.fits
-}
-
 /// Remembers to report: once for each kind of trouble, route and turn.
 fn note(notes: &mut Vec<Note>, report: Report, conn: &Arc<Conn>, count: u64) {
     match notes.iter_mut().find(|note| note.report == report && note.conn.route == conn.route) {

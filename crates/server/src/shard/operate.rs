@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use fws_hub::{Key, Pinging};
-use fws_session::{Frame, Millis, Settings};
+use fws_session::{Millis, Posted, Settings, Taken};
 use fws_wire::close;
 
-use super::{CLOSES_PER_SECOND, CLOSES_WITHIN, Op, Report, Shard, Surroundings, find, make_room, note_ping};
+use super::{CLOSES_PER_SECOND, CLOSES_WITHIN, Op, Report, Shard, Surroundings, find, note, note_ping};
 
 impl Shard {
     pub(super) fn carry_out(&mut self, around: &impl Surroundings, op: Op, scratch: &mut [u8]) {
@@ -14,13 +14,15 @@ impl Shard {
             Op::Enter(newcomer) => self.enter(*newcomer),
             Op::Link(linked) => self.link(around, *linked, scratch),
             Op::Abandon { key } => self.abandon(around, key),
-            Op::Send { key, frame } => self.send(key, frame),
+            Op::Send { key, frame } => self.send(key, Posted::Frame(frame)),
             Op::SendMany { keys, frame } => {
                 for key in keys {
-                    self.send(key, frame.clone());
+                    self.send(key, Posted::Frame(frame.clone()));
                 }
             }
-            Op::SendPrivately { key, binary, payload, reserved } => self.send_privately(key, binary, &payload, reserved),
+            Op::SendPrivately { key, binary, payload, reserved } => {
+                self.send(key, Posted::Message { binary, payload: &payload, reserved });
+            }
             Op::Close { key, code, reason } => self.close(key, code, &reason),
             Op::Kill { key } => {
                 if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
@@ -47,9 +49,8 @@ impl Shard {
             }
             Op::CloseSlow { key } => {
                 if let Some((at, entry)) = find(&mut self.entries, self.count, key)
-                    && let Some(dropped) = entry.session.close_slow(self.now, &mut self.spares)
+                    && let Some(dropped) = entry.session.close_slow(self.now, &entry.conn.backlog, &mut self.spares)
                 {
-                    entry.conn.count_dropped(dropped);
                     around.report(Report::TooSlow, &entry.conn, dropped);
                     self.tally.messages_dropped += dropped;
                     self.touch(at);
@@ -74,7 +75,7 @@ impl Shard {
                 let mut order = 0;
                 for at in 0..self.entries.len() {
                     let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route.id) else { continue };
-                    entry.conn.configure(&route.settings);
+                    entry.conn.backlog.configure(&route.settings.backlog);
                     let leaving = entry.session.leaves_at();
                     entry.session.configure(route.settings_for(entry.conn.transport), self.now, entry.conn.key.index);
                     if entry.route.protocol == route.protocol {
@@ -116,33 +117,25 @@ impl Shard {
         }
     }
 
-    pub(super) fn send(&mut self, key: Key, frame: Frame) {
+    /// Puts a message that was posted into the outbox of its client.
+    pub(super) fn send(&mut self, key: Key, posted: Posted<'_>) {
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
-        let len = frame.len();
-        let sent = make_room(entry, &mut self.tally, &mut self.notes, len).then(|| entry.session.send(frame, &mut self.spares));
-        self.sent(at, len, sent);
-    }
-
-    pub(super) fn send_privately(&mut self, key: Key, binary: bool, payload: &[u8], reserved: usize) {
-        let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
-        let room = make_room(entry, &mut self.tally, &mut self.notes, reserved);
-        let sent = room.then(|| entry.session.send_message(binary, payload, &mut self.spares));
-        self.sent(at, reserved, sent);
-    }
-
-    /// A message, for which `reserved` bytes were posted, was put into the outbox – or not: the connection is closing. `None`: there was no
-    /// room, which is counted already.
-    pub(super) fn sent(&mut self, at: usize, reserved: usize, sent: Option<bool>) {
-        let Some(entry) = self.entries[at].as_mut() else { return };
-        entry.conn.set_waiting(entry.session.outbox_len(), reserved);
-        match sent {
-            Some(true) => {
+        let dropped = match entry.session.take(posted, &entry.conn.backlog, &mut self.spares) {
+            Taken::Queued { dropped } => {
                 entry.conn.traffic.sent_messages(1);
-                self.touch(at);
+                dropped
             }
-            Some(false) => self.tally.messages_dropped += 1,
-            None => {}
+            Taken::NoRoom { dropped } => dropped + 1,
+            Taken::Closing => {
+                self.tally.messages_dropped += 1;
+                return;
+            }
+        };
+        if dropped > 0 {
+            self.tally.messages_dropped += dropped;
+            note(&mut self.notes, Report::Overtaken, &entry.conn, dropped);
         }
+        self.touch(at);
     }
 
     pub(super) fn close(&mut self, key: Key, code: u16, reason: &str) {

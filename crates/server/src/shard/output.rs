@@ -64,14 +64,14 @@ impl Shard {
                 Ok(count) => {
                     self.tally.bytes_sent += count as u64;
                     entry.conn.traffic.sent_bytes(count as u64);
-                    entry.session.wrote(count, self.now, &mut self.spares);
+                    entry.session.wrote(count, self.now, &entry.conn.backlog, &mut self.spares);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => entry.session.disconnected(),
             }
         }
-        entry.conn.set_waiting(entry.session.outbox_len(), 0);
+        entry.session.settle(&entry.conn.backlog);
         if entry.session.take_half_close() {
             entry.link.half_close();
         }

@@ -3,7 +3,7 @@
 use fws_wire::frame::{Control, OpCode};
 
 use super::{Phase, Session};
-use crate::{Millis, Spares, outbox_room};
+use crate::{Backlog, Millis, Spares};
 
 /// The payload of a ping that is still to be answered. In a box of its own: a slice's pointer takes two words, and few have one.
 #[derive(Debug)]
@@ -77,13 +77,13 @@ impl Session {
         }
     }
 
-    pub(super) fn pong(&mut self, payload: &[u8], spares: &mut Spares) {
+    pub(super) fn pong(&mut self, payload: &[u8], backlog: &Backlog, spares: &mut Spares) {
         // RFC 6455, 5.5.2: a pong is due "unless it already received a Close frame" (then nothing is decoded any more) – and none
         // may follow our own close frame (5.5.1).
         if self.phase != Phase::Open {
             return;
         }
-        if self.outbox_len() > outbox_room(self.settings.max_outbox) {
+        if backlog.is_over(self.outbox_len()) {
             self.late_pong = Some(Box::new(LatePong(payload.into())));
         } else {
             self.outbox(spares).encode(OpCode::Control(Control::Pong), payload);

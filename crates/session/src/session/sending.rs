@@ -7,20 +7,98 @@ use fws_wire::frame::{Control, OpCode};
 
 use super::{Phase, Session};
 use crate::frame::kind;
-use crate::{Frame, Millis, Outbox, Room, SlowClient, Spares, outbox_room};
+use crate::{Backlog, Frame, Millis, Outbox, Spares};
+
+/// A message that a sender has [posted](Backlog).
+#[derive(Debug)]
+pub enum Posted<'a> {
+    /// Encoded already.
+    Frame(Frame),
+    /// To be compressed by the context of the connection.
+    Message {
+        /// Binary rather than text.
+        binary: bool,
+        /// What it says.
+        payload: &'a [u8],
+        /// The bytes that were reserved for it.
+        reserved: usize,
+    },
+}
+
+impl Posted<'_> {
+    /// The bytes that were reserved for it.
+    fn len(&self) -> usize {
+        match self {
+            Posted::Frame(frame) => frame.len(),
+            Posted::Message { reserved, .. } => *reserved,
+        }
+    }
+}
+
+/// What became of a message that was [`Posted`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It waits for the socket.
+    Queued {
+        /// Older messages that were dropped for it.
+        dropped: u64,
+    },
+    /// It is dropped, since dropping older ones did not make enough room.
+    NoRoom {
+        /// Older messages that were dropped for nothing.
+        dropped: u64,
+    },
+    /// It is dropped, since the connection is closing.
+    Closing,
+}
 
 impl Session {
-    /// Queues an encoded message, compressed only where that was agreed on. `false`: the connection is closing and nothing more can be
-    /// sent.
-    pub fn send(&mut self, frame: Frame, spares: &mut Spares) -> bool {
-        let open = self.phase == Phase::Open;
-        if open {
-            if frame.is_compressed() {
-                self.compressor.as_mut().expect("bug: a compressed frame where none was negotiated").begin_anew();
-            }
-            self.outbox(spares).push(frame.into_bytes());
+    /// Takes what was posted into the outbox, and tells the backlog. Where the settings say so, older messages make room for it.
+    pub fn take(&mut self, posted: Posted<'_>, backlog: &Backlog, spares: &mut Spares) -> Taken {
+        let len = posted.len();
+        let taken = if self.phase == Phase::Open { self.take_if_it_fits(posted, backlog, spares) } else { Taken::Closing };
+        backlog.moved(len, self.outbox_len());
+        taken
+    }
+
+    fn take_if_it_fits(&mut self, posted: Posted<'_>, backlog: &Backlog, spares: &mut Spares) -> Taken {
+        let dropped = self.make_room(backlog);
+        // A frame that was begun stays, however long: then there is no room.
+        if backlog.drops_oldest() && backlog.is_over(self.outbox_len() + posted.len()) {
+            backlog.count_dropped(dropped + 1);
+            return Taken::NoRoom { dropped };
         }
-        open
+        backlog.count_dropped(dropped);
+        match posted {
+            Posted::Frame(frame) => self.send(frame, spares),
+            Posted::Message { binary, payload, reserved: _ } => {
+                self.send_message(binary, payload, spares);
+            }
+        }
+        Taken::Queued { dropped }
+    }
+
+    /// Where the settings say so, drops the oldest messages that have not begun to be written until all that is posted fits. How many
+    /// they were.
+    fn make_room(&mut self, backlog: &Backlog) -> u64 {
+        if !backlog.drops_oldest() {
+            return 0;
+        }
+        let excess = backlog.excess(self.outbox_len());
+        // With a context that outlives messages, later ones could not be decompressed without the one that was dropped.
+        let dependent = self.compressor.as_ref().is_some_and(|compressor| compressor.compression.params.server_takeover);
+        match self.outbox.as_deref_mut() {
+            Some(outbox) if excess > 0 && !dependent => outbox.drop_oldest(excess),
+            _ => 0,
+        }
+    }
+
+    /// Queues an encoded message, compressed only where that was agreed on.
+    fn send(&mut self, frame: Frame, spares: &mut Spares) {
+        if frame.is_compressed() {
+            self.compressor.as_mut().expect("bug: a compressed frame where none was negotiated").begin_anew();
+        }
+        self.outbox(spares).push(frame.into_bytes());
     }
 
     /// Queues a message without an allocation of its own, compressed if it is worth it. `false`: the connection is closing.
@@ -43,31 +121,14 @@ impl Session {
         true
     }
 
-    /// Where the settings say so, drops the oldest messages that have not begun to be written until `len` more bytes fit, and the
-    /// `posted` ones that are on their way behind them.
-    pub fn make_room(&mut self, len: usize, posted: usize) -> Room {
-        let most = outbox_room(self.settings.max_outbox);
-        if self.settings.slow_client != SlowClient::DropOldest || self.phase != Phase::Open {
-            return Room { dropped: 0, fits: true };
-        }
-        let over = (self.outbox_len() + len + posted).saturating_sub(most);
-        // With a context that outlives messages, later ones could not be decompressed without the one that was dropped.
-        let dependent = self.compressor.as_ref().is_some_and(|compressor| compressor.compression.params.server_takeover);
-        let dropped = match self.outbox.as_deref_mut() {
-            Some(outbox) if over > 0 && !dependent => outbox.drop_oldest(over),
-            _ => 0,
-        };
-        // A frame that was begun stays, however long.
-        Room { dropped, fits: self.outbox_len() + len <= most }
-    }
-
     /// Closes a client that does not read as fast as it is sent to, and drops what waits for it, so that the close frame is the next
     /// that it reads. How many messages were dropped; `None`: it is closing already.
-    pub fn close_slow(&mut self, now: Millis, spares: &mut Spares) -> Option<u64> {
+    pub fn close_slow(&mut self, now: Millis, backlog: &Backlog, spares: &mut Spares) -> Option<u64> {
         if self.phase != Phase::Open {
             return None;
         }
         let dropped = self.outbox.as_deref_mut().map_or(0, |outbox| outbox.drop_oldest(usize::MAX));
+        backlog.count_dropped(dropped);
         self.late_pong = None;
         self.close(close::TRY_AGAIN_LATER, "too slow: max_outbox was reached", now, spares);
         Some(dropped)
@@ -83,14 +144,14 @@ impl Session {
         self.outbox.as_ref().map_or(0, |outbox| outbox.slices(slices))
     }
 
-    /// The socket took `count` bytes.
-    pub fn wrote(&mut self, count: usize, now: Millis, spares: &mut Spares) {
+    /// The socket took `count` bytes. [`Session::settle`] tells the backlog, once for all writes of a turn.
+    pub fn wrote(&mut self, count: usize, now: Millis, backlog: &Backlog, spares: &mut Spares) {
         if let Phase::Closing { since, .. } | Phase::Ending { since, .. } = &mut self.phase {
             *since = now;
         }
         let Some(outbox) = self.outbox.as_mut() else { return };
         outbox.consume(count);
-        if outbox.len() <= outbox_room(self.settings.max_outbox)
+        if !backlog.is_over(outbox.len())
             && let Some(late) = self.late_pong.take()
             // Behind our close frame it would come too late.
             && self.phase == Phase::Open
@@ -102,6 +163,11 @@ impl Session {
         {
             spares.give(outbox);
         }
+    }
+
+    /// Tells the backlog how much waits now.
+    pub fn settle(&self, backlog: &Backlog) {
+        backlog.moved(0, self.outbox_len());
     }
 
     pub(super) fn outbox(&mut self, spares: &mut Spares) -> &mut Outbox {

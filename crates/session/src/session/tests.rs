@@ -1,7 +1,7 @@
 use std::io::IoSlice;
 
 use super::*;
-use crate::{Exceed, Frame, RateLimit, Room, SlowClient};
+use crate::{BacklogSettings, Exceed, Frame, Offer, RateLimit, SlowClient};
 
 mod end;
 mod rate;
@@ -10,13 +10,15 @@ mod slow;
 /// A connection with its socket's both ends in memory.
 struct Wire {
     session: Session,
+    backlog: Backlog,
     spares: Spares,
     now: Millis,
 }
 
 impl Wire {
     fn new(settings: Settings) -> Wire {
-        Wire { session: Session::new(Arc::new(settings), 0, 0), spares: Spares::default(), now: 0 }
+        let backlog = Backlog::new(&settings.backlog);
+        Wire { session: Session::new(Arc::new(settings), 0, 0), backlog, spares: Spares::default(), now: 0 }
     }
 
     /// The client sends frames; the messages the server sees.
@@ -24,7 +26,7 @@ impl Wire {
         let mut bytes = bytes.to_vec();
         let mut input = bytes.as_mut_slice();
         let mut got = Vec::new();
-        while let Some(message) = self.session.receive(&mut input, self.now, Peer::default(), &mut self.spares) {
+        while let Some(message) = self.session.receive(&mut input, self.now, Peer::default(), &self.backlog, &mut self.spares) {
             got.push(message.payload.as_slice().to_vec());
         }
         got
@@ -41,8 +43,23 @@ impl Wire {
                 return all;
             }
             all.extend_from_slice(&now);
-            self.session.wrote(now.len(), self.now, &mut self.spares);
+            self.wrote(now.len(), self.now);
         }
+    }
+
+    fn wrote(&mut self, count: usize, now: Millis) {
+        self.session.wrote(count, now, &self.backlog, &mut self.spares);
+        self.session.settle(&self.backlog);
+    }
+
+    fn wants_read(&self) -> bool {
+        self.session.wants_read(&self.backlog)
+    }
+
+    /// Somebody sends a message, which is taken at once.
+    fn send(&mut self, frame: Frame) -> Taken {
+        assert_eq!(self.backlog.offer(frame.len(), || false), Offer::Accepted);
+        self.session.take(Posted::Frame(frame), &self.backlog, &mut self.spares)
     }
 
     /// What was held back is looked at, once it may be.

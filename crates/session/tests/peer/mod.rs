@@ -4,7 +4,7 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use fws_session::{Closed, Compression, Failed, Session, Settings, Spares};
+use fws_session::{Backlog, Closed, Compression, Failed, Frame, Offer, Posted, Session, Settings, Spares, Taken};
 use fws_wire::{Owner, Peer, frame};
 
 /// Frames of a client; the mask is that of RFC 6455, 5.7.
@@ -45,12 +45,12 @@ pub struct Outcome {
 
 pub fn run(settings: &Settings, compression: Option<Compression>, bytes: &[u8], segment: usize) -> Outcome {
     let mut session = Session::new(Arc::new(settings.clone()), 0, 0).with_compression(compression, Owner::default(), &Spares::default());
-    let mut spares = Spares::default();
+    let (mut spares, backlog) = (Spares::default(), Backlog::new(&settings.backlog));
     let mut outcome = Outcome::default();
     for piece in bytes.chunks(segment) {
         let mut piece = piece.to_vec();
         let mut input = piece.as_mut_slice();
-        while let Some(message) = session.receive(&mut input, 0, Peer::default(), &mut spares) {
+        while let Some(message) = session.receive(&mut input, 0, Peer::default(), &backlog, &mut spares) {
             outcome.messages.push((message.binary, message.payload.as_slice().to_vec()));
         }
     }
@@ -61,11 +61,18 @@ pub fn run(settings: &Settings, compression: Option<Compression>, bytes: &[u8], 
     outcome.closed = session.take_closed().map(|closed| *closed);
     // What still comes is drained, then the client closes its end.
     if outcome.ending {
-        assert!(!session.is_ended() && session.wants_read(), "the client's end is waited for, and what it sends is read");
+        assert!(!session.is_ended() && session.wants_read(&backlog), "the client's end is waited for, and what it sends is read");
         session.disconnected();
         outcome.ended_after_eof = session.is_ended();
     }
     outcome
+}
+
+/// Somebody sends a message to a client that reads.
+pub fn send(session: &mut Session, frame: Frame, spares: &mut Spares) {
+    let backlog = Backlog::default();
+    assert_eq!(backlog.offer(frame.len(), || false), Offer::Accepted);
+    assert_eq!(session.take(Posted::Frame(frame), &backlog, spares), Taken::Queued { dropped: 0 });
 }
 
 /// The socket takes all that waits.
@@ -79,7 +86,7 @@ pub fn written(session: &mut Session, spares: &mut Spares) -> Vec<u8> {
             return all;
         }
         all.extend_from_slice(&now);
-        session.wrote(now.len(), 0, spares);
+        session.wrote(now.len(), 0, &Backlog::default(), spares);
     }
 }
 

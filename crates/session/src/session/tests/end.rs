@@ -44,7 +44,8 @@ fn our_close_waits_for_the_clients_and_messages_on_their_way_still_arrive() {
 #[test]
 fn a_pong_that_waited_for_room_does_not_follow_the_close_frame() {
     for by_client in [false, true] {
-        let mut wire = Wire::new(Settings { max_outbox: 10, ..Settings::default() });
+        let mut wire =
+            Wire::new(Settings { backlog: BacklogSettings { max_outbox: 10, ..BacklogSettings::default() }, ..Settings::default() });
         assert!(wire.session.send_message(true, &[0; 20], &mut wire.spares));
         wire.receive(&client(0x89, b"ping"));
         if by_client {

@@ -18,7 +18,7 @@ fn a_client_that_sends_too_fast_is_delayed_and_loses_nothing() {
     let half = bytes.split_off(bytes.len() - 3);
     let mut got = wire.receive(&bytes);
     assert_eq!(got.len(), 10, "the burst");
-    assert!(!wire.session.wants_read() && wire.session.is_held());
+    assert!(!wire.wants_read() && wire.session.is_held());
     while got.len() < 44 {
         let at = wire.session.deadline().expect("it goes on some time");
         assert!(wire.now < at);
@@ -32,7 +32,7 @@ fn a_client_that_sends_too_fast_is_delayed_and_loses_nothing() {
         let at = wire.session.deadline().expect("it goes on some time");
         wire.at(at).resume();
     }
-    assert!(wire.session.wants_read());
+    assert!(wire.wants_read());
     wire.now += 1000;
     assert_eq!(wire.receive(&half), [[44]]);
 }
@@ -82,26 +82,26 @@ fn whatever_costs_more_to_handle_than_to_receive_counts_as_a_message() {
 fn a_client_that_sends_too_many_bytes_is_delayed_as_long_as_they_take() {
     let mut wire = Wire::new(rate(0, 100, Exceed::Delay));
     assert_eq!(wire.receive(&client(0x82, &[0; 84])).len(), 1);
-    assert!(wire.session.wants_read());
+    assert!(wire.wants_read());
     assert_eq!(wire.receive(&client(0x82, &[0; 84])).len(), 1, "a message that began is received");
-    assert!(!wire.session.wants_read());
+    assert!(!wire.wants_read());
     let debt = 80 * 10;
     assert_eq!(wire.session.deadline(), Some(debt));
     assert_eq!(wire.at(debt - 1).session.resume(debt - 1), None);
     assert_eq!(wire.at(debt).resume(), Some(vec![]));
-    assert!(wire.session.wants_read());
+    assert!(wire.wants_read());
 }
 
 #[test]
 fn a_client_that_is_not_read_for_its_rate_is_read_again_once_it_is_closed() {
     let mut wire = Wire::new(rate(0, 100, Exceed::Delay));
     wire.receive(&[client(0x82, &[0; 100]), client(0x82, &[0; 100])].concat());
-    assert!(!wire.session.wants_read());
+    assert!(!wire.wants_read());
     wire.now = 10;
     wire.session.close(4000, "enough", wire.now, &mut wire.spares);
     wire.written();
     assert_eq!(wire.session.deadline(), Some(10));
-    assert!(wire.resume().is_some() && wire.session.wants_read());
+    assert!(wire.resume().is_some() && wire.wants_read());
     wire.receive(&client(0x88, b"\x0f\xa0"));
     assert_eq!(wire.closed(), Some((4000, "enough".into(), true)));
 }
@@ -136,7 +136,7 @@ fn what_is_held_goes_on_when_the_limit_is_taken_away() {
     wire.session.configure(Arc::new(Settings::default()), 10, 0);
     assert_eq!(wire.session.deadline(), Some(10));
     assert_eq!(wire.resume(), Some(vec![vec![1], vec![2]]));
-    assert!(wire.session.wants_read());
+    assert!(wire.wants_read());
 }
 
 #[test]
@@ -180,6 +180,6 @@ fn silence_that_is_the_servers_own_doing_is_not_idleness() {
             break;
         }
     }
-    assert!(wire.session.wants_read());
+    assert!(wire.wants_read());
     assert_eq!(wire.session.deadline(), Some(wire.now + 100), "from here on it counts");
 }
