@@ -69,7 +69,7 @@ type pipe struct {
 
 var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 
-// openPipe gives the connection of an accepted handshake to the core. Nothing is read or written before start and read.
+// openPipe gives the connection of an accepted handshake to the core. Nothing is read or written before [pipe.read].
 // gone, which may be nil, is closed when the pipe is freed.
 func (t *pipeTable) openPipe(handshake *bridge.Handshake, transport bridge.Transport, s stream, gone chan struct{}) (*pipe, error) {
 	id, err := handshake.OpenPipe(transport)

@@ -16,7 +16,7 @@ func newPipeTable() *pipeTable {
 	return &pipeTable{pipes: make(map[bridge.Pipe]*pipe)}
 }
 
-// add makes a pipe known. What the core had to say of it before was said to nobody: see [pipe.start].
+// add makes a pipe known. What the core had to say of it before was said to nobody: see [pipe.read].
 func (t *pipeTable) add(p *pipe) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -29,7 +29,7 @@
 //   - cause.c: why PHP failed on an event
 //   - budget.c: max_execution_time for each event
 //   - reset.c, reset_*.c: what a handler leaves behind is undone before the next event
-//   - clients.c, send.c, tags.c, information.c, values.c: the commands
+//   - clients.c, client.c, send.c, tags.c, information.c, values.c, timers.c, batch.c: the commands
 //   - batch.c: commands whose results come together
 //   - reply.c: strings and lists that the core returns
 //   - errors.c: results of the core as exceptions

@@ -162,7 +162,7 @@ func (c *call) flag(name string) (bool, error) {
 	}
 }
 
-// number is a parameter that is an integer, or nil.
+// integer is a parameter that is an integer, or nil.
 func (c *call) integer(name string, least, most int64) (any, error) {
 	if !c.query.Has(name) {
 		return nil, nil

@@ -129,7 +129,7 @@ pub unsafe extern "C" fn fws_reply_item(reply: *const fws_reply, index: usize, o
 pub unsafe extern "C" fn fws_reply_free(reply: *mut fws_reply) {
     guard((), || {
         if !reply.is_null() {
-            // SAFETY: it came from Box::into_raw in `names` or `text`, and the caller gives it back once.
+            // SAFETY: it came from Box::into_raw in one of the constructors above, and the caller gives it back once.
             drop(unsafe { Box::from_raw(reply) });
         }
     })

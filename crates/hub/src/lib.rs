@@ -7,7 +7,7 @@
 //! * [`Information`] is what PHP stores about one client, [`KeyValue`] what it shares among all its threads;
 //! * [`Timers`] are what PHP wants to be told of later;
 //! * [`Access`] is how commands about many clients get at the registry: for a short time, however much there is in it;
-//! * [`Outfit`] is what a client has from its first moment, where the host has authorised it with tags and information.
+//! * [`InitialState`] is what a client has from its first moment, where the host has authorised it with tags and information.
 //!
 //! Nothing here creates state for a client that does not exist, and all that belongs to a client goes with it.
 #![forbid(unsafe_code)]
@@ -17,9 +17,9 @@ pub mod command;
 mod expression;
 mod fold;
 mod information;
+mod initial_state;
 mod keyvalue;
 mod matcher;
-mod outfit;
 mod patience;
 mod pattern;
 mod registry;
@@ -32,9 +32,9 @@ pub use blob::Blob;
 pub use command::{Command, CommandError, PING_INTERVALS, Pinging, Scope, Target, UnknownRoute};
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
 pub use information::{Information, InformationError};
+pub use initial_state::InitialState;
 pub use keyvalue::{Bounds, KeyValue, KeyValueError};
 pub use matcher::{Matcher, Operator};
-pub use outfit::Outfit;
 pub use patience::{Always, GoOn, Stopped};
 pub use registry::{Hub, Key, RouteId};
 pub use reply::{Client, Outcome, Renamed, Reply};

@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 
 use crate::command::{CommandError, UnknownRoute};
 use crate::information::Information;
-use crate::outfit::Outfit;
+use crate::initial_state::InitialState;
 use crate::tags::TagSets;
 
 /// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
@@ -145,11 +145,11 @@ impl<C> Hub<C> {
     }
 
     /// Gives a client that has just been entered its tags and stored information.
-    pub fn furnish(&mut self, key: Key, outfit: Outfit) {
+    pub fn furnish(&mut self, key: Key, initial: InitialState) {
         let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
         let Some(client) = slot.client.as_mut() else { return };
-        client.information = outfit.information;
-        for tag in outfit.tags {
+        client.information = initial.information;
+        for tag in initial.tags {
             client.tags.push(self.tags.insert(&tag, key.index));
         }
     }

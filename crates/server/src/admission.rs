@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use fws_hub::{CommandError, Outfit};
+use fws_hub::{CommandError, InitialState};
 use fws_session::{Compression, Opened};
 use fws_wire::handshake::{Reason, Refused};
 
 use crate::adoption::Entered;
-use crate::claims::Claim;
 use crate::dispatch::LineId;
 use crate::places::Reservation;
+use crate::reserved_ids::ReservedId;
 use crate::routes::Route;
 
 /// The header that tells the sub-protocol agreed on.
@@ -49,9 +49,9 @@ pub struct Ticket {
     pub line: LineId,
     /// What the client offered.
     pub offered: Vec<String>,
-    pub outfit: Outfit,
+    pub initial: InitialState,
     /// Held where the id is not random.
-    pub claim: Option<Claim>,
+    pub reserved_id: Option<ReservedId>,
     pub compression: Option<Compression>,
     pub reservation: Reservation,
 }
@@ -122,12 +122,12 @@ impl Handshake {
 
     /// Gives the connection a tag from its first moment.
     pub fn add_tag(&mut self, tag: &str) -> Result<(), AdmissionError> {
-        Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.outfit.tag(tag)?)
+        Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.initial.tag(tag)?)
     }
 
     /// Gives the connection stored information from its first moment.
     pub fn set_information(&mut self, key: &str, value: &[u8]) -> Result<(), AdmissionError> {
-        Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.outfit.set(key, value)?)
+        Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.initial.set(key, value)?)
     }
 }
 

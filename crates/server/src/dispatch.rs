@@ -18,7 +18,7 @@ use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::conn::Conn;
-use crate::flag::Flag;
+use crate::notifier::Notifier;
 
 /// A bell without work waits so long for more before it ends: cheaper than a new bell.
 pub const LINGER: Duration = Duration::from_millis(2);
@@ -85,7 +85,7 @@ pub struct Dispatch {
     gate: AtomicUsize,
     /// Signalled when a bell ends.
     ended: Condvar,
-    flag: Arc<Flag>,
+    flag: Arc<Notifier>,
 }
 
 #[derive(Default)]
@@ -303,7 +303,7 @@ impl Dispatch {
         self.inner.lock().queues.contains_key(&QueueKey::Timer(id))
     }
 
-    pub fn new(flag: Arc<Flag>, max_weight: usize) -> Dispatch {
+    pub fn new(flag: Arc<Notifier>, max_weight: usize) -> Dispatch {
         Dispatch {
             inner: Mutex::default(),
             pending: AtomicUsize::new(0),

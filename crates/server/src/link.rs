@@ -26,7 +26,7 @@ impl Link {
         matches!(self, Link::Pending)
     }
 
-    /// Readiness of a socket is told by epoll, that of a pipe by [`crate::shard::Op::Stir`].
+    /// Readiness of a socket is told by epoll, that of a pipe by [`crate::shard::Op::PipeReady`].
     pub fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Link::Socket(socket) => registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE | Interest::WRITABLE),

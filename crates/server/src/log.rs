@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use crate::flag::Flag;
+use crate::notifier::Notifier;
 
 /// The most records that wait; more are counted, and the count is logged when there is room.
 const MOST: usize = 1024;
@@ -67,7 +67,7 @@ impl Trouble {
 #[derive(Debug)]
 pub struct Log {
     state: Mutex<State>,
-    flag: Arc<Flag>,
+    flag: Arc<Notifier>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ struct Burst {
 }
 
 impl Log {
-    pub fn new(flag: Arc<Flag>) -> Log {
+    pub fn new(flag: Arc<Notifier>) -> Log {
         Log { state: Mutex::default(), flag }
     }
 
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn log() -> Log {
-        Log::new(Arc::new(Flag::new().expect("an eventfd")))
+        Log::new(Arc::new(Notifier::new().expect("an eventfd")))
     }
 
     fn taken(log: &Log) -> Vec<Value> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use fws_hub::Key;
 use parking_lot::{Mutex, RwLock};
 
-use crate::flag::Flag;
+use crate::notifier::Notifier;
 use crate::places::Seat;
 
 /// The most bytes that wait in a pipe, each way. As of a socket, they come on top of what `max_outbox` allows.
@@ -53,7 +53,7 @@ pub struct News {
 
 /// What the shard is to be told by whoever changed a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stir {
+pub struct PipeReady {
     pub key: Key,
     pub readable: bool,
     pub writable: bool,
@@ -97,13 +97,13 @@ struct State {
 #[derive(Debug)]
 pub struct Dirty {
     ids: Mutex<VecDeque<PipeId>>,
-    flag: Flag,
+    flag: Notifier,
 }
 
 impl Pipe {
     /// Takes what the client sent. Returns how much was taken: less than all means that the rest is to be fed again after
     /// [`News::resume`].
-    pub fn feed(&self, bytes: &[u8]) -> (usize, Option<Stir>) {
+    pub fn feed(&self, bytes: &[u8]) -> (usize, Option<PipeReady>) {
         let mut state = self.state.lock();
         if state.ended || state.over {
             // Nobody will look at it: it is thrown away, as the kernel does with what arrives behind a close.
@@ -116,33 +116,33 @@ impl Pipe {
             state.refused = true;
             state.resume = false;
         }
-        (count, (was_empty && count > 0).then_some(Stir { key: self.key, readable: true, writable: false }))
+        (count, (was_empty && count > 0).then_some(PipeReady { key: self.key, readable: true, writable: false }))
     }
 
     /// Nothing more will be fed.
-    pub fn end(&self) -> Option<Stir> {
+    pub fn end(&self) -> Option<PipeReady> {
         let mut state = self.state.lock();
         let first = !std::mem::replace(&mut state.ended, true);
-        first.then_some(Stir { key: self.key, readable: true, writable: false })
+        first.then_some(PipeReady { key: self.key, readable: true, writable: false })
     }
 
     /// The host is through with it. The shard must be told in either direction: while what waits to be written fills the outbox, it
     /// does not read, and would not see the end.
-    pub fn free(&self) -> Stir {
+    pub fn free(&self) -> PipeReady {
         let mut state = self.state.lock();
         state.ended = true;
         state.freed = true;
         state.output = VecDeque::new();
-        Stir { key: self.key, readable: true, writable: true }
+        PipeReady { key: self.key, readable: true, writable: true }
     }
 
     /// Moves what is to be sent into `buffer`; returns how much, and what else there is to know.
-    pub fn take(&self, buffer: &mut [u8]) -> (usize, News, Option<Stir>) {
+    pub fn take(&self, buffer: &mut [u8]) -> (usize, News, Option<PipeReady>) {
         let mut state = self.state.lock();
         let count = move_out(&mut state.output, buffer);
         let room = std::mem::take(&mut state.full);
         let news = state.news();
-        (count, news, room.then_some(Stir { key: self.key, readable: false, writable: true }))
+        (count, news, room.then_some(PipeReady { key: self.key, readable: false, writable: true }))
     }
 
     /// As of a socket: `Ok(0)` is the end, [`io::ErrorKind::WouldBlock`] that nothing is there.
@@ -276,7 +276,7 @@ struct Slot {
 
 impl Pipes {
     pub fn new() -> io::Result<Pipes> {
-        let dirty = Arc::new(Dirty { ids: Mutex::default(), flag: Flag::new()? });
+        let dirty = Arc::new(Dirty { ids: Mutex::default(), flag: Notifier::new()? });
         Ok(Pipes { slots: RwLock::default(), dirty })
     }
 
@@ -321,7 +321,7 @@ impl Pipes {
     }
 
     /// What becomes readable when pipes are dirty.
-    pub fn flag(&self) -> &Flag {
+    pub fn flag(&self) -> &Notifier {
         &self.dirty.flag
     }
 

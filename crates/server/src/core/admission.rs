@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fws_hub::{CommandError, MAX_NAME, Outfit};
+use fws_hub::{CommandError, InitialState, MAX_NAME};
 use fws_session::Opened;
 use fws_wire::handshake::{self, Reason, Refused, Request};
 
@@ -119,8 +119,8 @@ impl Core {
             // Nobody else would be told them.
             headers: if route.protocol.has_events() { request.headers } else { Vec::new() },
         });
-        let (offered, outfit) = (accepted.offered, Outfit::default());
-        let ticket = Ticket { route, id, opened, line, offered, outfit, claim: None, compression, reservation };
+        let (offered, initial) = (accepted.offered, InitialState::default());
+        let ticket = Ticket { route, id, opened, line, offered, initial, reserved_id: None, compression, reservation };
         Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket), entered: None })
     }
 
@@ -144,9 +144,9 @@ impl Core {
             }
             None => {}
         }
-        let claim = self.claims.claim(id).ok_or(AdmissionError::IdTaken)?;
-        ticket.id = claim.id.clone();
-        ticket.claim = Some(claim);
+        let reserved = self.reserved_ids.reserve(id).ok_or(AdmissionError::IdTaken)?;
+        ticket.id = reserved.id.clone();
+        ticket.reserved_id = Some(reserved);
         Ok(())
     }
 

@@ -70,7 +70,7 @@ impl Core {
             return None;
         }
         let route = route.unwrap_or(ticket.route);
-        let Ticket { id, opened, line, outfit, claim, compression, reservation, .. } = ticket;
+        let Ticket { id, opened, line, initial, reserved_id, compression, reservation, .. } = ticket;
         let mut made = None;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         // Kept locked until the shard has it: who finds the client in the hub posts behind its entry, not before.
@@ -84,13 +84,13 @@ impl Core {
             made.insert(Arc::new(conn)).clone()
         })?;
         let conn = made.expect("bug: the registry gave a key without making the handle");
-        hub.furnish(key, outfit);
+        hub.furnish(key, initial);
         let shard = self.shard(key);
         // Nothing is to be done about it before the next post, which wakes the shard.
         shard.post(Op::Enter(Box::new(Newcomer { conn: conn.clone(), route })));
         reservation.adopted();
         drop(hub);
-        drop(claim);
+        drop(reserved_id);
         // Also one that a drain has overtaken just now.
         if gone || self.is_draining() {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });

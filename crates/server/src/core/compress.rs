@@ -6,7 +6,7 @@ use fws_hub::command::SendTo;
 use fws_hub::{Key, Outcome, Target};
 use fws_session::Frame;
 
-use super::{Core, Parcel, Post};
+use super::{Core, Fanout, Post};
 use crate::compress::{Kind, kind};
 use crate::conn::Conn;
 use crate::shard::Op;
@@ -19,25 +19,25 @@ impl Post<'_> {
             return;
         }
         let SendTo { to, binary, ref data, .. } = *self.message;
-        let mut parcels: Vec<(Kind, Parcel)> = Vec::new();
+        let mut fanouts: Vec<(Kind, Fanout)> = Vec::new();
         for (key, conn) in put_off {
             let compression = conn.compression.expect("bug: a client without compression was put off for it");
             // For nobody else and with a context that only its shard has: how long it becomes is seen there.
             let private = compression.params.server_takeover && matches!(to, Target::Client(_));
-            let parcel = if private {
+            let fanout = if private {
                 None
             } else {
                 let kind = kind(&compression);
-                let at = parcels.iter().position(|(of, _)| *of == kind).unwrap_or_else(|| {
+                let at = fanouts.iter().position(|(of, _)| *of == kind).unwrap_or_else(|| {
                     let frame = self.core.compressors.frame(binary, data, kind).unwrap_or_else(|| self.frame().clone());
-                    parcels.push((kind, Parcel::of(frame)));
-                    parcels.len() - 1
+                    fanouts.push((kind, Fanout::of(frame)));
+                    fanouts.len() - 1
                 });
-                Some(&mut parcels[at].1)
+                Some(&mut fanouts[at].1)
             };
-            let len = parcel.as_ref().and_then(|parcel| parcel.frame.as_ref()).map_or_else(|| self.frame().len(), Frame::len);
-            match (self.reserve(&conn, len), parcel) {
-                (Outcome::Queued, Some(parcel)) => parcel.add(key),
+            let len = fanout.as_ref().and_then(|fanout| fanout.frame.as_ref()).map_or_else(|| self.frame().len(), Frame::len);
+            match (self.reserve(&conn, len), fanout) {
+                (Outcome::Queued, Some(fanout)) => fanout.add(key),
                 (Outcome::Queued, None) => {
                     add(&self.core.counters.messages_sent, 1);
                     let shard = self.core.shard(key);
@@ -47,13 +47,13 @@ impl Post<'_> {
                 (Outcome::Dropped | Outcome::Gone | Outcome::TooLarge, _) => {}
             }
         }
-        for (_, parcel) in parcels {
-            if let Some(frame) = parcel.frame.as_ref().filter(|frame| frame.is_compressed()) {
-                let (clients, saved) = (parcel.len(), self.frame().len() - frame.len());
+        for (_, fanout) in fanouts {
+            if let Some(frame) = fanout.frame.as_ref().filter(|frame| frame.is_compressed()) {
+                let (clients, saved) = (fanout.len(), self.frame().len() - frame.len());
                 add(&self.core.counters.messages_compressed, clients);
                 add(&self.core.counters.compression_bytes_saved, clients * saved as u64);
             }
-            self.post(parcel);
+            self.post(fanout);
         }
     }
 }

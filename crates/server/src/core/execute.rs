@@ -134,7 +134,7 @@ impl Core {
 
     fn rename(&self, command: &Rename<'_>) -> Result<Reply, CommandError> {
         let mut hub = self.hub.write();
-        let renamed = command.apply(&mut hub, |new| self.claims.contains(new), |conn, new| conn.set_id(new))?;
+        let renamed = command.apply(&mut hub, |new| self.reserved_ids.contains(new), |conn, new| conn.set_id(new))?;
         Ok(Reply::Renamed(renamed))
     }
 

@@ -42,15 +42,15 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use serde::Deserialize;
 
 pub use self::generations::Left;
-pub(crate) use self::post::{Parcel, Post};
+pub(crate) use self::post::{Fanout, Post};
 use crate::bell::Bells;
-use crate::claims::Claims;
 use crate::compress::Compressors;
 use crate::conn::{Conn, Through};
 use crate::dispatch::{Dispatch, Orphans};
-use crate::flag::Flag;
 use crate::log::{Log, Trouble};
+use crate::notifier::Notifier;
 use crate::pipe::Pipes;
+use crate::reserved_ids::ReservedIds;
 use crate::routes::Routes;
 use crate::shard::{Op, Shard, ShardHandle, panicked};
 use crate::stats::{Authorizing, Counters, add};
@@ -119,7 +119,7 @@ pub struct Core {
     /// Where both are locked, this is locked before `hub`.
     pub(crate) routes: RwLock<Routes>,
     /// Ids that are promised to clients the hub does not know yet.
-    pub(crate) claims: Claims,
+    pub(crate) reserved_ids: ReservedIds,
     /// Knows the other servers. Asked on the threads of callers only, and while nothing is locked.
     engine: Box<dyn Engine>,
     pub(crate) values: Values,
@@ -140,7 +140,7 @@ pub struct Core {
     search_timeout: Duration,
     pub(crate) started: Instant,
     pub(crate) shards: Vec<ShardHandle>,
-    flag: Arc<Flag>,
+    flag: Arc<Notifier>,
     draining: AtomicBool,
     /// Signalled when the last connection is gone.
     empty: (Mutex<()>, Condvar),
@@ -161,7 +161,7 @@ impl Core {
             count => count,
         }
         .min(256);
-        let flag = Arc::new(Flag::new()?);
+        let flag = Arc::new(Notifier::new()?);
         let or = |configured, default| if configured == 0 { default } else { configured };
         let unfinished = Arc::new(Budget::new(or(config.max_unfinished, MAX_UNFINISHED)));
         let max_shelved = or(config.max_compression_memory, MAX_COMPRESSION_MEMORY);
@@ -172,7 +172,7 @@ impl Core {
         let core = Arc::new(Core {
             hub: RwLock::default(),
             routes: RwLock::default(),
-            claims: Claims::default(),
+            reserved_ids: ReservedIds::default(),
             engine,
             values: Values::new(config.values.bounds()),
             timers: Timers::default(),

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 
 use super::Core;
-use crate::pipe::{News, PipeId, Stir};
+use crate::pipe::{News, PipeId, PipeReady};
 use crate::shard::Op;
 
 impl Core {
@@ -59,9 +59,9 @@ impl Core {
         self.pipes.flag().lower();
     }
 
-    fn stir(&self, stir: Option<Stir>) {
+    fn stir(&self, stir: Option<PipeReady>) {
         if let Some(stir) = stir {
-            self.post(stir.key, Op::Stir(stir));
+            self.post(stir.key, Op::PipeReady(stir));
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::stats::add;
 pub(crate) struct Post<'a> {
     pub(crate) core: &'a Core,
     pub(crate) message: &'a SendTo<'a>,
-    parcel: Parcel,
+    fanout: Fanout,
     /// For how many clients it was queued.
     queued: u64,
     /// What became of it with the last client.
@@ -31,16 +31,16 @@ pub(crate) struct Post<'a> {
 
 /// A frame, and the clients that get it.
 #[derive(Default)]
-pub(crate) struct Parcel {
+pub(crate) struct Fanout {
     pub(crate) frame: Option<Frame>,
     /// Most sends are to one client.
     first: Option<Key>,
     more: Vec<Key>,
 }
 
-impl Parcel {
-    pub(crate) fn of(frame: Frame) -> Parcel {
-        Parcel { frame: Some(frame), ..Parcel::default() }
+impl Fanout {
+    pub(crate) fn of(frame: Frame) -> Fanout {
+        Fanout { frame: Some(frame), ..Fanout::default() }
     }
 
     pub(crate) fn add(&mut self, key: Key) {
@@ -61,7 +61,7 @@ impl<'a> Post<'a> {
         Post {
             core,
             message,
-            parcel: Parcel::default(),
+            fanout: Fanout::default(),
             queued: 0,
             last: Outcome::Gone,
             put_off: Vec::new(),
@@ -79,7 +79,7 @@ impl<'a> Post<'a> {
         }
         let len = self.frame().len();
         if self.reserve(to, len) == Outcome::Queued {
-            self.parcel.add(key);
+            self.fanout.add(key);
         }
     }
 
@@ -90,8 +90,8 @@ impl<'a> Post<'a> {
         if self.dropped > 0 {
             add(&self.core.counters.messages_dropped, self.dropped);
         }
-        let parcel = std::mem::take(&mut self.parcel);
-        self.post(parcel);
+        let fanout = std::mem::take(&mut self.fanout);
+        self.post(fanout);
         for conn in self.slow {
             self.core.dismiss(&conn);
         }
@@ -105,7 +105,7 @@ impl<'a> Post<'a> {
     /// The message as it is.
     pub(crate) fn frame(&mut self) -> &Frame {
         let SendTo { binary, ref data, .. } = *self.message;
-        self.parcel.frame.get_or_insert_with(|| Frame::message(binary, data))
+        self.fanout.frame.get_or_insert_with(|| Frame::message(binary, data))
     }
 
     /// Makes room for a frame of this length with a client.
@@ -133,8 +133,8 @@ impl<'a> Post<'a> {
         self.last
     }
 
-    pub(crate) fn post(&self, parcel: Parcel) {
-        let Parcel { frame: Some(frame), first: Some(first), mut more } = parcel else { return };
+    pub(crate) fn post(&self, fanout: Fanout) {
+        let Fanout { frame: Some(frame), first: Some(first), mut more } = fanout else { return };
         add(&self.core.counters.messages_sent, 1 + more.len() as u64);
         if more.is_empty() {
             let shard = self.core.shard(first);

@@ -5,7 +5,7 @@ use std::io;
 use super::doing::Doing;
 use super::{INFLATED, Report, Shard, find, note};
 use crate::handler::Handler as _;
-use crate::pipe::Stir;
+use crate::pipe::PipeReady;
 
 impl Shard {
     pub(super) fn ready(&mut self, event: &mio::event::Event) {
@@ -146,7 +146,7 @@ impl Shard {
     }
 
     /// A pipe is ready, as [`Shard::ready`] says it of sockets. It is read at once: this turn has had its look at epoll.
-    pub(super) fn stir(&mut self, stir: Stir, scratch: &mut [u8]) {
+    pub(super) fn stir(&mut self, stir: PipeReady, scratch: &mut [u8]) {
         let Some((at, entry)) = find(&mut self.entries, self.count, stir.key) else { return };
         if stir.writable && !entry.writable {
             entry.writable = true;

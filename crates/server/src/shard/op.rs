@@ -7,7 +7,7 @@ use fws_session::{Frame, Opened};
 
 use crate::conn::Conn;
 use crate::link::Link;
-use crate::pipe::Stir;
+use crate::pipe::PipeReady;
 use crate::routes::Route;
 
 /// What other threads ask of a shard.
@@ -62,7 +62,7 @@ pub enum Op {
         key: Key,
     },
     /// A pipe has bytes, or room.
-    Stir(Stir),
+    PipeReady(PipeReady),
     /// A route has a new configuration.
     Configure(Arc<Route>),
     /// Connections of a route that is gone are closed with 1001, spread over time; with `None` all at once.

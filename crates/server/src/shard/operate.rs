@@ -70,7 +70,7 @@ impl Shard {
                     self.read_again(at);
                 }
             }
-            Op::Stir(stir) => self.stir(stir, scratch),
+            Op::PipeReady(stir) => self.stir(stir, scratch),
             Op::Configure(route) => {
                 let mut order = 0;
                 for at in 0..self.entries.len() {

@@ -11,12 +11,12 @@ use crate::information::Information;
 /// They are checked as they are collected, so that [`Hub::register`](crate::Hub::register) and [`Hub::furnish`](crate::Hub::furnish)
 /// cannot fail on them: by then the client has been told that it is accepted.
 #[derive(Debug, Default)]
-pub struct Outfit {
+pub struct InitialState {
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) information: Information,
 }
 
-impl Outfit {
+impl InitialState {
     /// Adds a tag; one that is there already is fine.
     pub fn tag(&mut self, tag: &str) -> Result<(), CommandError> {
         check_tag(tag)?;
@@ -43,27 +43,27 @@ mod tests {
 
     #[test]
     fn what_a_client_could_not_have_is_refused_as_it_is_collected() {
-        let mut outfit = Outfit::default();
-        assert_eq!(outfit.tag(""), Err(CommandError::InvalidTag));
-        assert_eq!(outfit.tag(&"t".repeat(256)), Err(CommandError::InvalidTag));
+        let mut initial = InitialState::default();
+        assert_eq!(initial.tag(""), Err(CommandError::InvalidTag));
+        assert_eq!(initial.tag(&"t".repeat(256)), Err(CommandError::InvalidTag));
         for n in 0..MAX_TAGS {
-            outfit.tag(&n.to_string()).expect("room");
+            initial.tag(&n.to_string()).expect("room");
         }
-        assert_eq!(outfit.tag("more"), Err(CommandError::TooManyTags));
-        assert_eq!(outfit.tag("0"), Ok(()), "it is there already");
-        assert_eq!(outfit.set("", b""), Err(CommandError::Information(InformationError::InvalidKey)));
-        assert_eq!(outfit.set("k", &vec![0; 5 << 20]), Err(CommandError::Information(InformationError::Full)));
+        assert_eq!(initial.tag("more"), Err(CommandError::TooManyTags));
+        assert_eq!(initial.tag("0"), Ok(()), "it is there already");
+        assert_eq!(initial.set("", b""), Err(CommandError::Information(InformationError::InvalidKey)));
+        assert_eq!(initial.set("k", &vec![0; 5 << 20]), Err(CommandError::Information(InformationError::Full)));
     }
 
     #[test]
     fn a_furnished_client_is_found_by_its_tags_and_leaves_nothing_behind() {
         let mut hub: Hub<()> = Hub::default();
         let route = hub.route("r");
-        let mut outfit = Outfit::default();
-        outfit.tag("a").expect("legal");
-        outfit.set("k", b"\0").expect("legal");
+        let mut initial = InitialState::default();
+        initial.tag("a").expect("legal");
+        initial.set("k", b"\0").expect("legal");
         let key = hub.register("one".into(), route, |_| ()).expect("free");
-        hub.furnish(key, outfit);
+        hub.furnish(key, initial);
         assert_eq!(hub.tag_count(), 1);
         hub.forget(key);
         assert_eq!((hub.tag_count(), hub.knows("one")), (0, false));

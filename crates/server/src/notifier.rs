@@ -8,15 +8,15 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 /// An eventfd that is readable while something waits for the host.
 #[derive(Debug)]
-pub struct Flag {
+pub struct Notifier {
     fd: EventFd,
     raised: AtomicBool,
 }
 
-impl Flag {
-    pub fn new() -> io::Result<Flag> {
+impl Notifier {
+    pub fn new() -> io::Result<Notifier> {
         let fd = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-        Ok(Flag { fd, raised: AtomicBool::new(false) })
+        Ok(Notifier { fd, raised: AtomicBool::new(false) })
     }
 
     /// Something waits. Costs a system call only once until the host has begun to take.

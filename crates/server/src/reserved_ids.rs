@@ -1,0 +1,52 @@
+//! Ids that are reserved for clients that the hub does not know yet.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// Ids that the host gave to handshakes whose clients are not entered yet. Whoever gives a client an id looks here as well as in the hub.
+///
+/// The mutex is taken last, also while the hub is locked.
+#[derive(Debug, Default, Clone)]
+pub struct ReservedIds(Arc<Mutex<HashSet<Arc<str>>>>);
+
+/// A reserved id. It is free again when this is dropped.
+#[derive(Debug)]
+pub struct ReservedId {
+    all: ReservedIds,
+    pub id: Arc<str>,
+}
+
+impl ReservedIds {
+    /// Reserves an id. `None`: it is reserved already.
+    pub fn reserve(&self, id: &str) -> Option<ReservedId> {
+        let id: Arc<str> = id.into();
+        self.0.lock().insert(id.clone()).then(|| ReservedId { all: self.clone(), id })
+    }
+
+    /// Whether an id is reserved.
+    pub fn contains(&self, id: &str) -> bool {
+        self.0.lock().contains(id)
+    }
+}
+
+impl Drop for ReservedId {
+    fn drop(&mut self) {
+        self.all.0.lock().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_reserved_once_until_it_is_given_up() {
+        let ids = ReservedIds::default();
+        let reserved = ids.reserve("a").expect("free");
+        assert!(ids.reserve("a").is_none() && ids.contains("a") && !ids.contains("b"));
+        drop(reserved);
+        assert!(!ids.contains("a") && ids.reserve("a").is_some());
+    }
+}
