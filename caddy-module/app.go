@@ -21,8 +21,8 @@ import (
 
 const appID = "websocket"
 
-// drainTimeout bounds how long the exit of the process waits for clients to say goodbye and for PHP to handle their close
-// events. Docker kills after 10 seconds.
+// drainTimeout bounds how long the exit of the process waits for PHP to handle what clients have sent, in its first half, and then
+// for clients to say goodbye and for PHP to handle their close events. Docker kills after 10 seconds.
 const drainTimeout = 5 * time.Second
 
 // App collects the routes of a configuration, a generation, and puts them in force in the core. It is there with its

@@ -25,7 +25,8 @@ func Running() bool {
 	return bool(C.fws_core_running())
 }
 
-// Drain closes every connection with 1001 and waits until they are gone and their close events handled, or until timeout.
+// Drain has the messages handled that were read, for at most half of timeout, and nothing more read. Then it closes every connection with
+// 1001 and waits until they are gone and their close events handled, or until timeout.
 // remaining is how many clients have not answered the close frame, unhandled how many connections have ended without PHP
 // having handled their last events.
 func Drain(timeout time.Duration) (remaining, unhandled uint64, err error) {

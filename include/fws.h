@@ -560,12 +560,15 @@ bool fws_core_running(void);
 // have nothing more.
 int32_t fws_core_fd(void);
 
-// Closes every connection with 1001 and refuses new ones; waits until they are gone and their close events are handled, at most
-// `timeout_ms` milliseconds. Blocks. A later commit accepts connections again.
+// Ends every connection and refuses new ones, in at most `timeout_ms` milliseconds. First nothing more is read, and what was read is handled,
+// for which half of the time is given. Then the connections are closed with 1001, and it is waited until they are gone and their close
+// events are handled. Blocks. A later commit accepts connections again.
 //
 // `remaining` (optional) receives how many clients have not answered the close frame, `unhandled` (optional) how many connections have
 // ended without PHP having handled their last events.
-fws_result fws_core_drain(uint32_t timeout_ms, uint64_t *remaining, uint64_t *unhandled);
+fws_result fws_core_drain(uint32_t timeout_ms,
+                          uint64_t *remaining,
+                          uint64_t *unhandled);
 
 // Counters and gauges: item 0 of the reply is a JSON object.
 fws_result fws_core_stats(fws_reply **out);

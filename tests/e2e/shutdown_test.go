@@ -103,3 +103,55 @@ func TestSIGTERMIsHeldUpByAHandlerThatHangsNoLongerThanFrankenPHPLets(t *testing
 		t.Errorf("it took %s", took)
 	}
 }
+
+func TestSIGTERMWaitsUntilPHPHasHandledWhatClientsHaveSent(t *testing.T) {
+	t.Parallel()
+	s := start(t, lab())
+	const messages = 20
+	c, facts := dialLab(t, s, "/lab", nil)
+	for range messages {
+		c.send(t, "sleep 50")
+	}
+	expect(t, "messages that the server has read", messages, func() int { return s.stat("messages_received") })
+	if begun := len(s.events(facts.ID)); begun > messages {
+		t.Fatalf("PHP has begun %d events: none waits any more", begun)
+	}
+	s.signal(syscall.SIGTERM)
+	for range messages {
+		c.want(t, "slept")
+	}
+	c.wantClose(t, websocket.StatusGoingAway)
+	s.ended(time.Now())
+	events := s.events(facts.ID)
+	if len(events) != 1+messages+1 || events[len(events)-1].Type != "close" {
+		t.Errorf("PHP has handled %d events, the last one %+v", len(events), events[len(events)-1])
+	}
+	if records := s.log.records("messages of a client are thrown away"); len(records) != 0 {
+		t.Error(records)
+	}
+}
+
+func TestMessagesThatPHPHasNotBegunInTimeAreThrownAwayAtSIGTERMAndTheLogSaysSo(t *testing.T) {
+	t.Parallel()
+	s := start(t, lab())
+	c, facts := dialLab(t, s, "/lab", nil)
+	// Longer than half of the five seconds, so that the last one waits when the clients are closed; and not so long that its close event
+	// could not be handled.
+	c.send(t, "sleep 3000")
+	c.send(t, "never")
+	expect(t, "messages that the server has read", 2, func() int { return s.stat("messages_received") })
+	s.signal(syscall.SIGTERM)
+	c.wantClose(t, websocket.StatusGoingAway)
+	s.ended(time.Now())
+	for _, e := range s.events(facts.ID) {
+		if e.Data == "never" {
+			t.Error("PHP was told of it after the close")
+		}
+	}
+	if got := s.closeEvent(facts.ID); got.Code != 1001 {
+		t.Errorf("PHP was told %+v", got)
+	}
+	if records := s.log.records("messages of a client are thrown away", `"messages":1`); len(records) != 1 {
+		t.Errorf("the log has %d records of it", len(records))
+	}
+}

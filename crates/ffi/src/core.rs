@@ -95,8 +95,9 @@ pub extern "C" fn fws_core_fd() -> i32 {
     guard(-1, || core().map_or(-1, |core| core.flag()))
 }
 
-/// Closes every connection with 1001 and refuses new ones; waits until they are gone and their close events are handled, at most
-/// `timeout_ms` milliseconds. Blocks. A later commit accepts connections again.
+/// Ends every connection and refuses new ones, in at most `timeout_ms` milliseconds. First nothing more is read, and what was read is handled,
+/// for which half of the time is given. Then the connections are closed with 1001, and it is waited until they are gone and their close
+/// events are handled. Blocks. A later commit accepts connections again.
 ///
 /// `remaining` (optional) receives how many clients have not answered the close frame, `unhandled` (optional) how many connections have
 /// ended without PHP having handled their last events.

@@ -85,6 +85,8 @@ pub struct Dispatch {
     gate: AtomicUsize,
     /// Signalled when a bell ends.
     ended: Condvar,
+    /// Signalled when the last event of a connection has been handled.
+    calm: Condvar,
     flag: Arc<Notifier>,
 }
 
@@ -93,6 +95,8 @@ struct Inner {
     pools: Vec<Pool>,
     pool_of_line: HashMap<LineId, PoolId>,
     queues: HashMap<QueueKey, Queue>,
+    /// How many of them are timers'.
+    timers: usize,
     /// Bells that are to be rung.
     wanted: VecDeque<PoolId>,
     /// Bells that were handed out, claimed or not, and have not ended.
@@ -312,6 +316,7 @@ impl Dispatch {
             max_weight,
             gate: AtomicUsize::new(0),
             ended: Condvar::new(),
+            calm: Condvar::new(),
             flag,
         }
     }
@@ -339,8 +344,11 @@ impl Dispatch {
             pushed.queued += 1;
             weight += event.weight();
             let key = source.key();
-            let Inner { queues, pools, .. } = &mut *inner;
-            let queue = queues.entry(key).or_insert_with(|| Queue::new(source, limits, now));
+            let Inner { queues, pools, timers, .. } = &mut *inner;
+            let queue = queues.entry(key).or_insert_with(|| {
+                *timers += usize::from(source.conn().is_none());
+                Queue::new(source, limits, now)
+            });
             queue.fifo.push(event);
             queue.limits = limits;
             let overloaded = before + weight >= self.max_weight;
@@ -500,20 +508,41 @@ impl Dispatch {
         pool.called = pool.called.saturating_sub(1);
     }
 
+    /// A queue has no event any more.
+    fn remove(&self, inner: &mut Inner, key: QueueKey) -> Option<Queue> {
+        let queue = inner.queues.remove(&key)?;
+        inner.timers -= usize::from(queue.source.conn().is_none());
+        self.removed(inner);
+        Some(queue)
+    }
+
+    /// Queues were removed.
+    fn removed(&self, inner: &Inner) {
+        self.pending.store(inner.queues.len(), Ordering::Release);
+        if inner.queues.len() == inner.timers {
+            self.calm.notify_all();
+        }
+    }
+
+    /// Waits until no connection has an event that waits or is being handled, or until `until`.
+    pub fn wait_calm(&self, until: Instant) {
+        let mut inner = self.inner.lock();
+        while inner.queues.len() > inner.timers && !self.calm.wait_until(&mut inner, until).timed_out() {}
+    }
+
     fn take(&self, inner: &mut Inner, id: PoolId, spare: &mut VecDeque<Event>) -> Option<Lease> {
-        let Inner { pools, queues, .. } = inner;
-        let line = &mut pools[id.0].line;
-        let (queue, more) = loop {
-            let key = line.pop_front()?;
-            let queue = queues.get_mut(&key).expect("bug: a connection in the line has a queue");
+        let key = loop {
+            let key = inner.pools[id.0].line.pop_front()?;
+            let queue = inner.queues.get_mut(&key).expect("bug: a connection in the line has a queue");
             queue.listed = false;
             if queue.fifo.has_waiting() {
-                break (queues.get_mut(&key).expect("bug: it was there just now"), !line.is_empty());
+                break key;
             }
             // All that waited was dropped.
-            queues.remove(&key);
-            self.pending.store(queues.len(), Ordering::Release);
+            self.remove(inner, key);
         };
+        let more = !inner.pools[id.0].line.is_empty();
+        let queue = inner.queues.get_mut(&key).expect("bug: it was there just now");
         queue.leased = true;
         let mut events = std::mem::take(spare);
         queue.fifo.lease(LEASE, &mut events);
@@ -547,14 +576,13 @@ impl Dispatch {
                     inner.pools[pool.0].line.push_back(key);
                 }
                 None => {
-                    let gone = inner.queues.remove(&key).map_or((0, 0), |queue| queue.orphan(&mut settled.orphans));
+                    let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&mut settled.orphans));
                     self.count_down(gone);
                 }
             }
         } else {
-            inner.queues.remove(&key);
+            self.remove(inner, key);
         }
-        self.pending.store(inner.queues.len(), Ordering::Release);
         lease.events.clear();
         (settled, lease.events)
     }
@@ -590,7 +618,7 @@ impl Dispatch {
     pub fn configure(&self, lines: &HashMap<LineId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
-        let Inner { pools, pool_of_line, queues, wanted, .. } = &mut *inner;
+        let Inner { pools, pool_of_line, queues, timers, wanted, .. } = &mut *inner;
         // Those of lines are among them; a worker without a line can have timers.
         for worker in workers {
             if !pools.iter().any(|pool| pool.name == *worker) {
@@ -623,9 +651,10 @@ impl Dispatch {
             pools[pool.0].line.push_back(*key);
             false
         }) {
+            *timers -= usize::from(queue.source.conn().is_none());
             self.count_down(queue.orphan(&mut orphans));
         }
-        self.pending.store(inner.queues.len(), Ordering::Release);
+        self.removed(&inner);
         let now = Instant::now();
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);

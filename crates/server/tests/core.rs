@@ -402,13 +402,14 @@ fn draining_closes_all_with_1001_delivers_the_close_events_and_refuses_new_conne
 fn what_a_drain_did_not_wait_for_is_told_apart_and_the_log_does_not_blame_a_worker() {
     let core = started();
     let mut answers = connect(&core, "php");
+    let _silent = connect(&core, "php");
+    set_timer(&core, 60_000, "later", false);
+    // Nobody has answered yet.
+    assert_eq!(core.drain(Duration::ZERO), Left { connections: 2, unhandled: 0 });
     let reader = std::thread::spawn(move || {
         while answers.read().is_ok() {}
         drop(answers);
     });
-    let _silent = connect(&core, "php");
-    set_timer(&core, 60_000, "later", false);
-    assert_eq!(core.drain(Duration::ZERO).unhandled, 0);
     reader.join().expect("it has read the close frame");
     // PHP handles nothing.
     wait_until("the one that answers has ended", || core.drain(Duration::ZERO) == Left { connections: 1, unhandled: 1 });

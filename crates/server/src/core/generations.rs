@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use fws_hub::RouteId;
@@ -130,10 +131,13 @@ impl Core {
         }
     }
 
-    /// Closes all connections with 1001 and waits until they are gone and their close events handled. What is left after `timeout`.
+    /// Ends all connections: what their clients have sent is handled first, for which at most half of `timeout` is given; then they are
+    /// closed with 1001, and it is waited until they are gone and their close events handled. What is left after `timeout`.
     pub fn drain(&self, timeout: Duration) -> Left {
-        let until = Instant::now() + timeout;
+        let now = Instant::now();
+        let until = now + timeout;
         self.draining.store(true, Ordering::Release);
+        self.hush(now + timeout / 2);
         for shard in &self.shards {
             shard.post(Op::CloseRoute { route: None });
             shard.wake();
@@ -143,6 +147,21 @@ impl Core {
             if self.hub.read().is_empty() || self.empty.1.wait_until(&mut guard, until).timed_out() {
                 return self.left();
             }
+        }
+    }
+
+    /// Has no connection read any more, and waits until what was read of them is handled, or until `until`. What PHP has not begun by then
+    /// is dropped when the connections are closed, and counted.
+    fn hush(&self, until: Instant) {
+        let (done, quiet) = mpsc::channel();
+        for shard in &self.shards {
+            shard.post(Op::Hush { done: done.clone() });
+            shard.wake();
+        }
+        drop(done);
+        // The end of the channel: each shard has dropped its half. Where that takes too long nothing else is waited for either.
+        if quiet.recv_timeout(until.saturating_duration_since(Instant::now())) == Err(RecvTimeoutError::Disconnected) {
+            self.dispatch.wait_calm(until);
         }
     }
 

@@ -39,7 +39,7 @@ impl Shard {
     /// Reads a connection once, if it should be.
     pub(super) fn read(&mut self, at: usize, scratch: &mut [u8]) {
         let Some(entry) = self.entries[at].as_mut() else { return };
-        if !(entry.readable || entry.session.has_rest()) || entry.paused || !entry.session.wants_read(&entry.conn.backlog) {
+        if !entry.is_to_be_read(self.hushed) {
             return;
         }
         if let Some(mut rest) = entry.session.take_rest() {
@@ -72,8 +72,7 @@ impl Shard {
     /// Puts a connection in the list of those to read, if it should be.
     pub(super) fn read_again(&mut self, at: usize) {
         let Some(entry) = self.entries[at].as_mut() else { return };
-        if (entry.readable || entry.session.has_rest()) && !entry.paused && !entry.reading && entry.session.wants_read(&entry.conn.backlog)
-        {
+        if entry.is_to_be_read(self.hushed) && !entry.reading {
             entry.reading = true;
             self.read.push(at);
         }

@@ -9,9 +9,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fws_hub::Key;
@@ -84,6 +86,14 @@ struct Entry {
     touched: bool,
 }
 
+impl Entry {
+    /// Whether there is something to read that should be read. What was read already, and put by, is looked at in a `hushed` shard, too.
+    fn is_to_be_read(&self, hushed: bool) -> bool {
+        let readable = self.readable && (!hushed || self.session.is_closing());
+        (readable || self.session.has_rest()) && !self.paused && self.session.wants_read(&self.conn.backlog)
+    }
+}
+
 /// What a turn counts, added to the shared counters once.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -121,6 +131,10 @@ pub struct Shard {
     notes: Vec<Note>,
     /// Where bytes are copied that are fed.
     fed: Box<[u8]>,
+    /// Connections that are not closing are not read: PHP is to handle first what they have sent.
+    hushed: bool,
+    /// Whoever hushed the shard hears by these that it is quiet.
+    hushing: Vec<Sender<Infallible>>,
     /// Where posted sends are taken to by who sends.
     sends: Vec<Op>,
     started: Instant,
@@ -150,6 +164,8 @@ impl Shard {
             tally: Tally::default(),
             notes: Vec::new(),
             fed: vec![0; FED].into(),
+            hushed: false,
+            hushing: Vec::new(),
             sends: Vec::new(),
             started: Instant::now(),
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),

@@ -1,6 +1,8 @@
 //! What other threads ask of a shard.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use fws_hub::{Key, Pinging, RouteId};
 use fws_session::{Frame, Opened};
@@ -65,6 +67,11 @@ pub enum Op {
     PipeReady(PipeReady),
     /// A route has a new configuration.
     Configure(Arc<Route>),
+    /// The shard reads no connection from now on, but those that are closing, until they are all closed. Behind this turn, when what it has
+    /// read is queued, it drops `done`.
+    Hush {
+        done: Sender<Infallible>,
+    },
     /// Connections of a route that is gone are closed with 1001, spread over time; with `None` all at once.
     CloseRoute {
         route: Option<RouteId>,

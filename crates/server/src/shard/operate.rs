@@ -93,11 +93,16 @@ impl Shard {
                     self.touch(at);
                 }
             }
+            Op::Hush { done } => {
+                self.hushed = true;
+                self.hushing.push(done);
+            }
             Op::CloseRoute { route: None } => {
+                self.hushed = false;
                 // The host waits for it, but not long.
                 for at in 0..self.entries.len() {
                     if let Some(entry) = self.entries[at].as_mut() {
-                        let hurried = Settings { close_timeout: 3_000, linger: 1_000, ..Settings::clone(&entry.route.settings) };
+                        let hurried = Settings { close_timeout: 2_000, linger: 1_000, ..Settings::clone(&entry.route.settings) };
                         entry.session.configure(Arc::new(hurried), self.now, entry.conn.key.index);
                         entry.session.close(close::GOING_AWAY, "", self.now, &mut self.spares);
                         self.touch(at);

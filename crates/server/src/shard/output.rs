@@ -19,7 +19,7 @@ impl Shard {
             self.timers.pop();
             let Some(entry) = self.entries.get_mut(at).and_then(Option::as_mut).filter(|entry| entry.timer == time) else { continue };
             entry.timer = std::mem::replace(&mut entry.then, Millis::MAX);
-            if entry.paused {
+            if entry.paused || self.hushed {
                 // It is we who do not listen: the client's silence means nothing.
                 entry.session.heard(self.now);
             }
@@ -126,16 +126,17 @@ impl Shard {
 
     /// Gives this turn's events to the dispatcher.
     pub(super) fn hand_over(&mut self, around: &impl Surroundings) {
-        if self.arrivals.is_empty() {
-            return;
-        }
-        for key in around.push(&mut self.arrivals) {
-            if let Some((_, entry)) = find(&mut self.entries, self.count, key)
-                && !entry.session.is_ending()
-            {
-                entry.paused = true;
+        if !self.arrivals.is_empty() {
+            for key in around.push(&mut self.arrivals) {
+                if let Some((_, entry)) = find(&mut self.entries, self.count, key)
+                    && !entry.session.is_ending()
+                {
+                    entry.paused = true;
+                }
             }
         }
+        // All that this shard has read is with the dispatcher now.
+        self.hushing.clear();
     }
 
     pub(super) fn count_up(&mut self, around: &impl Surroundings) {

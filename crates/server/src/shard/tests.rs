@@ -173,6 +173,22 @@ fn a_connection_that_is_not_to_be_read_is_not_read_until_it_may_be_again() {
 }
 
 #[test]
+fn a_hushed_shard_reads_nothing_more_until_its_clients_are_closed_and_says_when_it_is_quiet() {
+    let stage = Stage::new();
+    stage.message("before");
+    let (done, quiet) = std::sync::mpsc::channel();
+    stage.turn(vec![Op::Hush { done }]);
+    assert_eq!(quiet.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected), "what it has read is pushed");
+    stage.notes.take();
+    assert_eq!(stage.message("meanwhile"), 0, "the host has to queue it");
+    assert_eq!(stage.notes.take(), Vec::<String>::new());
+    stage.turn(vec![Op::CloseRoute { route: None }]);
+    let told = stage.notes.take();
+    assert!(!told.is_empty() && told.iter().all(|what| what == "dismissed"), "{told:?}");
+    assert_eq!(stage.message("meanwhile"), 15, "it is read on, for its close frame");
+}
+
+#[test]
 fn a_close_of_the_server_dismisses_the_client_and_is_one_event_when_the_client_has_answered() {
     let stage = Stage::new();
     stage.notes.take();

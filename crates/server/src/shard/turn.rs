@@ -15,7 +15,8 @@ impl Shard {
     /// the bytes it took and what the host has to do. `None`: they must go the other way, behind what waits already.
     pub(super) fn turn_of(&mut self, around: &impl Surroundings, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
         let (at, entry) = find(&mut self.entries, self.count, pipe.key())?;
-        let behind = entry.link.is_pending()
+        let behind = self.hushed
+            || entry.link.is_pending()
             || entry.reading
             || entry.paused
             || entry.session.has_rest()
