@@ -348,7 +348,7 @@ fws_result fws_event_header(const fws_bell *bell, size_t index, fws_bytes *name,
 fws_result fws_event_fail(fws_bell *bell, const uint8_t *cause, size_t cause_len);
 
 // The request ends and the bell is freed; NULL is allowed. Its current event is acknowledged or, with `failed`, fails with a cause
-// (optional). Events it did not come to are handed out again, in their order.
+// (optional). Events that PHP never received are delivered again, in their order.
 void fws_bell_release(fws_bell *bell, bool failed, const uint8_t *cause, size_t cause_len);
 
 // How many items a reply has; 0 for NULL.

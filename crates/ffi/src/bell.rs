@@ -258,7 +258,7 @@ pub unsafe extern "C" fn fws_event_fail(bell: *mut fws_bell, cause: *const u8, c
 }
 
 /// The request ends and the bell is freed; NULL is allowed. Its current event is acknowledged or, with `failed`, fails with a cause
-/// (optional). Events it did not come to are handed out again, in their order.
+/// (optional). Events that PHP never received are delivered again, in their order.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_bell_release(bell: *mut fws_bell, failed: bool, cause: *const u8, cause_len: usize) {
     guard((), || {

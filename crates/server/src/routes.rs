@@ -95,7 +95,7 @@ pub struct RouteConfig {
     /// How fast a client may send; default unlimited.
     #[serde(default)]
     pub rate_limit: Option<RateLimitConfig>,
-    /// How long a handshake may take. It is the host that carries it out; the core but knows the word.
+    /// How long a handshake may take. The host enforces it. The core only accepts the option, so that a configuration can have it.
     #[serde(default)]
     pub handshake_timeout: Option<u64>,
     /// How long a message may take, see [`Settings::message_timeout`]; 0: any time; default 30 s.

@@ -98,7 +98,7 @@ counters! {
     bells_abandoned,
     /// Clients that came to the control socket.
     control_clients,
-    /// Of these, those that were cut off: strangers, and who broke a limit.
+    /// Clients of the control socket that were cut off: other users, and clients that broke a limit.
     control_clients_cut,
     /// Commands that came by the control socket.
     control_commands,

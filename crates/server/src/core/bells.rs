@@ -192,7 +192,7 @@ impl Core {
         current
     }
 
-    /// The bell's request ends: its current event is acknowledged, or failed with a cause; what it did not come to goes back.
+    /// The bell's request ends: its current event is acknowledged, or failed with a cause. Events that were not handed out go back into the queue.
     pub fn release_bell(&self, bell: &Bell, failed: bool, cause: &str) {
         // Also where the host has ended the bell: what this thread put off is not to wait for its next one.
         self.flush();
