@@ -22,6 +22,7 @@
 // By hand, one noun a file:
 //
 //   - module.c: start and end of the module and of a request; its registration at each start of PHP
+//   - fork.c: children that were forked, in which the functions refuse to run
 //   - bell.c: the worker request that was started for events: claim, next event, failure, end
 //   - visitor.c: a visitor's request that a worker's script gets in place of a bell
 //   - connect.c: a request for a WebSocket that comes to PHP, whose body never ends
@@ -29,7 +30,7 @@
 //   - cause.c: why PHP failed on an event
 //   - budget.c: max_execution_time for each event
 //   - reset.c, reset_*.c: what a handler leaves behind is undone before the next event
-//   - clients.c, client.c, send.c, tags.c, information.c, values.c, timers.c, batch.c: the commands
+//   - clients.c, client.c, send.c, tags.c, information.c, values.c, timers.c: the commands
 //   - batch.c: commands whose results come together
 //   - reply.c: strings and lists that the core returns
 //   - errors.c: results of the core as exceptions

@@ -31,6 +31,10 @@ PHP_RINIT_FUNCTION(frankenphp_ws);
 PHP_RSHUTDOWN_FUNCTION(frankenphp_ws);
 PHP_MINFO_FUNCTION(frankenphp_ws);
 
+/* ---- fork.c ---- */
+
+void phpext_fork_startup(void);
+
 /* Begins a call of the core: false when an exception was thrown because this process may not make one. */
 bool phpext_enter(void);
 

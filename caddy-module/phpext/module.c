@@ -4,7 +4,6 @@
 
 #include <SAPI.h>
 #include <ext/standard/info.h>
-#include <pthread.h>
 
 /* ---- registration ----
  *
@@ -32,28 +31,6 @@ __attribute__((constructor)) static void hook(void) {
   php_register_internal_extensions_func = register_all;
 }
 
-/* ---- forked children ---- */
-
-/* The threads of the core stay behind in the parent, its locks as they were in the moment of the fork. */
-static bool forked;
-
-static void in_forked_child(void) {
-  forked = true;
-  fws_control_forked();
-}
-
-bool phpext_forked(void) { return forked; }
-
-bool phpext_enter(void) {
-  if (UNEXPECTED(forked)) {
-    phpext_throw_text(FWS_ERR_NOT_RUNNING,
-                      "the WebSocket core does not run in a forked process: call it from the parent");
-    return false;
-  }
-
-  return true;
-}
-
 /* ---- end of a worker's request ----
  *
  * A worker's requests come and go without RINIT and RSHUTDOWN: SAPI's deactivate is what FrankenPHP calls at the end of
@@ -61,7 +38,7 @@ bool phpext_enter(void) {
  * of another extension failed and skipped it. */
 
 static void request_end(bool broken) {
-  if (!forked) {
+  if (!phpext_forked()) {
     if (!broken) {
       phpext_reset_end();
     }
@@ -90,11 +67,7 @@ static int deactivate(void) {
 
 /* Runs at each start of PHP, in its main thread, while no other thread runs PHP. */
 PHP_MINIT_FUNCTION(frankenphp_ws) {
-  static bool atfork_registered;
-
-  if (!atfork_registered) {
-    atfork_registered = pthread_atfork(NULL, NULL, in_forked_child) == 0;
-  }
+  phpext_fork_startup();
   /* Every start fills sapi_module anew, so the chain begins anew too. */
   if (sapi_module.deactivate != deactivate) {
     deactivate_others = sapi_module.deactivate;

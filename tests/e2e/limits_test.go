@@ -39,6 +39,44 @@ func TestAClientThatSendsFasterThanPHPHandlesIsSlowedDownAndLosesNothing(t *test
 	}
 }
 
+func TestWhileTooManyEventsWaitClientsThatHaveSomeAreNotReadAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	want := lab()
+	want.global += "\n\twebsocket {\n\t\tmax_pending_bytes 64KiB\n\t}"
+	s := start(t, want)
+	const clients, messages = 4, 200
+	padding := strings.Repeat("x", 4<<10)
+	connected := make([]*client, clients)
+	for i := range connected {
+		connected[i], _ = dialLab(t, s, "/lab", nil)
+	}
+	for _, c := range connected {
+		go func() {
+			c.trySend(websocket.MessageText, "sleep 100")
+			for n := range messages {
+				if c.trySend(websocket.MessageText, fmt.Sprint(n, " ", padding)) != nil {
+					return // the reader fails
+				}
+			}
+		}()
+	}
+	for _, c := range connected {
+		c.want(t, "slept")
+		for n := range messages {
+			if got := c.receive(t); got != fmt.Sprint(n, " ", padding) {
+				t.Fatalf("message %d came back as %.20q", n, got)
+			}
+		}
+	}
+	if held, dropped := s.stat("events_held_back"), s.stat("events_dropped"); held == 0 || dropped != 0 {
+		t.Errorf("clients were held back %d times, and %d events were dropped", held, dropped)
+	}
+	if records := s.log.records("max_pending_bytes", `"route":"lab"`); len(records) == 0 {
+		t.Error("the log does not tell")
+	}
+	expect(t, "events that wait", 0, func() int { return s.stat("events_pending_bytes") })
+}
+
 func TestAClientThatDoesNotReadFillsItsOwnOutboxAndNobodyElses(t *testing.T) {
 	t.Parallel()
 	want := lab()
