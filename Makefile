@@ -107,7 +107,7 @@ test-e2e: which-php build ## The real binary with real PHP, real clients and a r
 test-autobahn: build ## The Autobahn test suite, all but its long cases (SKIP_AUTOBAHN=1 leaves it out)
 	@tests/autobahn/run.sh sample
 
-test-fuzz: setup ## The fuzz targets on their committed corpus, and a few seconds beyond it
+test-fuzz: setup ## The fuzz targets on their committed corpus, and on variations of it
 	@tools/fuzz.sh replay
 
 autobahn: build ## The whole Autobahn test suite against the server and the standalone example

@@ -2,7 +2,7 @@
 # Fuzzes the core: each target for FUZZ_SECONDS (60), or only TARGET. What is found new is kept in build/fuzz/corpus, what fails in
 # build/fuzz/failures.
 #
-# `replay` runs the committed corpus, and a few seconds of simple variations of it, as an ordinary test.
+# `replay` runs the committed corpus, and 20,000 simple variations of it, always the same, as an ordinary test.
 #
 # usage: tools/fuzz.sh [replay]
 set -eu

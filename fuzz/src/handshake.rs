@@ -111,11 +111,14 @@ fn witnessed(pattern: &Pattern) {
     }
 }
 
-/// Host and port of an origin in the form that browsers send.
+/// Host and port of an origin in the form that browsers send. A name with the dot of the root at its end is the same host in DNS.
 fn canonical(text: &str) -> Option<(String, u16)> {
     let origin = Url::parse(text).ok()?.origin();
     match &origin {
-        Origin::Tuple(_, host, port) if origin.ascii_serialization() == text => Some((host.to_string(), *port)),
+        Origin::Tuple(_, host, port) if origin.ascii_serialization() == text => {
+            let host = host.to_string();
+            Some((host.strip_suffix('.').unwrap_or(&host).to_owned(), *port))
+        }
         _ => None,
     }
 }
