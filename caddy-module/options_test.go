@@ -2,7 +2,11 @@ package websocket
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -136,8 +140,13 @@ func inForce(t *testing.T) map[string]any {
 	if err := json.Unmarshal(encoded, &stats); err != nil {
 		t.Fatal(err)
 	}
-	options := stats.Routes["core"].Options
-	for _, block := range []string{"rate_limit", "compression"} {
+
+	return flattened(stats.Routes["core"].Options)
+}
+
+// flattened has the members of blocks as block.member, too.
+func flattened(options map[string]any) map[string]any {
+	for _, block := range []string{"rate_limit", "compression", "values"} {
 		inner, _ := options[block].(map[string]any)
 		for name, value := range inner {
 			options[block+"."+name] = value
@@ -145,6 +154,21 @@ func inForce(t *testing.T) map[string]any {
 	}
 
 	return options
+}
+
+// defaultValue reads a documented default as the core would report it.
+func defaultValue(text string) (value any, isNumber bool) {
+	if text == "unlimited" || text == "off" {
+		return nil, false
+	} else if text == "no" {
+		return false, false
+	} else if duration, err := caddy.ParseDuration(text); err == nil {
+		return float64(duration), true
+	} else if bytes, err := humanize.ParseBytes(strings.ReplaceAll(text, ",", "")); err == nil {
+		return float64(bytes), true
+	}
+
+	return text, false
 }
 
 func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
@@ -177,16 +201,7 @@ func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 			continue
 		}
 
-		var want any = row.fallback
-		if row.fallback == "unlimited" || row.fallback == "off" {
-			want = nil
-		} else if row.fallback == "no" {
-			want = false
-		} else if duration, err := caddy.ParseDuration(row.fallback); err == nil {
-			want = float64(duration)
-		} else if bytes, err := humanize.ParseBytes(row.fallback); err == nil {
-			want = float64(bytes)
-		}
+		want, _ := defaultValue(row.fallback)
 		if !known || got != want {
 			t.Errorf("%s: documented %v, in force %v (known: %v)", row.json, want, got, known)
 		}
@@ -201,5 +216,100 @@ func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 
 	if defaultBurst != time.Duration(real["rate_limit.burst"].(float64)) || defaultMaxMessageSize != real["max_message_size"].(float64) {
 		t.Error("the defaults that checks use are not the core's")
+	}
+}
+
+func TestTheDocumentedDefaultsOfTheServerAreThoseInForce(t *testing.T) {
+	run(t, site("\twebsocket /core {\n\t\techo\n\t}"))
+	encoded, err := bridge.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stats struct {
+		Options map[string]any `json:"options"`
+	}
+	if err := json.Unmarshal(encoded, &stats); err != nil {
+		t.Fatal(err)
+	}
+	inForce := flattened(stats.Options)
+
+	compared := 0
+	for _, row := range optionsBelow(t, "## Options of the server") {
+		got, known := inForce[row.json]
+		if !known {
+			continue // the core does not know it, or it depends on the machine
+		}
+		if want, isNumber := defaultValue(row.fallback); isNumber {
+			compared++
+			if got != want {
+				t.Errorf("%s: documented %s, in force %v", row.json, row.fallback, got)
+			}
+		}
+	}
+	if want := len(inForce) - len([]string{"shards", "values"}); compared != want {
+		t.Errorf("%d of %d defaults were compared: %v", compared, want, inForce)
+	}
+}
+
+// goDefaults are the defaults that comments of fields give, by the option's name in JSON.
+func goDefaults(t *testing.T) map[string]string {
+	t.Helper()
+
+	blocks := map[string]string{
+		"Route": "", "Compression": "compression.", "RateLimit": "rate_limit.", "Authorize": "authorize.",
+		"App": "", "Values": "values.", "AuthorizeLimits": "authorize.",
+	}
+	sentence := regexp.MustCompile(`Default: ([^.]+)\.`)
+	defaults := make(map[string]string)
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(node ast.Node) bool {
+			spec, isType := node.(*ast.TypeSpec)
+			if !isType {
+				return true
+			}
+			prefix, isBlock := blocks[spec.Name.Name]
+			fields, isStruct := spec.Type.(*ast.StructType)
+			if !isBlock || !isStruct {
+				return false
+			}
+			for _, field := range fields.Fields.List {
+				if field.Tag == nil {
+					continue
+				}
+				name, _, _ := strings.Cut(reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("json"), ",")
+				if m := sentence.FindStringSubmatch(strings.ReplaceAll(field.Doc.Text(), "\n", " ")); m != nil {
+					defaults[prefix+name] = m[1]
+				}
+			}
+
+			return false
+		})
+	}
+
+	return defaults
+}
+
+func TestCommentsGiveTheDefaultsThatAreDocumented(t *testing.T) {
+	comments := goDefaults(t)
+	for _, row := range slices.Concat(documentedOptions(t), optionsBelow(t, "## Options of the server")) {
+		comment, inComment := comments[row.json]
+		comment, _, _ = strings.Cut(comment, " (")
+		comment = strings.ReplaceAll(strings.Trim(comment, `"`), " MiB", "MiB")
+
+		want, isNumber := defaultValue(row.fallback)
+		got, commentIsNumber := defaultValue(comment)
+		if isNumber && !inComment {
+			t.Errorf("%s: no comment gives its default, %s", row.json, row.fallback)
+		} else if (isNumber || commentIsNumber) && got != want {
+			t.Errorf("%s: documented %s, by the comment %s", row.json, row.fallback, comment)
+		}
 	}
 }

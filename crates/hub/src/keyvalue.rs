@@ -24,7 +24,6 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// 1,000,000 entries and 256 MiB.
     fn default() -> Self {
         Bounds { entries: 1_000_000, bytes: 256 << 20 }
     }

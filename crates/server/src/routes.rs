@@ -43,7 +43,8 @@ pub struct WorkerConfig {
     pub threads: u32,
 }
 
-/// One route. Absent numbers mean the defaults. Times are nanoseconds, as in the host's JSON.
+/// One route. Options that are absent have the defaults of [`Settings`] and of [`CompressionConfig`]. Times are nanoseconds, as in the
+/// host's JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
@@ -68,7 +69,7 @@ pub struct RouteConfig {
     /// Clients that offer no sub-protocol of the route are refused although there is a worker for them.
     #[serde(default)]
     pub subprotocol_required: bool,
-    /// Bytes; default 1 MiB.
+    /// Bytes.
     #[serde(default)]
     pub max_message_size: Option<u64>,
     /// Bytes of one frame on the wire; default: as many as a message may have.
@@ -77,10 +78,10 @@ pub struct RouteConfig {
     /// How messages are compressed (RFC 7692); absent: they are not.
     #[serde(default)]
     pub compression: Option<CompressionConfig>,
-    /// Bytes that may wait for one client; default 4 MiB.
+    /// Bytes that may wait for one client.
     #[serde(default)]
     pub max_outbox: Option<usize>,
-    /// Events of one connection that may wait for PHP before its socket is not read any more; default 1024.
+    /// Events of one connection that may wait for PHP before its socket is not read any more.
     #[serde(default)]
     pub max_pending_events: Option<usize>,
     /// Connections at a time; default unlimited.
@@ -98,13 +99,13 @@ pub struct RouteConfig {
     /// How long a handshake may take. The host enforces it. The core only accepts the option, so that a configuration can have it.
     #[serde(default)]
     pub handshake_timeout: Option<u64>,
-    /// How long a message may take, see [`Settings::message_timeout`]; 0: any time; default 30 s.
+    /// How long a message may take, see [`Settings::message_timeout`]; 0: any time.
     #[serde(default)]
     pub message_timeout: Option<u64>,
-    /// A client silent for so long is pinged; 0: never; default 25 s.
+    /// A client silent for so long is pinged; 0: never.
     #[serde(default)]
     pub ping_interval: Option<u64>,
-    /// A client that is silent for so long after a ping is cut; default 20 s.
+    /// A client that is silent for so long after a ping is cut.
     #[serde(default)]
     pub pong_timeout: Option<u64>,
     /// A client without messages for so long is closed; default never.
@@ -113,7 +114,7 @@ pub struct RouteConfig {
     /// A connection is closed after this time, ± 10 %; default never.
     #[serde(default)]
     pub max_lifetime: Option<u64>,
-    /// How long the client's close frame is waited for; default 5 s.
+    /// How long the client's close frame is waited for.
     #[serde(default)]
     pub close_timeout: Option<u64>,
     /// What becomes of a connection on one of whose events PHP failed.
@@ -137,13 +138,13 @@ pub struct SubprotocolConfig {
 pub struct CompressionConfig {
     /// Our messages to a client may refer to earlier ones: smaller messages for up to 280 KB of memory; default: no.
     pub context_takeover: bool,
-    /// The largest window of our messages, as a power of 2: 9 to 15; default 15.
+    /// The largest window of our messages, as a power of 2: 9 to 15.
     pub window_bits: u8,
-    /// The largest window of clients that let us say so; default 12. It is kept for each of them, once it compresses.
+    /// The largest window of clients that let us say so. It is kept for each of them, once it compresses.
     pub client_window_bits: u8,
-    /// Shorter messages are not compressed, bytes; default 512.
+    /// Shorter messages are not compressed, bytes.
     pub threshold: u32,
-    /// 1 (fast) to 9 (small); default 6.
+    /// 1 (fast) to 9 (small).
     pub level: u8,
 }
 
@@ -353,6 +354,9 @@ pub struct Route {
     pub places: Arc<Places>,
 }
 
+/// Default of [`RouteConfig::max_pending_events`].
+const MAX_PENDING_EVENTS: usize = 1024;
+
 /// Default of [`RateLimitConfig::burst`].
 const BURST: Millis = 2000;
 
@@ -429,7 +433,7 @@ impl Route {
             policy,
             compression: config.compression.clone().unwrap_or_default(),
             settings: Arc::new(settings),
-            max_pending_events: config.max_pending_events.unwrap_or(1024),
+            max_pending_events: config.max_pending_events.unwrap_or(MAX_PENDING_EVENTS),
             max_pending_weight: usize::try_from(max_message_size).unwrap_or(usize::MAX).max(1 << 20),
             max_connections: config.max_connections,
             on_error: config.on_error,

@@ -29,7 +29,7 @@ impl Core {
 
     /// [`Core::ask`], where a command that takes long here ends with [`Stopped::Interrupted`](fws_hub::Stopped) once the flag is set.
     pub fn ask_unless(&self, command: &Command<'_>, interrupted: Option<&AtomicBool>) -> Result<Reply, CommandError> {
-        let patience = &mut Patience::new(self.search_timeout, interrupted);
+        let patience = &mut Patience::new(self.options.search_timeout, interrupted);
         match self.engine.place(command.scope()) {
             Place::Here => self.execute(command, patience),
             Place::Elsewhere => {

@@ -3,6 +3,7 @@
 //! * `admission` examines opening handshakes, `adoption` enters their clients and takes their connections over;
 //! * `execute` carries out commands, `post` takes what they send to the shards, `compress` for those who want it compressed;
 //! * `bells` hands events to PHP, `firing` makes events of timers that are due, `pipes` is for the host that carries bytes;
+//! * `config` is what the core is started with, and its defaults;
 //! * `dismiss` ends connections that the server has decided to end;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `patience` says how long a search may take;
@@ -15,6 +16,7 @@ mod admission;
 mod adoption;
 mod bells;
 mod compress;
+mod config;
 mod dismiss;
 mod execute;
 mod firing;
@@ -34,13 +36,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fws_engine::{Engine, Memory};
-use fws_hub::{Bounds, Hub, Key};
+use fws_hub::{Hub, Key};
 use fws_session::Spares;
 use fws_wire::Budget;
 use fws_wire::deflate::{Shelf, Shelved};
 use parking_lot::{Condvar, Mutex, RwLock};
-use serde::Deserialize;
 
+use self::config::Options;
+pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
 pub(crate) use self::post::{Fanout, Post};
 use crate::bell::Bells;
@@ -56,59 +59,6 @@ use crate::shard::{Op, Shard, ShardHandle, panicked};
 use crate::stats::{Authorizing, Counters, add};
 use crate::timers::Timers;
 use crate::values::Values;
-
-/// What the core is started with.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Threads that own sockets; 0: one for every two processors. At most 256.
-    #[serde(default)]
-    pub shards: usize,
-    /// The most bytes that unfinished messages of all clients may take together; 0: 512 MiB.
-    #[serde(default)]
-    pub max_unfinished: usize,
-    /// From so many bytes of events on that wait for PHP, no new client is accepted for PHP, and a client that has events waiting is not read
-    /// until they are handled; 0: 512 MiB.
-    #[serde(default)]
-    pub max_pending_bytes: usize,
-    /// The most bytes that compression keeps of all clients between messages; 0: 256 MiB.
-    #[serde(default)]
-    pub max_compression_memory: usize,
-    /// How long a command may look at clients, tags and stored information, in nanoseconds; 0: a second.
-    #[serde(default)]
-    pub search_timeout: u64,
-    /// What the global values may take.
-    #[serde(default)]
-    pub values: ValuesConfig,
-}
-
-/// See [`Config::search_timeout`].
-const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// See [`Config::max_unfinished`].
-const MAX_UNFINISHED: usize = 512 << 20;
-/// See [`Config::max_pending_bytes`].
-const MAX_PENDING_BYTES: usize = 512 << 20;
-/// See [`Config::max_compression_memory`].
-const MAX_COMPRESSION_MEMORY: usize = 256 << 20;
-
-/// What the global values may take; absent or 0: the defaults of [`fws_hub::Bounds`].
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ValuesConfig {
-    /// The most values.
-    pub max_entries: usize,
-    /// The most bytes of keys and values, with 128 for each.
-    pub max_size: usize,
-}
-
-impl ValuesConfig {
-    fn bounds(&self) -> Bounds {
-        let or = |configured, default| if configured == 0 { default } else { configured };
-        let defaults = Bounds::default();
-        Bounds { entries: or(self.max_entries, defaults.entries), bytes: or(self.max_size, defaults.bytes) }
-    }
-}
 
 /// The running core. There is one in a process; it is never stopped, but can be [drained](Core::drain).
 pub struct Core {
@@ -136,8 +86,7 @@ pub struct Core {
     pub(crate) unfinished: Arc<Budget>,
     /// What compression keeps between messages, and how much that may be.
     pub(crate) shelved: Arc<Shelved>,
-    max_shelved: usize,
-    search_timeout: Duration,
+    options: Options,
     pub(crate) started: Instant,
     pub(crate) shards: Vec<ShardHandle>,
     flag: Arc<Notifier>,
@@ -154,19 +103,12 @@ impl Core {
 
     /// Starts the core's threads, with an engine that knows other servers.
     pub fn start_with(config: &Config, engine: Box<dyn Engine>) -> io::Result<Arc<Core>> {
-        let count = match config.shards {
-            // The other processors are for PHP and for the kernel's side of the sockets. Measured with 2 processors, 100 clients and one
-            // message in flight on each: one shard takes a quarter less CPU for a message than two.
-            0 => std::thread::available_parallelism()?.get().div_ceil(2),
-            count => count,
-        }
-        .min(256);
+        let options = Options::new(config)?;
+        let count = options.shards;
         let flag = Arc::new(Notifier::new()?);
-        let or = |configured, default| if configured == 0 { default } else { configured };
-        let unfinished = Arc::new(Budget::new(or(config.max_unfinished, MAX_UNFINISHED)));
-        let max_shelved = or(config.max_compression_memory, MAX_COMPRESSION_MEMORY);
+        let unfinished = Arc::new(Budget::new(options.max_unfinished));
         let shelved = Arc::new(Shelved::default());
-        let spares = || Spares::new(unfinished.clone(), Arc::new(Shelf::new(max_shelved / count, shelved.clone())));
+        let spares = || Spares::new(unfinished.clone(), Arc::new(Shelf::new(options.max_compression_memory / count, shelved.clone())));
         let (shards, handles): (Vec<_>, Vec<_>) =
             (0..count).map(|number| Shard::create(number, count, spares())).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         let core = Arc::new(Core {
@@ -174,9 +116,9 @@ impl Core {
             routes: RwLock::default(),
             reserved_ids: ReservedIds::default(),
             engine,
-            values: Values::new(config.values.bounds()),
+            values: Values::new(options.values),
             timers: Timers::default(),
-            dispatch: Dispatch::new(flag.clone(), or(config.max_pending_bytes, MAX_PENDING_BYTES)),
+            dispatch: Dispatch::new(flag.clone(), options.max_pending_bytes),
             bells: Bells::default(),
             pipes: Pipes::new()?,
             log: Log::new(flag.clone()),
@@ -185,8 +127,7 @@ impl Core {
             compressors: Compressors::default(),
             unfinished,
             shelved,
-            max_shelved,
-            search_timeout: if config.search_timeout == 0 { SEARCH_TIMEOUT } else { Duration::from_nanos(config.search_timeout) },
+            options,
             started: Instant::now(),
             shards: handles,
             flag,
@@ -236,7 +177,7 @@ impl Core {
     /// Whether new clients may refer to what they have sent before: not once nearly as much is kept as may be, since who comes then would
     /// lose it, or take it from others.
     pub(crate) fn has_windows(&self) -> bool {
-        self.shelved.windows.load(Ordering::Relaxed) <= self.max_shelved / 8 * 7
+        self.shelved.windows.load(Ordering::Relaxed) <= self.options.max_compression_memory / 8 * 7
     }
 
     /// Has connections closed whose unfinished messages have to go in favour of others'.

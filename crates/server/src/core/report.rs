@@ -53,6 +53,7 @@ impl Core {
             "events_pending_bytes": self.dispatch.weight(),
             "connections_with_events": pending_connections,
             "shards": self.shards.len(),
+            "options": self.options,
             "pipes": self.pipes.len(),
             "authorize_waiting": authorizing.waiting,
             "authorize_running": authorizing.running,
