@@ -137,8 +137,12 @@ type reserved struct {
 func reserve(r *http.Request) (*reserved, error) {
 	none := &reserved{fd: -1}
 	conn, ok := r.Context().Value(connKey{}).(net.Conn)
-	if !ok {
+	switch {
+	case !ok || r.ProtoMajor == 3: // all clients of HTTP/3 share one descriptor
 		return none, nil
+	case r.ProtoMajor == 2:
+		// A stream takes no descriptor of its own, but it keeps that of its connection for as long as it lives.
+		return none, descriptors.room(conn)
 	}
 	plain, err := socket(conn)
 	if err != nil {

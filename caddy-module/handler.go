@@ -144,10 +144,6 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, attempt *attempt,
 
 // reserve gets what the connection needs to move into the core.
 func (h *Handler) reserve(r *http.Request) (*reserved, error) {
-	if r.ProtoMajor > 1 {
-		return &reserved{fd: -1}, nil // a stream has no descriptor of its own
-	}
-
 	reserved, err := reserve(r)
 	if err != nil {
 		h.scarce.log(time.Now(), func(before int) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -284,6 +285,67 @@ func TestAtTheLimitOfDescriptorsNoClientIsCutAndPagesAreServed(t *testing.T) {
 	again := dial(t, s, "/core", nil)
 	again.send(t, "again")
 	again.want(t, "again")
+}
+
+func TestAtTheLimitOfDescriptorsClientsThatComeAtOnceAreServedOrRefused(t *testing.T) {
+	t.Parallel()
+	plain := transport{"plain", func(s *server, path string, _ http.Header) (*raw, error) {
+		return tryRequest(s.addr, upgradeRequest(s.addr, path))
+	}}
+	body := "\twebsocket /core {\n\t\techo\n\t}\n\trespond /page \"a page\""
+	// HTTP/3 takes no descriptor for a client.
+	for _, tr := range append([]transport{plain}, transports[:2]...) {
+		t.Run(tr.name, func(t *testing.T) {
+			t.Parallel()
+			want := streams(site{body: body})
+			if tr.name == plain.name {
+				want = site{body: body, plain: true}
+			}
+			s := start(t, want)
+			limit := unix.Rlimit{Cur: 256, Max: 256}
+			if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+				t.Fatal(err)
+			}
+			var (
+				mu      sync.Mutex // guards open, refused
+				open    []*raw
+				refused int
+				all     sync.WaitGroup
+			)
+			for range 400 {
+				all.Go(func() {
+					r, err := tr.open(s, "/core", nil)
+					if err != nil {
+						t.Errorf("a client heard nothing: %v", err)
+						return
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					switch r.response.StatusCode {
+					case http.StatusSwitchingProtocols, http.StatusOK:
+						open = append(open, r)
+					case http.StatusServiceUnavailable:
+						refused++
+						r.Close()
+					default:
+						t.Errorf("a client was told %s", r.response.Status)
+					}
+				})
+			}
+			all.Wait()
+			if len(open) < 100 || refused < 100 {
+				t.Errorf("%d connections, %d refusals", len(open), refused)
+			}
+			if status, body := s.get("/page"); status != http.StatusOK || body != "a page" {
+				t.Errorf("a page at the limit: %d %q", status, body)
+			}
+			for n, r := range open {
+				defer r.Close()
+				r.send(t, text(fmt.Sprint(n)))
+				r.wantFrame(t, opText, fmt.Sprint(n))
+			}
+		})
+	}
 }
 
 func TestAHandlerThatHoldsTheAnswerBackIsNotLeftWithAWebSocketThatNeverOpens(t *testing.T) {
