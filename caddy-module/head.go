@@ -3,6 +3,7 @@ package websocket
 import (
 	"bytes"
 	"net/http"
+	"net/url"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -40,11 +41,7 @@ func requestHead(r *http.Request) []byte {
 // sentPath is the path of the client's request, byte for byte and before handlers changed it. It is the path also where the
 // request's target is a whole URL, and where HTTP/3 carries a CONNECT, whose RequestURI is the authority.
 func sentPath(r *http.Request) string {
-	sent := r.URL
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		sent = original.URL
-	}
-
+	sent := sentURL(r)
 	// The parser keeps a path that it would have written in another way. EscapedPath alone would change bytes above 127.
 	path := sent.RawPath
 	if path == "" {
@@ -55,4 +52,23 @@ func sentPath(r *http.Request) string {
 	}
 
 	return path
+}
+
+// sentURL is the URL of the client's request, before handlers changed it.
+func sentURL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.URL
+	}
+
+	return r.URL
+}
+
+// sentTarget is the path and the query of the client's request, byte for byte and before handlers changed them.
+func sentTarget(r *http.Request) string {
+	target := sentPath(r)
+	if query := sentURL(r).RawQuery; query != "" {
+		target += "?" + query
+	}
+
+	return target
 }

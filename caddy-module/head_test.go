@@ -46,6 +46,9 @@ func TestThePathIsTheOneThatTheClientSentAndTheQueryTheOneThatHandlersLeft(t *te
 			if got, want := string(requestHead(r)), "GET "+target+"?room=1 HTTP/1.1\r\n"; !strings.HasPrefix(got, want) {
 				t.Errorf("%q: got:\n%q\nwant:\n%q", form, got, want)
 			}
+			if got, want := sentTarget(r), target+"?q=\xe9"; got != want {
+				t.Errorf("%q: authorize is told %q, want %q", form, got, want)
+			}
 		}
 	}
 

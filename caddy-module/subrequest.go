@@ -54,11 +54,7 @@ func subrequest(ctx context.Context, r *http.Request, target *url.URL, route str
 		}
 	}
 
-	original := r.URL
-	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && o.URL != nil {
-		original = o.URL // as it came, before handlers rewrote it
-	}
-	sub.Header.Set(headerOriginalURI, original.RequestURI())
+	sub.Header.Set(headerOriginalURI, sentTarget(r))
 	sub.Header.Set(headerRoute, route)
 	sub.Header.Set("Content-Type", authorizeContentType)
 	if offered := r.Header.Values("Sec-Websocket-Protocol"); len(offered) > 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -112,6 +113,44 @@ func TestBytesThatAreNoTextReachPHPAsTheyWereSent(t *testing.T) {
 	// A page has the same name.
 	if r := request(t, s.addr, "GET /hello.php/caf\xe9 HTTP/1.1\r\nHost: "+s.addr+"\r\n\r\n"); r.response.StatusCode != 200 {
 		t.Errorf("a page is answered with %s", r.response.Status)
+	}
+}
+
+func TestBytesThatAreNoTextAreInTheAccessLogAndReachAuthorize(t *testing.T) {
+	t.Parallel()
+	want := sentPaths()
+	want.body = `
+	log
+	root $DIR/public
+	websocket /odd* {
+		worker paths
+		authorize /may.php?{query}
+	}
+	php_server`
+	want.files["public/may.php"] = `<?php
+file_put_contents('$DIR/asked', bin2hex($_SERVER['HTTP_X_ORIGINAL_URI']) . ' ' . bin2hex($_SERVER['QUERY_STRING']) . "\n", FILE_APPEND);
+if (!isset($_GET['refuse'])) {
+	header('WebSocket-Authorize: accept');
+} else {
+	http_response_code(403);
+}`
+	s := start(t, want)
+	dialRaw(t, s.addr, "/odd/caf\xe9?q=\xe9", "").wantPath(t, "/odd/caf\xe9", "q=\xe9")
+	refused(t, s, "/odd/caf\xe9?refuse=\xff", http.StatusForbidden)
+	asked := s.lines("asked")
+	for i, query := range []string{"q=\xe9", "refuse=\xff"} {
+		if want := fmt.Sprintf("%x %x", "/odd/caf\xe9?"+query, query); len(asked) != 2 || asked[i] != want {
+			t.Errorf("authorize saw %q, want %q", asked, want)
+		}
+	}
+	// JSON has no way to write them.
+	for query, status := range map[string]int{`q=\ufffd`: 101, `refuse=\ufffd`: 403} {
+		eventually(t, func() error {
+			if len(s.log.records(`"logger":"http.log.access`, `"uri":"/odd/caf\ufffd?`+query+`"`, fmt.Sprintf(`"status":%d`, status))) != 1 {
+				return fmt.Errorf("%s is not in the access log with %d", query, status)
+			}
+			return nil
+		})
 	}
 }
 
