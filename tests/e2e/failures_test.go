@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -229,6 +230,40 @@ func TestAFailureWithALongTextIsLoggedWithTheBeginningOfIt(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+func TestAnExceptionWithALongTextIsLoggedWithTheBeginningOfIt(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{
+		global: "\tfrankenphp {\n\t\tworker {\n\t\t\tname throws\n\t\t\tfile $DIR/throws.php\n\t\t\tnum 1\n\t\t}\n\t}",
+		body:   "\twebsocket /throws {\n\t\tworker throws\n\t}",
+		files: map[string]string{"throws.php": `<?php
+while (frankenphp_handle_request(static function (): void {
+    while (($event = frankenphp_ws_nextEvent()) !== null) {
+        if ($event['type'] === 'message') {
+            throw new RuntimeException($event['data'] . ' begins ' . str_repeat(match ($event['data']) {
+                'letters' => 'x',
+                'control characters' => "\x01",
+                'bytes that are no text' => "\xe9",
+            }, 40 << 10));
+        }
+    }
+})) {
+}
+`},
+	})
+	for _, kind := range []string{"letters", "control characters", "bytes that are no text"} {
+		dial(t, s, "/throws", nil).send(t, kind)
+		record := s.failure(kind + " begins ")
+		for _, part := range []string{`"cause":"Uncaught RuntimeException: ` + kind + ` begins `, `{main}`, `"event":"message"`, `"route":"throws"`, `"connection":"`} {
+			if !strings.Contains(record, part) {
+				t.Errorf("%q is not in the record of %s: %.500s", part, kind, record)
+			}
+		}
+		if !json.Valid([]byte(record)) || len(record) > 64<<10 {
+			t.Errorf("%d bytes, JSON: %t", len(record), json.Valid([]byte(record)))
+		}
 	}
 }
 

@@ -155,3 +155,45 @@ func TestMessagesThatPHPHasNotBegunInTimeAreThrownAwayAtSIGTERMAndTheLogSaysSo(t
 		t.Errorf("the log has %d records of it", len(records))
 	}
 }
+
+func TestTheLogOfTheEndOfTheServerTellsCloseEventsThatWaitFromClientsThatAreCut(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{
+		global: "\tfrankenphp {\n\t\tworker {\n\t\t\tname stuck\n\t\t\tfile $DIR/stuck.php\n\t\t\tnum 1\n\t\t}\n\t}",
+		body:   "\twebsocket /stuck {\n\t\tworker stuck\n\t}",
+		files: map[string]string{"stuck.php": `<?php
+while (frankenphp_handle_request(static function (): void {
+    while (($event = frankenphp_ws_nextEvent()) !== null) {
+        while ($event['type'] === 'message' && !file_exists('$DIR/go')) {
+            usleep(10000);
+        }
+    }
+})) {
+}
+`},
+	})
+	clients := make([]*client, 4)
+	for i := range clients {
+		clients[i] = dial(t, s, "/stuck", nil)
+	}
+	expect(t, "open events that PHP has handled", len(clients), func() int { return s.stat("events_acknowledged") })
+	clients[0].send(t, "hang")
+	expect(t, "messages that PHP has begun", len(clients)+1, func() int { return s.stat("events_delivered") })
+	s.signal(syscall.SIGTERM)
+	for _, c := range clients {
+		c.wantClose(t, websocket.StatusGoingAway)
+	}
+	eventually(t, func() error {
+		if len(s.log.records("PHP did not handle the close events of WebSocket connections in time", fmt.Sprintf(`"connections":%d`, len(clients)))) == 0 {
+			return fmt.Errorf("the log does not tell of the close events")
+		}
+		return nil
+	})
+	s.writeFile("go", "")
+	s.ended(time.Now())
+	for _, untrue := range []string{"connections are cut", "worker is gone"} {
+		if records := s.log.records(untrue); len(records) != 0 {
+			t.Errorf("every client was closed with 1001, and the worker is there, but the log says %s", records)
+		}
+	}
+}
