@@ -3,100 +3,15 @@ package websocket
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"reflect"
 	"syscall"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/stream"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"golang.org/x/sys/unix"
 )
-
-var errTLS = errors.New("the connection is encrypted, so its socket alone is of no use")
-
-// socket returns the socket below conn. Only Caddy's own wrappers, which add nothing that is needed any more, are taken
-// off: another one may hold bytes, or change them, as TLS does.
-func socket(conn net.Conn) (syscall.Conn, error) {
-	for {
-		switch c := conn.(type) {
-		case *net.TCPConn:
-			return c, nil
-		case *net.UnixConn:
-			return c, nil
-		case *tls.Conn:
-			return nil, errTLS
-		}
-
-		inner, ok := unwrap(conn)
-		if !ok {
-			return nil, fmt.Errorf("the connection is a %T, not a plain socket (a listener wrapper of the server makes it so)", conn)
-		}
-		conn = inner
-	}
-}
-
-// unwrap takes off a wrapper of Caddy. They are unexported: hijackedConn counts bytes for the access log, http2Conn looks
-// for the preface of HTTP/2 where the server speaks HTTP/1 only. Both embed the connection.
-func unwrap(conn net.Conn) (net.Conn, bool) {
-	t := reflect.TypeOf(conn)
-	if t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct ||
-		t.Elem().PkgPath() != reflect.TypeFor[caddyhttp.Server]().PkgPath() {
-		return nil, false
-	}
-
-	switch t.Elem().Name() {
-	case "hijackedConn", "http2Conn":
-	default:
-		return nil, false
-	}
-
-	field := reflect.ValueOf(conn).Elem().FieldByName("Conn")
-	if !field.IsValid() {
-		return nil, false
-	}
-	inner, ok := field.Interface().(net.Conn)
-
-	return inner, ok && inner != nil
-}
-
-// innermost looks below all wrappers of a connection that show what they wrap. What it returns is good for questions only: the
-// wrappers may hold bytes, or change them.
-func innermost(conn net.Conn) net.Conn {
-	for {
-		inner, ok := beneath(conn)
-		if !ok {
-			return conn
-		}
-		conn = inner
-	}
-}
-
-// beneath returns the connection that another one wraps: as crypto/tls and the proxy protocol show it, or in a field Conn.
-func beneath(conn net.Conn) (net.Conn, bool) {
-	var inner net.Conn
-	switch c := conn.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		return nil, false
-	case interface{ NetConn() net.Conn }:
-		inner = c.NetConn()
-	case interface{ Raw() net.Conn }:
-		inner = c.Raw()
-	default:
-		v := reflect.Indirect(reflect.ValueOf(conn))
-		if v.Kind() != reflect.Struct {
-			return nil, false
-		}
-		if field := v.FieldByName("Conn"); field.IsValid() && field.CanInterface() {
-			inner, _ = field.Interface().(net.Conn)
-		}
-	}
-
-	return inner, inner != nil
-}
 
 // connKey is where a request's context has the connection that it came on, if the server is one of ours: net/http hands a
 // connection out only after the answer is begun, which is too late to find out that it cannot be had.
@@ -118,7 +33,7 @@ func transportOf(r *http.Request) bridge.Transport {
 		return bridge.TLS
 	}
 	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
-		if _, local := innermost(conn).(*net.UnixConn); local {
+		if _, local := stream.Innermost(conn).(*net.UnixConn); local {
 			return bridge.Unix
 		}
 	}
@@ -144,7 +59,7 @@ func reserve(r *http.Request) (*reserved, error) {
 		// A stream takes no descriptor of its own, but it keeps that of its connection for as long as it lives.
 		return none, descriptors.room(conn)
 	}
-	plain, err := socket(conn)
+	plain, err := stream.Socket(conn)
 	if err != nil {
 		return none, descriptors.room(conn)
 	}
@@ -186,7 +101,7 @@ func (r *reserved) release() {
 func adopt(w http.ResponseWriter, handshake *bridge.Handshake, transport bridge.Transport, reserved *reserved) error {
 	conn, buffer, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNotTaken, err)
+		return fmt.Errorf("%w: %w", stream.ErrNotTaken, err)
 	}
 
 	// What the client sent right behind its request: the first frames.
@@ -197,9 +112,9 @@ func adopt(w http.ResponseWriter, handshake *bridge.Handshake, transport bridge.
 		return fmt.Errorf("reading the first frames: %w", err)
 	}
 
-	plain, err := socket(conn)
+	plain, err := stream.Socket(conn)
 	if err != nil {
-		err = adoptStream(conn, handshake, transport, bytes.Clone(first))
+		err = process.pipes.Adopt(conn, handshake, transport, bytes.Clone(first))
 	} else {
 		err = adoptSocket(plain, handshake, first, reserved)
 	}
@@ -221,18 +136,6 @@ func adoptSocket(plain syscall.Conn, handshake *bridge.Handshake, first []byte, 
 
 		return fmt.Errorf("handing the connection to the WebSocket core: %w", err)
 	}
-
-	return nil
-}
-
-// adoptStream hands the bytes over. It reads in a fresh goroutine: that of the HTTP server has a stack of many times the
-// size, and all that belongs to the request hangs on it.
-func adoptStream(conn net.Conn, handshake *bridge.Handshake, transport bridge.Transport, first []byte) error {
-	p, err := process.pipes.openPipe(handshake, transport, newTLSStream(conn), nil)
-	if err != nil {
-		return fmt.Errorf("handing the connection to the WebSocket core: %w", err)
-	}
-	go p.read(first)
 
 	return nil
 }

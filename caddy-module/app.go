@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	frankenphpcaddy "github.com/dunglas/frankenphp/caddy"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/stream"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"go.uber.org/zap"
 )
@@ -65,7 +66,7 @@ type App struct {
 	servers map[*caddyhttp.Server]*served
 
 	// http3 are the servers that have had streams of HTTP/3.
-	http3 http3Servers
+	http3 stream.HTTP3Servers
 	// untaken are requests for WebSockets that no handler was there for.
 	untaken burst
 
@@ -310,9 +311,9 @@ func (a *App) onStopping() {
 	}
 
 	// The HTTP server waits for streams of HTTP/2, for ever where there is no grace period.
-	process.pipes.cut()
+	process.pipes.Cut()
 	if !a.hasGracePeriod() {
-		a.http3.shutdown(drainTimeout)
+		a.http3.Shutdown(drainTimeout)
 	}
 
 	// No bell may ring while PHP is shut down. The gate stays closed: nothing comes after.
@@ -337,7 +338,7 @@ func (a *App) hasGracePeriod() bool {
 // cutStreamsAtExit is for streams that were opened while the others were closed: their server waits for them.
 func cutStreamsAtExit() {
 	if caddy.Exiting() {
-		time.AfterFunc(drainTimeout, process.pipes.cut)
+		time.AfterFunc(drainTimeout, process.pipes.Cut)
 	}
 }
 

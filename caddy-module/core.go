@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/stream"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"go.uber.org/zap"
 )
@@ -18,7 +19,7 @@ var process = newProcess()
 type coreProcess struct {
 	bells *ringer
 	gate  *phpGate
-	pipes *pipeTable
+	pipes *stream.Table
 	turns *turns
 
 	bursts bursts // of log records
@@ -35,7 +36,7 @@ type coreProcess struct {
 }
 
 func newProcess() *coreProcess {
-	p := &coreProcess{pipes: newPipeTable(), turns: newTurns(bridge.SetAuthorizing)}
+	p := &coreProcess{pipes: stream.NewTable(), turns: newTurns(bridge.SetAuthorizing)}
 	p.bells = newRinger(ringPHP, bridge.EndBell, p.log)
 	p.gate = &phpGate{
 		close:   p.closeGate,
@@ -135,7 +136,7 @@ func (p *coreProcess) start(app *App) error {
 // watch serves the core for the life of the process.
 func (p *coreProcess) watch(watcher, pipes *bridge.Watcher) {
 	ended := make(chan error, 2)
-	go func() { ended <- pipes.Run(func() { bridge.DirtyPipes(p.pipes.look) }) }()
+	go func() { ended <- pipes.Run(func() { bridge.DirtyPipes(p.pipes.Look) }) }()
 	go func() {
 		records := newLogReader(p.log)
 		ended <- watcher.Run(func() {

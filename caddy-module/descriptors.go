@@ -6,6 +6,7 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/stream"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,7 +33,7 @@ func kept(limit uint64) uint64 {
 
 // room tells whether a connection may stay that has a descriptor already.
 func (d descriptorLimit) room(conn net.Conn) error {
-	plain, ok := innermost(conn).(syscall.Conn)
+	plain, ok := stream.Innermost(conn).(syscall.Conn)
 	if !ok {
 		return nil
 	}

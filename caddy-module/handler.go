@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/stream"
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
@@ -118,11 +119,11 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, attempt *attempt,
 	setHeaders(w.Header(), handshake)
 	answerUntil(deadline, w)
 	if r.ProtoMajor == 3 {
-		h.app.http3.add(r)
+		h.app.http3.Add(r)
 	}
 
 	err = accept(w, r, attempt, handshake, reserved)
-	if errors.Is(err, errHeldBack) {
+	if errors.Is(err, stream.ErrHeldBack) {
 		handshake.Deny()
 
 		return caddyhttp.Error(http.StatusNotImplemented, err)
@@ -134,7 +135,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, attempt *attempt,
 				zap.String("client_ip", clientIP(r)), zap.Int("and_before", before), zap.Error(err))
 		})
 	}
-	if errors.Is(err, errNotTaken) {
+	if errors.Is(err, stream.ErrNotTaken) {
 		// The server would wait for another request of a client that was told to send frames.
 		panic(http.ErrAbortHandler)
 	}
@@ -174,7 +175,7 @@ func (h *Handler) obstacle(w http.ResponseWriter, r *http.Request) (status int, 
 	case r.ProtoMajor == 1 && r.ContentLength != 0:
 		// The HTTP server would leave the body in front of the frames, and the client decide where it ends.
 		return http.StatusBadRequest, "a WebSocket handshake has no body"
-	case !givesConnection(w, r.ProtoMajor):
+	case !stream.Reachable(w, r.ProtoMajor):
 		return http.StatusNotImplemented, "a handler in front of this one hides the connection"
 	}
 	if reason := h.unavailable(); reason != "" {
@@ -200,9 +201,9 @@ func accept(w http.ResponseWriter, r *http.Request, attempt *attempt, handshake 
 
 		return adopt(w, handshake, transportOf(r), reserved)
 	case 2:
-		return serveHTTP2(w, attempt.body, handshake)
+		return process.pipes.ServeHTTP2(w, attempt.body, handshake)
 	default:
-		return serveHTTP3(w, handshake)
+		return process.pipes.ServeHTTP3(w, handshake)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/stream"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +20,7 @@ func hasLeft(r *http.Request) bool {
 	if !ok {
 		return false
 	}
-	plain, ok := innermost(conn).(syscall.Conn)
+	plain, ok := stream.Innermost(conn).(syscall.Conn)
 
 	return ok && hungUp(plain)
 }

@@ -2,7 +2,7 @@
 //
 // Caddy accepts, routes and authorises the upgrade request; the handler [Handler] lets the core examine it, answers, hands
 // the socket itself over to the core, and returns. From then on no Go code belongs to the connection. Over TLS, HTTP/2 and
-// HTTP/3 there is no socket to hand over: a [pipe] carries the bytes. PHP workers of the frankenphp app fetch the
+// HTTP/3 there is no socket to hand over: package stream carries the bytes. PHP workers of the frankenphp app fetch the
 // connection's events; the module rings them ([ringer]) when the core has some.
 //
 // # Caddyfile

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/stream/streamtest"
 )
 
 func init() {
@@ -219,9 +220,9 @@ func TestSomeDescriptorsAreKeptForPages(t *testing.T) {
 		}
 	}
 
-	_, server := tlsPair(t)
+	_, server := streamtest.TLSPair(t)
 	none := descriptorLimit{limit: func() (uint64, error) { return 0, nil }}
-	for _, conn := range []net.Conn{server, &wrapped{server}} {
+	for _, conn := range []net.Conn{server, &streamtest.Wrapped{Conn: server}} {
 		if err := none.room(conn); !errors.Is(err, errDescriptors) {
 			t.Errorf("%T: %v", conn, err)
 		}
@@ -229,49 +230,6 @@ func TestSomeDescriptorsAreKeptForPages(t *testing.T) {
 	unknown, _ := net.Pipe()
 	if err := none.room(unknown); err != nil {
 		t.Errorf("a connection without a descriptor: %v", err)
-	}
-}
-
-// shown is a connection as the proxy protocol's wrapper makes it.
-type shown struct {
-	inner net.Conn
-	net.Conn
-}
-
-func (s *shown) Raw() net.Conn { return s.inner }
-
-func TestHalfAConnectionIsClosedWhateverWrapsIt(t *testing.T) {
-	for name, wrap := range map[string]func(net.Conn) net.Conn{
-		"nothing":                 func(c net.Conn) net.Conn { return c },
-		"a wrapper with a field":  func(c net.Conn) net.Conn { return &wrapped{c} },
-		"a wrapper by value":      func(c net.Conn) net.Conn { return wrapped{c} },
-		"the proxy protocol":      func(c net.Conn) net.Conn { return &shown{inner: c} },
-		"the proxy protocol, two": func(c net.Conn) net.Conn { return &wrapped{&shown{inner: &wrapped{c}}} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			client, server := socketPair(t)
-			if err := client.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-				t.Fatal(err)
-			}
-			if err := newTLSStream(wrap(server)).CloseWrite(); err != nil {
-				t.Fatal(err)
-			}
-			if n, err := client.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-				t.Fatalf("the client read %d bytes, %v", n, err)
-			}
-			// The other half is open.
-			if _, err := client.Write([]byte("x")); err != nil {
-				t.Fatal(err)
-			}
-			if n, err := server.Read(make([]byte, 1)); n != 1 || err != nil {
-				t.Errorf("the server read %d bytes, %v", n, err)
-			}
-		})
-	}
-
-	opaque, _ := net.Pipe()
-	if err := newTLSStream(opaque).CloseWrite(); err != nil {
-		t.Errorf("a connection that cannot be closed by half: %v", err)
 	}
 }
 

@@ -101,7 +101,7 @@ func TestAConnectionOfTLSIsTakenOverThroughAPipe(t *testing.T) {
 
 			// The pipe goes with the client.
 			conn.Close()
-			eventually(t, func() bool { return process.pipes.len() == 0 }, func() { t.Errorf("%d pipes are left", process.pipes.len()) })
+			eventually(t, func() bool { return process.pipes.Len() == 0 }, func() { t.Errorf("%d pipes are left", process.pipes.Len()) })
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package websocket
+package stream
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// errNotTaken is why a connection is still the HTTP server's although its client was told that it is a WebSocket.
-var errNotTaken = errors.New("taking the connection out of the HTTP server")
+// ErrNotTaken is why a connection is still the HTTP server's although its client was told that it is a WebSocket.
+var ErrNotTaken = errors.New("taking the connection out of the HTTP server")
 
-// errHeldBack is why a client was told nothing yet.
-var errHeldBack = errors.New("a handler in front of this one holds the answer back until it is complete, which that of a WebSocket never is")
+// ErrHeldBack is why a client was told nothing yet.
+var ErrHeldBack = errors.New("a handler in front of this one holds the answer back until it is complete, which that of a WebSocket never is")
 
 // innermostWriter is the HTTP server's own response writer, below those that handlers have put in front of it. Where one of
 // them does not show what it wraps, it is that one.
@@ -27,9 +27,9 @@ func innermostWriter(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// givesConnection tells whether the connection below a response writer, or its stream, can be had. A handler of the site may
+// Reachable tells whether the connection below a response writer, or its stream, can be had. A handler of the site may
 // have put a writer of its own in front of the server's, and not every one lets it through.
-func givesConnection(w http.ResponseWriter, protocol int) (ok bool) {
+func Reachable(w http.ResponseWriter, protocol int) (ok bool) {
 	switch w := innermostWriter(w); protocol {
 	case 1:
 		_, ok = w.(http.Hijacker)
@@ -52,7 +52,7 @@ func givesConnection(w http.ResponseWriter, protocol int) (ok bool) {
 func answerOK(w http.ResponseWriter) (http.ResponseWriter, error) {
 	w.WriteHeader(http.StatusOK)
 	if holdsBack(w) {
-		return nil, errHeldBack
+		return nil, ErrHeldBack
 	}
 	inner := innermostWriter(w)
 

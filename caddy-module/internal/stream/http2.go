@@ -1,4 +1,4 @@
-package websocket
+package stream
 
 import (
 	"errors"
@@ -10,10 +10,10 @@ import (
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
-// serveHTTP2 serves a WebSocket on a stream of HTTP/2 (RFC 8441), which lives as long as its handler. body is the stream's
+// ServeHTTP2 serves a WebSocket on a stream of HTTP/2 (RFC 8441), which lives as long as its handler. body is the stream's
 // own, as are the writer and its deadlines: the limits of time, rate and size that Caddy and handlers put around a request are
 // for those that end.
-func serveHTTP2(w http.ResponseWriter, body io.Reader, handshake *bridge.Handshake) error {
+func (t *Table) ServeHTTP2(w http.ResponseWriter, body io.Reader, handshake *bridge.Handshake) error {
 	writer, err := answerOK(w)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func serveHTTP2(w http.ResponseWriter, body io.Reader, handshake *bridge.Handsha
 	}
 
 	gone := make(chan struct{})
-	p, err := process.pipes.openPipe(handshake, bridge.HTTP2, s, gone)
+	p, err := t.open(handshake, bridge.HTTP2, s, gone)
 	if err != nil {
 		return err
 	}

@@ -1,52 +1,20 @@
 //lint:file-ignore U1000 Reflection looks at the fields.
 
-package websocket
+package stream
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/stream/streamtest"
 )
-
-// tlsPair returns the two ends of a connection of TLS whose handshake is done.
-func tlsPair(t *testing.T) (client, server *tls.Conn) {
-	t.Helper()
-
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	c, s := socketPair(t)
-	client = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
-	server = tls.Server(s, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}})
-	done := make(chan error, 1)
-	go func() { done <- client.Handshake() }()
-	if err := server.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-
-	return client, server
-}
 
 func TestTheBuffersOfThisGosTLSAreKnown(t *testing.T) {
 	if !tlsFields.known {
@@ -72,7 +40,7 @@ func TestFieldsThatAreNotWhatTheyWereAreLeftAlone(t *testing.T) {
 }
 
 func TestAConnectionOfTLSThatSleepsWheneverItCanLosesNothing(t *testing.T) {
-	client, server := tlsPair(t)
+	client, server := streamtest.TLSPair(t)
 	s := newTLSStream(server).(sleeper)
 	buffer := make([]byte, 300<<10)
 	slept := 0
@@ -107,7 +75,7 @@ func TestAConnectionOfTLSThatSleepsWheneverItCanLosesNothing(t *testing.T) {
 }
 
 func TestAReadOfTLSThatTimesOutIsNotTheEnd(t *testing.T) {
-	client, server := tlsPair(t)
+	client, server := streamtest.TLSPair(t)
 	s := newTLSStream(server).(sleeper)
 	buffer := make([]byte, 10)
 
@@ -130,7 +98,7 @@ func TestAReadOfTLSThatTimesOutIsNotTheEnd(t *testing.T) {
 }
 
 func TestTheKernelKeepsLittleForAClientOfTLSThatDoesNotRead(t *testing.T) {
-	client, server := tlsPair(t)
+	client, server := streamtest.TLSPair(t)
 	if err := client.NetConn().(*net.TCPConn).SetReadBuffer(4096); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +141,7 @@ func TestTheEndOfAConnectionWakesASleeper(t *testing.T) {
 		"by us":         func(_, server *tls.Conn) { server.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, server := tlsPair(t)
+			client, server := streamtest.TLSPair(t)
 			s := newTLSStream(server).(sleeper)
 			if !s.TrySleep() {
 				t.Fatal("there is something to read")
@@ -191,7 +159,7 @@ func TestTheEndOfAConnectionWakesASleeper(t *testing.T) {
 }
 
 func TestWhatIsDecryptedAlreadyIsKnown(t *testing.T) {
-	client, server := tlsPair(t)
+	client, server := streamtest.TLSPair(t)
 	s := newTLSStream(server)
 
 	if _, err := client.Write(make([]byte, 100)); err != nil {
@@ -203,10 +171,55 @@ func TestWhatIsDecryptedAlreadyIsKnown(t *testing.T) {
 	if got := s.Buffered(); got != 40 {
 		t.Errorf("%d bytes are said to be there, of 40", got)
 	}
-	if got := newTLSStream(&wrapped{server}).Buffered(); got != 0 {
+	if got := newTLSStream(&streamtest.Wrapped{Conn: server}).Buffered(); got != 0 {
 		t.Errorf("of an unknown connection %d bytes are said to be there", got)
 	}
-	if _, ok := newTLSStream(tls.Server(&wrapped{server}, nil)).(sleeper); ok {
+	if _, ok := newTLSStream(tls.Server(&streamtest.Wrapped{Conn: server}, nil)).(sleeper); ok {
 		t.Error("a connection of TLS on something unknown is waited upon by its socket")
+	}
+}
+
+// shown is a connection as the proxy protocol's wrapper makes it.
+type shown struct {
+	inner net.Conn
+	net.Conn
+}
+
+func (s *shown) Raw() net.Conn { return s.inner }
+
+func TestHalfAConnectionIsClosedWhateverWrapsIt(t *testing.T) {
+	for name, wrap := range map[string]func(net.Conn) net.Conn{
+		"nothing":                func(c net.Conn) net.Conn { return c },
+		"a wrapper with a field": func(c net.Conn) net.Conn { return &streamtest.Wrapped{Conn: c} },
+		"a wrapper by value":     func(c net.Conn) net.Conn { return streamtest.Wrapped{Conn: c} },
+		"the proxy protocol":     func(c net.Conn) net.Conn { return &shown{inner: c} },
+		"the proxy protocol, two": func(c net.Conn) net.Conn {
+			return &streamtest.Wrapped{Conn: &shown{inner: &streamtest.Wrapped{Conn: c}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := streamtest.SocketPair(t)
+			if err := client.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if err := newTLSStream(wrap(server)).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := client.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+				t.Fatalf("the client read %d bytes, %v", n, err)
+			}
+			// The other half is open.
+			if _, err := client.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := server.Read(make([]byte, 1)); n != 1 || err != nil {
+				t.Errorf("the server read %d bytes, %v", n, err)
+			}
+		})
+	}
+
+	opaque, _ := net.Pipe()
+	if err := newTLSStream(opaque).CloseWrite(); err != nil {
+		t.Errorf("a connection that cannot be closed by half: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package websocket
+package stream
 
 import (
 	"errors"
@@ -54,7 +54,7 @@ type sleeper interface {
 type pipe struct {
 	id     bridge.Pipe
 	stream stream
-	table  *pipeTable
+	table  *Table
 	gone   chan struct{} // closed when the pipe is freed; nil if nobody waits for it
 
 	// writing counts the calls for a writer since it last had nothing to do; 0: there is none.
@@ -69,9 +69,9 @@ type pipe struct {
 
 var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 
-// openPipe gives the connection of an accepted handshake to the core. Nothing is read or written before [pipe.read].
+// open gives the connection of an accepted handshake to the core. Nothing is read or written before [pipe.read].
 // gone, which may be nil, is closed when the pipe is freed.
-func (t *pipeTable) openPipe(handshake *bridge.Handshake, transport bridge.Transport, s stream, gone chan struct{}) (*pipe, error) {
+func (t *Table) open(handshake *bridge.Handshake, transport bridge.Transport, s stream, gone chan struct{}) (*pipe, error) {
 	id, err := handshake.OpenPipe(transport)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package websocket
+package stream
 
 import (
 	"context"
@@ -12,16 +12,16 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// serveHTTP3 takes a stream of HTTP/3 (RFC 9220) out of its server, so that the handler, with its stack and its request,
+// ServeHTTP3 takes a stream of HTTP/3 (RFC 9220) out of its server, so that the handler, with its stack and its request,
 // can end.
-func serveHTTP3(w http.ResponseWriter, handshake *bridge.Handshake) error {
+func (t *Table) ServeHTTP3(w http.ResponseWriter, handshake *bridge.Handshake) error {
 	writer, err := answerOK(w)
 	if err != nil {
 		return err
 	}
 	streamer, ok := writer.(http3.HTTPStreamer)
 	if !ok {
-		return errNotTaken
+		return ErrNotTaken
 	}
 	stream := streamer.HTTPStream()
 	// The stream's own: what Caddy puts around it keeps deadlines of a request.
@@ -29,7 +29,7 @@ func serveHTTP3(w http.ResponseWriter, handshake *bridge.Handshake) error {
 		return err
 	}
 
-	p, err := process.pipes.openPipe(handshake, bridge.HTTP3, &http3Stream{Stream: stream}, nil)
+	p, err := t.open(handshake, bridge.HTTP3, &http3Stream{Stream: stream}, nil)
 	if err != nil {
 		return err
 	}
@@ -38,19 +38,19 @@ func serveHTTP3(w http.ResponseWriter, handshake *bridge.Handshake) error {
 	return nil
 }
 
-// http3Servers are servers of HTTP/3, each once.
-type http3Servers struct{ servers sync.Map }
+// HTTP3Servers are servers of HTTP/3, each once. The zero value is ready.
+type HTTP3Servers struct{ servers sync.Map }
 
-// add remembers the server of a request.
-func (h *http3Servers) add(r *http.Request) {
+// Add remembers the server of a request.
+func (h *HTTP3Servers) Add(r *http.Request) {
 	if server, ok := r.Context().Value(http3.ServerContextKey).(*http3.Server); ok {
 		h.servers.Store(server, nil)
 	}
 }
 
-// shutdown ends their connections, with a goodbye and at the latest after timeout. It does not wait. A client keeps a
+// Shutdown ends their connections, with a goodbye and at the latest after timeout. It does not wait. A client keeps a
 // connection without requests for as long as it likes, and a server that shuts down waits for it.
-func (h *http3Servers) shutdown(timeout time.Duration) {
+func (h *HTTP3Servers) Shutdown(timeout time.Duration) {
 	for server := range h.servers.Range {
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), timeout)

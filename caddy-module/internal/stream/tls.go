@@ -1,4 +1,4 @@
-package websocket
+package stream
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ func newTLSStream(conn net.Conn) stream {
 		return &tlsStream{Conn: conn}
 	}
 	s := tlsStream{Conn: conn, tls: encrypted}
-	plain, err := socket(encrypted.NetConn())
+	plain, err := Socket(encrypted.NetConn())
 	if err != nil {
 		return &s // below there may be bytes that its socket knows nothing of
 	}
@@ -100,7 +100,7 @@ func (s *sleepingTLSStream) TrySleep() bool {
 
 // Sleep implements [sleeper]. It waits for the socket, in Go's netpoller.
 func (s *sleepingTLSStream) Sleep() {
-	plain, err := socket(s.tls.NetConn())
+	plain, err := Socket(s.tls.NetConn())
 	if err != nil {
 		return
 	}
