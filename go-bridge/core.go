@@ -38,14 +38,15 @@ func Drain(timeout time.Duration) (remaining, unhandled uint64, err error) {
 
 // Stats returns the counters of the core, a JSON object.
 func Stats() ([]byte, error) {
-	var reply *C.fws_reply
-	if err := callError("fws_core_stats", C.fws_core_stats(&reply), nil); err != nil {
+	command := C.fws_command{kind: C.FWS_STATS}
+	var answer C.fws_answer
+	if err := callError("fws_command_run", C.fws_command_run(&command, &answer, nil), nil); err != nil {
 		return nil, err
 	}
-	defer C.fws_reply_free(reply)
+	defer C.fws_reply_free(answer.reply)
 
 	var item C.fws_bytes
-	if err := callError("fws_reply_item", C.fws_reply_item(reply, 0, &item), nil); err != nil {
+	if err := callError("fws_reply_item", C.fws_reply_item(answer.reply, 0, &item), nil); err != nil {
 		return nil, err
 	}
 

@@ -51,20 +51,45 @@
 // The kind of fws_event: a timer is due. It is of no connection: `id` and `route` are empty.
 #define FWS_EVENT_TIMER 4
 
-// Flag of the send functions: a binary message rather than a text.
-#define FWS_BINARY 1
+// Target: all clients.
+#define FWS_TO_ALL 0
 
-// Outcome of fws_client_send: it waits in the client's outbox, or is on its way.
+// Target: the client of `id`.
+#define FWS_TO_CLIENT 1
+
+// Target: the clients with `tag`.
+#define FWS_TO_TAG 2
+
+// Target: the clients whose tags fit `expression`: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes around any
+// characters that stand for themselves (see fws_tag_quote).
+#define FWS_TO_EXPRESSION 3
+
+// Interval of FWS_PING: as the client's route says.
+#define FWS_PING_ROUTE 0
+
+// Interval of FWS_PING: never.
+#define FWS_PING_OFF 4294967295
+
+// Answer to FWS_SEND to one client: the message waits in its outbox, or is on its way.
 #define FWS_SENT_QUEUED 0
 
-// Outcome of fws_client_send: the client's outbox is full; the message was dropped and counted.
+// Answer to FWS_SEND to one client: its outbox is full; the message was dropped and counted.
 #define FWS_SENT_DROPPED 1
 
-// Outcome of fws_client_send: there is no such client, or not on that route.
+// Answer to FWS_SEND to one client: there is no such client, or not on that route.
 #define FWS_SENT_GONE 2
 
+// Answer to FWS_RENAME: the client has the new id.
+#define FWS_RENAMED_DONE 0
+
+// Answer to FWS_RENAME: there is no such client.
+#define FWS_RENAMED_GONE 1
+
+// Answer to FWS_RENAME: another client has the new id, or it is reserved for one.
+#define FWS_RENAMED_TAKEN 2
+
 // The version of this ABI: changed when a function or a struct changes its meaning.
-#define FWS_ABI_VERSION 2
+#define FWS_ABI_VERSION 3
 
 // Flag of fws_handshake_new: the request is an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441, RFC 9220) whose `:protocol` is
 // `websocket`. HTTP/1.1 has none: without this flag a CONNECT is refused.
@@ -125,7 +150,7 @@ enum fws_result
   FWS_ERR_CONFIG = 5,
   // No client has this id. Not returned any more: a client that is gone is no error.
   FWS_ERR_UNKNOWN_CLIENT = 6,
-  // No route has this name; fws_command_error says which there are.
+  // No route has this name; the error says which there are.
   FWS_ERR_UNKNOWN_ROUTE = 7,
   // A text message, id, tag, reason or name that is not UTF-8.
   FWS_ERR_INVALID_UTF8 = 8,
@@ -165,17 +190,17 @@ enum fws_result
   FWS_ERR_SUBPROTOCOL = 25,
   // A command in JSON that cannot be read; the error says where and why.
   FWS_ERR_COMMAND = 26,
-  // No server answers at the control socket; see fws_remote_error.
+  // No server answers at the control socket; the error says where.
   FWS_ERR_NO_SERVER = 27,
-  // The control socket is not for this user, or its place is not to be trusted; see fws_remote_error.
+  // The control socket is not for this user, or its place is not to be trusted; the error says where.
   FWS_ERR_CONTROL_DENIED = 28,
-  // The server at the control socket is of another version; see fws_remote_error.
+  // The server at the control socket is of another version; the error says where.
   FWS_ERR_CONTROL_VERSION = 29,
-  // The connection to the server was lost: it is unknown whether the command was carried out; see fws_remote_error.
+  // The connection to the server was lost: it is unknown whether the command was carried out; the error says where.
   FWS_ERR_CONTROL_LOST = 30,
   // A command that is too long for the control socket.
   FWS_ERR_COMMAND_TOO_LONG = 31,
-  // There are several servers, and it is not certain which one is meant; see fws_remote_error.
+  // There are several servers, and it is not certain which one is meant; the error says where.
   FWS_ERR_CONTROL_AMBIGUOUS = 32,
   // A timer's payload of more than 1 MiB.
   FWS_ERR_PAYLOAD_TOO_LONG = 33,
@@ -191,6 +216,102 @@ enum fws_result
 typedef enum fws_result fws_result;
 #else
 typedef int32_t fws_result;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a command does. Below each stands which fields of fws_command it reads, apart from `kind`, and what its answer is. A field in
+// brackets may be left out.
+//
+// A client that is gone is no error: a command that does something to it answers 0 (FWS_SEND and FWS_RENAME: FWS_SENT_GONE,
+// FWS_RENAMED_GONE), and a command that asks about it returns FWS_END.
+enum fws_command_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Queues a message to clients: `target` with its field, `data`, `binary`, [`route`], [`except_id`]. Text is UTF-8. Answer for
+  // FWS_TO_CLIENT: `number` is FWS_SENT_…; else `number` is to how many clients it was queued. FWS_ERR_TOO_LARGE: the message to one
+  // client is longer than the max_outbox of its route. A message to several leaves such clients out.
+  FWS_SEND = 1,
+  // The ids of clients: `target` with its field, [`route`]. Answer: `reply` has the ids, in no order.
+  FWS_LIST = 2,
+  // How many clients there are: `target` with its field, [`route`]. Answer: `number`.
+  FWS_COUNT = 3,
+  // Starts the closing handshake with a client, behind what was sent to it before: `id`, `code`, [`reason`]. `code` is one that may be
+  // sent (RFC 6455, 7.4), `reason` has at most 123 bytes. Answer: `number` is 1.
+  FWS_CLOSE = 4,
+  // What is known of a client, until its close event has been handled: `id`. Answer: fws_reply_client reads the numbers, and the items of
+  // `reply` are its id, the name of its route, the path of its request (byte for byte as sent), its address, its sub-protocol (empty where
+  // there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from item 6 on its tags, sorted.
+  FWS_CLIENT = 5,
+  // How long the last pong of a client took: `id`. Answer: `number`, nanoseconds; 0 before the first.
+  FWS_PING_TIME = 6,
+  // Pings a client at once and then every `interval_ms`: `id`, `interval_ms`. The interval is 100 to 86,400,000 milliseconds;
+  // FWS_PING_ROUTE: the client is pinged as its route says, after so long a silence; FWS_PING_OFF: never. Answer: `number` is 1.
+  FWS_PING = 7,
+  // Cuts a connection without a closing handshake: `id`. Its close event has the code 1006. Answer: `number` is 1.
+  FWS_KILL = 8,
+  // Gives a client another id of 1 to 255 bytes: `id`, `new_id`. Its tags, its stored information, and what waits for it or of it stay.
+  // Answer: `number` is FWS_RENAMED_….
+  FWS_RENAME = 9,
+  // The names of the routes in force, sorted. Answer: `reply`.
+  FWS_ROUTES = 10,
+  // Counters and gauges. Answer: item 0 of `reply` is a JSON object.
+  FWS_STATS = 11,
+  // Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`. A client has at most 256. Answer: `number` is 1.
+  FWS_TAG = 12,
+  // Takes a tag off a client that need not have it: `id`, `tag`. Answer: `number` is 1.
+  FWS_UNTAG = 13,
+  // Takes all tags off a client: `id`. Answer: `number` is 1.
+  FWS_CLEAR_TAGS = 14,
+  // The tags of a client, until its close event has been handled, or every tag that a client has: [`id`]. Answer: `reply`, sorted.
+  FWS_TAGS = 15,
+  // Stores a value about a client under a key of 1 to 255 bytes: `id`, `key`, `value`. It goes with the client, who has at most 256 keys
+  // and 4 MiB. Answer: `number` is 1.
+  FWS_SET_INFORMATION = 16,
+  // What is stored about a client under a key: `id`, `key`. Answer: item 0 of `reply`. FWS_END also: nothing is stored there.
+  FWS_GET_INFORMATION = 17,
+  // Deletes what is stored about a client under a key: `id`, `key`. Answer: `number` is 1 where there was something.
+  FWS_DELETE_INFORMATION = 18,
+  // Deletes all that is stored about a client: `id`. Answer: `number` is 1.
+  FWS_CLEAR_INFORMATION = 19,
+  // All that is stored about a client: `id`. Answer: the items of `reply` are key, value, key, value, …, sorted by key.
+  FWS_ALL_INFORMATION = 20,
+  // The ids of the clients whose value under a key compares with `value` as `op` says: `key`, `op`, `value`, [`route`]. `op` is 0 equal,
+  // 1 not equal, 2 prefix, 3 suffix, 4 contains, 5 to 8 equal, prefix, suffix, contains whatever the case, 9 regular expression (UTF-8,
+  // without look-around and backreferences). A client without the key is not found. No lock is held while values are compared.
+  // Answer: `reply`.
+  FWS_SEARCH_INFORMATION = 21,
+  // Sets the global value of a key of 1 to 1024 bytes, and its expiry: `key`, `value`, [`expire_seconds`]. Answer: nothing.
+  FWS_VALUE_SET = 22,
+  // Sets a global value if the key has none, which is what a lock needs: `key`, `value`, [`expire_seconds`]. Answer: `number` is 1 where it
+  // was set.
+  FWS_VALUE_ADD = 23,
+  // The global value of a key: `key`. Answer: item 0 of `reply`. FWS_END: it has none.
+  FWS_VALUE_GET = 24,
+  // Deletes a global value: `key`. Answer: `number` is 1 where there was one.
+  FWS_VALUE_DELETE = 25,
+  // Adds to a global value that is a decimal integer, 0 if there is none; its expiry stays: `key`, `by`. Answer: `number` is the sum.
+  FWS_VALUE_INCREMENT = 26,
+  // How long a global value lives on: `key`. Answer: `number`, milliseconds; -1: it does not expire. FWS_END: the key has none.
+  FWS_VALUE_EXPIRY = 27,
+  // Sets a timer: `delay_ms`, [`data`], [`repeat`], [`name`], and `worker` or `bell`. After the delay of 1 ms to 366 days, and with `repeat`
+  // again and again after as much, `worker`, or that of the claimed `bell`, gets an event FWS_EVENT_TIMER with `data`, of at most 1 MiB.
+  // With a `name` of 1 to 255 bytes there is one such timer of that worker: where it is set already, with the same delay, data and
+  // `repeat`, it goes on and the answer is its number; else this one takes its place. Answer: `number` is that of the timer, which is used
+  // once.
+  //
+  // Timers survive a reload; those of a worker that left with it are cleared, and counted. One that repeats does not make up for what it
+  // missed.
+  FWS_TIMER_SET = 28,
+  // Clears a timer: `timer`. One that is due already may still be told. Answer: `number` is 1 where it was set.
+  FWS_TIMER_CLEAR = 29,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fws_command_kind fws_command_kind;
+#else
+typedef uint32_t fws_command_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -268,6 +389,14 @@ typedef struct {
   size_t header_count;
 } fws_event;
 
+// A pipe that the host has to look at.
+typedef struct {
+  // The pipe.
+  uint64_t id;
+  // FWS_PIPE_OUTPUT, FWS_PIPE_RESUME, FWS_PIPE_FINISHED and FWS_PIPE_OVER.
+  uint32_t state;
+} fws_dirty;
+
 // What is known of a client, as far as it is numbers.
 typedef struct {
   // It is connected; where not, its close event is still to be handled.
@@ -294,20 +423,73 @@ typedef struct {
   uint64_t messages_discarded;
 } fws_client;
 
-// A pipe that the host has to look at.
+// A command. A field that is all zero is left out: in C, `(fws_command){.kind = FWS_ROUTES}` and the fields that the kind reads. Bytes are
+// copied before fws_command_run returns.
 typedef struct {
-  // The pipe.
-  uint64_t id;
-  // FWS_PIPE_OUTPUT, FWS_PIPE_RESUME, FWS_PIPE_FINISHED and FWS_PIPE_OVER.
-  uint32_t state;
-} fws_dirty;
+  // fws_command_kind.
+  uint32_t kind;
+  // FWS_TO_….
+  uint32_t target;
+  // A binary message rather than a text.
+  bool binary;
+  // The timer fires again and again.
+  bool repeat;
+  // How values are compared.
+  uint32_t op;
+  // Milliseconds between pings, FWS_PING_ROUTE or FWS_PING_OFF.
+  uint32_t interval_ms;
+  // A close code.
+  int64_t code;
+  // What is added.
+  int64_t by;
+  // Seconds until a value is gone; 0: never.
+  uint64_t expire_seconds;
+  // Milliseconds until a timer fires.
+  uint64_t delay_ms;
+  // The number of a timer.
+  uint64_t timer;
+  // A client's id. UTF-8.
+  fws_bytes id;
+  // Its id from then on. UTF-8.
+  fws_bytes new_id;
+  // A tag. UTF-8.
+  fws_bytes tag;
+  // A tag expression. UTF-8.
+  fws_bytes expression;
+  // The name of the route that clients are on; left out: of any route. UTF-8.
+  fws_bytes route;
+  // The id of a client that is left out. UTF-8.
+  fws_bytes except_id;
+  // A message, or what a timer's event has.
+  fws_bytes data;
+  // Why a connection is closed. UTF-8.
+  fws_bytes reason;
+  // The key of a value. UTF-8 where the value is about a client.
+  fws_bytes key;
+  // A value.
+  fws_bytes value;
+  // The name of a worker. UTF-8.
+  fws_bytes worker;
+  // The name of a timer. UTF-8.
+  fws_bytes name;
+  // A claimed bell.
+  const fws_bell *bell;
+} fws_command;
+
+// What a command has answered: fws_command_kind says which of the two, or neither.
+typedef struct {
+  // A number; 1 and 0 for yes and no.
+  int64_t number;
+  // Strings, NULL where the answer has none. The caller frees it with fws_reply_free.
+  fws_reply *reply;
+} fws_answer;
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
 // Begins a batch on this thread. Until its end, commands that change or send do not fail, and for a process without a core they are
-// queued and answered with a placeholder: FWS_SENT_QUEUED, 0 clients, true, or 0. Commands that ask are answered as ever, behind all
+// queued and answered with a placeholder: FWS_SENT_QUEUED, FWS_RENAMED_DONE, 0 clients, 1, or 0. Commands that ask are answered as ever, behind all
 // that is queued. FWS_ERR_STALE: this thread has begun one already.
 fws_result fws_batch_begin(void);
 
@@ -351,142 +533,9 @@ fws_result fws_event_fail(fws_bell *bell, const uint8_t *cause, size_t cause_len
 // (optional). Events that PHP never received are delivered again, in their order.
 void fws_bell_release(fws_bell *bell, bool failed, const uint8_t *cause, size_t cause_len);
 
-// How many items a reply has; 0 for NULL.
-size_t fws_reply_count(const fws_reply *reply);
-
-// One item of a reply, valid until fws_reply_free. FWS_END beyond the last.
-fws_result fws_reply_item(const fws_reply *reply, size_t index, fws_bytes *out);
-
-// Frees a reply; NULL is allowed.
-void fws_reply_free(fws_reply *reply);
-
-// What is known of a client, until its close event has been handled. The items of `strings`: its id, the name of its route, the path of
-// its request (byte for byte as sent), its address, its sub-protocol (empty where there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from
-// item 6 on its tags, sorted. FWS_END: the client is gone.
-fws_result fws_client_get(const uint8_t *id,
-                          size_t id_len,
-                          fws_client *facts,
-                          fws_reply **strings);
-
-// How long a client's last pong took, in nanoseconds; 0 before the first. FWS_END: the client is gone.
-fws_result fws_client_ping_time(const uint8_t *id, size_t id_len, int64_t *nanoseconds);
-
-// Pings a client at once, and then every `interval_ms` milliseconds, 100 to 86,400,000, silent or not; 0: then as its route says, after so
-// long a silence.
-// `found` receives false where the client is gone.
-fws_result fws_client_ping_enable(const uint8_t *id, size_t id_len, uint32_t interval_ms, bool *found, fws_error **error);
-
-// Pings a client no more. `found` receives false where the client is gone.
-fws_result fws_client_ping_disable(const uint8_t *id, size_t id_len, bool *found);
-
-// The text of the last command of this thread that failed, for functions that have no place for it. It says more than fws_result_text:
-// with FWS_ERR_UNKNOWN_ROUTE, which routes there are. Valid until the next command of this thread that fails.
-void fws_command_error(fws_bytes *out);
-
-// Names a flag that ends searches of this thread: commands that look at many clients, tags or stored values return FWS_ERR_INTERRUPTED
-// soon after somebody has made it true. A signal handler or another thread may do that. It is one byte, and stays valid until this
-// function is called again on this thread, or the thread ends. NULL: nothing ends them, which is so at first. Commands that are carried
-// out in another process are not interrupted.
-void fws_thread_interrupt(const bool *flag);
-
-// Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
-//
-// FWS_ERR_TOO_LARGE: the message is longer than the max_outbox of the client's route. A group send leaves such clients out.
-fws_result fws_client_send(const uint8_t *id,
-                           size_t id_len,
-                           const uint8_t *data,
-                           size_t len,
-                           uint32_t flags,
-                           const uint8_t *route,
-                           size_t route_len,
-                           int32_t *outcome);
-
-// Queues a message to all clients, of a route (optional), but one (optional). `queued` receives to how many.
-fws_result fws_clients_send(const uint8_t *data,
-                            size_t len,
-                            uint32_t flags,
-                            const uint8_t *route,
-                            size_t route_len,
-                            const uint8_t *except_id,
-                            size_t except_len,
-                            uint64_t *queued);
-
-// Queues a message to all clients with a tag, of a route (optional), but one (optional). `queued` receives to how many.
-fws_result fws_tag_send(const uint8_t *tag,
-                        size_t tag_len,
-                        const uint8_t *data,
-                        size_t len,
-                        uint32_t flags,
-                        const uint8_t *route,
-                        size_t route_len,
-                        const uint8_t *except_id,
-                        size_t except_len,
-                        uint64_t *queued);
-
-// Starts the closing handshake with a client: a code that may be sent (RFC 6455, 7.4) and a reason of at most 123 bytes. What was
-// sent before is written first. `done` receives false where the client is gone.
-fws_result fws_client_close(const uint8_t *id, size_t id_len, uint16_t code, const uint8_t *reason, size_t reason_len, bool *done);
-
-// Cuts a connection, without a closing handshake. Its close event has the code 1006. `cut` receives false where the client is gone.
-fws_result fws_client_kill(const uint8_t *id, size_t id_len, bool *cut);
-
-// Gives a client another id of 1 to 255 bytes; its tags, stored information, and what waits for it or of it stay. `renamed` receives
-// false where the client is gone or the new id is taken.
-fws_result fws_client_rename(const uint8_t *id, size_t id_len, const uint8_t *new_, size_t new_len, bool *renamed);
-
-// The names of the routes in force, sorted.
-fws_result fws_routes_list(fws_reply **out);
-
-// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client. `done` receives false where the client is
-// gone.
-fws_result fws_client_tag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len, bool *done);
-
-// Takes a tag off a client; one it does not have is fine. `done` receives false where the client is gone.
-fws_result fws_client_untag(const uint8_t *id, size_t id_len, const uint8_t *tag, size_t tag_len, bool *done);
-
-// The tags of a client, sorted. Known until its close event has been handled. FWS_END: the client is gone.
-fws_result fws_client_tags(const uint8_t *id, size_t id_len, fws_reply **out);
-
-// Every tag that a client has, sorted.
-fws_result fws_tags_list(fws_reply **out);
-
-// The ids of the clients with a tag.
-fws_result fws_tag_clients(const uint8_t *tag, size_t tag_len, fws_reply **out);
-
-// The ids of all clients, of a route (optional).
-fws_result fws_clients_list(const uint8_t *route, size_t route_len, fws_reply **out);
-
-// How many clients there are, on a route (optional).
-fws_result fws_clients_count(const uint8_t *route, size_t route_len, uint64_t *count);
-
-// How many clients have a tag.
-fws_result fws_tag_count(const uint8_t *tag, size_t tag_len, uint64_t *count);
-
-// Takes all tags off a client. `done` receives false where the client is gone.
-fws_result fws_client_clear_tags(const uint8_t *id, size_t id_len, bool *done);
-
 // A text as a piece of a tag expression that stands for exactly this text, whatever it has in it: alone it selects the clients with this
 // tag, and beside other pieces it is a part of a name (`room_` and what is quoted). The result is item 0 of the reply. It needs no core.
 fws_result fws_tag_quote(const uint8_t *tag, size_t tag_len, fws_reply **out);
-
-// The ids of the clients whose tags fit an expression: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes
-// around any characters that stand for themselves: see fws_tag_quote. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the
-// position.
-fws_result fws_expression_clients(const uint8_t *expression, size_t expression_len, fws_reply **out, fws_error **error);
-
-// Queues a message to all clients whose tags fit an expression, of a route (optional), but one (optional). `queued` receives to how
-// many. See fws_expression_clients.
-fws_result fws_expression_send(const uint8_t *expression,
-                               size_t expression_len,
-                               const uint8_t *data,
-                               size_t len,
-                               uint32_t flags,
-                               const uint8_t *route,
-                               size_t route_len,
-                               const uint8_t *except_id,
-                               size_t except_len,
-                               uint64_t *queued,
-                               fws_error **error);
 
 // Serves the control socket, by which other processes of this machine give commands: with another configuration than before anew, with
 // the same one only if it is not served.
@@ -507,25 +556,6 @@ void fws_control_stop(void);
 // To be called in a forked child that goes on without exec: closes what the control socket must not leave to it. Calls close and nothing
 // else. Every other function of this library is for the parent only.
 void fws_control_forked(void);
-
-// From now on commands are for the server of this machine, reached by its control socket, unless the core runs in this process. For
-// programs on the command line; a server must not call it, or it would talk to another one while it has no routes. Only the first call
-// counts.
-//
-// The socket is the one that FRANKENPHP_WS_SOCKET names. Else servers are looked for in the folder that it names; or in
-// /run/frankenphp-ws, in frankenphp-ws in $XDG_RUNTIME_DIR or /run/user/UID, and in /tmp/frankenphp-ws-UID. Of several the one is taken in
-// whose project `script` is (the path of the script that this process runs, optional), or the working directory; if that is not certain,
-// commands fail with FWS_ERR_CONTROL_AMBIGUOUS. It is connected to when a command needs it, within a second. Commands then block until they
-// are answered, and can also fail with FWS_ERR_NO_SERVER, FWS_ERR_CONTROL_DENIED, FWS_ERR_CONTROL_VERSION and FWS_ERR_CONTROL_LOST: see
-// fws_remote_error.
-void fws_remote_enable(const uint8_t *script, size_t script_len);
-
-// Whether commands are for another process: fws_remote_enable was called, and the core does not run here.
-bool fws_remote_enabled(void);
-
-// Why the last command of this thread did not reach the server, or its answer was lost: a sentence with the path of the socket, and with
-// what would be right. Valid until the next command of this thread.
-void fws_remote_error(fws_bytes *out);
 
 // The version of the ABI of the library that is linked: to be compared with FWS_ABI_VERSION of the header.
 uint32_t fws_abi_version(void);
@@ -570,9 +600,6 @@ fws_result fws_core_drain(uint32_t timeout_ms,
                           uint64_t *remaining,
                           uint64_t *unhandled);
 
-// Counters and gauges: item 0 of the reply is a JSON object.
-fws_result fws_core_stats(fws_reply **out);
-
 // Tells the core what the host has counted of the handshakes that it puts to the site before it opens them: the statistics show it.
 // `waiting` and `running` are those of now, `asked`, `given_up` and `refused_busy` those since the start. Without a core it does nothing.
 void fws_core_authorizing(uint64_t waiting, uint64_t running, uint64_t asked, uint64_t given_up, uint64_t refused_busy);
@@ -588,6 +615,12 @@ void fws_gate_open(void);
 // Moves log records into `buffer`, whole lines of JSON: `{"level":"info|warn|error","msg":"…","fields":{…}}`. Returns the bytes
 // written; 0: there are none. `capacity` must be at least 65536.
 size_t fws_log_take(uint8_t *buffer, size_t capacity);
+
+// The text of an error, valid until fws_error_free.
+void fws_error_text(const fws_error *error, fws_bytes *out);
+
+// Frees an error; NULL is allowed.
+void fws_error_free(fws_error *error);
 
 // Examines an upgrade request for a route.
 //
@@ -662,45 +695,6 @@ void fws_handshake_free(fws_handshake *handshake);
 // caller's. `buffered` are bytes that were read behind the request. FWS_ERR_STALE if the handshake was not accepted.
 fws_result fws_conn_adopt(fws_handshake *handshake, int32_t fd, const uint8_t *buffered, size_t buffered_len);
 
-// Stores a value about a client under a key of 1 to 255 bytes; it goes with the client. At most 256 keys and 4 MiB a client. `done`
-// receives false where the client is gone.
-fws_result fws_information_set(const uint8_t *id,
-                               size_t id_len,
-                               const uint8_t *key,
-                               size_t key_len,
-                               const uint8_t *value,
-                               size_t value_len,
-                               bool *done);
-
-// What is stored about a client under a key: item 0 of the reply. FWS_END: nothing, or the client is gone.
-fws_result fws_information_get(const uint8_t *id, size_t id_len, const uint8_t *key, size_t key_len, fws_reply **out);
-
-// Deletes what is stored about a client under a key; `deleted` receives whether there was something: false, too, where
-// the client is gone.
-fws_result fws_information_delete(const uint8_t *id, size_t id_len, const uint8_t *key, size_t key_len, bool *deleted);
-
-// Deletes all that is stored about a client. `done` receives false where the client is gone.
-fws_result fws_information_clear(const uint8_t *id, size_t id_len, bool *done);
-
-// All that is stored about a client, sorted by key: the items of the reply are key, value, key, value, …. FWS_END: the
-// client is gone.
-fws_result fws_information_all(const uint8_t *id, size_t id_len, fws_reply **out);
-
-// The ids of the clients, of a route (optional), whose value under a key compares with `value` as the operator says: 0 equal, 1 not
-// equal, 2 prefix, 3 suffix, 4 contains, 5 to 8 equal, prefix, suffix, contains whatever the case, 9 regular expression (UTF-8,
-// without look-around and backreferences). A client without the key is not found. `error` (optional) receives the text of FWS_ERR_SYNTAX.
-//
-// No lock is held while values are compared. FWS_ERR_SEARCH_TIMEOUT: it took longer than search_timeout.
-fws_result fws_information_search(const uint8_t *key,
-                                  size_t key_len,
-                                  uint32_t operator_,
-                                  const uint8_t *value,
-                                  size_t value_len,
-                                  const uint8_t *route,
-                                  size_t route_len,
-                                  fws_reply **out,
-                                  fws_error **error);
-
 // Carries out a command given in JSON, as in `{"send":{"to":{"tag":"lyon"},"data":"hello"}}`; docs/commands.md lists all. `out` receives
 // the answer, to be read with fws_stream_read.
 //
@@ -748,14 +742,35 @@ size_t fws_pipes_dirty(fws_dirty *out, size_t capacity);
 // fws_pipe_feed or fws_pipe_take of the same pipe; what that does then has no effect.
 fws_result fws_pipe_close(uint64_t id, uint32_t how);
 
+// From now on commands are for the server of this machine, reached by its control socket, unless the core runs in this process. For
+// programs on the command line; a server must not call it, or it would talk to another one while it has no routes. Only the first call
+// counts.
+//
+// The socket is the one that FRANKENPHP_WS_SOCKET names. Else servers are looked for in the folder that it names; or in
+// /run/frankenphp-ws, in frankenphp-ws in $XDG_RUNTIME_DIR or /run/user/UID, and in /tmp/frankenphp-ws-UID. Of several the one is taken in
+// whose project `script` is (the path of the script that this process runs, optional), or the working directory; if that is not certain,
+// commands fail with FWS_ERR_CONTROL_AMBIGUOUS. It is connected to when a command needs it, within a second. Commands then block until they
+// are answered, and can also fail with FWS_ERR_NO_SERVER, FWS_ERR_CONTROL_DENIED, FWS_ERR_CONTROL_VERSION and FWS_ERR_CONTROL_LOST. The
+// error has the path of the socket, and what would be right.
+void fws_remote_enable(const uint8_t *script, size_t script_len);
+
+// Whether commands are for another process: fws_remote_enable was called, and the core does not run here.
+bool fws_remote_enabled(void);
+
+// How many items a reply has; 0 for NULL.
+size_t fws_reply_count(const fws_reply *reply);
+
+// One item of a reply, valid until fws_reply_free. FWS_END beyond the last.
+fws_result fws_reply_item(const fws_reply *reply, size_t index, fws_bytes *out);
+
+// The numbers of the reply to FWS_CLIENT. FWS_END: the reply is that to another command.
+fws_result fws_reply_client(const fws_reply *reply, fws_client *out);
+
+// Frees a reply; NULL is allowed.
+void fws_reply_free(fws_reply *reply);
+
 // What a code means: a static English sentence, NUL-terminated, never NULL, also for unknown codes.
 const char *fws_result_text(int32_t code);
-
-// The text of an error, valid until fws_error_free.
-void fws_error_text(const fws_error *error, fws_bytes *out);
-
-// Frees an error; NULL is allowed.
-void fws_error_free(fws_error *error);
 
 // Reads and checks the routes of a generation and keeps them until they are committed or withdrawn. Generations are chosen by the
 // caller, increasing.
@@ -777,48 +792,25 @@ fws_result fws_routes_commit(uint64_t generation);
 // without one every connection is closed with 1001.
 fws_result fws_routes_withdraw(uint64_t generation);
 
-// Sets a timer: after `delay_ms` milliseconds, 1 to 366 days, and with `repeat` again and again after as many, `worker` gets an event
-// FWS_EVENT_TIMER with the payload, of at most 1 MiB. Without `worker` it is that of `bell`, a claimed bell; one of the two must be
-// given. `timer` receives its number, which is used once. `error` (optional) receives the text of FWS_ERR_OUT_OF_RANGE,
-// FWS_ERR_PAYLOAD_TOO_LONG, FWS_ERR_FULL or FWS_ERR_UNKNOWN_WORKER.
+// Names a flag that ends searches of this thread: commands that look at many clients, tags or stored values return FWS_ERR_INTERRUPTED
+// soon after somebody has made it true. A signal handler or another thread may do that. It is one byte, and stays valid until this
+// function is called again on this thread, or the thread ends. NULL: nothing ends them, which is so at first. Commands that are carried
+// out in another process are not interrupted.
+void fws_thread_interrupt(const bool *flag);
+
+// Carries out a command. `answer` receives what fws_command_kind says. FWS_END: there is nothing to answer, as fws_command_kind says, or the
+// client that was asked about is gone.
 //
-// With a `name` (optional, 1 to 255 bytes of UTF-8) there is one such timer of that worker: where it is set already, with the same delay,
-// payload and `repeat`, it goes on and `timer` receives its number; else this one takes its place.
+// `error` (optional) receives the text of any other result but FWS_ERR_NULL: what was wrong, where, and what would be right. FWS_ERR_NULL:
+// `command` or `answer` is NULL, or a field of bytes is NULL and has a length, or a timer has neither a worker nor a bell.
+// FWS_ERR_COMMAND: `kind` is none of fws_command_kind.
 //
-// Timers survive a reload; those of a worker that left with it are cleared, and counted. One that repeats does not make up for what it
-// missed.
-fws_result fws_timer_set(uint64_t delay_ms,
-                         const uint8_t *payload,
-                         size_t payload_len,
-                         bool repeat,
-                         const uint8_t *worker,
-                         size_t worker_len,
-                         const uint8_t *name,
-                         size_t name_len,
-                         const fws_bell *bell,
-                         int64_t *timer,
-                         fws_error **error);
-
-// Clears a timer; `cleared` receives whether it was set. One that is due already may still be told.
-fws_result fws_timer_clear(uint64_t timer, bool *cleared);
-
-// Sets the value of a key of 1 to 1024 bytes; it is gone after `expire_seconds`, 0: never. Replaces an earlier value and its expiry.
-fws_result fws_value_set(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len, uint64_t expire_seconds);
-
-// Sets a value if the key has none; `added` receives whether it was set. What a lock needs.
-fws_result fws_value_add(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len, uint64_t expire_seconds, bool *added);
-
-// The value of a key: item 0 of the reply. FWS_END: it has none.
-fws_result fws_value_get(const uint8_t *key, size_t key_len, fws_reply **out);
-
-// Deletes a value; `deleted` receives whether there was one.
-fws_result fws_value_delete(const uint8_t *key, size_t key_len, bool *deleted);
-
-// Adds to a value that is a decimal integer, 0 if there is none; its expiry stays. `sum` receives the result.
-fws_result fws_value_increment(const uint8_t *key, size_t key_len, int64_t by, int64_t *sum);
-
-// How long a value lives on: `milliseconds` receives that, or -1 if it does not expire. FWS_END: the key has none.
-fws_result fws_value_expiry(const uint8_t *key, size_t key_len, int64_t *milliseconds);
+// Commands that look at many clients, tags or stored values may take as long as search_timeout (FWS_ERR_SEARCH_TIMEOUT), unless
+// fws_thread_interrupt ends them. They change and send nothing then. All others return at once in the process of the core. In another process
+// (fws_remote_enable) each waits for its answer.
+fws_result fws_command_run(const fws_command *command,
+                           fws_answer *answer,
+                           fws_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -53,7 +53,7 @@ PHP_FUNCTION(frankenphp_ws_batch) {
     phpext_throw_text(FWS_ERR_STALE, "a batch cannot begin within another one: call the functions directly there");
     RETURN_THROWS();
   }
-  if (!phpext_ok(fws_batch_begin(), NULL)) {
+  if (!phpext_ok(fws_batch_begin())) {
     RETURN_THROWS();
   }
 
@@ -78,7 +78,7 @@ PHP_FUNCTION(frankenphp_ws_batch) {
   }
   fws_result result = fws_batch_end(&current.held, &error);
   if (result != FWS_OK) {
-    phpext_throw_error(result, error);
+    phpext_throw(result, NULL, error);
     RETURN_THROWS();
   }
   results(return_value);

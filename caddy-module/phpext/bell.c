@@ -81,7 +81,7 @@ static bool claim(void) {
     phpext_throw_text(FWS_ERR_NO_BELL, COMMAND_LINE);
     return false;
   }
-  if (!phpext_ok(result, NULL)) {
+  if (!phpext_ok(result)) {
     return false;
   }
   current.bell = bell;
@@ -129,7 +129,7 @@ PHP_FUNCTION(frankenphp_ws_nextEvent) {
   if (result == FWS_END) {
     RETURN_NULL();
   }
-  if (!phpext_ok(result, NULL)) {
+  if (!phpext_ok(result)) {
     RETURN_THROWS();
   }
   phpext_event_array(current.bell, &event, return_value);
@@ -154,7 +154,7 @@ PHP_FUNCTION(frankenphp_ws_failEvent) {
   }
 
   fws_result result = fws_event_fail(current.bell, PHPEXT_BYTES(cause));
-  if (result != FWS_END && !phpext_ok(result, NULL)) {
+  if (result != FWS_END && !phpext_ok(result)) {
     RETURN_THROWS();
   }
 }

@@ -16,26 +16,27 @@ static double seconds(uint64_t milliseconds) { return (double)milliseconds / 100
 
 PHP_FUNCTION(frankenphp_ws_getClient) {
   static const char *const names[] = {"id", "route", "path", "ip", "subprotocol", "transport"};
-  phpext_given given = {0};
+  fws_command command = {.kind = FWS_CLIENT};
+  fws_answer answer;
   fws_client client;
-  fws_reply *reply;
   zval tags;
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
-  Z_PARAM_STR(given.id)
+  PHPEXT_PARAM(command.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter()) {
-    RETURN_THROWS();
-  }
-  fws_result result = fws_client_get(PHPEXT_BYTES(given.id), &client, &reply);
+  fws_result result = phpext_run(&command, &answer);
   if (result == FWS_END) {
     RETURN_NULL();
   }
-  if (!phpext_ok(result, &given)) {
+  if (result != FWS_OK) {
     RETURN_THROWS();
   }
+  fws_reply *reply = answer.reply;
   phpext_reply_hold(reply);
+  if (!phpext_ok(fws_reply_client(reply, &client))) {
+    RETURN_THROWS();
+  }
 
   array_init_size(return_value, 18);
   size_t at = 0;
@@ -67,34 +68,21 @@ PHP_FUNCTION(frankenphp_ws_getClient) {
 }
 
 PHP_FUNCTION(frankenphp_ws_getClientPingTime) {
-  phpext_given given = {0};
-  int64_t nanoseconds;
+  fws_command command = {.kind = FWS_PING_TIME};
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
-  Z_PARAM_STR(given.id)
+  PHPEXT_PARAM(command.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter()) {
-    RETURN_THROWS();
-  }
-  fws_result result = fws_client_ping_time(PHPEXT_BYTES(given.id), &nanoseconds);
-  if (result == FWS_END) {
-    RETURN_NULL();
-  }
-  if (!phpext_ok(result, &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_LONG((zend_long)nanoseconds);
+  phpext_run_int_or_null(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_enablePing) {
-  phpext_given given = {0};
+  fws_command command = {.kind = FWS_PING, .interval_ms = FWS_PING_ROUTE};
   zend_long interval = 0;
-  bool found;
-  fws_error *error = NULL;
 
   ZEND_PARSE_PARAMETERS_START(1, 2)
-  Z_PARAM_STR(given.id)
+  PHPEXT_PARAM(command.id)
   Z_PARAM_OPTIONAL
   Z_PARAM_LONG(interval)
   ZEND_PARSE_PARAMETERS_END();
@@ -107,23 +95,18 @@ PHP_FUNCTION(frankenphp_ws_enablePing) {
                       interval);
     RETURN_THROWS();
   }
-  if (!phpext_explained(fws_client_ping_enable(PHPEXT_BYTES(given.id), (uint32_t)interval, &found, &error), &error,
-                        &given)) {
-    RETURN_THROWS();
+  if (interval != 0) {
+    command.interval_ms = (uint32_t)interval;
   }
-  RETURN_BOOL(found);
+  phpext_run_bool(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_disablePing) {
-  phpext_given given = {0};
-  bool found;
+  fws_command command = {.kind = FWS_PING, .interval_ms = FWS_PING_OFF};
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
-  Z_PARAM_STR(given.id)
+  PHPEXT_PARAM(command.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_ping_disable(PHPEXT_BYTES(given.id), &found), &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_BOOL(found);
+  phpext_run_bool(&command, return_value);
 }

@@ -2,97 +2,69 @@
 #include "frankenphp_ws.h"
 
 PHP_FUNCTION(frankenphp_ws_getClients) {
-  phpext_given given = {0};
-  fws_reply *reply;
+  fws_command command = {.kind = FWS_LIST, .target = FWS_TO_ALL};
 
   ZEND_PARSE_PARAMETERS_START(0, 1)
   Z_PARAM_OPTIONAL
-  Z_PARAM_STR_OR_NULL(given.route)
+  PHPEXT_PARAM_OR_NULL(command.route)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_clients_list(PHPEXT_OPTIONAL(given.route), &reply), &given)) {
-    RETURN_THROWS();
-  }
-  phpext_reply_list(reply, return_value);
+  phpext_run_list(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_getClientsCount) {
-  phpext_given given = {0};
-  uint64_t count;
+  fws_command command = {.kind = FWS_COUNT, .target = FWS_TO_ALL};
 
   ZEND_PARSE_PARAMETERS_START(0, 1)
   Z_PARAM_OPTIONAL
-  Z_PARAM_STR_OR_NULL(given.route)
+  PHPEXT_PARAM_OR_NULL(command.route)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_clients_count(PHPEXT_OPTIONAL(given.route), &count), &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_LONG((zend_long)count);
+  phpext_run_int(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_close) {
-  phpext_given given = {.code = 1000, .reason = ZSTR_EMPTY_ALLOC()};
-  bool done;
+  fws_command command = {.kind = FWS_CLOSE, .code = 1000};
 
   ZEND_PARSE_PARAMETERS_START(1, 3)
-  Z_PARAM_STR(given.id)
+  PHPEXT_PARAM(command.id)
   Z_PARAM_OPTIONAL
-  Z_PARAM_LONG(given.code)
-  Z_PARAM_STR(given.reason)
+  Z_PARAM_LONG(command.code)
+  PHPEXT_PARAM(command.reason)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter()) {
-    RETURN_THROWS();
-  }
-  /* The ABI has 16 bits for it, and 66536 must not become 1000. */
-  fws_result result =
-      given.code < 0 || given.code > UINT16_MAX
-          ? FWS_ERR_INVALID_CLOSE_CODE
-          : fws_client_close(PHPEXT_BYTES(given.id), (uint16_t)given.code, PHPEXT_BYTES(given.reason), &done);
-  if (!phpext_ok(result, &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_BOOL(done);
+  phpext_run_bool(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_killConnection) {
-  phpext_given given = {0};
-  bool cut;
+  fws_command command = {.kind = FWS_KILL};
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
-  Z_PARAM_STR(given.id)
+  PHPEXT_PARAM(command.id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_kill(PHPEXT_BYTES(given.id), &cut), &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_BOOL(cut);
+  phpext_run_bool(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_renameConnection) {
-  phpext_given given = {0};
-  bool renamed;
+  fws_command command = {.kind = FWS_RENAME};
+  fws_answer answer;
 
   ZEND_PARSE_PARAMETERS_START(2, 2)
-  Z_PARAM_STR(given.id)
-  Z_PARAM_STR(given.new_id)
+  PHPEXT_PARAM(command.id)
+  PHPEXT_PARAM(command.new_id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() ||
-      !phpext_ok(fws_client_rename(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.new_id), &renamed), &given)) {
+  if (phpext_run(&command, &answer) != FWS_OK) {
     RETURN_THROWS();
   }
-  RETURN_BOOL(renamed);
+  RETURN_BOOL(answer.number == FWS_RENAMED_DONE);
 }
 
 PHP_FUNCTION(frankenphp_ws_listRoutes) {
-  fws_reply *reply;
+  const fws_command command = {.kind = FWS_ROUTES};
 
   ZEND_PARSE_PARAMETERS_NONE();
 
-  if (!phpext_enter() || !phpext_ok(fws_routes_list(&reply), NULL)) {
-    RETURN_THROWS();
-  }
-  phpext_reply_list(reply, return_value);
+  phpext_run_list(&command, return_value);
 }

@@ -58,6 +58,9 @@ static zend_class_entry *class_of(fws_result result) {
   }
 }
 
+/* So many bytes of an argument are shown in the text of an exception. */
+#define SHOWN ((size_t)64)
+
 #define PACKAGE "FrankenPHP\\WebSocket\\"
 
 /* Code of the Composer package. An anonymous class is named after the interface it implements. */
@@ -103,12 +106,13 @@ void phpext_throw_text(fws_result result, const char *format, ...) {
   zend_string_release(text);
 }
 
-void phpext_throw_about(fws_result result, const char *format, const zend_string *string) {
+/* Throws with %s for bytes, which may hold anything. */
+static ZEND_COLD void throw_about(fws_result result, const char *format, fws_bytes bytes) {
   smart_str shown = {0};
 
-  if (string != NULL) {
-    /* PHP 8.2 declares the parameter without const, and only reads it. */
-    smart_str_append_escaped_truncated(&shown, (zend_string *)string, 64);
+  smart_str_append_escaped(&shown, (const char *)bytes.ptr, MIN(bytes.len, SHOWN));
+  if (bytes.len > SHOWN) {
+    smart_str_appends(&shown, "...");
   }
   smart_str_0(&shown);
   zend_string *text = zend_strpprintf(0, format, shown.s != NULL ? ZSTR_VAL(shown.s) : "");
@@ -117,31 +121,40 @@ void phpext_throw_about(fws_result result, const char *format, const zend_string
   smart_str_free(&shown);
 }
 
-static bool is_utf8(const zend_string *string) {
+void phpext_throw_about(fws_result result, const char *format, const zend_string *string) {
+  throw_about(result, format, phpext_bytes(string));
+}
+
+static bool is_utf8(fws_bytes bytes) {
   size_t at = 0;
   zend_result status = SUCCESS;
 
-  while (string != NULL && at < ZSTR_LEN(string) && status == SUCCESS) {
-    php_next_utf8_char((const unsigned char *)ZSTR_VAL(string), ZSTR_LEN(string), &at, &status);
+  while (at < bytes.len && status == SUCCESS) {
+    php_next_utf8_char(bytes.ptr, bytes.len, &at, &status);
   }
 
   return status == SUCCESS;
 }
 
-static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
+/* Whether the key of a command is one of stored information, rather than of a global value. */
+static bool is_about_client(const fws_command *command) {
+  return command->id.ptr != NULL || command->kind == FWS_SEARCH_INFORMATION;
+}
+
+static ZEND_COLD void throw_invalid_utf8(const fws_command *command) {
   const struct {
     const char *name;
-    const zend_string *value;
-  } names[] = {{"$id", given->id},
-               {"$newId", given->new_id},
-               {"$tag", given->tag},
-               {"$reason", given->reason},
-               {"$route", given->route},
-               {"$exceptId", given->except_id},
-               {"$expression", given->expression},
-               {"$key", given->key},
-               {"$worker", given->worker},
-               {"$name", given->name}};
+    fws_bytes value;
+  } names[] = {{"$id", command->id},
+               {"$newId", command->new_id},
+               {"$tag", command->tag},
+               {"$reason", command->reason},
+               {"$route", command->route},
+               {"$exceptId", command->except_id},
+               {"$expression", command->expression},
+               {"$key", command->key},
+               {"$worker", command->worker},
+               {"$name", command->name}};
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (!is_utf8(names[i].value)) {
@@ -153,122 +166,103 @@ static ZEND_COLD void throw_invalid_utf8(const phpext_given *given) {
                     "$data must be valid UTF-8 in a text message; pass binary: true to send other bytes");
 }
 
-void phpext_throw(fws_result result, const phpext_given *given) {
-  static const phpext_given nothing = {0};
+/* The error that is being told. Making the exception may end in a longjmp (memory_limit). */
+static __thread fws_error *held;
 
-  if (result == FWS_ERR_INTERRUPTED && zend_atomic_bool_load_ex(&EG(timed_out))) {
-    zend_timeout(); /* Does not return: the time of the script is up, as PHP itself would see next. */
+void phpext_errors_drop(void) {
+  fws_error_free(held);
+  held = NULL;
+}
+
+/* With the core's own text, or the one that the result has where there is none. */
+static ZEND_COLD void throw_explained(fws_result result) {
+  fws_bytes text = {0};
+
+  fws_error_text(held, &text);
+  if (text.len > 0) {
+    phpext_throw_text(result, "%.*s", (int)MIN(text.len, INT_MAX), (const char *)text.ptr);
+  } else {
+    phpext_throw_text(result, "%s", fws_result_text(result));
   }
-  if (given == NULL) {
-    given = &nothing;
-  }
+}
+
+/* What was wrong in the words of the PHP function: its parameters, and the numbers that it was given. */
+static ZEND_COLD void throw_in_words_of_php(fws_result result, const fws_command *command) {
   switch (result) {
   case FWS_ERR_NOT_RUNNING:
     phpext_throw_text(result,
                       "the WebSocket core does not run in this process. The server starts it when its Caddyfile has a "
                       "websocket directive");
     break;
-  case FWS_ERR_UNKNOWN_ROUTE: {
-    /* It names the routes there are. */
-    fws_bytes why = {0};
-    fws_command_error(&why);
-    phpext_throw_text(result, "%.*s", (int)why.len, (const char *)why.ptr);
-    break;
-  }
   case FWS_ERR_INVALID_UTF8:
-    throw_invalid_utf8(given);
+    throw_invalid_utf8(command);
     break;
   case FWS_ERR_INVALID_ID:
-    phpext_throw_text(result, "$newId must have 1 to 255 bytes, %zu given",
-                      given->new_id != NULL ? ZSTR_LEN(given->new_id) : 0);
+    phpext_throw_text(result, "$newId must have 1 to 255 bytes, %zu given", command->new_id.len);
     break;
   case FWS_ERR_INVALID_TAG:
-    phpext_throw_text(result, "$tag must have 1 to 255 bytes, %zu given",
-                      given->tag != NULL ? ZSTR_LEN(given->tag) : 0);
+    phpext_throw_text(result, "$tag must have 1 to 255 bytes, %zu given", command->tag.len);
     break;
   case FWS_ERR_TOO_MANY_TAGS:
-    phpext_throw_about(result, "the client \"%s\" has as many tags as a client may have", given->id);
+    throw_about(result, "the client \"%s\" has as many tags as a client may have", command->id);
     break;
   case FWS_ERR_INVALID_CLOSE_CODE:
     phpext_throw_text(result,
                       "$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), " ZEND_LONG_FMT " given",
-                      given->code);
+                      (zend_long)command->code);
     break;
   case FWS_ERR_REASON_TOO_LONG:
-    phpext_throw_text(result, "$reason must have at most 123 bytes, %zu given",
-                      given->reason != NULL ? ZSTR_LEN(given->reason) : 0);
+    phpext_throw_text(result, "$reason must have at most 123 bytes, %zu given", command->reason.len);
     break;
   case FWS_ERR_TOO_LARGE:
     phpext_throw_text(result, "$data has %zu bytes, which is more than the max_outbox of the client's route",
-                      given->data != NULL ? ZSTR_LEN(given->data) : 0);
+                      command->data.len);
     break;
   case FWS_ERR_INVALID_KEY:
-    phpext_throw_text(result, "$key must have 1 to %zu bytes, %zu given", given->key_max > 0 ? given->key_max : 1024,
-                      given->key != NULL ? ZSTR_LEN(given->key) : 0);
+    phpext_throw_text(result, "$key must have 1 to %d bytes, %zu given", is_about_client(command) ? 255 : 1024,
+                      command->key.len);
     break;
   case FWS_ERR_NOT_AN_INTEGER:
-    phpext_throw_about(result,
-                       "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
-                       given->key);
+    throw_about(result, "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
+                command->key);
+    break;
+  case FWS_ERR_SYNTAX: {
+    fws_bytes text = {0};
+    fws_error_text(held, &text);
+    phpext_throw_text(result, "%s: %.*s", command->kind == FWS_SEARCH_INFORMATION ? "$value" : "$expression",
+                      (int)MIN(text.len, INT_MAX), (const char *)text.ptr);
+    break;
+  }
+  case FWS_ERR_UNKNOWN_WORKER:
+    throw_about(result, "no worker that handles WebSocket events is named \"%s\": a websocket directive names it",
+                command->worker);
     break;
   case FWS_ERR_FULL:
-    phpext_throw_text(result, given->id != NULL ? "a client has at most 256 keys and 4 MiB of stored information"
-                                                : "the key-value store is full: delete values, or let them expire");
+    if (command->kind == FWS_TIMER_SET) {
+      throw_explained(result);
+    } else {
+      phpext_throw_text(result, is_about_client(command)
+                                    ? "a client has at most 256 keys and 4 MiB of stored information"
+                                    : "the key-value store is full: delete values, or let them expire");
+    }
     break;
-  case FWS_ERR_NO_SERVER:
-  case FWS_ERR_CONTROL_DENIED:
-  case FWS_ERR_CONTROL_VERSION:
-  case FWS_ERR_CONTROL_LOST:
-  case FWS_ERR_CONTROL_AMBIGUOUS: {
-    fws_bytes why = {0};
-    fws_remote_error(&why);
-    phpext_throw_text(result, "%.*s", (int)why.len, (const char *)why.ptr);
-    break;
-  }
   default:
-    phpext_throw_text(result, "%s", fws_result_text(result));
+    throw_explained(result);
   }
 }
 
-/* Copies the text of error and frees it, before anything allocates. */
-static void take_text(fws_error *error, char *text, size_t size) {
-  fws_bytes explanation = {0};
-  fws_error_text(error, &explanation);
-  size_t len = MIN(explanation.len, size - 1);
-  if (len > 0) {
-    memcpy(text, explanation.ptr, len);
+void phpext_throw(fws_result result, const fws_command *command, fws_error *error) {
+  static const fws_command nothing = {0};
+
+  phpext_errors_drop();
+  held = error;
+  if (result == FWS_ERR_INTERRUPTED && zend_atomic_bool_load_ex(&EG(timed_out))) {
+    zend_timeout(); /* Does not return: the time of the script is up, as PHP itself would see next. */
   }
-  text[len] = '\0';
-  fws_error_free(error);
-}
-
-void phpext_throw_error(fws_result result, fws_error *error) {
-  char text[1024];
-
-  take_text(error, text, sizeof(text));
-  phpext_throw_text(result, "%s", text[0] != '\0' ? text : fws_result_text(result));
-}
-
-bool phpext_explained(fws_result result, fws_error *const *place, const phpext_given *given) {
-  if (EXPECTED(result == FWS_OK)) {
-    return true;
-  }
-  /* Read here: a caller's arguments are evaluated in any order, so also before the call that writes the error. */
-  fws_error *error = *place;
-  char text[512];
-  take_text(error, text, sizeof(text));
-
-  if (result == FWS_ERR_SYNTAX) {
-    phpext_throw_text(result, "%s: %s", given->expression != NULL ? "$expression" : "$value", text);
-  } else if (result == FWS_ERR_UNKNOWN_WORKER) {
-    phpext_throw_about(result,
-                       "no worker that handles WebSocket events is named \"%s\": a websocket directive names it",
-                       given->worker);
-  } else if (result == FWS_ERR_OUT_OF_RANGE || result == FWS_ERR_FULL || result == FWS_ERR_SEARCH_TIMEOUT) {
-    phpext_throw_text(result, "%s", text);
+  if (command == NULL && error != NULL) {
+    throw_explained(result); /* Of a batch: it says which of its commands it was. */
   } else {
-    phpext_throw(result, given);
+    throw_in_words_of_php(result, command != NULL ? command : &nothing);
   }
-
-  return false;
+  phpext_errors_drop();
 }

@@ -8,10 +8,32 @@
 
 #define PHPEXT_NAME "frankenphp_ws"
 
-/* A zend_string as the two arguments of the C ABI; the second one also as "absent". */
+/* The bytes of a string, valid as long as the string. */
+static zend_always_inline fws_bytes phpext_bytes(const zend_string *string) {
+  return (fws_bytes){(const uint8_t *)ZSTR_VAL(string), ZSTR_LEN(string)};
+}
+
+/* As two arguments of the C ABI. */
 #define PHPEXT_BYTES(string) (const uint8_t *)ZSTR_VAL(string), ZSTR_LEN(string)
-#define PHPEXT_OPTIONAL(string)                                                                                        \
-  (string) != NULL ? (const uint8_t *)ZSTR_VAL(string) : NULL, (string) != NULL ? ZSTR_LEN(string) : 0
+
+/* A string that is an argument of a PHP function, as a field of the command of that function. PHP keeps the string while the function
+ * runs. */
+#define PHPEXT_PARAM(field)                                                                                            \
+  {                                                                                                                    \
+    zend_string *argument;                                                                                             \
+    Z_PARAM_STR(argument)                                                                                              \
+    (field) = phpext_bytes(argument);                                                                                  \
+  }
+
+/* The same; null leaves the field out. */
+#define PHPEXT_PARAM_OR_NULL(field)                                                                                    \
+  {                                                                                                                    \
+    zend_string *argument;                                                                                             \
+    Z_PARAM_STR_OR_NULL(argument)                                                                                      \
+    if (argument != NULL) {                                                                                            \
+      (field) = phpext_bytes(argument);                                                                                \
+    }                                                                                                                  \
+  }
 
 /* A copy for PHP. Allocates: may not return when memory_limit is reached. */
 static zend_always_inline zend_string *phpext_string(fws_bytes bytes) {
@@ -124,6 +146,20 @@ void phpext_reset_end(void);
 /* The script has ended. release: its memory is still there. */
 void phpext_reset_drop(bool release);
 
+/* ---- run.c ---- */
+
+/* Carries out the command of a PHP function. Any result but FWS_OK and FWS_END: it has thrown. */
+fws_result phpext_run(const fws_command *command, fws_answer *answer);
+
+/* Carries out the command of a PHP function that returns what the name says. */
+void phpext_run_bool(const fws_command *command, zval *return_value);
+void phpext_run_int(const fws_command *command, zval *return_value);
+/* Null: there is no answer. */
+void phpext_run_int_or_null(const fws_command *command, zval *return_value);
+/* An empty one: there is no answer. */
+void phpext_run_string(const fws_command *command, zval *return_value);
+void phpext_run_list(const fws_command *command, zval *return_value);
+
 /* ---- reply.c ---- */
 
 /* Makes reply a list of strings and frees it; it is freed later when an allocation does not return. */
@@ -146,44 +182,23 @@ void phpext_reply_drop(void);
 
 /* ---- errors.c ---- */
 
-/* What a PHP function was given, as far as it has it: for the text of its exception. */
-typedef struct phpext_given {
-  zend_string *id;
-  zend_string *new_id;
-  zend_string *tag;
-  zend_string *data;
-  zend_string *route;
-  zend_string *except_id;
-  zend_string *reason;
-  zend_string *expression;
-  zend_string *key;
-  zend_string *worker;
-  zend_string *name;
-  /* The most bytes that key may have; 0: those of a global value. */
-  size_t key_max;
-  zend_long code;
-  bool binary;
-} phpext_given;
-
 void phpext_errors_startup(void);
 
-ZEND_COLD void phpext_throw(fws_result result, const phpext_given *given);
+/* Throws the exception of result. command, the one that was given, and error, which is freed, may be NULL. */
+ZEND_COLD void phpext_throw(fws_result result, const fws_command *command, fws_error *error);
 
-/* True when result is FWS_OK; else it has thrown. given may be NULL. */
-static zend_always_inline bool phpext_ok(fws_result result, const phpext_given *given) {
+/* True when result is FWS_OK; else it has thrown. */
+static zend_always_inline bool phpext_ok(fws_result result) {
   if (UNEXPECTED(result != FWS_OK)) {
-    phpext_throw(result, given);
+    phpext_throw(result, NULL, NULL);
     return false;
   }
 
   return true;
 }
 
-/* The same for a call that explains its failure in *place, which is freed. */
-bool phpext_explained(fws_result result, fws_error *const *place, const phpext_given *given);
-
-/* Throws the exception of result's class with the text of error, which is freed. */
-ZEND_COLD void phpext_throw_error(fws_result result, fws_error *error);
+/* Frees an error whose exception could not be made, which is so when memory_limit is reached. */
+void phpext_errors_drop(void);
 
 /* Throws the exception of result's class with a text of the caller's. */
 ZEND_COLD void phpext_throw_text(fws_result result, const char *format, ...) ZEND_ATTRIBUTE_FORMAT(printf, 2, 3);

@@ -45,6 +45,7 @@ static void request_end(bool broken) {
     phpext_bell_end(broken || EG(exception) != NULL);
     phpext_visitor_end();
     phpext_reply_drop();
+    phpext_errors_drop();
     phpext_batch_drop();
   }
 }

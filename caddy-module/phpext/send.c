@@ -1,90 +1,64 @@
 /* Messages to clients. */
 #include "frankenphp_ws.h"
 
-static uint32_t flags(const phpext_given *given) { return given->binary ? FWS_BINARY : 0; }
-
 PHP_FUNCTION(frankenphp_ws_send) {
-  phpext_given given = {0};
-  int32_t outcome;
+  fws_command command = {.kind = FWS_SEND, .target = FWS_TO_CLIENT};
+  fws_answer answer;
 
   ZEND_PARSE_PARAMETERS_START(2, 4)
-  Z_PARAM_STR(given.id)
-  Z_PARAM_STR(given.data)
+  PHPEXT_PARAM(command.id)
+  PHPEXT_PARAM(command.data)
   Z_PARAM_OPTIONAL
-  Z_PARAM_STR_OR_NULL(given.route)
-  Z_PARAM_BOOL(given.binary)
+  PHPEXT_PARAM_OR_NULL(command.route)
+  Z_PARAM_BOOL(command.binary)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_client_send(PHPEXT_BYTES(given.id), PHPEXT_BYTES(given.data), flags(&given),
-                                                    PHPEXT_OPTIONAL(given.route), &outcome),
-                                    &given)) {
+  if (phpext_run(&command, &answer) != FWS_OK) {
     RETURN_THROWS();
   }
-  RETURN_BOOL(outcome == FWS_SENT_QUEUED);
+  RETURN_BOOL(answer.number == FWS_SENT_QUEUED);
 }
 
 PHP_FUNCTION(frankenphp_ws_sendAll) {
-  phpext_given given = {0};
-  uint64_t queued;
+  fws_command command = {.kind = FWS_SEND, .target = FWS_TO_ALL};
 
   ZEND_PARSE_PARAMETERS_START(1, 4)
-  Z_PARAM_STR(given.data)
+  PHPEXT_PARAM(command.data)
   Z_PARAM_OPTIONAL
-  Z_PARAM_STR_OR_NULL(given.route)
-  Z_PARAM_BOOL(given.binary)
-  Z_PARAM_STR_OR_NULL(given.except_id)
+  PHPEXT_PARAM_OR_NULL(command.route)
+  Z_PARAM_BOOL(command.binary)
+  PHPEXT_PARAM_OR_NULL(command.except_id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() ||
-      !phpext_ok(fws_clients_send(PHPEXT_BYTES(given.data), flags(&given), PHPEXT_OPTIONAL(given.route),
-                                  PHPEXT_OPTIONAL(given.except_id), &queued),
-                 &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_LONG((zend_long)queued);
+  phpext_run_int(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_sendToTag) {
-  phpext_given given = {0};
-  uint64_t queued;
+  fws_command command = {.kind = FWS_SEND, .target = FWS_TO_TAG};
 
   ZEND_PARSE_PARAMETERS_START(2, 5)
-  Z_PARAM_STR(given.tag)
-  Z_PARAM_STR(given.data)
+  PHPEXT_PARAM(command.tag)
+  PHPEXT_PARAM(command.data)
   Z_PARAM_OPTIONAL
-  Z_PARAM_STR_OR_NULL(given.route)
-  Z_PARAM_BOOL(given.binary)
-  Z_PARAM_STR_OR_NULL(given.except_id)
+  PHPEXT_PARAM_OR_NULL(command.route)
+  Z_PARAM_BOOL(command.binary)
+  PHPEXT_PARAM_OR_NULL(command.except_id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() ||
-      !phpext_ok(fws_tag_send(PHPEXT_BYTES(given.tag), PHPEXT_BYTES(given.data), flags(&given),
-                              PHPEXT_OPTIONAL(given.route), PHPEXT_OPTIONAL(given.except_id), &queued),
-                 &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_LONG((zend_long)queued);
+  phpext_run_int(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_sendToTagExpression) {
-  phpext_given given = {0};
-  uint64_t queued;
-  fws_error *error = NULL;
+  fws_command command = {.kind = FWS_SEND, .target = FWS_TO_EXPRESSION};
 
   ZEND_PARSE_PARAMETERS_START(2, 5)
-  Z_PARAM_STR(given.expression)
-  Z_PARAM_STR(given.data)
+  PHPEXT_PARAM(command.expression)
+  PHPEXT_PARAM(command.data)
   Z_PARAM_OPTIONAL
-  Z_PARAM_STR_OR_NULL(given.route)
-  Z_PARAM_BOOL(given.binary)
-  Z_PARAM_STR_OR_NULL(given.except_id)
+  PHPEXT_PARAM_OR_NULL(command.route)
+  Z_PARAM_BOOL(command.binary)
+  PHPEXT_PARAM_OR_NULL(command.except_id)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_explained(fws_expression_send(PHPEXT_BYTES(given.expression), PHPEXT_BYTES(given.data),
-                                                               flags(&given), PHPEXT_OPTIONAL(given.route),
-                                                               PHPEXT_OPTIONAL(given.except_id), &queued, &error),
-                                           &error, &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_LONG((zend_long)queued);
+  phpext_run_int(&command, return_value);
 }

@@ -21,31 +21,18 @@ static zend_string *own_worker(void) {
   return own;
 }
 
-static void set_timer(zend_long delay, zend_string *payload, bool repeat, zend_string *worker, zend_string *name,
-                      zval *return_value) {
-  const phpext_given given = {.worker = worker, .name = name};
-  int64_t timer;
-  fws_error *error = NULL;
-
-  if (phpext_explained(fws_timer_set((uint64_t)delay, PHPEXT_BYTES(payload), repeat, PHPEXT_OPTIONAL(worker),
-                                     PHPEXT_OPTIONAL(name), phpext_bell_current(), &timer, &error),
-                       &error, &given)) {
-    RETVAL_LONG((zend_long)timer);
-  }
-}
-
 PHP_FUNCTION(frankenphp_ws_setTimer) {
-  zend_string *payload, *worker = NULL, *name = NULL, *own = NULL;
+  fws_command command = {.kind = FWS_TIMER_SET, .bell = phpext_bell_current()};
+  zend_string *own = NULL;
   zend_long delay;
-  bool repeat = false;
 
   ZEND_PARSE_PARAMETERS_START(2, 5)
   Z_PARAM_LONG(delay)
-  Z_PARAM_STR(payload)
+  PHPEXT_PARAM(command.data)
   Z_PARAM_OPTIONAL
-  Z_PARAM_BOOL(repeat)
-  Z_PARAM_STR_OR_NULL(worker)
-  Z_PARAM_STR_OR_NULL(name)
+  Z_PARAM_BOOL(command.repeat)
+  PHPEXT_PARAM_OR_NULL(command.worker)
+  PHPEXT_PARAM_OR_NULL(command.name)
   ZEND_PARSE_PARAMETERS_END();
 
   if (!phpext_enter()) {
@@ -55,39 +42,39 @@ PHP_FUNCTION(frankenphp_ws_setTimer) {
     phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$ms must be 1 to 31622400000 (366 days), " ZEND_LONG_FMT " given", delay);
     RETURN_THROWS();
   }
-  if (UNEXPECTED(ZSTR_LEN(payload) > MAX_PAYLOAD)) {
+  if (UNEXPECTED(command.data.len > MAX_PAYLOAD)) {
     phpext_throw_text(FWS_ERR_PAYLOAD_TOO_LONG, "$payload must have at most %zu bytes, %zu given", MAX_PAYLOAD,
-                      ZSTR_LEN(payload));
+                      command.data.len);
     RETURN_THROWS();
   }
-  if (UNEXPECTED(name != NULL && (ZSTR_LEN(name) == 0 || ZSTR_LEN(name) > MAX_NAME))) {
-    phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$name must have 1 to %zu bytes, %zu given", MAX_NAME, ZSTR_LEN(name));
+  if (UNEXPECTED(command.name.ptr != NULL && (command.name.len == 0 || command.name.len > MAX_NAME))) {
+    phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$name must have 1 to %zu bytes, %zu given", MAX_NAME, command.name.len);
     RETURN_THROWS();
   }
-  if (worker == NULL && phpext_bell_current() == NULL) {
-    worker = own = own_worker();
+  if (command.worker.ptr == NULL && command.bell == NULL) {
+    own = own_worker();
     if (UNEXPECTED(own == NULL)) {
       phpext_throw_text(FWS_ERR_UNKNOWN_WORKER,
                         "$worker must be named outside of a worker that handles WebSocket events");
       RETURN_THROWS();
     }
+    command.worker = phpext_bytes(own);
   }
-  set_timer(delay, payload, repeat, worker, name, return_value);
+  command.delay_ms = (uint64_t)delay;
+  phpext_run_int(&command, return_value);
   if (own != NULL) {
     zend_string_release(own);
   }
 }
 
 PHP_FUNCTION(frankenphp_ws_clearTimer) {
+  fws_command command = {.kind = FWS_TIMER_CLEAR};
   zend_long timer;
-  bool cleared;
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
   Z_PARAM_LONG(timer)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_timer_clear((uint64_t)MAX(timer, 0), &cleared), NULL)) {
-    RETURN_THROWS();
-  }
-  RETURN_BOOL(cleared);
+  command.timer = (uint64_t)MAX(timer, 0);
+  phpext_run_bool(&command, return_value);
 }

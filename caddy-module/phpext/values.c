@@ -12,133 +12,102 @@ static bool expiry_allowed(zend_long seconds) {
   return true;
 }
 
-PHP_FUNCTION(frankenphp_ws_global_set) {
-  phpext_given given = {0};
-  zend_string *value;
+static void set(fws_command *command, INTERNAL_FUNCTION_PARAMETERS) {
   zend_long expire = 0;
 
   ZEND_PARSE_PARAMETERS_START(2, 3)
-  Z_PARAM_STR(given.key)
-  Z_PARAM_STR(value)
+  PHPEXT_PARAM(command->key)
+  PHPEXT_PARAM(command->value)
   Z_PARAM_OPTIONAL
   Z_PARAM_LONG(expire)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !expiry_allowed(expire) ||
-      !phpext_ok(fws_value_set(PHPEXT_BYTES(given.key), PHPEXT_BYTES(value), (uint64_t)expire), &given)) {
+  if (!phpext_enter() || !expiry_allowed(expire)) {
     RETURN_THROWS();
   }
+  command->expire_seconds = (uint64_t)expire;
+  if (command->kind == FWS_VALUE_ADD) {
+    phpext_run_bool(command, return_value);
+  } else {
+    fws_answer nothing;
+    phpext_run(command, &nothing);
+  }
+}
+
+PHP_FUNCTION(frankenphp_ws_global_set) {
+  fws_command command = {.kind = FWS_VALUE_SET};
+
+  set(&command, INTERNAL_FUNCTION_PARAM_PASSTHRU);
 }
 
 PHP_FUNCTION(frankenphp_ws_global_add) {
-  phpext_given given = {0};
-  zend_string *value;
-  zend_long expire = 0;
-  bool added;
+  fws_command command = {.kind = FWS_VALUE_ADD};
 
-  ZEND_PARSE_PARAMETERS_START(2, 3)
-  Z_PARAM_STR(given.key)
-  Z_PARAM_STR(value)
-  Z_PARAM_OPTIONAL
-  Z_PARAM_LONG(expire)
-  ZEND_PARSE_PARAMETERS_END();
-
-  if (!phpext_enter() || !expiry_allowed(expire) ||
-      !phpext_ok(fws_value_add(PHPEXT_BYTES(given.key), PHPEXT_BYTES(value), (uint64_t)expire, &added), &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_BOOL(added);
+  set(&command, INTERNAL_FUNCTION_PARAM_PASSTHRU);
 }
 
 PHP_FUNCTION(frankenphp_ws_global_get) {
-  phpext_given given = {0};
-  fws_reply *reply;
+  fws_command command = {.kind = FWS_VALUE_GET};
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
-  Z_PARAM_STR(given.key)
+  PHPEXT_PARAM(command.key)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter()) {
-    RETURN_THROWS();
-  }
-  fws_result result = fws_value_get(PHPEXT_BYTES(given.key), &reply);
-  if (result == FWS_END) {
-    RETURN_EMPTY_STRING();
-  }
-  if (!phpext_ok(result, &given)) {
-    RETURN_THROWS();
-  }
-  phpext_reply_string(reply, return_value);
-}
-
-/* The milliseconds that the value of a key has left in *left, -1 when it does not expire; FWS_END in *result when there is
- * none. False when it has thrown. */
-static bool expiry(INTERNAL_FUNCTION_PARAMETERS, fws_result *result, int64_t *left) {
-  phpext_given given = {0};
-
-  ZEND_PARSE_PARAMETERS_START(1, 1)
-  Z_PARAM_STR(given.key)
-  ZEND_PARSE_PARAMETERS_END_EX(return false);
-
-  if (!phpext_enter()) {
-    return false;
-  }
-  *result = fws_value_expiry(PHPEXT_BYTES(given.key), left);
-
-  return *result == FWS_END || phpext_ok(*result, &given);
+  phpext_run_string(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_global_has) {
-  fws_result result;
-  int64_t left;
+  fws_command command = {.kind = FWS_VALUE_EXPIRY};
+  fws_answer answer;
 
-  if (!expiry(INTERNAL_FUNCTION_PARAM_PASSTHRU, &result, &left)) {
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  PHPEXT_PARAM(command.key)
+  ZEND_PARSE_PARAMETERS_END();
+
+  fws_result result = phpext_run(&command, &answer);
+  if (result != FWS_OK && result != FWS_END) {
     RETURN_THROWS();
   }
   RETURN_BOOL(result == FWS_OK);
 }
 
 PHP_FUNCTION(frankenphp_ws_global_delete) {
-  phpext_given given = {0};
-  bool deleted;
+  fws_command command = {.kind = FWS_VALUE_DELETE};
 
   ZEND_PARSE_PARAMETERS_START(1, 1)
-  Z_PARAM_STR(given.key)
+  PHPEXT_PARAM(command.key)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_value_delete(PHPEXT_BYTES(given.key), &deleted), &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_BOOL(deleted);
+  phpext_run_bool(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_global_increment) {
-  phpext_given given = {0};
-  zend_long by = 1;
-  int64_t sum;
+  fws_command command = {.kind = FWS_VALUE_INCREMENT, .by = 1};
 
   ZEND_PARSE_PARAMETERS_START(1, 2)
-  Z_PARAM_STR(given.key)
+  PHPEXT_PARAM(command.key)
   Z_PARAM_OPTIONAL
-  Z_PARAM_LONG(by)
+  Z_PARAM_LONG(command.by)
   ZEND_PARSE_PARAMETERS_END();
 
-  if (!phpext_enter() || !phpext_ok(fws_value_increment(PHPEXT_BYTES(given.key), by, &sum), &given)) {
-    RETURN_THROWS();
-  }
-  RETURN_LONG((zend_long)sum);
+  phpext_run_int(&command, return_value);
 }
 
 PHP_FUNCTION(frankenphp_ws_global_ttl) {
-  fws_result result;
-  int64_t left;
+  fws_command command = {.kind = FWS_VALUE_EXPIRY};
+  fws_answer answer;
 
-  if (!expiry(INTERNAL_FUNCTION_PARAM_PASSTHRU, &result, &left)) {
-    RETURN_THROWS();
-  }
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  PHPEXT_PARAM(command.key)
+  ZEND_PARSE_PARAMETERS_END();
+
+  fws_result result = phpext_run(&command, &answer);
   if (result == FWS_END) {
     RETURN_NULL();
   }
+  if (result != FWS_OK) {
+    RETURN_THROWS();
+  }
   /* Rounded up: what still lives has a second left. */
-  RETURN_LONG(left < 0 ? -1 : (zend_long)((left + 999) / 1000));
+  RETURN_LONG(answer.number < 0 ? -1 : (zend_long)((answer.number + 999) / 1000));
 }

@@ -22,6 +22,27 @@ static const char head[] =
     "GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
+#define B(text) ((fws_bytes){(const uint8_t *)(text), sizeof(text) - 1})
+
+static fws_answer answer;
+
+/* Carries out a command: RUN(FWS_SEND, .target = FWS_TO_ALL, .data = B("x")). What it answers is in `answer`, without the reply. */
+#define RUN(of, ...) run((fws_command){.kind = of, __VA_ARGS__}, NULL, NULL)
+/* The same; the reply is in `reply`. */
+#define ASK(of, ...) run((fws_command){.kind = of, __VA_ARGS__}, &reply, NULL)
+/* The same; the text of an error is in `error`. */
+#define TRY(of, ...) run((fws_command){.kind = of, __VA_ARGS__}, NULL, &error)
+
+static fws_result run(fws_command command, fws_reply **reply, fws_error **error) {
+  answer = (fws_answer){0};
+  fws_result result = fws_command_run(&command, &answer, error);
+  if (reply != NULL)
+    *reply = answer.reply;
+  else
+    fws_reply_free(answer.reply);
+  return result;
+}
+
 static bool is(fws_bytes bytes, const char *text) {
   return bytes.len == strlen(text) && (bytes.len == 0 || memcmp(bytes.ptr, text, bytes.len) == 0);
 }
@@ -67,13 +88,12 @@ static fws_handshake *examine(const char *route, uint16_t status) {
 }
 
 static void before_the_start(void) {
-  uint64_t count;
   fws_handshake *handshake;
   fws_bell *bell;
   CHECK(fws_abi_version() == FWS_ABI_VERSION);
   CHECK(strlen(fws_version()) > 0);
   CHECK(!fws_core_running() && fws_core_fd() == -1 && fws_pipe_fd() == -1);
-  CHECK(fws_clients_count(NULL, 0, &count) == FWS_ERR_NOT_RUNNING);
+  CHECK(RUN(FWS_COUNT) == FWS_ERR_NOT_RUNNING);
   CHECK(fws_handshake_new(S("r"), S(head), S("ip"), 0, &handshake) == FWS_ERR_NOT_RUNNING);
   CHECK(fws_bell_claim(S("fws_bell=1"), &bell) == FWS_ERR_NOT_RUNNING);
   CHECK(fws_routes_commit(1) == FWS_ERR_NOT_RUNNING);
@@ -129,19 +149,18 @@ static void handshakes(void) {
   fws_handshake_free(other);
 
   handshake = examine("r", 101);
-  uint64_t clients = 9;
   CHECK(fws_handshake_set_id(handshake, S("eve")) == FWS_OK);
   CHECK(fws_handshake_enter(handshake, 99) == FWS_ERR_OUT_OF_RANGE);
   CHECK(fws_handshake_enter(NULL, FWS_TRANSPORT_TCP) == FWS_ERR_NULL);
   CHECK(fws_handshake_enter(handshake, FWS_TRANSPORT_TCP) == FWS_OK && fws_handshake_status(handshake) == 101);
-  CHECK(fws_clients_count(NULL, 0, &clients) == FWS_OK && clients == 1);
+  CHECK(RUN(FWS_COUNT) == FWS_OK && answer.number == 1);
   CHECK(fws_handshake_add_tag(handshake, S("late")) == FWS_ERR_STALE);
   fws_handshake_free(handshake);
-  for (int i = 0; i < 1000 && clients > 0; i++) {
+  for (int i = 0; i < 1000 && answer.number > 0; i++) {
     usleep(1000);
-    CHECK(fws_clients_count(NULL, 0, &clients) == FWS_OK);
+    CHECK(RUN(FWS_COUNT) == FWS_OK);
   }
-  CHECK(clients == 0);
+  CHECK(answer.number == 0);
   handshake = examine("nowhere", 503);
   CHECK(fws_handshake_enter(handshake, FWS_TRANSPORT_TCP) == FWS_ERR_STALE && fws_handshake_status(handshake) == 503);
   fws_handshake_free(handshake);
@@ -157,6 +176,153 @@ static void handshakes(void) {
   fws_handshake_free(handshake);
   fws_handshake_free(NULL);
   CHECK(fws_handshake_status(NULL) == 0);
+}
+
+/* Sends, tags, and what else is done to clients. */
+static void commands(fws_bytes id, int peer) {
+  fws_bytes value;
+  fws_reply *reply = NULL;
+  fws_error *error = NULL;
+  CHECK(RUN(FWS_COUNT) == FWS_OK && answer.number == 1);
+  CHECK(TRY(FWS_COUNT, .route = B("elsewhere")) == FWS_ERR_UNKNOWN_ROUTE);
+  fws_error_text(error, &value);
+  CHECK(is(value, "no route is named \"elsewhere\": there is only \"r\""));
+  fws_error_free(error);
+  CHECK(RUN(FWS_COUNT, .target = 4) == FWS_ERR_OUT_OF_RANGE);
+  CHECK(RUN(FWS_SEND, .target = FWS_TO_CLIENT, .id = id, .data = B("yo")) == FWS_OK &&
+        answer.number == FWS_SENT_QUEUED);
+  uint8_t got[4];
+  CHECK(recv(peer, got, 4, MSG_WAITALL) == 4 && memcmp(got, "\x81\x02yo", 4) == 0);
+  CHECK(RUN(FWS_SEND, .target = FWS_TO_CLIENT, .id = B("ghost"), .data = B("yo")) == FWS_OK &&
+        answer.number == FWS_SENT_GONE);
+  CHECK(RUN(FWS_SEND, .target = FWS_TO_CLIENT, .id = id, .data = B("\xff")) == FWS_ERR_INVALID_UTF8);
+  CHECK(TRY(FWS_SEND, .target = FWS_TO_CLIENT, .id = B("\xff"), .data = B("yo")) == FWS_ERR_INVALID_UTF8);
+  fws_error_text(error, &value);
+  CHECK(memmem(value.ptr, value.len, "id: text must be UTF-8", 22) != NULL);
+  fws_error_free(error);
+  CHECK(RUN(FWS_SEND, .target = FWS_TO_CLIENT, .id = id, .data = {NULL, 3}) == FWS_ERR_NULL);
+  CHECK(RUN(FWS_TAG, .id = id, .tag = B("t")) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_TAG, .id = id) == FWS_ERR_INVALID_TAG);
+  CHECK(RUN(FWS_TAG, .id = B("ghost"), .tag = B("t")) == FWS_OK && answer.number == 0);
+  CHECK(ASK(FWS_LIST, .target = FWS_TO_TAG, .tag = B("t")) == FWS_OK && fws_reply_count(reply) == 1);
+  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && value.len == id.len && memcmp(value.ptr, id.ptr, id.len) == 0);
+  CHECK(fws_reply_item(reply, 1, &value) == FWS_END);
+  fws_reply_free(reply);
+  CHECK(ASK(FWS_TAGS) == FWS_OK && fws_reply_count(reply) == 1);
+  fws_client client;
+  CHECK(fws_reply_client(reply, &client) == FWS_END && fws_reply_client(NULL, &client) == FWS_ERR_NULL);
+  fws_reply_free(reply);
+  CHECK(RUN(FWS_SEND, .target = FWS_TO_TAG, .tag = B("t"), .data = B("x"), .except_id = id) == FWS_OK &&
+        answer.number == 0);
+  CHECK(RUN(FWS_SEND, .data = B("x"), .route = B("r")) == FWS_OK && answer.number == 1);
+  CHECK(ASK(FWS_LIST, .target = FWS_TO_EXPRESSION, .expression = B("t*&!other")) == FWS_OK &&
+        fws_reply_count(reply) == 1);
+  fws_reply_free(reply);
+  CHECK(RUN(FWS_LIST, .target = FWS_TO_EXPRESSION, .expression = B("t&")) == FWS_ERR_SYNTAX);
+  CHECK(TRY(FWS_LIST, .target = FWS_TO_EXPRESSION, .expression = B("t&")) == FWS_ERR_SYNTAX);
+  fws_error_text(error, &value);
+  CHECK(value.len > 0);
+  fws_error_free(error);
+  CHECK(RUN(FWS_SEND, .target = FWS_TO_EXPRESSION, .expression = B("t"), .data = B("x"), .route = B("nowhere")) ==
+        FWS_ERR_UNKNOWN_ROUTE);
+  CHECK(RUN(FWS_SEND, .target = FWS_TO_EXPRESSION, .expression = B("t"), .data = B("x"), .route = B("r"),
+            .except_id = id) == FWS_OK &&
+        answer.number == 0);
+  CHECK(RUN(FWS_COUNT, .target = FWS_TO_TAG, .tag = B("t")) == FWS_OK && answer.number == 1);
+  CHECK(fws_tag_quote(S("a\"|*"), &reply) == FWS_OK && fws_reply_item(reply, 0, &value) == FWS_OK &&
+        is(value, "\"a\\\"|*\""));
+  fws_reply_free(reply);
+  CHECK(fws_tag_quote(S("\xff"), &reply) == FWS_ERR_INVALID_UTF8 && fws_tag_quote(S("a"), NULL) == FWS_ERR_NULL);
+  uint8_t too_long[256];
+  memset(too_long, 'x', sizeof too_long);
+  CHECK(fws_tag_quote(too_long, sizeof too_long, &reply) == FWS_ERR_INVALID_TAG);
+  CHECK(RUN(FWS_UNTAG, .id = id, .tag = B("t")) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_UNTAG, .id = B("ghost"), .tag = B("t")) == FWS_OK && answer.number == 0);
+  CHECK(RUN(FWS_CLEAR_TAGS, .id = id) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_CLEAR_TAGS, .id = B("ghost")) == FWS_OK && answer.number == 0);
+  CHECK(RUN(FWS_TAGS, .id = B("ghost")) == FWS_END);
+  CHECK(ASK(FWS_TAGS, .id = id) == FWS_OK && fws_reply_count(reply) == 0);
+  fws_reply_free(reply);
+  CHECK(RUN(FWS_CLOSE, .id = id, .code = 1005) == FWS_ERR_INVALID_CLOSE_CODE);
+  CHECK(RUN(FWS_CLOSE, .id = id, .code = 1000 + 65536) == FWS_ERR_INVALID_CLOSE_CODE);
+  uint8_t reason[124] = {0};
+  CHECK(RUN(FWS_CLOSE, .id = id, .code = 1000, .reason = {reason, sizeof reason}) == FWS_ERR_REASON_TOO_LONG);
+  CHECK(RUN(FWS_CLOSE, .id = B("ghost"), .code = 1000) == FWS_OK && answer.number == 0);
+
+  CHECK(RUN(FWS_RENAME, .id = id, .new_id = B("ann")) == FWS_OK && answer.number == FWS_RENAMED_DONE);
+  CHECK(RUN(FWS_RENAME, .id = B("ghost"), .new_id = B("bob")) == FWS_OK && answer.number == FWS_RENAMED_GONE);
+  CHECK(RUN(FWS_RENAME, .id = B("ann"), .new_id = B("ann")) == FWS_OK && answer.number == FWS_RENAMED_TAKEN);
+  CHECK(RUN(FWS_RENAME, .id = B("ann")) == FWS_ERR_INVALID_ID);
+  CHECK(RUN(FWS_RENAME, .id = B("ann"), .new_id = id) == FWS_OK && answer.number == FWS_RENAMED_DONE);
+  CHECK(ASK(FWS_CLIENT, .id = id) == FWS_OK && fws_reply_count(reply) == 6);
+  CHECK(fws_reply_client(reply, &client) == FWS_OK && client.connected && client.messages_received == 1);
+  CHECK(fws_reply_item(reply, 2, &value) == FWS_OK && is(value, "/chat") &&
+        fws_reply_client(reply, NULL) == FWS_ERR_NULL);
+  fws_reply_free(reply);
+  CHECK(RUN(FWS_KILL, .id = B("ghost")) == FWS_OK && answer.number == 0);
+  CHECK(RUN(FWS_CLIENT, .id = B("ghost")) == FWS_END);
+  CHECK(RUN(FWS_PING_TIME, .id = B("ghost")) == FWS_END && RUN(FWS_PING_TIME, .id = id) == FWS_OK);
+  error = NULL;
+  CHECK(TRY(FWS_PING, .id = B("ghost"), .interval_ms = 5) == FWS_ERR_OUT_OF_RANGE && error != NULL);
+  fws_error_free(error);
+  CHECK(RUN(FWS_PING, .id = B("ghost"), .interval_ms = FWS_PING_ROUTE) == FWS_OK && answer.number == 0);
+  CHECK(RUN(FWS_PING, .id = B("ghost"), .interval_ms = FWS_PING_OFF) == FWS_OK && answer.number == 0);
+  CHECK(RUN(FWS_TIMER_SET, .delay_ms = 10, .data = B("x")) == FWS_ERR_NULL);
+  static uint8_t payload[(1 << 20) + 1];
+  CHECK(RUN(FWS_TIMER_SET, .delay_ms = 10, .data = {payload, sizeof payload}, .worker = B("w")) ==
+        FWS_ERR_PAYLOAD_TOO_LONG);
+  CHECK(RUN(FWS_TIMER_SET, .delay_ms = 10, .data = B("x"), .worker = B("nobody")) == FWS_ERR_UNKNOWN_WORKER);
+  CHECK(RUN(FWS_TIMER_SET, .delay_ms = 10, .data = B("x"), .worker = B("w"), .name = B("")) == FWS_ERR_OUT_OF_RANGE);
+  CHECK(RUN(FWS_TIMER_SET, .delay_ms = 10, .data = B("x"), .worker = B("w"), .name = B("\xff")) ==
+        FWS_ERR_INVALID_UTF8);
+  CHECK(RUN(FWS_TIMER_CLEAR, .timer = 1) == FWS_OK && answer.number == 0);
+  CHECK(ASK(FWS_ROUTES) == FWS_OK && fws_reply_count(reply) == 1);
+  fws_reply_free(reply);
+}
+
+/* Stored information, and the searches in it. */
+static void search(fws_bytes id) {
+  fws_bytes name, value;
+  fws_reply *reply = NULL;
+  fws_error *error = NULL;
+  CHECK(RUN(FWS_SET_INFORMATION, .id = id, .key = B("city"), .value = B("Lyon")) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_SET_INFORMATION, .id = id, .value = B("Lyon")) == FWS_ERR_INVALID_KEY);
+  CHECK(RUN(FWS_SET_INFORMATION, .id = B("ghost"), .key = B("city"), .value = B("Lyon")) == FWS_OK &&
+        answer.number == 0);
+  CHECK(RUN(FWS_GET_INFORMATION, .id = B("ghost"), .key = B("city")) == FWS_END);
+  CHECK(RUN(FWS_ALL_INFORMATION, .id = B("ghost")) == FWS_END);
+  CHECK(ASK(FWS_GET_INFORMATION, .id = id, .key = B("city")) == FWS_OK);
+  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && is(value, "Lyon"));
+  fws_reply_free(reply);
+  CHECK(RUN(FWS_GET_INFORMATION, .id = id, .key = B("street")) == FWS_END);
+  CHECK(ASK(FWS_ALL_INFORMATION, .id = id) == FWS_OK && fws_reply_count(reply) == 2);
+  CHECK(fws_reply_item(reply, 0, &name) == FWS_OK && is(name, "city"));
+  CHECK(fws_reply_item(reply, 1, &value) == FWS_OK && is(value, "Lyon"));
+  CHECK(fws_reply_item(reply, 2, &value) == FWS_END);
+  fws_reply_free(reply);
+  CHECK(ASK(FWS_SEARCH_INFORMATION, .key = B("city"), .op = 5, .value = B("LYON")) == FWS_OK &&
+        fws_reply_count(reply) == 1);
+  fws_reply_free(reply);
+  CHECK(TRY(FWS_SEARCH_INFORMATION, .key = B("city"), .op = 9, .value = B("(")) == FWS_ERR_SYNTAX);
+  fws_error_free(error);
+  CHECK(RUN(FWS_SEARCH_INFORMATION, .key = B("city"), .op = 10) == FWS_ERR_OUT_OF_RANGE);
+  CHECK(RUN(FWS_DELETE_INFORMATION, .id = id, .key = B("city")) == FWS_OK && answer.number == 1);
+
+  /* A search of this thread ends when its flag says so. */
+  static uint8_t long_value[1 << 20];
+  bool interrupt = true;
+  CHECK(RUN(FWS_SET_INFORMATION, .id = id, .key = B("long"), .value = {long_value, sizeof long_value}) == FWS_OK);
+  fws_thread_interrupt(&interrupt);
+  CHECK(TRY(FWS_SEARCH_INFORMATION, .key = B("long"), .op = 4, .value = B("x")) == FWS_ERR_INTERRUPTED);
+  fws_error_text(error, &value);
+  CHECK(is(value, "the search was interrupted by its caller"));
+  fws_error_free(error);
+  interrupt = false;
+  CHECK(ASK(FWS_SEARCH_INFORMATION, .key = B("long"), .op = 4, .value = B("x")) == FWS_OK &&
+        fws_reply_count(reply) == 0);
+  fws_reply_free(reply);
+  fws_thread_interrupt(NULL);
+  CHECK(RUN(FWS_CLEAR_INFORMATION, .id = id) == FWS_OK && answer.number == 1);
 }
 
 static void a_connection(void) {
@@ -180,129 +346,9 @@ static void a_connection(void) {
   bell = next(&taken, bell, &event);
   CHECK(event.kind == FWS_EVENT_MESSAGE && !event.binary && is(event.data, "hi"));
 
-  /* Commands. */
-  uint64_t count = 0;
-  int32_t outcome = -1;
-  CHECK(fws_clients_count(NULL, 0, &count) == FWS_OK && count == 1);
-  CHECK(fws_clients_count(S("elsewhere"), &count) == FWS_ERR_UNKNOWN_ROUTE);
-  fws_command_error(&value);
-  CHECK(is(value, "no route is named \"elsewhere\": there is only \"r\""));
-  fws_command_error(NULL);
-  CHECK(fws_client_send(id, id_len, S("yo"), 0, NULL, 0, &outcome) == FWS_OK && outcome == FWS_SENT_QUEUED);
-  uint8_t got[4];
-  CHECK(recv(ends[1], got, 4, MSG_WAITALL) == 4 && memcmp(got, "\x81\x02yo", 4) == 0);
-  CHECK(fws_client_send(S("ghost"), S("yo"), 0, NULL, 0, &outcome) == FWS_OK && outcome == FWS_SENT_GONE);
-  CHECK(fws_client_send(id, id_len, S("\xff"), 0, NULL, 0, &outcome) == FWS_ERR_INVALID_UTF8);
-  CHECK(fws_client_send(id, id_len, S("\xff"), FWS_BINARY, NULL, 0, NULL) == FWS_ERR_NULL);
-  CHECK(fws_client_send(id, id_len, NULL, 3, 0, NULL, 0, &outcome) == FWS_ERR_NULL);
-  bool done = false;
-  CHECK(fws_client_tag(id, id_len, S("t"), &done) == FWS_OK && done);
-  CHECK(fws_client_tag(id, id_len, S("t"), NULL) == FWS_ERR_NULL);
-  CHECK(fws_client_tag(id, id_len, NULL, 0, &done) == FWS_ERR_INVALID_TAG);
-  CHECK(fws_client_tag(S("ghost"), S("t"), &done) == FWS_OK && !done);
-  fws_reply *reply = NULL;
-  CHECK(fws_tag_clients(S("t"), &reply) == FWS_OK && fws_reply_count(reply) == 1);
-  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && value.len == id_len && memcmp(value.ptr, id, id_len) == 0);
-  CHECK(fws_reply_item(reply, 1, &value) == FWS_END);
-  fws_reply_free(reply);
-  CHECK(fws_tags_list(&reply) == FWS_OK && fws_reply_count(reply) == 1);
-  fws_reply_free(reply);
-  CHECK(fws_tag_send(S("t"), S("x"), 0, NULL, 0, id, id_len, &count) == FWS_OK && count == 0);
-  CHECK(fws_clients_send(S("x"), 0, S("r"), NULL, 0, &count) == FWS_OK && count == 1);
-  fws_error *error = NULL;
-  CHECK(fws_expression_clients(S("t*&!other"), &reply, &error) == FWS_OK && fws_reply_count(reply) == 1);
-  fws_reply_free(reply);
-  CHECK(fws_expression_clients(S("t&"), &reply, NULL) == FWS_ERR_SYNTAX);
-  CHECK(fws_expression_clients(S("t&"), &reply, &error) == FWS_ERR_SYNTAX);
-  fws_error_text(error, &value);
-  CHECK(value.len > 0);
-  fws_error_free(error);
-  CHECK(fws_expression_send(S("t"), S("x"), 0, S("nowhere"), NULL, 0, &count, NULL) == FWS_ERR_UNKNOWN_ROUTE);
-  CHECK(fws_expression_send(S("t"), S("x"), 0, S("r"), id, id_len, &count, NULL) == FWS_OK && count == 0);
-  CHECK(fws_tag_count(S("t"), &count) == FWS_OK && count == 1);
-  CHECK(fws_tag_quote(S("a\"|*"), &reply) == FWS_OK && fws_reply_item(reply, 0, &value) == FWS_OK &&
-        is(value, "\"a\\\"|*\""));
-  fws_reply_free(reply);
-  CHECK(fws_tag_quote(S("\xff"), &reply) == FWS_ERR_INVALID_UTF8 && fws_tag_quote(S("a"), NULL) == FWS_ERR_NULL);
-  uint8_t too_long[256];
-  memset(too_long, 'x', sizeof too_long);
-  CHECK(fws_tag_quote(too_long, sizeof too_long, &reply) == FWS_ERR_INVALID_TAG);
-  CHECK(fws_client_untag(id, id_len, S("t"), &done) == FWS_OK && done);
-  CHECK(fws_client_untag(S("ghost"), S("t"), &done) == FWS_OK && !done);
-  CHECK(fws_client_clear_tags(id, id_len, &done) == FWS_OK && done);
-  CHECK(fws_client_clear_tags(S("ghost"), &done) == FWS_OK && !done);
-  CHECK(fws_client_tags(S("ghost"), &reply) == FWS_END);
-  CHECK(fws_client_tags(id, id_len, &reply) == FWS_OK && fws_reply_count(reply) == 0);
-  fws_reply_free(reply);
-  CHECK(fws_client_close(id, id_len, 1005, NULL, 0, &done) == FWS_ERR_INVALID_CLOSE_CODE);
-  uint8_t reason[124] = {0};
-  CHECK(fws_client_close(id, id_len, 1000, reason, sizeof reason, &done) == FWS_ERR_REASON_TOO_LONG);
-  done = true;
-  CHECK(fws_client_close(S("ghost"), 1000, NULL, 0, &done) == FWS_OK && !done);
-
-  bool flag = false;
-  CHECK(fws_client_rename(id, id_len, S("ann"), &flag) == FWS_OK && flag);
-  CHECK(fws_client_rename(S("ghost"), S("bob"), &flag) == FWS_OK && !flag);
-  CHECK(fws_client_rename(S("ann"), NULL, 0, &flag) == FWS_ERR_INVALID_ID);
-  CHECK(fws_client_rename(S("ann"), id, id_len, &flag) == FWS_OK && flag);
-  bool found = true;
-  fws_error *why = NULL;
-  fws_client client;
-  fws_reply *strings = NULL;
-  int64_t nanoseconds, timer;
-  CHECK(fws_client_kill(S("ghost"), &found) == FWS_OK && !found);
-  CHECK(fws_client_get(S("ghost"), &client, &strings) == FWS_END && strings == NULL);
-  CHECK(fws_client_get(S("ghost"), NULL, &strings) == FWS_ERR_NULL);
-  CHECK(fws_client_ping_time(S("ghost"), &nanoseconds) == FWS_END);
-  CHECK(fws_client_ping_enable(S("ghost"), 5, &found, &why) == FWS_ERR_OUT_OF_RANGE && why != NULL);
-  fws_error_free(why);
-  CHECK(fws_client_ping_enable(S("ghost"), 0, &found, NULL) == FWS_OK && !found);
-  CHECK(fws_client_ping_disable(S("ghost"), &found) == FWS_OK && !found);
-  CHECK(fws_timer_set(10, S("x"), false, NULL, 0, NULL, 0, NULL, &timer, NULL) == FWS_ERR_NULL);
-  static uint8_t payload[(1 << 20) + 1];
-  CHECK(fws_timer_set(10, payload, sizeof payload, false, S("r"), NULL, 0, NULL, &timer, NULL) ==
-        FWS_ERR_PAYLOAD_TOO_LONG);
-  CHECK(fws_timer_set(10, S("x"), false, S("nobody"), NULL, 0, NULL, &timer, NULL) == FWS_ERR_UNKNOWN_WORKER);
-  CHECK(fws_timer_set(10, S("x"), false, S("w"), S(""), NULL, &timer, NULL) == FWS_ERR_OUT_OF_RANGE);
-  CHECK(fws_timer_set(10, S("x"), false, S("w"), S("\xff"), NULL, &timer, NULL) == FWS_ERR_INVALID_UTF8);
-  CHECK(fws_timer_clear(1, &found) == FWS_OK && !found);
-  CHECK(fws_routes_list(&reply) == FWS_OK && fws_reply_count(reply) == 1);
-  fws_reply_free(reply);
-  CHECK(fws_information_set(id, id_len, S("city"), S("Lyon"), &done) == FWS_OK && done);
-  CHECK(fws_information_set(id, id_len, NULL, 0, S("Lyon"), &done) == FWS_ERR_INVALID_KEY);
-  CHECK(fws_information_set(S("ghost"), S("city"), S("Lyon"), &done) == FWS_OK && !done);
-  CHECK(fws_information_get(S("ghost"), S("city"), &reply) == FWS_END);
-  CHECK(fws_information_all(S("ghost"), &reply) == FWS_END);
-  CHECK(fws_information_get(id, id_len, S("city"), &reply) == FWS_OK);
-  CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && is(value, "Lyon"));
-  fws_reply_free(reply);
-  CHECK(fws_information_get(id, id_len, S("street"), &reply) == FWS_END);
-  CHECK(fws_information_all(id, id_len, &reply) == FWS_OK && fws_reply_count(reply) == 2);
-  CHECK(fws_reply_item(reply, 0, &name) == FWS_OK && is(name, "city"));
-  CHECK(fws_reply_item(reply, 1, &value) == FWS_OK && is(value, "Lyon"));
-  CHECK(fws_reply_item(reply, 2, &value) == FWS_END);
-  fws_reply_free(reply);
-  CHECK(fws_information_search(S("city"), 5, S("LYON"), NULL, 0, &reply, NULL) == FWS_OK &&
-        fws_reply_count(reply) == 1);
-  fws_reply_free(reply);
-  CHECK(fws_information_search(S("city"), 9, S("("), NULL, 0, &reply, &error) == FWS_ERR_SYNTAX);
-  fws_error_free(error);
-  CHECK(fws_information_search(S("city"), 10, S(""), NULL, 0, &reply, NULL) == FWS_ERR_OUT_OF_RANGE);
-  CHECK(fws_information_delete(id, id_len, S("city"), &flag) == FWS_OK && flag);
-  /* A search of this thread ends when its flag says so. */
-  static uint8_t long_value[1 << 20];
-  bool interrupt = true;
-  CHECK(fws_information_set(id, id_len, S("long"), long_value, sizeof long_value, &done) == FWS_OK && done);
-  fws_thread_interrupt(&interrupt);
-  CHECK(fws_information_search(S("long"), 4, S("x"), NULL, 0, &reply, &error) == FWS_ERR_INTERRUPTED);
-  fws_error_text(error, &value);
-  CHECK(is(value, "the search was interrupted by its caller"));
-  fws_error_free(error);
-  interrupt = false;
-  CHECK(fws_information_search(S("long"), 4, S("x"), NULL, 0, &reply, NULL) == FWS_OK && fws_reply_count(reply) == 0);
-  fws_reply_free(reply);
-  fws_thread_interrupt(NULL);
-  CHECK(fws_information_clear(id, id_len, &done) == FWS_OK);
+  fws_bytes client_id = {id, id_len};
+  commands(client_id, ends[1]);
+  search(client_id);
 
   /* A failed event is logged, and the next one is handed out. */
   CHECK(fws_event_fail(bell, S("RuntimeException: no")) == FWS_OK);
@@ -318,10 +364,11 @@ static void a_connection(void) {
   fws_bell_end(taken.nonce, FWS_BELL_SERVED, NULL, 0, NULL, 0);
   fws_bell_end(taken.nonce, FWS_BELL_SERVED, NULL, 0, NULL, 0);
 
+  fws_reply *reply = NULL;
   uint64_t remaining = 1;
   CHECK(fws_core_drain(5000, &remaining, NULL) == FWS_OK && remaining == 0);
   fws_core_authorizing(1, 2, 3, 4, 5);
-  CHECK(fws_core_stats(&reply) == FWS_OK && fws_reply_count(reply) == 1);
+  CHECK(ASK(FWS_STATS) == FWS_OK && fws_reply_count(reply) == 1);
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK &&
         memmem(value.ptr, value.len, "\"authorize_given_up\":4", 22) != NULL);
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && memmem(value.ptr, value.len, "\"events_failed\":1", 17) != NULL);
@@ -381,22 +428,27 @@ static void a_pipe(void) {
 static void values(void) {
   fws_reply *reply = NULL;
   fws_bytes value;
-  bool flag = false;
-  int64_t number = 0;
-  CHECK(fws_value_get(S("k"), &reply) == FWS_END && fws_value_expiry(S("k"), &number) == FWS_END);
-  CHECK(fws_value_set(S("k"), S("v\0w"), 0) == FWS_OK);
-  CHECK(fws_value_get(S("k"), &reply) == FWS_OK && fws_reply_count(reply) == 1);
+  CHECK(RUN(FWS_VALUE_GET, .key = B("k")) == FWS_END && RUN(FWS_VALUE_EXPIRY, .key = B("k")) == FWS_END);
+  CHECK(RUN(FWS_VALUE_SET, .key = B("k"), .value = B("v\0w")) == FWS_OK);
+  CHECK(ASK(FWS_VALUE_GET, .key = B("k")) == FWS_OK && fws_reply_count(reply) == 1);
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && value.len == 3 && memcmp(value.ptr, "v\0w", 3) == 0);
   fws_reply_free(reply);
-  CHECK(fws_value_expiry(S("k"), &number) == FWS_OK && number == -1);
-  CHECK(fws_value_add(S("k"), S("x"), 60, &flag) == FWS_OK && !flag);
-  CHECK(fws_value_increment(S("k"), 1, &number) == FWS_ERR_NOT_AN_INTEGER);
-  CHECK(fws_value_delete(S("k"), &flag) == FWS_OK && flag);
-  CHECK(fws_value_increment(S("k"), -3, &number) == FWS_OK && number == -3);
-  CHECK(fws_value_add(S("lock"), NULL, 0, 60, &flag) == FWS_OK && flag);
-  CHECK(fws_value_expiry(S("lock"), &number) == FWS_OK && number > 59000 && number <= 60000);
-  CHECK(fws_value_set(NULL, 0, S("v"), 0) == FWS_ERR_INVALID_KEY);
-  CHECK(fws_value_get(NULL, 1, &reply) == FWS_ERR_NULL && fws_value_delete(S("k"), NULL) == FWS_ERR_NULL);
+  CHECK(RUN(FWS_VALUE_EXPIRY, .key = B("k")) == FWS_OK && answer.number == -1);
+  CHECK(RUN(FWS_VALUE_ADD, .key = B("k"), .value = B("x"), .expire_seconds = 60) == FWS_OK && answer.number == 0);
+  CHECK(RUN(FWS_VALUE_INCREMENT, .key = B("k"), .by = 1) == FWS_ERR_NOT_AN_INTEGER);
+  CHECK(RUN(FWS_VALUE_DELETE, .key = B("k")) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_VALUE_INCREMENT, .key = B("k"), .by = -3) == FWS_OK && answer.number == -3);
+  CHECK(RUN(FWS_VALUE_ADD, .key = B("lock"), .expire_seconds = 60) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_VALUE_EXPIRY, .key = B("lock")) == FWS_OK && answer.number > 59000 && answer.number <= 60000);
+  CHECK(RUN(FWS_VALUE_SET, .value = B("v")) == FWS_ERR_INVALID_KEY);
+  CHECK(RUN(FWS_VALUE_GET, .key = {NULL, 1}) == FWS_ERR_NULL);
+  CHECK(fws_command_run(NULL, &answer, NULL) == FWS_ERR_NULL);
+  CHECK(fws_command_run(&(fws_command){.kind = FWS_ROUTES}, NULL, NULL) == FWS_ERR_NULL);
+  fws_error *error = NULL;
+  CHECK(TRY(0) == FWS_ERR_COMMAND);
+  fws_error_text(error, &value);
+  CHECK(is(value, "kind: the command cannot be read"));
+  fws_error_free(error);
 }
 
 static void json(void) {
@@ -429,12 +481,11 @@ static void batches(void) {
   fws_error *error = NULL;
   fws_bytes text;
   size_t count = 0;
-  bool flag = true;
   CHECK(fws_batch_end(&batch, NULL) == FWS_ERR_STALE);
   CHECK(fws_batch_begin() == FWS_OK && fws_batch_begin() == FWS_ERR_STALE);
-  CHECK(fws_value_set(S("batch"), S("v"), 0) == FWS_OK);
-  CHECK(fws_value_delete(S("batch"), &flag) == FWS_OK && flag);
-  CHECK(fws_value_delete(S("batch"), &flag) == FWS_OK && !flag);
+  CHECK(RUN(FWS_VALUE_SET, .key = B("batch"), .value = B("v")) == FWS_OK);
+  CHECK(RUN(FWS_VALUE_DELETE, .key = B("batch")) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_VALUE_DELETE, .key = B("batch")) == FWS_OK && answer.number == 0);
   CHECK(fws_batch_end(&batch, &error) == FWS_OK);
   const fws_result_item *items = fws_batch_results(batch, &count);
   CHECK(count == 3 && items[0].kind == FWS_RESULT_NOTHING && items[1].kind == FWS_RESULT_FLAG && items[1].value == 1 &&
@@ -443,7 +494,7 @@ static void batches(void) {
   fws_batch_free(NULL);
 
   CHECK(fws_batch_begin() == FWS_OK);
-  CHECK(fws_client_tag(S("nobody"), NULL, 0, &flag) == FWS_OK); /* told at the end */
+  CHECK(RUN(FWS_TAG, .id = B("nobody")) == FWS_OK); /* told at the end */
   CHECK(fws_batch_end(NULL, &error) == FWS_ERR_INVALID_TAG);
   fws_error_text(error, &text);
   CHECK(memmem(text.ptr, text.len, "call 1 of 1", 11) != NULL);

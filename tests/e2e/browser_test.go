@@ -19,7 +19,11 @@ import (
 // browser starts a Chromium of its own, with a new profile, until the test ends.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	profile := t.TempDir()
+	// Not t.TempDir: Chromium's processes may write to it a moment longer than the browser lives.
+	profile, err := os.MkdirTemp("", "chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
@@ -38,6 +42,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(func() {
 		cancel()
 		stop()
+		eventually(t, func() error { return os.RemoveAll(profile) })
 	})
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("chromium: %v", err)

@@ -87,6 +87,11 @@ func TestANewcomerFollowsTheReadme(t *testing.T) {
 		t.Fatalf("the second time: %v\n%s", err, output)
 	}
 
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", s.log.tail(100))
+		}
+	})
 	page := browser(t)
 	for _, line := range strings.Split(strings.TrimSpace(blockWith(t, "sh", "DIR=")), "\n") {
 		// `make run` builds first: this test runs what was built already.

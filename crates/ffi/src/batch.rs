@@ -5,11 +5,13 @@ use std::cell::RefCell;
 use fws_hub::{Command, Outcome, Renamed, Reply};
 use fws_server::Batch as Queue;
 
-use crate::command::Failure;
-use crate::control::{is_remote, push, send};
 use crate::core::core;
+use crate::error::{fws_error, refuse};
+use crate::failure::Failure;
+use crate::owned::Owned;
+use crate::remote::{is_remote, push, send};
 use crate::result::fws_result::{self, *};
-use crate::result::{fws_error, guard, refuse};
+use crate::result::guard;
 
 /// From so many bytes on, what is queued is sent.
 const QUEUED: usize = 1 << 20;
@@ -45,6 +47,8 @@ thread_local! {
     /// The batch that this thread has begun.
     static BATCH: RefCell<Option<fws_batch>> = const { RefCell::new(None) };
 }
+
+impl Owned for fws_batch {}
 
 impl fws_batch {
     fn record(&mut self, answer: Result<&Reply, Failure>) {
@@ -144,7 +148,7 @@ pub(crate) fn remote(command: &Command<'_>) -> Result<Reply, Failure> {
 }
 
 /// Begins a batch on this thread. Until its end, commands that change or send do not fail, and for a process without a core they are
-/// queued and answered with a placeholder: FWS_SENT_QUEUED, 0 clients, true, or 0. Commands that ask are answered as ever, behind all
+/// queued and answered with a placeholder: FWS_SENT_QUEUED, FWS_RENAMED_DONE, 0 clients, 1, or 0. Commands that ask are answered as ever, behind all
 /// that is queued. FWS_ERR_STALE: this thread has begun one already.
 #[unsafe(no_mangle)]
 pub extern "C" fn fws_batch_begin() -> fws_result {
@@ -182,7 +186,7 @@ pub unsafe extern "C" fn fws_batch_end(out: *mut *mut fws_batch, error: *mut *mu
         }
         // SAFETY: the caller passes NULL or a valid place.
         if let Some(out) = unsafe { out.as_mut() } {
-            *out = Box::into_raw(Box::new(batch));
+            *out = batch.give();
         }
         FWS_OK
     })
@@ -202,10 +206,6 @@ pub unsafe extern "C" fn fws_batch_results(batch: *const fws_batch, count: *mut 
 /// Frees the results of a batch; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_batch_free(batch: *mut fws_batch) {
-    guard((), || {
-        if !batch.is_null() {
-            // SAFETY: it came from Box::into_raw in `fws_batch_end`, and the caller gives it back once.
-            drop(unsafe { Box::from_raw(batch) });
-        }
-    })
+    // SAFETY: the caller passes NULL, or results that it frees once.
+    guard((), || drop(unsafe { fws_batch::take(batch) }))
 }

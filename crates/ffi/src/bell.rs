@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::bytes::{fws_bytes, input};
 use crate::core::core;
+use crate::owned::Owned;
 use crate::result::fws_result::{self, *};
 use crate::result::guard;
 
@@ -96,6 +97,8 @@ pub unsafe extern "C" fn fws_bell_end(
 /// A claimed bell. Freed by fws_bell_release.
 pub struct fws_bell(Arc<Bell>);
 
+impl Owned for fws_bell {}
+
 impl fws_bell {
     pub(crate) fn worker(&self) -> &str {
         self.0.worker()
@@ -156,7 +159,7 @@ pub unsafe extern "C" fn fws_bell_claim(query: *const u8, query_len: usize, out:
         };
         match core.claim_bell(query) {
             Some(bell) => {
-                *out = Box::into_raw(Box::new(fws_bell(bell)));
+                *out = fws_bell(bell).give();
                 FWS_OK
             }
             None => FWS_ERR_NO_BELL,
@@ -262,11 +265,8 @@ pub unsafe extern "C" fn fws_event_fail(bell: *mut fws_bell, cause: *const u8, c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_bell_release(bell: *mut fws_bell, failed: bool, cause: *const u8, cause_len: usize) {
     guard((), || {
-        if bell.is_null() {
-            return;
-        }
-        // SAFETY: it came from Box::into_raw in fws_bell_claim, and the caller gives it back once.
-        let bell = unsafe { Box::from_raw(bell) };
+        // SAFETY: the caller passes NULL, or a bell that it gives back once.
+        let Some(bell) = (unsafe { fws_bell::take(bell) }) else { return };
         // SAFETY: the caller passes valid bytes.
         let cause = unsafe { input(cause, cause_len) }.unwrap_or_default();
         if let Some(core) = core() {

@@ -1,418 +1,393 @@
-//! Commands: what anyone can ask of the hub. Each builds one `Command` and converts its `Reply`.
+//! Commands as C writes them: one struct, whose `kind` says which of its fields are read.
 
-use std::cell::{Cell, RefCell};
-use std::sync::atomic::AtomicBool;
-use std::{fmt, ptr};
+use fws_hub::command::{
+    Add, AllInformation, ClearInformation, ClearTags, ClearTimer, Close, Count, Delete, DeleteInformation, Describe, Expiry, Get,
+    GetInformation, Increment, Kill, List, Ping, PingTime, Rename, SearchInformation, SendTo, Set, SetInformation, SetTimer, Tag, Tags,
+    Untag,
+};
+use fws_hub::{Blob, Command, Expression, MAX_NAME, Operator, Pinging, Target};
 
-use fws_hub::command::{ClearTags, Close, Count, Kill, List, Rename, SendTo, Tag, Tags, Untag};
-use fws_hub::{Command, CommandError, Expression, MAX_NAME, Outcome, Renamed, Reply, Target};
-use fws_server::{RemoteError, RemoteFailure};
-
-use crate::batch;
-use crate::bytes::{fws_bytes, fws_reply, input, optional, text};
-use crate::client::fws_client;
-use crate::control::{TOO_LONG, is_remote};
-use crate::core::core;
+use crate::bell::fws_bell;
+use crate::bytes::{fws_bytes, input, optional, text};
+use crate::failure::Failure;
+use crate::owned::Owned;
+use crate::reply::fws_reply;
 use crate::result::fws_result::{self, *};
-use crate::result::{fws_error, guard, refuse};
+use crate::result::guard;
 
-/// Flag of the send functions: a binary message rather than a text.
-pub const FWS_BINARY: u32 = 1;
-
-/// Outcome of fws_client_send: it waits in the client's outbox, or is on its way.
-pub const FWS_SENT_QUEUED: i32 = 0;
-/// Outcome of fws_client_send: the client's outbox is full; the message was dropped and counted.
-pub const FWS_SENT_DROPPED: i32 = 1;
-/// Outcome of fws_client_send: there is no such client, or not on that route.
-pub const FWS_SENT_GONE: i32 = 2;
-
-/// Why there is no reply.
-#[derive(Debug, Clone)]
-pub(crate) enum Failure {
-    /// The core is not started.
-    NotRunning,
-    /// It was asked, and refused.
-    Refused(CommandError),
-    /// The server of this machine could not be asked.
-    Remote(RemoteError),
-    /// The command is longer than one for the server of this machine may be.
-    TooLong,
-}
-
-impl Failure {
-    pub(crate) fn code(&self) -> fws_result {
-        match self {
-            Failure::NotRunning => FWS_ERR_NOT_RUNNING,
-            Failure::Refused(why) => why.into(),
-            Failure::Remote(why) => match why.failure {
-                RemoteFailure::NoServer => FWS_ERR_NO_SERVER,
-                RemoteFailure::Denied => FWS_ERR_CONTROL_DENIED,
-                RemoteFailure::OtherVersion => FWS_ERR_CONTROL_VERSION,
-                RemoteFailure::Lost => FWS_ERR_CONTROL_LOST,
-                RemoteFailure::Ambiguous => FWS_ERR_CONTROL_AMBIGUOUS,
-            },
-            Failure::TooLong => FWS_ERR_COMMAND_TOO_LONG,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::NotRunning => f.write_str("the WebSocket core is not running in this process"),
-            Failure::Refused(why) => why.fmt(f),
-            Failure::Remote(why) => why.fmt(f),
-            Failure::TooLong => f.write_str(TOO_LONG),
-        }
-    }
-}
-
-thread_local! {
-    /// The text of the last command of this thread that failed.
-    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-/// The text of the last command of this thread that failed, for functions that have no place for it. It says more than fws_result_text:
-/// with FWS_ERR_UNKNOWN_ROUTE, which routes there are. Valid until the next command of this thread that fails.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_command_error(out: *mut fws_bytes) {
-    guard((), || {
-        // SAFETY: the caller passes NULL or a valid place.
-        if let Some(out) = unsafe { out.as_mut() } {
-            *out = LAST.with_borrow(|text| fws_bytes::of(text.as_bytes()));
-        }
-    })
-}
-
-thread_local! {
-    /// Ends what takes long on this thread, when it is set; NULL: nothing does.
-    static INTERRUPT: Cell<*const AtomicBool> = const { Cell::new(ptr::null()) };
-}
-
-/// Names a flag that ends searches of this thread: commands that look at many clients, tags or stored values return FWS_ERR_INTERRUPTED
-/// soon after somebody has made it true. A signal handler or another thread may do that. It is one byte, and stays valid until this
-/// function is called again on this thread, or the thread ends. NULL: nothing ends them, which is so at first. Commands that are carried
-/// out in another process are not interrupted.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_thread_interrupt(flag: *const bool) {
-    guard((), || INTERRUPT.set(flag.cast()));
-}
-
-/// Carries out a command: the one way from every door to the core.
-pub(crate) fn execute(command: &Command<'_>) -> Result<Reply, Failure> {
-    match core() {
-        Some(core) => {
-            // SAFETY: NULL, or as fws_thread_interrupt demands: one byte that is valid until another is named. An AtomicBool is as large.
-            let interrupt = unsafe { INTERRUPT.get().as_ref() };
-            batch::direct(command, || core.ask_unless(command, interrupt).map_err(Failure::Refused))
-        }
-        None if is_remote() => batch::remote(command),
-        None => Err(Failure::NotRunning),
-    }
-}
-
-/// Where a reply goes.
-pub(crate) enum Out {
-    Nothing,
-    Outcome(*mut i32),
-    Number(*mut u64),
-    Names(*mut *mut fws_reply),
-    Value(*mut *mut fws_reply),
-    Pairs(*mut *mut fws_reply),
-    Flag(*mut bool),
-    Integer(*mut i64),
-    Client(*mut fws_client, *mut *mut fws_reply),
-}
-
-/// Runs a command whose arguments were read, or says what was wrong with them.
+/// What a command does. Below each stands which fields of fws_command it reads, apart from `kind`, and what its answer is. A field in
+/// brackets may be left out.
 ///
-/// # Safety
-/// The place in `out` is NULL or valid for a write.
-pub(crate) unsafe fn run(command: Result<Command<'_>, fws_result>, out: Out) -> fws_result {
-    // SAFETY: promised by the caller; NULL is nowhere.
-    unsafe { run_explained(command, out, ptr::null_mut()) }
+/// A client that is gone is no error: a command that does something to it answers 0 (FWS_SEND and FWS_RENAME: FWS_SENT_GONE,
+/// FWS_RENAMED_GONE), and a command that asks about it returns FWS_END.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum fws_command_kind {
+    /// Queues a message to clients: `target` with its field, `data`, `binary`, [`route`], [`except_id`]. Text is UTF-8. Answer for
+    /// FWS_TO_CLIENT: `number` is FWS_SENT_…; else `number` is to how many clients it was queued. FWS_ERR_TOO_LARGE: the message to one
+    /// client is longer than the max_outbox of its route. A message to several leaves such clients out.
+    FWS_SEND = 1,
+    /// The ids of clients: `target` with its field, [`route`]. Answer: `reply` has the ids, in no order.
+    FWS_LIST = 2,
+    /// How many clients there are: `target` with its field, [`route`]. Answer: `number`.
+    FWS_COUNT = 3,
+    /// Starts the closing handshake with a client, behind what was sent to it before: `id`, `code`, [`reason`]. `code` is one that may be
+    /// sent (RFC 6455, 7.4), `reason` has at most 123 bytes. Answer: `number` is 1.
+    FWS_CLOSE = 4,
+    /// What is known of a client, until its close event has been handled: `id`. Answer: fws_reply_client reads the numbers, and the items of
+    /// `reply` are its id, the name of its route, the path of its request (byte for byte as sent), its address, its sub-protocol (empty where
+    /// there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from item 6 on its tags, sorted.
+    FWS_CLIENT = 5,
+    /// How long the last pong of a client took: `id`. Answer: `number`, nanoseconds; 0 before the first.
+    FWS_PING_TIME = 6,
+    /// Pings a client at once and then every `interval_ms`: `id`, `interval_ms`. The interval is 100 to 86,400,000 milliseconds;
+    /// FWS_PING_ROUTE: the client is pinged as its route says, after so long a silence; FWS_PING_OFF: never. Answer: `number` is 1.
+    FWS_PING = 7,
+    /// Cuts a connection without a closing handshake: `id`. Its close event has the code 1006. Answer: `number` is 1.
+    FWS_KILL = 8,
+    /// Gives a client another id of 1 to 255 bytes: `id`, `new_id`. Its tags, its stored information, and what waits for it or of it stay.
+    /// Answer: `number` is FWS_RENAMED_….
+    FWS_RENAME = 9,
+    /// The names of the routes in force, sorted. Answer: `reply`.
+    FWS_ROUTES = 10,
+    /// Counters and gauges. Answer: item 0 of `reply` is a JSON object.
+    FWS_STATS = 11,
+    /// Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`. A client has at most 256. Answer: `number` is 1.
+    FWS_TAG = 12,
+    /// Takes a tag off a client that need not have it: `id`, `tag`. Answer: `number` is 1.
+    FWS_UNTAG = 13,
+    /// Takes all tags off a client: `id`. Answer: `number` is 1.
+    FWS_CLEAR_TAGS = 14,
+    /// The tags of a client, until its close event has been handled, or every tag that a client has: [`id`]. Answer: `reply`, sorted.
+    FWS_TAGS = 15,
+    /// Stores a value about a client under a key of 1 to 255 bytes: `id`, `key`, `value`. It goes with the client, who has at most 256 keys
+    /// and 4 MiB. Answer: `number` is 1.
+    FWS_SET_INFORMATION = 16,
+    /// What is stored about a client under a key: `id`, `key`. Answer: item 0 of `reply`. FWS_END also: nothing is stored there.
+    FWS_GET_INFORMATION = 17,
+    /// Deletes what is stored about a client under a key: `id`, `key`. Answer: `number` is 1 where there was something.
+    FWS_DELETE_INFORMATION = 18,
+    /// Deletes all that is stored about a client: `id`. Answer: `number` is 1.
+    FWS_CLEAR_INFORMATION = 19,
+    /// All that is stored about a client: `id`. Answer: the items of `reply` are key, value, key, value, …, sorted by key.
+    FWS_ALL_INFORMATION = 20,
+    /// The ids of the clients whose value under a key compares with `value` as `op` says: `key`, `op`, `value`, [`route`]. `op` is 0 equal,
+    /// 1 not equal, 2 prefix, 3 suffix, 4 contains, 5 to 8 equal, prefix, suffix, contains whatever the case, 9 regular expression (UTF-8,
+    /// without look-around and backreferences). A client without the key is not found. No lock is held while values are compared.
+    /// Answer: `reply`.
+    FWS_SEARCH_INFORMATION = 21,
+    /// Sets the global value of a key of 1 to 1024 bytes, and its expiry: `key`, `value`, [`expire_seconds`]. Answer: nothing.
+    FWS_VALUE_SET = 22,
+    /// Sets a global value if the key has none, which is what a lock needs: `key`, `value`, [`expire_seconds`]. Answer: `number` is 1 where it
+    /// was set.
+    FWS_VALUE_ADD = 23,
+    /// The global value of a key: `key`. Answer: item 0 of `reply`. FWS_END: it has none.
+    FWS_VALUE_GET = 24,
+    /// Deletes a global value: `key`. Answer: `number` is 1 where there was one.
+    FWS_VALUE_DELETE = 25,
+    /// Adds to a global value that is a decimal integer, 0 if there is none; its expiry stays: `key`, `by`. Answer: `number` is the sum.
+    FWS_VALUE_INCREMENT = 26,
+    /// How long a global value lives on: `key`. Answer: `number`, milliseconds; -1: it does not expire. FWS_END: the key has none.
+    FWS_VALUE_EXPIRY = 27,
+    /// Sets a timer: `delay_ms`, [`data`], [`repeat`], [`name`], and `worker` or `bell`. After the delay of 1 ms to 366 days, and with `repeat`
+    /// again and again after as much, `worker`, or that of the claimed `bell`, gets an event FWS_EVENT_TIMER with `data`, of at most 1 MiB.
+    /// With a `name` of 1 to 255 bytes there is one such timer of that worker: where it is set already, with the same delay, data and
+    /// `repeat`, it goes on and the answer is its number; else this one takes its place. Answer: `number` is that of the timer, which is used
+    /// once.
+    ///
+    /// Timers survive a reload; those of a worker that left with it are cleared, and counted. One that repeats does not make up for what it
+    /// missed.
+    FWS_TIMER_SET = 28,
+    /// Clears a timer: `timer`. One that is due already may still be told. Answer: `number` is 1 where it was set.
+    FWS_TIMER_CLEAR = 29,
 }
 
-/// As [`run`], with the place for the text of an error.
-///
-/// # Safety
-/// As for [`run`]; `error` is NULL or valid for a write.
-pub(crate) unsafe fn run_explained(command: Result<Command<'_>, fws_result>, out: Out, error: *mut *mut fws_error) -> fws_result {
-    let null = match out {
-        Out::Nothing => false,
-        Out::Outcome(out) => out.is_null(),
-        Out::Number(out) => out.is_null(),
-        Out::Names(out) | Out::Value(out) | Out::Pairs(out) => out.is_null(),
-        Out::Flag(out) => out.is_null(),
-        Out::Integer(out) => out.is_null(),
-        Out::Client(facts, strings) => facts.is_null() || strings.is_null(),
-    };
-    if null {
-        return FWS_ERR_NULL;
+use fws_command_kind::*;
+
+impl fws_command_kind {
+    /// All kinds, in order; the first is 1.
+    const ALL: [fws_command_kind; 29] = [
+        FWS_SEND,
+        FWS_LIST,
+        FWS_COUNT,
+        FWS_CLOSE,
+        FWS_CLIENT,
+        FWS_PING_TIME,
+        FWS_PING,
+        FWS_KILL,
+        FWS_RENAME,
+        FWS_ROUTES,
+        FWS_STATS,
+        FWS_TAG,
+        FWS_UNTAG,
+        FWS_CLEAR_TAGS,
+        FWS_TAGS,
+        FWS_SET_INFORMATION,
+        FWS_GET_INFORMATION,
+        FWS_DELETE_INFORMATION,
+        FWS_CLEAR_INFORMATION,
+        FWS_ALL_INFORMATION,
+        FWS_SEARCH_INFORMATION,
+        FWS_VALUE_SET,
+        FWS_VALUE_ADD,
+        FWS_VALUE_GET,
+        FWS_VALUE_DELETE,
+        FWS_VALUE_INCREMENT,
+        FWS_VALUE_EXPIRY,
+        FWS_TIMER_SET,
+        FWS_TIMER_CLEAR,
+    ];
+
+    fn of(number: u32) -> Option<fws_command_kind> {
+        let known = *fws_command_kind::ALL.get(usize::try_from(number).ok()?.checked_sub(1)?)?;
+        (known as u32 == number).then_some(known)
     }
-    let reply = match command {
-        Ok(command) => execute(&command),
-        Err(code) => return code,
-    };
-    match (reply, out) {
-        (Err(failure), _) => {
-            let text = failure.to_string();
-            LAST.with_borrow_mut(|last| last.clone_from(&text));
-            // SAFETY: promised by the caller.
-            return unsafe { refuse(error, failure.code(), text) };
+}
+
+/// Target: all clients.
+pub const FWS_TO_ALL: u32 = 0;
+/// Target: the client of `id`.
+pub const FWS_TO_CLIENT: u32 = 1;
+/// Target: the clients with `tag`.
+pub const FWS_TO_TAG: u32 = 2;
+/// Target: the clients whose tags fit `expression`: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes around any
+/// characters that stand for themselves (see fws_tag_quote).
+pub const FWS_TO_EXPRESSION: u32 = 3;
+
+/// Interval of FWS_PING: as the client's route says.
+pub const FWS_PING_ROUTE: u32 = 0;
+/// Interval of FWS_PING: never.
+pub const FWS_PING_OFF: u32 = 0xFFFF_FFFF;
+
+/// Answer to FWS_SEND to one client: the message waits in its outbox, or is on its way.
+pub const FWS_SENT_QUEUED: i64 = 0;
+/// Answer to FWS_SEND to one client: its outbox is full; the message was dropped and counted.
+pub const FWS_SENT_DROPPED: i64 = 1;
+/// Answer to FWS_SEND to one client: there is no such client, or not on that route.
+pub const FWS_SENT_GONE: i64 = 2;
+
+/// Answer to FWS_RENAME: the client has the new id.
+pub const FWS_RENAMED_DONE: i64 = 0;
+/// Answer to FWS_RENAME: there is no such client.
+pub const FWS_RENAMED_GONE: i64 = 1;
+/// Answer to FWS_RENAME: another client has the new id, or it is reserved for one.
+pub const FWS_RENAMED_TAKEN: i64 = 2;
+
+/// A command. A field that is all zero is left out: in C, `(fws_command){.kind = FWS_ROUTES}` and the fields that the kind reads. Bytes are
+/// copied before fws_command_run returns.
+#[repr(C)]
+pub struct fws_command {
+    /// fws_command_kind.
+    pub kind: u32,
+    /// FWS_TO_….
+    pub target: u32,
+    /// A binary message rather than a text.
+    pub binary: bool,
+    /// The timer fires again and again.
+    pub repeat: bool,
+    /// How values are compared.
+    pub op: u32,
+    /// Milliseconds between pings, FWS_PING_ROUTE or FWS_PING_OFF.
+    pub interval_ms: u32,
+    /// A close code.
+    pub code: i64,
+    /// What is added.
+    pub by: i64,
+    /// Seconds until a value is gone; 0: never.
+    pub expire_seconds: u64,
+    /// Milliseconds until a timer fires.
+    pub delay_ms: u64,
+    /// The number of a timer.
+    pub timer: u64,
+    /// A client's id. UTF-8.
+    pub id: fws_bytes,
+    /// Its id from then on. UTF-8.
+    pub new_id: fws_bytes,
+    /// A tag. UTF-8.
+    pub tag: fws_bytes,
+    /// A tag expression. UTF-8.
+    pub expression: fws_bytes,
+    /// The name of the route that clients are on; left out: of any route. UTF-8.
+    pub route: fws_bytes,
+    /// The id of a client that is left out. UTF-8.
+    pub except_id: fws_bytes,
+    /// A message, or what a timer's event has.
+    pub data: fws_bytes,
+    /// Why a connection is closed. UTF-8.
+    pub reason: fws_bytes,
+    /// The key of a value. UTF-8 where the value is about a client.
+    pub key: fws_bytes,
+    /// A value.
+    pub value: fws_bytes,
+    /// The name of a worker. UTF-8.
+    pub worker: fws_bytes,
+    /// The name of a timer. UTF-8.
+    pub name: fws_bytes,
+    /// A claimed bell.
+    pub bell: *const fws_bell,
+}
+
+/// Reading of fields. Unsafe all over: what C has given is as it has promised, see [`fws_command::read`].
+impl fws_command {
+    /// A text.
+    unsafe fn text<'a>(bytes: fws_bytes, field: &'static str) -> Result<&'a str, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { text(bytes.ptr, bytes.len) }.map_err(|code| Failure::Argument(code, field))
+    }
+
+    /// A text that may be left out.
+    unsafe fn optional<'a>(bytes: fws_bytes, field: &'static str) -> Result<Option<&'a str>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { optional(bytes.ptr, bytes.len) }.map_err(|code| Failure::Argument(code, field))
+    }
+
+    /// Any bytes.
+    unsafe fn bytes<'a>(bytes: fws_bytes, field: &'static str) -> Result<Blob<'a>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { input(bytes.ptr, bytes.len) }.map(Blob::from).map_err(|code| Failure::Argument(code, field))
+    }
+
+    unsafe fn id<'a>(&self) -> Result<&'a str, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::text(self.id, "id") }
+    }
+
+    unsafe fn tag<'a>(&self) -> Result<&'a str, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::text(self.tag, "tag") }
+    }
+
+    unsafe fn route<'a>(&self) -> Result<Option<&'a str>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::optional(self.route, "route") }
+    }
+
+    /// The key of a global value.
+    unsafe fn key<'a>(&self) -> Result<Blob<'a>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::bytes(self.key, "key") }
+    }
+
+    /// The key of stored information.
+    unsafe fn text_key<'a>(&self) -> Result<&'a str, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::text(self.key, "key") }
+    }
+
+    unsafe fn value<'a>(&self) -> Result<Blob<'a>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::bytes(self.value, "value") }
+    }
+
+    fn expire(&self) -> Option<u64> {
+        (self.expire_seconds > 0).then_some(self.expire_seconds)
+    }
+
+    /// A code of more than 16 bits must not become one of those that may be sent.
+    fn code(&self) -> Result<u16, Failure> {
+        u16::try_from(self.code).map_err(|_| Failure::Argument(FWS_ERR_INVALID_CLOSE_CODE, "code"))
+    }
+
+    fn op(&self) -> Result<Operator, Failure> {
+        Operator::ALL.get(self.op as usize).copied().ok_or(Failure::Argument(FWS_ERR_OUT_OF_RANGE, "op"))
+    }
+
+    fn pinging(&self) -> Pinging {
+        match self.interval_ms {
+            FWS_PING_ROUTE => Pinging::Route,
+            FWS_PING_OFF => Pinging::Off,
+            interval => Pinging::Every(interval),
         }
-        (Ok(Reply::Gone), _) => return FWS_END,
-        (Ok(Reply::Done), Out::Nothing) => {}
-        // SAFETY: not NULL, see above, and then promised by the caller.
-        (Ok(Reply::Sent(outcome)), Out::Outcome(out)) => unsafe {
-            out.write(match outcome {
-                Outcome::Queued => FWS_SENT_QUEUED,
-                Outcome::Dropped => FWS_SENT_DROPPED,
-                Outcome::Gone => FWS_SENT_GONE,
-                Outcome::TooLarge => return FWS_ERR_TOO_LARGE,
-            });
-        },
-        // SAFETY: as above.
-        (Ok(Reply::Queued(number) | Reply::Count(number)), Out::Number(out)) => unsafe { out.write(number) },
-        // SAFETY: as above.
-        (Ok(Reply::Names(names)), Out::Names(out)) => unsafe { out.write(fws_reply::names(names)) },
-        // SAFETY: as above.
-        (Ok(Reply::Pairs(pairs)), Out::Pairs(out)) => unsafe { out.write(fws_reply::pairs(pairs)) },
-        (Ok(Reply::Value(value)), Out::Value(out)) => match value {
-            // SAFETY: as above.
-            Some(value) => unsafe { out.write(fws_reply::one(value)) },
-            None => return FWS_END,
-        },
-        // SAFETY: as above.
-        (Ok(Reply::Flag(flag)), Out::Flag(out)) => unsafe { out.write(flag) },
-        // SAFETY: as above.
-        (Ok(Reply::Renamed(renamed)), Out::Flag(out)) => unsafe { out.write(renamed == Renamed::Done) },
-        // SAFETY: as above.
-        (Ok(Reply::Integer(integer)), Out::Integer(out)) => unsafe { out.write(integer) },
-        // SAFETY: as above.
-        (Ok(Reply::Client(client)), Out::Client(facts, strings)) => unsafe {
-            facts.write(fws_client::of(&client));
-            strings.write(fws_client::strings(*client));
-        },
-        (Ok(Reply::Expiry(expiry)), Out::Integer(out)) => match expiry {
-            // SAFETY: as above.
-            Some(left) => unsafe { out.write(left.map_or(-1, |left| i64::try_from(left).unwrap_or(i64::MAX))) },
-            None => return FWS_END,
-        },
-        (Ok(reply), _) => unreachable!("bug: {reply:?} is not what this command answers"),
     }
-    FWS_OK
-}
 
-/// Queues a message to one client, on a route (optional). Text must be UTF-8. `outcome` receives FWS_SENT_….
-///
-/// FWS_ERR_TOO_LARGE: the message is longer than the max_outbox of the client's route. A group send leaves such clients out.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_send(
-    id: *const u8,
-    id_len: usize,
-    data: *const u8,
-    len: usize,
-    flags: u32,
-    route: *const u8,
-    route_len: usize,
-    outcome: *mut i32,
-) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || {
-            let to = Target::Client(text(id, id_len)?);
-            Ok(Command::Send(SendTo {
-                to,
-                route: optional(route, route_len)?,
-                except: None,
-                binary: flags & FWS_BINARY != 0,
-                data: input(data, len)?.into(),
-            }))
-        };
-        run(command(), Out::Outcome(outcome))
-    })
-}
+    unsafe fn target<'a>(&self) -> Result<Target<'a>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe {
+            Ok(match self.target {
+                FWS_TO_ALL => Target::All,
+                FWS_TO_CLIENT => Target::Client(self.id()?),
+                FWS_TO_TAG => Target::Tag(self.tag()?),
+                FWS_TO_EXPRESSION => Target::Expression(Self::text(self.expression, "expression")?),
+                _ => return Err(Failure::Argument(FWS_ERR_OUT_OF_RANGE, "target")),
+            })
+        }
+    }
 
-/// Queues a message to all clients, of a route (optional), but one (optional). `queued` receives to how many.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_clients_send(
-    data: *const u8,
-    len: usize,
-    flags: u32,
-    route: *const u8,
-    route_len: usize,
-    except_id: *const u8,
-    except_len: usize,
-    queued: *mut u64,
-) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || {
-            let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send(SendTo { to: Target::All, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() }))
-        };
-        run(command(), Out::Number(queued))
-    })
-}
+    unsafe fn message<'a>(&self) -> Result<SendTo<'a>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe {
+            Ok(SendTo {
+                to: self.target()?,
+                route: self.route()?,
+                except: Self::optional(self.except_id, "except_id")?,
+                binary: self.binary,
+                data: Self::bytes(self.data, "data")?,
+            })
+        }
+    }
 
-/// Queues a message to all clients with a tag, of a route (optional), but one (optional). `queued` receives to how many.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_tag_send(
-    tag: *const u8,
-    tag_len: usize,
-    data: *const u8,
-    len: usize,
-    flags: u32,
-    route: *const u8,
-    route_len: usize,
-    except_id: *const u8,
-    except_len: usize,
-    queued: *mut u64,
-) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || {
-            let to = Target::Tag(text(tag, tag_len)?);
-            let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send(SendTo { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() }))
-        };
-        run(command(), Out::Number(queued))
-    })
-}
+    unsafe fn timer<'a>(&self) -> Result<SetTimer<'a>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let own = self.bell.as_ref().map(fws_bell::worker);
+            Ok(SetTimer {
+                delay: self.delay_ms,
+                payload: Self::bytes(self.data, "data")?,
+                repeat: self.repeat,
+                worker: Self::optional(self.worker, "worker")?.or(own).ok_or(Failure::Argument(FWS_ERR_NULL, "worker"))?,
+                name: Self::optional(self.name, "name")?,
+            })
+        }
+    }
 
-/// Starts the closing handshake with a client: a code that may be sent (RFC 6455, 7.4) and a reason of at most 123 bytes. What was
-/// sent before is written first. `done` receives false where the client is gone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_close(
-    id: *const u8,
-    id_len: usize,
-    code: u16,
-    reason: *const u8,
-    reason_len: usize,
-    done: *mut bool,
-) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Close(Close { id: text(id, id_len)?, code, reason: text(reason, reason_len)? }));
-        run(command(), Out::Flag(done))
-    })
-}
-
-/// Cuts a connection, without a closing handshake. Its close event has the code 1006. `cut` receives false where the client is gone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_kill(id: *const u8, id_len: usize, cut: *mut bool) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Kill(Kill { id: text(id, id_len)? }));
-        run(command(), Out::Flag(cut))
-    })
-}
-
-/// Gives a client another id of 1 to 255 bytes; its tags, stored information, and what waits for it or of it stay. `renamed` receives
-/// false where the client is gone or the new id is taken.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_rename(id: *const u8, id_len: usize, new: *const u8, new_len: usize, renamed: *mut bool) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Rename(Rename { id: text(id, id_len)?, new: text(new, new_len)? }));
-        run(command(), Out::Flag(renamed))
-    })
-}
-
-/// The names of the routes in force, sorted.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_routes_list(out: *mut *mut fws_reply) -> fws_result {
-    // SAFETY: the caller passes NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::Routes), Out::Names(out)) })
-}
-
-/// Puts a tag of 1 to 255 bytes on a client; one it has already is fine. At most 256 a client. `done` receives false where the client is
-/// gone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_tag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize, done: *mut bool) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Tag(Tag { id: text(id, id_len)?, tag: text(tag, tag_len)? }));
-        run(command(), Out::Flag(done))
-    })
-}
-
-/// Takes a tag off a client; one it does not have is fine. `done` receives false where the client is gone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_untag(id: *const u8, id_len: usize, tag: *const u8, tag_len: usize, done: *mut bool) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Untag(Untag { id: text(id, id_len)?, tag: text(tag, tag_len)? }));
-        run(command(), Out::Flag(done))
-    })
-}
-
-/// The tags of a client, sorted. Known until its close event has been handled. FWS_END: the client is gone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_tags(id: *const u8, id_len: usize, out: *mut *mut fws_reply) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Tags(Tags { id: Some(text(id, id_len)?) }));
-        run(command(), Out::Names(out))
-    })
-}
-
-/// Every tag that a client has, sorted.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_tags_list(out: *mut *mut fws_reply) -> fws_result {
-    // SAFETY: the caller passes NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe { run(Ok(Command::Tags(Tags { id: None })), Out::Names(out)) })
-}
-
-/// The ids of the clients with a tag.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_tag_clients(tag: *const u8, tag_len: usize, out: *mut *mut fws_reply) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::List(List { of: Target::Tag(text(tag, tag_len)?), route: None }));
-        run(command(), Out::Names(out))
-    })
-}
-
-/// The ids of all clients, of a route (optional).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_clients_list(route: *const u8, route_len: usize, out: *mut *mut fws_reply) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::List(List { of: Target::All, route: optional(route, route_len)? }));
-        run(command(), Out::Names(out))
-    })
-}
-
-/// How many clients there are, on a route (optional).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_clients_count(route: *const u8, route_len: usize, count: *mut u64) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Count(Count { of: Target::All, route: optional(route, route_len)? }));
-        run(command(), Out::Number(count))
-    })
-}
-
-/// How many clients have a tag.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_tag_count(tag: *const u8, tag_len: usize, count: *mut u64) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::Count(Count { of: Target::Tag(text(tag, tag_len)?), route: None }));
-        run(command(), Out::Number(count))
-    })
-}
-
-/// Takes all tags off a client. `done` receives false where the client is gone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_client_clear_tags(id: *const u8, id_len: usize, done: *mut bool) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or a valid place.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::ClearTags(ClearTags { id: text(id, id_len)? }));
-        run(command(), Out::Flag(done))
-    })
+    /// The command, which borrows from what C has given.
+    ///
+    /// # Safety
+    /// All bytes are valid for reads as long as the caller of the ABI waits, and `bell` is NULL or a live bell.
+    pub(crate) unsafe fn read<'a>(&self) -> Result<Command<'a>, Failure> {
+        let kind = fws_command_kind::of(self.kind).ok_or(Failure::Argument(FWS_ERR_COMMAND, "kind"))?;
+        // SAFETY: promised by the caller.
+        unsafe {
+            Ok(match kind {
+                FWS_SEND => Command::Send(self.message()?),
+                FWS_LIST => Command::List(List { of: self.target()?, route: self.route()? }),
+                FWS_COUNT => Command::Count(Count { of: self.target()?, route: self.route()? }),
+                FWS_CLOSE => Command::Close(Close { id: self.id()?, code: self.code()?, reason: Self::text(self.reason, "reason")? }),
+                FWS_CLIENT => Command::Client(Describe { id: self.id()? }),
+                FWS_PING_TIME => Command::PingTime(PingTime { id: self.id()? }),
+                FWS_PING => Command::Ping(Ping { id: self.id()?, how: self.pinging() }),
+                FWS_KILL => Command::Kill(Kill { id: self.id()? }),
+                FWS_RENAME => Command::Rename(Rename { id: self.id()?, new: Self::text(self.new_id, "new_id")? }),
+                FWS_ROUTES => Command::Routes,
+                FWS_STATS => Command::Stats,
+                FWS_TAG => Command::Tag(Tag { id: self.id()?, tag: self.tag()? }),
+                FWS_UNTAG => Command::Untag(Untag { id: self.id()?, tag: self.tag()? }),
+                FWS_CLEAR_TAGS => Command::ClearTags(ClearTags { id: self.id()? }),
+                FWS_TAGS => Command::Tags(Tags { id: Self::optional(self.id, "id")? }),
+                FWS_SET_INFORMATION => {
+                    Command::SetInformation(SetInformation { id: self.id()?, key: self.text_key()?, value: self.value()? })
+                }
+                FWS_GET_INFORMATION => Command::GetInformation(GetInformation { id: self.id()?, key: self.text_key()? }),
+                FWS_DELETE_INFORMATION => Command::DeleteInformation(DeleteInformation { id: self.id()?, key: self.text_key()? }),
+                FWS_CLEAR_INFORMATION => Command::ClearInformation(ClearInformation { id: self.id()? }),
+                FWS_ALL_INFORMATION => Command::AllInformation(AllInformation { id: self.id()? }),
+                FWS_SEARCH_INFORMATION => Command::SearchInformation(SearchInformation {
+                    key: self.text_key()?,
+                    operator: self.op()?,
+                    value: self.value()?,
+                    route: self.route()?,
+                }),
+                FWS_VALUE_SET => Command::Set(Set { key: self.key()?, value: self.value()?, expire: self.expire() }),
+                FWS_VALUE_ADD => Command::Add(Add { key: self.key()?, value: self.value()?, expire: self.expire() }),
+                FWS_VALUE_GET => Command::Get(Get { key: self.key()? }),
+                FWS_VALUE_DELETE => Command::Delete(Delete { key: self.key()? }),
+                FWS_VALUE_INCREMENT => Command::Increment(Increment { key: self.key()?, by: self.by }),
+                FWS_VALUE_EXPIRY => Command::Expiry(Expiry { key: self.key()? }),
+                FWS_TIMER_SET => Command::SetTimer(self.timer()?),
+                FWS_TIMER_CLEAR => Command::ClearTimer(ClearTimer { timer: self.timer }),
+            })
+        }
+    }
 }
 
 /// A text as a piece of a tag expression that stands for exactly this text, whatever it has in it: alone it selects the clients with this
@@ -427,51 +402,113 @@ pub unsafe extern "C" fn fws_tag_quote(tag: *const u8, tag_len: usize, out: *mut
             (Ok(tag), _) if tag.len() > MAX_NAME => return FWS_ERR_INVALID_TAG,
             (Ok(tag), Some(out)) => (tag, out),
         };
-        *out = fws_reply::text(Expression::quote(tag));
+        *out = fws_reply::text(&Expression::quote(tag)).give();
         FWS_OK
     })
 }
 
-/// The ids of the clients whose tags fit an expression: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes
-/// around any characters that stand for themselves: see fws_tag_quote. `error` (optional) receives the text of FWS_ERR_SYNTAX, with the
-/// position.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_expression_clients(
-    expression: *const u8,
-    expression_len: usize,
-    out: *mut *mut fws_reply,
-    error: *mut *mut fws_error,
-) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or valid places.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || Ok(Command::List(List { of: Target::Expression(text(expression, expression_len)?), route: None }));
-        run_explained(command(), Out::Names(out), error)
-    })
-}
+#[cfg(test)]
+mod tests {
+    use std::ptr;
 
-/// Queues a message to all clients whose tags fit an expression, of a route (optional), but one (optional). `queued` receives to how
-/// many. See fws_expression_clients.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_expression_send(
-    expression: *const u8,
-    expression_len: usize,
-    data: *const u8,
-    len: usize,
-    flags: u32,
-    route: *const u8,
-    route_len: usize,
-    except_id: *const u8,
-    except_len: usize,
-    queued: *mut u64,
-    error: *mut *mut fws_error,
-) -> fws_result {
-    // SAFETY: the caller passes valid bytes, and NULL or valid places.
-    guard(FWS_ERR_PANIC, || unsafe {
-        let command = || {
-            let to = Target::Expression(text(expression, expression_len)?);
-            let (route, except) = (optional(route, route_len)?, optional(except_id, except_len)?);
-            Ok(Command::Send(SendTo { to, route, except, binary: flags & FWS_BINARY != 0, data: input(data, len)?.into() }))
-        };
-        run_explained(command(), Out::Number(queued), error)
-    })
+    use super::*;
+
+    fn empty(kind: u32) -> fws_command {
+        let none = fws_bytes::NONE;
+        fws_command {
+            kind,
+            target: 0,
+            binary: false,
+            repeat: false,
+            op: 0,
+            interval_ms: 0,
+            code: 0,
+            by: 0,
+            expire_seconds: 0,
+            delay_ms: 0,
+            timer: 0,
+            id: none,
+            new_id: none,
+            tag: none,
+            expression: none,
+            route: none,
+            except_id: none,
+            data: none,
+            reason: none,
+            key: none,
+            value: none,
+            worker: fws_bytes::of(b"w"),
+            name: none,
+            bell: ptr::null(),
+        }
+    }
+
+    /// The kind of a command: the compiler names a command that the C ABI has forgotten.
+    fn kind(command: &Command<'_>) -> fws_command_kind {
+        match command {
+            Command::Send(_) => FWS_SEND,
+            Command::List(_) => FWS_LIST,
+            Command::Count(_) => FWS_COUNT,
+            Command::Close(_) => FWS_CLOSE,
+            Command::Client(_) => FWS_CLIENT,
+            Command::PingTime(_) => FWS_PING_TIME,
+            Command::Ping(_) => FWS_PING,
+            Command::Kill(_) => FWS_KILL,
+            Command::Rename(_) => FWS_RENAME,
+            Command::Routes => FWS_ROUTES,
+            Command::Stats => FWS_STATS,
+            Command::Tag(_) => FWS_TAG,
+            Command::Untag(_) => FWS_UNTAG,
+            Command::ClearTags(_) => FWS_CLEAR_TAGS,
+            Command::Tags(_) => FWS_TAGS,
+            Command::SetInformation(_) => FWS_SET_INFORMATION,
+            Command::GetInformation(_) => FWS_GET_INFORMATION,
+            Command::DeleteInformation(_) => FWS_DELETE_INFORMATION,
+            Command::ClearInformation(_) => FWS_CLEAR_INFORMATION,
+            Command::AllInformation(_) => FWS_ALL_INFORMATION,
+            Command::SearchInformation(_) => FWS_SEARCH_INFORMATION,
+            Command::Set(_) => FWS_VALUE_SET,
+            Command::Add(_) => FWS_VALUE_ADD,
+            Command::Get(_) => FWS_VALUE_GET,
+            Command::Delete(_) => FWS_VALUE_DELETE,
+            Command::Increment(_) => FWS_VALUE_INCREMENT,
+            Command::Expiry(_) => FWS_VALUE_EXPIRY,
+            Command::SetTimer(_) => FWS_TIMER_SET,
+            Command::ClearTimer(_) => FWS_TIMER_CLEAR,
+        }
+    }
+
+    #[test]
+    fn each_kind_reads_its_command() {
+        for known in fws_command_kind::ALL {
+            // SAFETY: all bytes are static.
+            let read = unsafe { empty(known as u32).read() }.unwrap_or_else(|why| panic!("{known:?}: {why}"));
+            assert_eq!(kind(&read), known);
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_no_kind_are_refused_with_the_name_of_the_field() {
+        for number in [0, fws_command_kind::ALL.len() as u32 + 1, u32::MAX] {
+            // SAFETY: all bytes are static.
+            let why = unsafe { empty(number).read() }.expect_err("no such kind");
+            assert_eq!((why.code(), why.to_string()), (FWS_ERR_COMMAND, "kind: the command cannot be read".to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_text_of_an_error_names_the_field() {
+        let send = fws_command { target: FWS_TO_TAG, tag: fws_bytes::of(b"\xff"), ..empty(FWS_SEND as u32) };
+        // SAFETY: all bytes are static.
+        let why = unsafe { send.read() }.expect_err("not UTF-8");
+        assert_eq!(why.to_string(), "tag: text must be UTF-8; other bytes can be sent as a binary message");
+        let close = fws_command { code: 1000 + (1 << 16), ..empty(FWS_CLOSE as u32) };
+        // SAFETY: all bytes are static.
+        let why = unsafe { close.read() }.expect_err("no close code");
+        assert_eq!(why.code(), FWS_ERR_INVALID_CLOSE_CODE);
+        let list = fws_command { target: 4, ..empty(FWS_LIST as u32) };
+        // SAFETY: all bytes are static.
+        let why = unsafe { list.read() }.expect_err("no target");
+        assert_eq!(why.to_string(), "target: a number is out of its range");
+    }
 }

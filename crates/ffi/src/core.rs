@@ -7,12 +7,13 @@ use std::time::Duration;
 use fws_server::{Authorizing, Config, Core};
 use parking_lot::Mutex;
 
-use crate::bytes::{fws_reply, input};
+use crate::bytes::input;
+use crate::error::{fws_error, refuse};
 use crate::result::fws_result::{self, *};
-use crate::result::{fws_error, guard, refuse};
+use crate::result::guard;
 
 /// The version of this ABI: changed when a function or a struct changes its meaning.
-pub const FWS_ABI_VERSION: u32 = 2;
+pub const FWS_ABI_VERSION: u32 = 3;
 
 static CORE: OnceLock<Arc<Core>> = OnceLock::new();
 /// Guards the start, so that two first callers do not start two.
@@ -112,18 +113,6 @@ pub unsafe extern "C" fn fws_core_drain(timeout_ms: u32, remaining: *mut u64, un
                 *out = count;
             }
         }
-        FWS_OK
-    })
-}
-
-/// Counters and gauges: item 0 of the reply is a JSON object.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_core_stats(out: *mut *mut fws_reply) -> fws_result {
-    guard(FWS_ERR_PANIC, || {
-        let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
-        // SAFETY: the caller passes NULL or a valid place.
-        let Some(out) = (unsafe { out.as_mut() }) else { return FWS_ERR_NULL };
-        *out = fws_reply::text(core.stats().to_string());
         FWS_OK
     })
 }

@@ -4,12 +4,16 @@ use fws_server::{Handshake, check_origin, own_socket};
 
 use crate::bytes::{fws_bytes, input, text};
 use crate::core::core;
+use crate::error::{fws_error, refuse};
+use crate::owned::Owned;
 use crate::pipe::known_transport;
 use crate::result::fws_result::{self, *};
-use crate::result::{fws_error, guard, refuse};
+use crate::result::guard;
 
 /// An examined upgrade request. Ended by fws_conn_adopt or fws_handshake_free.
 pub struct fws_handshake(Handshake);
+
+impl Owned for fws_handshake {}
 
 impl fws_handshake {
     pub(crate) fn into_inner(self) -> Handshake {
@@ -50,7 +54,7 @@ pub unsafe extern "C" fn fws_handshake_new(
             0 => core.handshake(route, head, ip),
             _ => core.handshake_by_connect(route, head, ip),
         };
-        *out = Box::into_raw(Box::new(fws_handshake(handshake)));
+        *out = fws_handshake(handshake).give();
         FWS_OK
     })
 }
@@ -216,12 +220,8 @@ pub unsafe extern "C" fn fws_handshake_deny(handshake: *mut fws_handshake) {
 /// Frees a handshake and gives back the place it held on its route; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_free(handshake: *mut fws_handshake) {
-    guard((), || {
-        if !handshake.is_null() {
-            // SAFETY: it came from Box::into_raw in fws_handshake_new, and the caller gives it back once.
-            drop(unsafe { Box::from_raw(handshake) });
-        }
-    })
+    // SAFETY: the caller passes NULL, or a handshake that it frees once.
+    guard((), || drop(unsafe { fws_handshake::take(handshake) }))
 }
 
 /// Takes over a connection whose 101 has been written. The handshake is consumed in every case: do not use or free it afterwards. One that
@@ -232,11 +232,8 @@ pub unsafe extern "C" fn fws_handshake_free(handshake: *mut fws_handshake) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_conn_adopt(handshake: *mut fws_handshake, fd: i32, buffered: *const u8, buffered_len: usize) -> fws_result {
     guard(FWS_ERR_PANIC, || {
-        if handshake.is_null() {
-            return FWS_ERR_NULL;
-        }
-        // SAFETY: it came from Box::into_raw in fws_handshake_new, and the caller gives it away.
-        let handshake = unsafe { Box::from_raw(handshake) };
+        // SAFETY: the caller passes NULL, or a handshake that it gives away.
+        let Some(handshake) = (unsafe { fws_handshake::take(handshake) }) else { return FWS_ERR_NULL };
         let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
         // SAFETY: the caller passes valid bytes.
         let buffered = match unsafe { input(buffered, buffered_len) } {

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bytes::input;
-use crate::command::execute;
+use crate::error::{fws_error, refuse};
+use crate::owned::Owned;
 use crate::result::fws_result::{self, *};
-use crate::result::{fws_error, guard, refuse};
+use crate::result::guard;
+use crate::run::execute;
 
 /// The answer to a command, in JSON, as it is read. Freed by its receiver with fws_stream_free.
 ///
@@ -21,6 +23,8 @@ pub struct fws_stream {
     /// How much of it is read.
     read: usize,
 }
+
+impl Owned for fws_stream {}
 
 impl fws_stream {
     fn new(reply: Reply) -> fws_stream {
@@ -114,7 +118,7 @@ pub unsafe extern "C" fn fws_command_json(
         });
         match answer {
             Ok(reply) => {
-                *out = Box::into_raw(Box::new(fws_stream::new(reply)));
+                *out = fws_stream::new(reply).give();
                 FWS_OK
             }
             // SAFETY: the caller passes NULL or a valid place.
@@ -141,12 +145,8 @@ pub unsafe extern "C" fn fws_stream_read(stream: *mut fws_stream, buffer: *mut u
 /// Frees an answer, read to its end or not; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_stream_free(stream: *mut fws_stream) {
-    guard((), || {
-        if !stream.is_null() {
-            // SAFETY: it came from Box::into_raw in `fws_command_json`, and the caller gives it back once.
-            drop(unsafe { Box::from_raw(stream) });
-        }
-    })
+    // SAFETY: the caller passes NULL, or an answer that it frees once.
+    guard((), || drop(unsafe { fws_stream::take(stream) }))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use fws_server::{News, PipeId, Transport};
 use crate::bytes::input;
 use crate::core::core;
 use crate::handshake::fws_handshake;
+use crate::owned::Owned;
 use crate::result::fws_result::{self, *};
 use crate::result::guard;
 
@@ -72,11 +73,8 @@ fn bits(news: News) -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_pipe_open(handshake: *mut fws_handshake, transport: u32, out: *mut u64) -> fws_result {
     guard(FWS_ERR_PANIC, || {
-        if handshake.is_null() {
-            return FWS_ERR_NULL;
-        }
-        // SAFETY: it came from Box::into_raw in fws_handshake_new, and the caller gives it away.
-        let handshake = unsafe { Box::from_raw(handshake) };
+        // SAFETY: the caller passes NULL, or a handshake that it gives away.
+        let Some(handshake) = (unsafe { fws_handshake::take(handshake) }) else { return FWS_ERR_NULL };
         let Some(core) = core() else { return FWS_ERR_NOT_RUNNING };
         // SAFETY: the caller passes NULL or a valid place.
         let Some(out) = (unsafe { out.as_mut() }) else { return FWS_ERR_NULL };

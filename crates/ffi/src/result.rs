@@ -1,12 +1,11 @@
-//! Result codes, error texts, and the guard around every function.
+//! Result codes, and the guard around every function.
 
 use std::ffi::{CStr, c_char};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fws_hub::{CommandError, InformationError, KeyValueError, Stopped, TimerError};
 use fws_server::AdmissionError;
-
-use crate::bytes::fws_bytes;
 
 /// How a call went. Codes are only ever added.
 #[repr(i32)]
@@ -26,7 +25,7 @@ pub enum fws_result {
     FWS_ERR_CONFIG = 5,
     /// No client has this id. Not returned any more: a client that is gone is no error.
     FWS_ERR_UNKNOWN_CLIENT = 6,
-    /// No route has this name; fws_command_error says which there are.
+    /// No route has this name; the error says which there are.
     FWS_ERR_UNKNOWN_ROUTE = 7,
     /// A text message, id, tag, reason or name that is not UTF-8.
     FWS_ERR_INVALID_UTF8 = 8,
@@ -66,17 +65,17 @@ pub enum fws_result {
     FWS_ERR_SUBPROTOCOL = 25,
     /// A command in JSON that cannot be read; the error says where and why.
     FWS_ERR_COMMAND = 26,
-    /// No server answers at the control socket; see fws_remote_error.
+    /// No server answers at the control socket; the error says where.
     FWS_ERR_NO_SERVER = 27,
-    /// The control socket is not for this user, or its place is not to be trusted; see fws_remote_error.
+    /// The control socket is not for this user, or its place is not to be trusted; the error says where.
     FWS_ERR_CONTROL_DENIED = 28,
-    /// The server at the control socket is of another version; see fws_remote_error.
+    /// The server at the control socket is of another version; the error says where.
     FWS_ERR_CONTROL_VERSION = 29,
-    /// The connection to the server was lost: it is unknown whether the command was carried out; see fws_remote_error.
+    /// The connection to the server was lost: it is unknown whether the command was carried out; the error says where.
     FWS_ERR_CONTROL_LOST = 30,
     /// A command that is too long for the control socket.
     FWS_ERR_COMMAND_TOO_LONG = 31,
-    /// There are several servers, and it is not certain which one is meant; see fws_remote_error.
+    /// There are several servers, and it is not certain which one is meant; the error says where.
     FWS_ERR_CONTROL_AMBIGUOUS = 32,
     /// A timer's payload of more than 1 MiB.
     FWS_ERR_PAYLOAD_TOO_LONG = 33,
@@ -175,6 +174,12 @@ impl fws_result {
     ];
 }
 
+impl fmt::Display for fws_result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text().to_string_lossy())
+    }
+}
+
 impl From<&CommandError> for fws_result {
     fn from(error: &CommandError) -> Self {
         match error {
@@ -216,9 +221,6 @@ impl From<Result<(), AdmissionError>> for fws_result {
     }
 }
 
-/// The text of a failure. Freed by its receiver with fws_error_free.
-pub struct fws_error(pub(crate) String);
-
 /// What a code means: a static English sentence, NUL-terminated, never NULL, also for unknown codes.
 #[unsafe(no_mangle)]
 pub extern "C" fn fws_result_text(code: i32) -> *const c_char {
@@ -227,41 +229,7 @@ pub extern "C" fn fws_result_text(code: i32) -> *const c_char {
     })
 }
 
-/// The text of an error, valid until fws_error_free.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_error_text(error: *const fws_error, out: *mut fws_bytes) {
-    guard((), || {
-        // SAFETY: the caller passes pointers that are NULL or valid.
-        if let (Some(error), Some(out)) = unsafe { (error.as_ref(), out.as_mut()) } {
-            *out = fws_bytes::of(error.0.as_bytes());
-        }
-    })
-}
-
-/// Frees an error; NULL is allowed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_error_free(error: *mut fws_error) {
-    guard((), || {
-        if !error.is_null() {
-            // SAFETY: it came from Box::into_raw in `refuse`, and the caller gives it back once.
-            drop(unsafe { Box::from_raw(error) });
-        }
-    })
-}
-
 /// Runs the body of a function of the ABI; a panic becomes `fallback` instead of crossing into C.
 pub(crate) fn guard<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
-}
-
-/// Writes the text of a failure where the caller wants it.
-///
-/// # Safety
-/// `out` is NULL or valid for a write.
-pub(crate) unsafe fn refuse(out: *mut *mut fws_error, code: fws_result, text: String) -> fws_result {
-    if !out.is_null() {
-        // SAFETY: promised by the caller.
-        unsafe { out.write(Box::into_raw(Box::new(fws_error(text)))) };
-    }
-    code
 }

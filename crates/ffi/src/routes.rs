@@ -2,8 +2,9 @@
 
 use crate::bytes::input;
 use crate::core::core;
+use crate::error::{fws_error, refuse};
 use crate::result::fws_result::{self, *};
-use crate::result::{fws_error, guard, refuse};
+use crate::result::guard;
 
 /// Reads and checks the routes of a generation and keeps them until they are committed or withdrawn. Generations are chosen by the
 /// caller, increasing.
