@@ -1,17 +1,12 @@
 package websocket
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
 )
 
 // parseGlobalOption parses the global block.
@@ -24,124 +19,28 @@ func parseGlobalOption(d *caddyfile.Dispenser, _ any) (any, error) {
 	return httpcaddyfile.App{Name: appID, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-// UnmarshalCaddyfile implements [caddyfile.Unmarshaler]:
-//
-//	websocket {
-//		shards         <n>
-//		max_unfinished <size>
-//		max_pending_bytes <size>
-//		max_compression_memory <size>
-//		search_timeout <duration>
-//		values {
-//			max_entries <n>
-//			max_size    <size>
-//		}
-//		control [off | <path>] {
-//			mode  <octal>
-//			group <name>
-//		}
-//		authorize {
-//			max_running <n>
-//			max_waiting <n>
-//		}
-//	}
+// UnmarshalCaddyfile implements [caddyfile.Unmarshaler]. The syntax is in the package's documentation.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the option
 	if d.NextArg() {
 		return d.Errf("the global option websocket takes a block, not an argument: %s", d.Val())
 	}
 
-	seen := make(map[string]int)
-	for d.NextBlock(0) {
-		if err := once(d, seen); err != nil {
-			return err
-		}
-
-		switch d.Val() {
-		case "shards":
-			n, err := number(d)
-			if err != nil {
-				return err
-			}
-			a.Shards = int(n)
-		case "max_unfinished":
-			most, err := size(d)
-			if err != nil {
-				return err
-			}
-			a.MaxUnfinished = most
-		case "max_pending_bytes":
-			most, err := size(d)
-			if err != nil {
-				return err
-			}
-			a.MaxPendingBytes = most
-		case "max_compression_memory":
-			most, err := size(d)
-			if err != nil {
-				return err
-			}
-			a.MaxCompressionMemory = most
-		case "search_timeout":
-			longest, err := duration(d)
-			if err != nil {
-				return err
-			}
-			a.SearchTimeout = longest
-		case "values":
-			values, err := parseValues(d)
-			if err != nil {
-				return err
-			}
-			a.Values = values
-		case "control":
-			control, err := parseControl(d)
-			if err != nil {
-				return err
-			}
-			a.Control = control
-		case "authorize":
-			limits, err := parseAuthorizeLimits(d)
-			if err != nil {
-				return err
-			}
-			a.Authorize = limits
-		default:
-			return d.Errf("unknown option %q of the global block websocket: it knows shards, max_unfinished, max_pending_bytes, max_compression_memory, search_timeout, values, control and authorize", d.Val())
-		}
-	}
-
-	return nil
+	return readBlock(d, "the global block websocket", a.options())
 }
 
-// parseValues parses the option values.
-func parseValues(d *caddyfile.Dispenser) (*Values, error) {
-	if d.NextArg() {
-		return nil, d.Errf("values takes a block, not an argument: %s", d.Val())
+// options are those of the global block, in the order of docs/options.md.
+func (a *App) options() []option {
+	return []option{
+		{name: "shards", syntax: "<n>", read: into(&a.Shards, smallNumber)},
+		{name: "max_unfinished", syntax: "<size>", read: into(&a.MaxUnfinished, size)},
+		{name: "max_pending_bytes", syntax: "<size>", read: into(&a.MaxPendingBytes, size)},
+		{name: "max_compression_memory", syntax: "<size>", read: into(&a.MaxCompressionMemory, size)},
+		{name: "search_timeout", syntax: "<duration>", read: into(&a.SearchTimeout, duration)},
+		{name: "values", syntax: "{", read: into(&a.Values, parseValues)},
+		{name: "control", syntax: "[off | <path>] {", read: into(&a.Control, parseControl)},
+		{name: "authorize", syntax: "{", read: into(&a.Authorize, parseAuthorizeLimits)},
 	}
-
-	values := new(Values)
-	seen := make(map[string]int)
-	for d.NextBlock(1) {
-		if err := once(d, seen); err != nil {
-			return nil, err
-		}
-
-		var err error
-		switch d.Val() {
-		case "max_entries":
-			values.MaxEntries, err = number(d)
-		case "max_size":
-			values.MaxSize, err = size(d)
-		default:
-			err = d.Errf("unknown option %q of values: it knows max_entries and max_size", d.Val())
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-
-	return values, nil
 }
 
 // parseDirective parses the handler directive. What it can check against the rest of the Caddyfile it checks here, where
@@ -174,15 +73,6 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return err
 }
 
-// wrap adds the line to an error, if there is one.
-func wrap(d *caddyfile.Dispenser, err error) error {
-	if err != nil {
-		err = d.WrapErr(err)
-	}
-
-	return err
-}
-
 // positions is where the parts of a directive stand that may turn out wrong later.
 type positions struct {
 	directive position
@@ -198,90 +88,8 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 		return at, d.Errf("websocket takes a block, not an argument: %s (a matcher is a path that begins with /, or a name that begins with @)", d.Val())
 	}
 
-	seen := make(map[string]int)
-	for d.NextBlock(0) {
-		option := d.Val()
-		if option != "subprotocol" { // there is one for each
-			if err := once(d, seen); err != nil {
-				return at, err
-			}
-		}
-
-		switch option {
-		case "name":
-			at.named = true
-			if h.Name, err = word(d); err == nil {
-				err = wrap(d, h.checkName())
-			}
-		case "worker":
-			at.workers = slices.Insert(at.workers, 0, here(d))
-			h.Worker, err = word(d)
-		case "echo":
-			h.Echo, err = flag(d)
-		case "origins":
-			if h.Origins, err = words(d); err == nil {
-				err = wrap(d, h.checkOrigins())
-			}
-		case "subprotocols":
-			if h.Subprotocols, err = words(d); err == nil {
-				err = wrap(d, h.checkSubprotocols())
-			}
-		case "subprotocol":
-			err = h.parseSubprotocol(d, &at)
-		case "subprotocol_required":
-			h.SubprotocolRequired, err = flag(d)
-		case "authorize":
-			h.Authorize, err = parseAuthorize(d)
-		case "max_message_size":
-			h.MaxMessageSize, err = size(d)
-		case "max_frame_size":
-			h.MaxFrameSize, err = size(d)
-		case "compression":
-			h.Compression, err = parseCompression(d)
-		case "max_outbox":
-			h.MaxOutbox, err = size(d)
-		case "max_pending_events":
-			h.MaxPendingEvents, err = number(d)
-		case "max_connections":
-			h.MaxConnections, err = number(d)
-		case "max_connections_per_ip":
-			h.MaxConnectionsPerIP, err = number(d)
-		case "rate_limit":
-			h.RateLimit, err = rateLimit(d)
-		case "slow_client":
-			if h.SlowClient, err = word(d); err == nil {
-				err = wrap(d, h.checkSlowClient())
-			}
-		case "handshake_timeout":
-			h.HandshakeTimeout, err = duration(d)
-		case "message_timeout":
-			timeout, wrong := durationOrOff(d)
-			h.MessageTimeout, err = &timeout, wrong
-		case "ping_interval":
-			interval, wrong := durationOrOff(d)
-			h.PingInterval, err = &interval, wrong
-		case "pong_timeout":
-			h.PongTimeout, err = duration(d)
-		case "idle_timeout":
-			h.IdleTimeout, err = durationOrOff(d)
-		case "max_lifetime":
-			h.MaxLifetime, err = durationOrOff(d)
-		case "close_timeout":
-			h.CloseTimeout, err = duration(d)
-		case "on_error":
-			if h.OnError, err = word(d); err == nil {
-				err = wrap(d, h.checkOnError())
-			}
-		default:
-			err = d.Errf("unknown option %q of websocket: it knows %s", option, strings.Join(options, ", "))
-		}
-		if err != nil {
-			return at, err
-		}
-
-		if d.NextBlock(1) {
-			return at, d.Errf("%s takes no block", option)
-		}
+	if err := readBlock(d, "websocket", h.options(&at)); err != nil {
+		return at, err
 	}
 
 	if err := h.complete(); err != nil {
@@ -291,41 +99,63 @@ func (h *Handler) parse(d *caddyfile.Dispenser) (at positions, err error) {
 	return at, nil
 }
 
-// parseSubprotocol reads a sub-protocol with its worker:
-//
-//	subprotocol <name> {
-//		worker <name>
-//	}
+// options are those of the directive, in the order of docs/options.md. What has to be checked against the rest of the Caddyfile later
+// notes its line in at.
+func (h *Handler) options(at *positions) []option {
+	name := func(d *caddyfile.Dispenser) (string, error) {
+		at.named = true
+
+		return word(d)
+	}
+	worker := func(d *caddyfile.Dispenser) (string, error) {
+		at.workers = slices.Insert(at.workers, 0, here(d))
+
+		return word(d)
+	}
+
+	return []option{
+		{name: "name", syntax: "<route name>", read: into(&h.Name, name, h.checkName)},
+		{name: "worker", syntax: "<name>", read: into(&h.Worker, worker)},
+		{name: "echo", read: into(&h.Echo, flag)},
+		{name: "origins", syntax: "<host pattern...>", read: into(&h.Origins, words, h.checkOrigins)},
+		{name: "subprotocols", syntax: "<name...>", read: into(&h.Subprotocols, words, h.checkSubprotocols)},
+		{name: "subprotocol", syntax: "<name> {", many: true, read: func(d *caddyfile.Dispenser) error { return h.parseSubprotocol(d, at) }},
+		{name: "subprotocol_required", read: into(&h.SubprotocolRequired, flag)},
+		{name: "authorize", syntax: "<uri> {", read: into(&h.Authorize, parseAuthorize)},
+		{name: "max_message_size", syntax: "<size>", read: into(&h.MaxMessageSize, size)},
+		{name: "max_frame_size", syntax: "<size>", read: into(&h.MaxFrameSize, size)},
+		{name: "compression", syntax: "[on|off]", read: into(&h.Compression, parseCompression)},
+		{name: "max_connections", syntax: "<n>", read: into(&h.MaxConnections, number)},
+		{name: "max_connections_per_ip", syntax: "<n>", read: into(&h.MaxConnectionsPerIP, number)},
+		{name: "rate_limit", syntax: "{", read: into(&h.RateLimit, parseRateLimit)},
+		{name: "handshake_timeout", syntax: "<duration>", read: into(&h.HandshakeTimeout, duration)},
+		{name: "message_timeout", syntax: "<duration>|off", read: given(&h.MessageTimeout, durationOrOff)},
+		{name: "ping_interval", syntax: "<duration>|off", read: given(&h.PingInterval, durationOrOff)},
+		{name: "pong_timeout", syntax: "<duration>", read: into(&h.PongTimeout, duration)},
+		{name: "idle_timeout", syntax: "<duration>|off", read: into(&h.IdleTimeout, durationOrOff)},
+		{name: "max_lifetime", syntax: "<duration>|off", read: into(&h.MaxLifetime, durationOrOff)},
+		{name: "close_timeout", syntax: "<duration>", read: into(&h.CloseTimeout, duration)},
+		{name: "max_outbox", syntax: "<size>", read: into(&h.MaxOutbox, size)},
+		{name: "slow_client", syntax: "close|drop_oldest|drop_newest", read: into(&h.SlowClient, word, h.checkSlowClient)},
+		{name: "max_pending_events", syntax: "<n>", read: into(&h.MaxPendingEvents, number)},
+		{name: "on_error", syntax: "continue|close", read: into(&h.OnError, word, h.checkOnError)},
+	}
+}
+
+// parseSubprotocol reads a sub-protocol with its worker.
 func (h *Handler) parseSubprotocol(d *caddyfile.Dispenser, at *positions) error {
 	name, err := word(d)
-	if err == nil {
-		err = wrap(d, checkSubprotocol(name))
-	}
 	if err != nil {
 		return err
+	}
+	if err := checkSubprotocol(name); err != nil {
+		return d.WrapErr(err)
 	}
 	start := here(d)
 
 	own := SubprotocolWorker{Subprotocol: name}
-	seen := make(map[string]int)
-	for d.NextBlock(1) {
-		if err := once(d, seen); err != nil {
-			return err
-		}
-
-		switch d.Val() {
-		case "worker":
-			at.workers = append(at.workers, here(d))
-			if own.Worker, err = word(d); err != nil {
-				return err
-			}
-		default:
-			return d.Errf("unknown option %q of subprotocol: it knows worker", d.Val())
-		}
-
-		if d.NextBlock(2) {
-			return d.Errf("worker takes no block")
-		}
+	if err := readBlock(d, "subprotocol", own.options(at)); err != nil {
+		return err
 	}
 	if own.Worker == "" {
 		return start.errorf("subprotocol takes a block that names its worker: subprotocol %s { worker <name> }", name)
@@ -336,178 +166,35 @@ func (h *Handler) parseSubprotocol(d *caddyfile.Dispenser, at *positions) error 
 	return nil
 }
 
-// parseAuthorize reads how upgrade requests are authorised:
-//
-//	authorize <uri> {
-//		timeout               <duration>
-//		copy_response_headers <name...>
-//	}
+func (w *SubprotocolWorker) options(at *positions) []option {
+	worker := func(d *caddyfile.Dispenser) (string, error) {
+		at.workers = append(at.workers, here(d))
+
+		return word(d)
+	}
+
+	return []option{{name: "worker", syntax: "<name>", read: into(&w.Worker, worker)}}
+}
+
+// parseAuthorize reads how upgrade requests are authorised.
 func parseAuthorize(d *caddyfile.Dispenser) (*Authorize, error) {
 	uri, err := word(d)
 	if err != nil {
 		return nil, err
 	}
 	a := &Authorize{URI: uri}
-	if err := wrap(d, a.check()); err != nil {
-		return nil, err
+	if err := a.check(); err != nil {
+		return nil, d.WrapErr(err)
 	}
 
-	seen := make(map[string]int)
-	for d.NextBlock(1) {
-		if err := once(d, seen); err != nil {
-			return nil, err
-		}
+	return a, readBlock(d, "authorize", a.options())
+}
 
-		option := d.Val()
-		switch option {
-		case "timeout":
-			a.Timeout, err = duration(d)
-		case "copy_response_headers":
-			a.CopyResponseHeaders, err = words(d)
-		default:
-			err = d.Errf("unknown option %q of authorize: it knows timeout and copy_response_headers", option)
-		}
-		if err == nil {
-			err = wrap(d, a.check())
-		}
-		if err != nil {
-			return nil, err
-		}
-
-		if d.NextBlock(2) {
-			return nil, d.Errf("%s takes no block", option)
-		}
+func (a *Authorize) options() []option {
+	return []option{
+		{name: "timeout", syntax: "<duration>", read: into(&a.Timeout, duration, a.check)},
+		{name: "copy_response_headers", syntax: "<name...>", read: into(&a.CopyResponseHeaders, words, a.check)},
 	}
-
-	return a, nil
-}
-
-// options are those of the directive, in the order of docs/options.md.
-var options = []string{
-	"name", "worker", "echo",
-	"origins",
-	"subprotocols", "subprotocol", "subprotocol_required",
-	"authorize",
-	"max_message_size", "max_frame_size", "compression",
-	"max_connections", "max_connections_per_ip", "rate_limit",
-	"handshake_timeout", "message_timeout", "ping_interval", "pong_timeout", "idle_timeout", "max_lifetime", "close_timeout",
-	"max_outbox", "slow_client", "max_pending_events",
-	"on_error",
-}
-
-// position is where a token stands.
-type position struct {
-	file string
-	line int
-}
-
-// here is the position of the current token.
-func here(d *caddyfile.Dispenser) position {
-	return position{d.File(), d.Line()}
-}
-
-func (p position) String() string {
-	return fmt.Sprintf("%s:%d", p.file, p.line)
-}
-
-// errorf is [caddyfile.Dispenser.Errf] for a position already left behind.
-func (p position) errorf(format string, args ...any) error {
-	return fmt.Errorf(format+", at %s", append(args, p)...)
-}
-
-// once refuses an option given twice: which one would count is anybody's guess.
-func once(d *caddyfile.Dispenser, seen map[string]int) error {
-	if line, twice := seen[d.Val()]; twice {
-		return d.Errf("%s is already set in line %d", d.Val(), line)
-	}
-	seen[d.Val()] = d.Line()
-
-	return nil
-}
-
-// word reads the only argument of an option.
-func word(d *caddyfile.Dispenser) (string, error) {
-	option := d.Val()
-
-	args := d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
-		return "", d.Errf("%s takes one value, not %d", option, len(args))
-	}
-
-	return args[0], nil
-}
-
-// flag reads an option that takes nothing.
-func flag(d *caddyfile.Dispenser) (bool, error) {
-	option := d.Val()
-	if d.NextArg() {
-		return false, d.Errf("%s takes no argument: %s", option, d.Val())
-	}
-
-	return true, nil
-}
-
-// duration reads a time that is not zero.
-func duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
-	option := d.Val()
-
-	text, err := word(d)
-	if err != nil {
-		return 0, err
-	}
-
-	parsed, err := caddy.ParseDuration(text)
-	if err != nil || parsed <= 0 {
-		return 0, d.Errf("%s is a duration as in 500ms, 10s or 1m, not %q", option, text)
-	}
-
-	return caddy.Duration(parsed), nil
-}
-
-// words reads the arguments of an option that takes one or more.
-func words(d *caddyfile.Dispenser) ([]string, error) {
-	option := d.Val()
-
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return nil, d.Errf("%s takes one or more values", option)
-	}
-
-	return args, nil
-}
-
-// number reads a count.
-func number(d *caddyfile.Dispenser) (uint64, error) {
-	option := d.Val()
-
-	text, err := word(d)
-	if err != nil {
-		return 0, err
-	}
-
-	n, err := strconv.ParseUint(text, 10, 31)
-	if err != nil || n == 0 {
-		return 0, d.Errf("%s is a number from 1 to 2147483647, not %q", option, text)
-	}
-
-	return n, nil
-}
-
-// size reads a number of bytes.
-func size(d *caddyfile.Dispenser) (uint64, error) {
-	option := d.Val()
-
-	text, err := word(d)
-	if err != nil {
-		return 0, err
-	}
-
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n == 0 {
-		return 0, d.Errf("%s is a size as in 65536, 64KiB or 1MB, not %q", option, text)
-	}
-
-	return n, nil
 }
 
 // Interface guards

@@ -279,7 +279,7 @@ func TestAMistakeInTheGlobalBlockIsAnErrorWithItsLine(t *testing.T) {
 		{"websocket {\n\tauthorize {\n\t\tmax_runing 3\n\t}\n}", `unknown option "max_runing" of authorize: it knows max_running and max_waiting`, "4"},
 		{"websocket {\n\tauthorize {\n\t\tmax_running 0\n\t}\n}", "max_running is a number from 1", "4"},
 		{"websocket {\n\tauthorize {\n\t\tmax_waiting 1\n\t\tmax_waiting 2\n\t}\n}", "max_waiting is already set in line 4", "5"},
-		{"websocket {\n\tauthorize {\n\t\tmax_waiting 1 {\n\t\t\tx\n\t\t}\n\t}\n}", "the limits of authorize take no block", "5"},
+		{"websocket {\n\tauthorize {\n\t\tmax_waiting 1 {\n\t\t\tx\n\t\t}\n\t}\n}", "max_waiting takes no block", "5"},
 		{"websocket {\n\tshards\n}", "shards takes one value, not 0", "3"},
 		{"websocket {\n\tshards many\n}", "shards is a number from 1", "3"},
 		{"websocket {\n\tshards 1\n\tshards 2\n}", "shards is already set in line 3", "4"},

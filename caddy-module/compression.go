@@ -2,7 +2,7 @@ package websocket
 
 import (
 	"fmt"
-	"strconv"
+	"math"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -47,24 +47,28 @@ func (c *Compression) check() error {
 	}
 }
 
-// parseCompression reads the option of the directive:
-//
-//	compression [on|off]
-//	compression {
-//		context_takeover
-//		window_bits        <9..15>
-//		client_window_bits <9..15>
-//		threshold          <size>
-//		level              <1..9>
-//	}
-func parseCompression(d *caddyfile.Dispenser) (*Compression, error) {
-	compression := new(Compression)
+func (c *Compression) options() []option {
+	return []option{
+		{name: "context_takeover", read: into(&c.ContextTakeover, flag)},
+		{name: "window_bits", syntax: "<9..15>", read: into(&c.WindowBits, within(leastWindowBits, mostWindowBits))},
+		{name: "client_window_bits", syntax: "<9..15>", read: into(&c.ClientWindowBits, within(leastWindowBits, mostWindowBits))},
+		{name: "threshold", syntax: "<size>", read: into(&c.Threshold, func(d *caddyfile.Dispenser) (uint32, error) {
+			n, err := size(d)
 
+			return uint32(min(n, math.MaxUint32)), err
+		})},
+		{name: "level", syntax: "<1..9>", read: into(&c.Level, within(leastLevel, mostLevel))},
+	}
+}
+
+// parseCompression reads on, off or a block. Off is nil.
+func parseCompression(d *caddyfile.Dispenser) (*Compression, error) {
+	off := false
 	if d.NextArg() {
 		switch d.Val() {
 		case "on":
 		case "off":
-			compression = nil
+			off = true
 		default:
 			return nil, d.Errf("compression is on or off, or has a block, not %q", d.Val())
 		}
@@ -72,78 +76,14 @@ func parseCompression(d *caddyfile.Dispenser) (*Compression, error) {
 			return nil, d.Errf("compression takes one value: %s", d.Val())
 		}
 	}
-
-	seen := make(map[string]int)
-	for d.NextBlock(1) {
-		if err := once(d, seen); err != nil {
-			return nil, err
-		}
-		if compression == nil {
+	if off {
+		if d.NextBlock(d.Nesting()) {
 			return nil, d.Errf("compression is off: %s has no meaning", d.Val())
 		}
-		option := d.Val()
-		if err := compression.parseOption(d); err != nil {
-			return nil, err
-		}
-		if d.NextBlock(2) {
-			return nil, d.Errf("%s takes no block", option)
-		}
+
+		return nil, nil
 	}
+	compression := new(Compression)
 
-	return compression, nil
-}
-
-func (c *Compression) parseOption(d *caddyfile.Dispenser) error {
-	switch option := d.Val(); option {
-	case "context_takeover":
-		c.ContextTakeover = true
-		if d.NextArg() {
-			return d.Errf("context_takeover takes no argument: %s", d.Val())
-		}
-	case "window_bits":
-		n, err := within(d, leastWindowBits, mostWindowBits)
-		if err != nil {
-			return err
-		}
-		c.WindowBits = n
-	case "client_window_bits":
-		n, err := within(d, leastWindowBits, mostWindowBits)
-		if err != nil {
-			return err
-		}
-		c.ClientWindowBits = n
-	case "threshold":
-		n, err := size(d)
-		if err != nil {
-			return err
-		}
-		c.Threshold = uint32(min(n, 1<<32-1))
-	case "level":
-		n, err := within(d, leastLevel, mostLevel)
-		if err != nil {
-			return err
-		}
-		c.Level = n
-	default:
-		return d.Errf("unknown option %q of compression: it knows context_takeover, window_bits, client_window_bits, threshold and level", option)
-	}
-
-	return nil
-}
-
-// within reads a small number.
-func within(d *caddyfile.Dispenser, least, most uint8) (uint8, error) {
-	option := d.Val()
-
-	text, err := word(d)
-	if err != nil {
-		return 0, err
-	}
-
-	n, err := strconv.ParseUint(text, 10, 8)
-	if err != nil || n < uint64(least) || n > uint64(most) {
-		return 0, d.Errf("%s is a number from %d to %d, not %q", option, least, most, text)
-	}
-
-	return uint8(n), nil
+	return compression, readBlock(d, "compression", compression.options())
 }

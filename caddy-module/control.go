@@ -158,13 +158,14 @@ func (c *Control) serve(p project, logger *zap.Logger) {
 	}
 }
 
-// parseControl reads the option control:
-//
-//	control off
-//	control [<path>] {
-//		mode  <octal>
-//		group <name>
-//	}
+func (c *Control) options() []option {
+	return []option{
+		{name: "mode", syntax: "<octal>", read: into(&c.Mode, word)},
+		{name: "group", syntax: "<name>", read: into(&c.Group, word)},
+	}
+}
+
+// parseControl reads off, or a path, or neither, and a block.
 func parseControl(d *caddyfile.Dispenser) (*Control, error) {
 	control := new(Control)
 	switch args := d.RemainingArgs(); {
@@ -176,26 +177,10 @@ func parseControl(d *caddyfile.Dispenser) (*Control, error) {
 		control.Path = args[0]
 	}
 
-	at, seen := here(d), make(map[string]int)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := once(d, seen); err != nil {
-			return nil, err
-		}
-
-		var err error
-		switch d.Val() {
-		case "mode":
-			control.Mode, err = word(d)
-		case "group":
-			control.Group, err = word(d)
-		default:
-			err = d.Errf("unknown option %q of control: it knows mode and group", d.Val())
-		}
-		if err != nil {
-			return nil, err
-		}
+	at := here(d)
+	if err := readBlock(d, "control", control.options()); err != nil {
+		return nil, err
 	}
-
 	if _, err := control.encode(project{}); err != nil {
 		return nil, at.errorf("%w", err)
 	}

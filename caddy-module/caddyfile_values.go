@@ -1,0 +1,172 @@
+package websocket
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+)
+
+// What the arguments of an option can be. Each function reads one kind, and its error names the option and gives an example.
+
+// word reads the only argument of an option.
+func word(d *caddyfile.Dispenser) (string, error) {
+	option := d.Val()
+
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return "", d.Errf("%s takes one value, not %d", option, len(args))
+	}
+
+	return args[0], nil
+}
+
+// flag reads an option that takes nothing.
+func flag(d *caddyfile.Dispenser) (bool, error) {
+	option := d.Val()
+	if d.NextArg() {
+		return false, d.Errf("%s takes no argument: %s", option, d.Val())
+	}
+
+	return true, nil
+}
+
+// duration reads a time that is not zero.
+func duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return 0, err
+	}
+
+	parsed, err := caddy.ParseDuration(text)
+	if err != nil || parsed <= 0 {
+		return 0, d.Errf("%s is a duration as in 500ms, 10s or 1m, not %q", option, text)
+	}
+
+	return caddy.Duration(parsed), nil
+}
+
+// words reads the arguments of an option that takes one or more.
+func words(d *caddyfile.Dispenser) ([]string, error) {
+	option := d.Val()
+
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return nil, d.Errf("%s takes one or more values", option)
+	}
+
+	return args, nil
+}
+
+// smallNumber is number for a field that is an int.
+func smallNumber(d *caddyfile.Dispenser) (int, error) {
+	n, err := number(d)
+
+	return int(n), err
+}
+
+// number reads a count.
+func number(d *caddyfile.Dispenser) (uint64, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return 0, err
+	}
+
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || n == 0 {
+		return 0, d.Errf("%s is a number from 1 to 2147483647, not %q", option, text)
+	}
+
+	return n, nil
+}
+
+// size reads a number of bytes.
+func size(d *caddyfile.Dispenser) (uint64, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return 0, err
+	}
+
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n == 0 {
+		return 0, d.Errf("%s is a size as in 65536, 64KiB or 1MB, not %q", option, text)
+	}
+
+	return n, nil
+}
+
+// durationOrOff reads a time, or 0 for off.
+func durationOrOff(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return 0, err
+	}
+
+	if text == "off" || text == "0" {
+		return 0, nil
+	}
+
+	t, err := caddy.ParseDuration(text)
+	if err != nil || t <= 0 {
+		return 0, d.Errf("%s is a duration as in 500ms, 25s or 2h, or off, not %q", option, text)
+	}
+
+	return caddy.Duration(t), nil
+}
+
+// messageRate reads a number per second.
+func messageRate(d *caddyfile.Dispenser) (uint64, error) {
+	return rate(d, "100/s", func(text string) (uint64, error) { return strconv.ParseUint(text, 10, 31) })
+}
+
+// byteRate reads a number of bytes per second.
+func byteRate(d *caddyfile.Dispenser) (uint64, error) {
+	return rate(d, "1MiB/s", humanize.ParseBytes)
+}
+
+// rate reads a number per second.
+func rate(d *caddyfile.Dispenser, example string, parse func(string) (uint64, error)) (uint64, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return 0, err
+	}
+
+	number, perSecond := strings.CutSuffix(text, "/s")
+	n, err := parse(number)
+	if err != nil || !perSecond || n == 0 {
+		return 0, d.Errf("%s is a rate as in %s, not %q", option, example, text)
+	}
+
+	return n, nil
+}
+
+// within reads a small number.
+func within(least, most uint8) func(*caddyfile.Dispenser) (uint8, error) {
+	return func(d *caddyfile.Dispenser) (uint8, error) {
+		option := d.Val()
+
+		text, err := word(d)
+		if err != nil {
+			return 0, err
+		}
+
+		n, err := strconv.ParseUint(text, 10, 8)
+		if err != nil || n < uint64(least) || n > uint64(most) {
+			return 0, d.Errf("%s is a number from %d to %d, not %q", option, least, most, text)
+		}
+
+		return uint8(n), nil
+	}
+}
