@@ -113,7 +113,7 @@ func TestTheFunctionsAreThereAfterPHPHasRestarted(t *testing.T) {
 		startPHP()
 		bridge.OpenGate()
 
-		returned(t, true, `return frankenphp_ws_getClientsCount('app') > 0 && is_subclass_of('FrankenPHP\WebSocket\NoBellException', 'RuntimeException');`)
+		returned(t, true, `return frankenphp_ws_getClientsCount('app') > 0 && is_subclass_of('FrankenPHP\WebSocket\OutsideEventLoopException', 'RuntimeException');`)
 		c.sees("after the restart")
 		c.sees("throw") // the hook at the end of a request is there again, once
 		c.sees("after the exception")

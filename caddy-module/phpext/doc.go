@@ -17,6 +17,7 @@
 //   - exceptions.stub.php is written by hand, since the generator's classes wrap Go objects.
 //   - internal/arginfo makes websocket_arginfo.h and exceptions_arginfo.h of the two stubs. PHP's gen_stub.php is not used: each version
 //     of PHP has another one.
+//   - internal/reference makes of both stubs what users read: php/stubs/frankenphp_ws.php, and the rows of the tables in docs/php.md.
 //   - generate.sh does all of this; generate.sh --check fails when something committed is stale.
 //
 // By hand, one noun a file:
@@ -32,6 +33,7 @@
 //   - reset.c, reset_*.c: what a handler leaves behind is undone before the next event
 //   - clients.c, client.c, send.c, tags.c, information.c, values.c, timers.c: the commands
 //   - batch.c: commands whose results come together
+//   - run.c: the way of every command
 //   - reply.c: strings and lists that the core returns
 //   - errors.c: results of the core as exceptions
 package phpext

@@ -16,7 +16,7 @@ void phpext_errors_startup(void) {
   classes.invalid_argument = register_class_FrankenPHP_WebSocket_InvalidArgumentException(classes.base);
   classes.unknown_route = register_class_FrankenPHP_WebSocket_UnknownRouteException(classes.invalid_argument);
   classes.not_running = register_class_FrankenPHP_WebSocket_NotRunningException(classes.base);
-  classes.no_bell = register_class_FrankenPHP_WebSocket_NoBellException(classes.base);
+  classes.no_bell = register_class_FrankenPHP_WebSocket_OutsideEventLoopException(classes.base);
   classes.search_timeout = register_class_FrankenPHP_WebSocket_SearchTimeoutException(classes.base);
   classes.control = register_class_FrankenPHP_WebSocket_ControlException(classes.base);
 }

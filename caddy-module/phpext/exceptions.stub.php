@@ -29,10 +29,11 @@ namespace FrankenPHP\WebSocket {
     {
     }
 
-    /** A function for events of connections was called in a request that was not started for any. */
-    class NoBellException extends Exception
+    /** nextEvent() or failEvent() was called outside the loop of a worker that handles events, or before the first event. */
+    class OutsideEventLoopException extends Exception
     {
     }
+
     /** A search took longer than the server's option search_timeout allows. Nothing was changed or sent. */
     class SearchTimeoutException extends Exception
     {

@@ -56,11 +56,11 @@ static zend_class_entry *register_class_FrankenPHP_WebSocket_NotRunningException
 	return class_entry;
 }
 
-static zend_class_entry *register_class_FrankenPHP_WebSocket_NoBellException(zend_class_entry *class_entry_FrankenPHP_WebSocket_Exception)
+static zend_class_entry *register_class_FrankenPHP_WebSocket_OutsideEventLoopException(zend_class_entry *class_entry_FrankenPHP_WebSocket_Exception)
 {
 	zend_class_entry ce, *class_entry;
 
-	INIT_NS_CLASS_ENTRY(ce, "FrankenPHP\\WebSocket", "NoBellException", NULL);
+	INIT_NS_CLASS_ENTRY(ce, "FrankenPHP\\WebSocket", "OutsideEventLoopException", NULL);
 #if (PHP_VERSION_ID >= 80400)
 	class_entry = zend_register_internal_class_with_flags(&ce, class_entry_FrankenPHP_WebSocket_Exception, 0);
 #else

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the generated files of the PHP extension from websocket.go and exceptions.stub.php: see doc.go for what comes from where.
+# Makes what comes from the declarations of PHP's functions, websocket.go and exceptions.stub.php: files of the extension, the stub for
+# editors, and the tables of docs/php.md. See doc.go for what comes from where.
 #
 # usage: phpext/generate.sh [--check]
 #   --check  writes nothing; fails when the files in the folder are not those that would be made
@@ -55,13 +56,22 @@ cd "$here/.."
 go run ./phpext/internal/reconcile "$here/websocket.go" "$tmp/generated" "$tmp/out"
 go run ./phpext/internal/arginfo "$tmp/out/websocket.stub.php" >"$tmp/out/websocket_arginfo.h"
 go run ./phpext/internal/arginfo "$here/exceptions.stub.php" >"$tmp/out/exceptions_arginfo.h"
+mkdir "$tmp/reference"
+go run ./phpext/internal/reference "$tmp/out/websocket.stub.php" "$here/exceptions.stub.php" "$top/docs/php.md" "$tmp/reference"
+
+# What was made, and where it belongs.
+made() {
+  local file
+  for file in "$tmp"/out/*; do "$1" "$file" "$here/$(basename "$file")"; done
+  "$1" "$tmp/reference/frankenphp_ws.php" "$top/php/stubs/frankenphp_ws.php"
+  "$1" "$tmp/reference/php.md" "$top/docs/php.md"
+}
 
 if [ -n "$check" ]; then
   fresh=1
-  for file in "$tmp"/out/*; do
-    diff -u "$here/$(basename "$file")" "$file" >&2 || fresh=
-  done
-  [ -n "$fresh" ] || die "the generated files of the PHP extension are stale: run caddy-module/phpext/generate.sh and commit what it changes"
+  compare() { diff -u "$2" "$1" >&2 || fresh=; }
+  made compare
+  [ -n "$fresh" ] || die "what is generated from the PHP functions is stale: run caddy-module/phpext/generate.sh and commit what it changes"
 else
-  cp "$tmp"/out/* "$here/"
+  made cp
 fi

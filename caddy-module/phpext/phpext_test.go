@@ -55,7 +55,7 @@ func TestStubsAreValidPHP(t *testing.T) {
 func TestExceptionsAreOneTreeUnderRuntimeException(t *testing.T) {
 	returned(t, "RuntimeException", `return get_parent_class('FrankenPHP\WebSocket\Exception');`)
 	returned(t, `FrankenPHP\WebSocket\InvalidArgumentException`, `return get_parent_class('FrankenPHP\WebSocket\UnknownRouteException');`)
-	for _, name := range []string{"InvalidArgumentException", "NotRunningException", "NoBellException", "SearchTimeoutException", "ControlException"} {
+	for _, name := range []string{"InvalidArgumentException", "NotRunningException", "OutsideEventLoopException", "SearchTimeoutException", "ControlException"} {
 		returned(t, `FrankenPHP\WebSocket\Exception`, `return get_parent_class('FrankenPHP\WebSocket\%s');`, name)
 	}
 }

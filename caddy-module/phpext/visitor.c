@@ -7,7 +7,7 @@
 
 #include <SAPI.h>
 
-static const char no_bell[] = "Uncaught FrankenPHP\\WebSocket\\NoBellException: ";
+static const char no_bell[] = "Uncaught FrankenPHP\\WebSocket\\OutsideEventLoopException: ";
 static const char no_worker[] =
     "Uncaught RuntimeException: frankenphp_handle_request() called while not in worker mode";
 

@@ -9,14 +9,14 @@ package phpext
 
 import "C"
 
-// Gives the next event of the connection whose events this worker request was started for, or null when the request is to end.
+// Acknowledges the event handed out before, and waits some milliseconds for the next one of the same connection.
 //
 // To be called in a loop, in the handler of a worker that the `websocket` directive names:
 //
 //	$handler = function () { while ($e = frankenphp_ws_nextEvent()) { … } };
 //	while (frankenphp_handle_request($handler)) {}
 //
-// It waits some milliseconds for more before it answers null; null also comes after a bounded number of events or time, so that
+// Null means that the handler is to return: nothing came, or a bounded number of events or time is used up, so that
 // restarts and `max_requests` of the worker go on working. The call acknowledges the event handed out before, and so does a normal
 // return of the handler. An event is failed when the handler ends otherwise: exit, a fatal error, a limit of memory or time, an
 // exception that nobody caught. No event is handed out twice. Events of one
@@ -32,39 +32,42 @@ import "C"
 //     handshake was completed)
 //   - timer: `timer` (its number, as setTimer() returned it), `payload`
 //
-// @return array<string, mixed>|null
-// @throws \FrankenPHP\WebSocket\NoBellException when the request was not started by the server for events of connections
+// @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|null null: return from the handler now
+// @throws \FrankenPHP\WebSocket\OutsideEventLoopException when the request was not started by the server for events of connections
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // export_php:function frankenphp_ws_nextEvent(): ?array
 func frankenphp_ws_nextEvent() unsafe.Pointer
 
-// Says that the event handed out last has failed. It is counted and logged with the cause. After an open event the connection is closed
-// with 1011; else the `on_error` option of its route decides what becomes of it. The loop goes on with the next nextEvent(). Without effect when the event has already been
-// failed. For loops that catch what a handler throws.
+// Reports that the event handed out last has failed. It is counted and logged with the cause. After an open event the connection is
+// closed with 1011; else the `on_error` option of its route decides what becomes of it. The loop goes on with the next nextEvent(). A second
+// time changes nothing. For loops that catch what a handler throws.
 //
 // @param string $cause what went wrong, for the log
-// @throws \FrankenPHP\WebSocket\NoBellException when no event has been handed out in this request
+// @throws \FrankenPHP\WebSocket\OutsideEventLoopException when no event has been handed out in this request
 //
 // export_php:function frankenphp_ws_failEvent(string $cause): void
 func frankenphp_ws_failEvent(cause *C.zend_string)
 
-// The ids of the connected clients.
+// The ids of the connected clients, in no order.
 //
 // @param string|null $route only those of the route with this name; null: of all routes
 // @return list<string>
 // @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: list
 // export_php:function frankenphp_ws_getClients(?string $route = null): array
 func frankenphp_ws_getClients(route *C.zend_string) unsafe.Pointer
 
 // How many clients are connected.
 //
 // @param string|null $route only those of the route with this name; null: of all routes
+// @return int 0 or more
 // @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: count
 // export_php:function frankenphp_ws_getClientsCount(?string $route = null): int
 func frankenphp_ws_getClientsCount(route *C.zend_string) int64
 
@@ -79,6 +82,7 @@ func frankenphp_ws_getClientsCount(route *C.zend_string) int64
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8 or the message is too large
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: send
 // export_php:function frankenphp_ws_send(string $id, string $data, ?string $route = null, bool $binary = false): bool
 func frankenphp_ws_send(id *C.zend_string, data *C.zend_string, route *C.zend_string, binary bool) bool
 
@@ -93,6 +97,7 @@ func frankenphp_ws_send(id *C.zend_string, data *C.zend_string, route *C.zend_st
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8 or the message is too large
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: send
 // export_php:function frankenphp_ws_sendAll(string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
 func frankenphp_ws_sendAll(data *C.zend_string, route *C.zend_string, binary bool, exceptId *C.zend_string) int64
 
@@ -106,10 +111,11 @@ func frankenphp_ws_sendAll(data *C.zend_string, route *C.zend_string, binary boo
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the code or the reason is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: close
 // export_php:function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ""): bool
 func frankenphp_ws_close(id *C.zend_string, code int64, reason *C.zend_string) bool
 
-// Gives a client a tag. Without effect when it has it already. Its tags go with the connection.
+// Gives a client a tag. A tag that it has already stays. Its tags go with the connection.
 //
 // @param string $id the client's id
 // @param string $tag 1 to 255 bytes of UTF-8
@@ -117,10 +123,11 @@ func frankenphp_ws_close(id *C.zend_string, code int64, reason *C.zend_string) b
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed, or the client has as many tags as it may have
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: tag
 // export_php:function frankenphp_ws_tagClient(string $id, string $tag): bool
 func frankenphp_ws_tagClient(id *C.zend_string, tag *C.zend_string) bool
 
-// Takes a tag from a client. Without effect when it does not have it.
+// Takes a tag from a client. A tag that it does not have is no error.
 //
 // @param string $id the client's id
 // @param string $tag 1 to 255 bytes of UTF-8
@@ -128,6 +135,7 @@ func frankenphp_ws_tagClient(id *C.zend_string, tag *C.zend_string) bool
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: untag
 // export_php:function frankenphp_ws_untagClient(string $id, string $tag): bool
 func frankenphp_ws_untagClient(id *C.zend_string, tag *C.zend_string) bool
 
@@ -137,16 +145,18 @@ func frankenphp_ws_untagClient(id *C.zend_string, tag *C.zend_string) bool
 // @return list<string> sorted; empty when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: tags
 // export_php:function frankenphp_ws_getTags(?string $id = null): array
 func frankenphp_ws_getTags(id *C.zend_string) unsafe.Pointer
 
-// The ids of the clients that have a tag; none have one that is not in use.
+// The ids of the clients that have a tag, in no order.
 //
 // @param string $tag 1 to 255 bytes of UTF-8
 // @return list<string>
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: list
 // export_php:function frankenphp_ws_getClientsByTag(string $tag): array
 func frankenphp_ws_getClientsByTag(tag *C.zend_string) unsafe.Pointer
 
@@ -162,6 +172,7 @@ func frankenphp_ws_getClientsByTag(tag *C.zend_string) unsafe.Pointer
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8, the message is too large or the tag is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: send
 // export_php:function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
 func frankenphp_ws_sendToTag(tag *C.zend_string, data *C.zend_string, route *C.zend_string, binary bool, exceptId *C.zend_string) int64
 
@@ -171,15 +182,18 @@ func frankenphp_ws_sendToTag(tag *C.zend_string, data *C.zend_string, route *C.z
 // @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: clear_tags
 // export_php:function frankenphp_ws_clearTagClient(string $id): bool
 func frankenphp_ws_clearTagClient(id *C.zend_string) bool
 
 // How many clients have a tag.
 //
 // @param string $tag 1 to 255 bytes of UTF-8
+// @return int 0 or more
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: count
 // export_php:function frankenphp_ws_getTagCount(string $tag): int
 func frankenphp_ws_getTagCount(tag *C.zend_string) int64
 
@@ -205,6 +219,7 @@ func frankenphp_ws_quoteTag(tag *C.zend_string) unsafe.Pointer
 // @throws \FrankenPHP\WebSocket\SearchTimeoutException when it takes longer than the server's option search_timeout allows
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: list
 // export_php:function frankenphp_ws_getClientsByTagExpression(string $expression): array
 func frankenphp_ws_getClientsByTagExpression(expression *C.zend_string) unsafe.Pointer
 
@@ -221,6 +236,7 @@ func frankenphp_ws_getClientsByTagExpression(expression *C.zend_string) unsafe.P
 // @throws \FrankenPHP\WebSocket\SearchTimeoutException when it takes longer than the server's option search_timeout allows
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: send
 // export_php:function frankenphp_ws_sendToTagExpression(string $expression, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
 func frankenphp_ws_sendToTagExpression(expression *C.zend_string, data *C.zend_string, route *C.zend_string, binary bool, exceptId *C.zend_string) int64
 
@@ -233,6 +249,7 @@ func frankenphp_ws_sendToTagExpression(expression *C.zend_string, data *C.zend_s
 // @throws \FrankenPHP\WebSocket\Exception when the store is full
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: set
 // export_php:function frankenphp_ws_global_set(string $key, string $value, int $expireSeconds = 0): void
 func frankenphp_ws_global_set(key *C.zend_string, value *C.zend_string, expireSeconds int64)
 
@@ -246,22 +263,27 @@ func frankenphp_ws_global_set(key *C.zend_string, value *C.zend_string, expireSe
 // @throws \FrankenPHP\WebSocket\Exception when the store is full
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: add
 // export_php:function frankenphp_ws_global_add(string $key, string $value, int $expireSeconds = 0): bool
 func frankenphp_ws_global_add(key *C.zend_string, value *C.zend_string, expireSeconds int64) bool
 
 // A value; "" when the key has none, which frankenphp_ws_global_has() tells from an empty value.
 //
 // @param string $key the key
+// @return string any bytes
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: get
 // export_php:function frankenphp_ws_global_get(string $key): string
 func frankenphp_ws_global_get(key *C.zend_string) unsafe.Pointer
 
 // Whether a key has a value.
 //
 // @param string $key the key
+// @return bool
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: expiry
 // export_php:function frankenphp_ws_global_has(string $key): bool
 func frankenphp_ws_global_has(key *C.zend_string) bool
 
@@ -271,6 +293,7 @@ func frankenphp_ws_global_has(key *C.zend_string) bool
 // @return bool whether there was one
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: delete
 // export_php:function frankenphp_ws_global_delete(string $key): bool
 func frankenphp_ws_global_delete(key *C.zend_string) bool
 
@@ -283,6 +306,7 @@ func frankenphp_ws_global_delete(key *C.zend_string) bool
 // @throws \FrankenPHP\WebSocket\Exception when the store is full
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: increment
 // export_php:function frankenphp_ws_global_increment(string $key, int $by = 1): int
 func frankenphp_ws_global_increment(key *C.zend_string, by int64) int64
 
@@ -292,6 +316,7 @@ func frankenphp_ws_global_increment(key *C.zend_string, by int64) int64
 // @return int|null -1 when it does not expire, null when the key has no value
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: expiry
 // export_php:function frankenphp_ws_global_ttl(string $key): ?int
 func frankenphp_ws_global_ttl(key *C.zend_string) int64
 
@@ -335,6 +360,7 @@ const FRANKENPHP_WS_OP_REGEX = "regex"
 // @throws \FrankenPHP\WebSocket\Exception when the client has as much as it may
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: set_information
 // export_php:function frankenphp_ws_setStoredInformation(string $id, string $key, string $value): bool
 func frankenphp_ws_setStoredInformation(id *C.zend_string, key *C.zend_string, value *C.zend_string) bool
 
@@ -343,8 +369,10 @@ func frankenphp_ws_setStoredInformation(id *C.zend_string, key *C.zend_string, v
 //
 // @param string $id the client's id
 // @param string $key the key
+// @return string any bytes
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: get_information
 // export_php:function frankenphp_ws_getStoredInformation(string $id, string $key): string
 func frankenphp_ws_getStoredInformation(id *C.zend_string, key *C.zend_string) unsafe.Pointer
 
@@ -352,8 +380,10 @@ func frankenphp_ws_getStoredInformation(id *C.zend_string, key *C.zend_string) u
 //
 // @param string $id the client's id
 // @param string $key the key
+// @return bool
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: get_information
 // export_php:function frankenphp_ws_hasStoredInformation(string $id, string $key): bool
 func frankenphp_ws_hasStoredInformation(id *C.zend_string, key *C.zend_string) bool
 
@@ -364,6 +394,7 @@ func frankenphp_ws_hasStoredInformation(id *C.zend_string, key *C.zend_string) b
 // @return bool whether there was something; false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: delete_information
 // export_php:function frankenphp_ws_deleteStoredInformation(string $id, string $key): bool
 func frankenphp_ws_deleteStoredInformation(id *C.zend_string, key *C.zend_string) bool
 
@@ -373,6 +404,7 @@ func frankenphp_ws_deleteStoredInformation(id *C.zend_string, key *C.zend_string
 // @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: clear_information
 // export_php:function frankenphp_ws_clearStoredInformation(string $id): bool
 func frankenphp_ws_clearStoredInformation(id *C.zend_string) bool
 
@@ -382,6 +414,7 @@ func frankenphp_ws_clearStoredInformation(id *C.zend_string) bool
 // @return list<string> empty when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: all_information
 // export_php:function frankenphp_ws_listStoredInformationKeys(string $id): array
 func frankenphp_ws_listStoredInformationKeys(id *C.zend_string) unsafe.Pointer
 
@@ -391,6 +424,7 @@ func frankenphp_ws_listStoredInformationKeys(id *C.zend_string) unsafe.Pointer
 // @return array<array-key, string> empty when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: all_information
 // export_php:function frankenphp_ws_getAllStoredInformation(string $id): array
 func frankenphp_ws_getAllStoredInformation(id *C.zend_string) unsafe.Pointer
 
@@ -406,6 +440,7 @@ func frankenphp_ws_getAllStoredInformation(id *C.zend_string) unsafe.Pointer
 // @throws \FrankenPHP\WebSocket\SearchTimeoutException when it takes longer than the server's option search_timeout allows
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: search_information
 // export_php:function frankenphp_ws_searchStoredInformation(string $key, string $operator, string $value, ?string $route = null): array
 func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator *C.zend_string, value *C.zend_string, route *C.zend_string) unsafe.Pointer
 
@@ -416,6 +451,7 @@ func frankenphp_ws_searchStoredInformation(key *C.zend_string, operator *C.zend_
 // @return bool false when the client is gone and its connection has ended
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: kill
 // export_php:function frankenphp_ws_killConnection(string $id): bool
 func frankenphp_ws_killConnection(id *C.zend_string) bool
 
@@ -428,9 +464,10 @@ func frankenphp_ws_killConnection(id *C.zend_string) bool
 // (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
 //
 // @param string $id the client's id
-// @return array<string, mixed>|null null when the client is gone
+// @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null null when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: client
 // export_php:function frankenphp_ws_getClient(string $id): ?array
 func frankenphp_ws_getClient(id *C.zend_string) unsafe.Pointer
 
@@ -440,6 +477,7 @@ func frankenphp_ws_getClient(id *C.zend_string) unsafe.Pointer
 // @return int|null nanoseconds; 0 before the first answer; null when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: ping_time
 // export_php:function frankenphp_ws_getClientPingTime(string $id): ?int
 func frankenphp_ws_getClientPingTime(id *C.zend_string) int64
 
@@ -452,6 +490,7 @@ func frankenphp_ws_getClientPingTime(id *C.zend_string) int64
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the interval is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: ping
 // export_php:function frankenphp_ws_enablePing(string $id, int $intervalMs = 0): bool
 func frankenphp_ws_enablePing(id *C.zend_string, intervalMs int64) bool
 
@@ -461,6 +500,7 @@ func frankenphp_ws_enablePing(id *C.zend_string, intervalMs int64) bool
 // @return bool false when the client is gone
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: ping
 // export_php:function frankenphp_ws_disablePing(string $id): bool
 func frankenphp_ws_disablePing(id *C.zend_string) bool
 
@@ -478,6 +518,7 @@ func frankenphp_ws_disablePing(id *C.zend_string) bool
 // @throws \FrankenPHP\WebSocket\Exception when there are as many timers as there may be, or too many events wait for PHP
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: set_timer
 // export_php:function frankenphp_ws_setTimer(int $ms, string $payload, bool $repeat = false, ?string $worker = null, ?string $name = null): int
 func frankenphp_ws_setTimer(ms int64, payload *C.zend_string, repeat bool, worker *C.zend_string, name *C.zend_string) int64
 
@@ -487,6 +528,7 @@ func frankenphp_ws_setTimer(ms int64, payload *C.zend_string, repeat bool, worke
 // @return bool false when it is not set (any more)
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: clear_timer
 // export_php:function frankenphp_ws_clearTimer(int $timer): bool
 func frankenphp_ws_clearTimer(timer int64) bool
 
@@ -498,6 +540,7 @@ func frankenphp_ws_clearTimer(timer int64) bool
 // @throws \FrankenPHP\WebSocket\InvalidArgumentException when the new id is not allowed
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: rename
 // export_php:function frankenphp_ws_renameConnection(string $id, string $newId): bool
 func frankenphp_ws_renameConnection(id *C.zend_string, newId *C.zend_string) bool
 
@@ -506,6 +549,7 @@ func frankenphp_ws_renameConnection(id *C.zend_string, newId *C.zend_string) boo
 // @return list<string>
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
+// command: routes
 // export_php:function frankenphp_ws_listRoutes(): array
 func frankenphp_ws_listRoutes() unsafe.Pointer
 

@@ -55,14 +55,14 @@ const FRANKENPHP_WS_OP_ICONTAINS = "icontains";
 const FRANKENPHP_WS_OP_REGEX = "regex";
 
 /**
- * Gives the next event of the connection whose events this worker request was started for, or null when the request is to end.
+ * Acknowledges the event handed out before, and waits some milliseconds for the next one of the same connection.
  *
  * To be called in a loop, in the handler of a worker that the `websocket` directive names:
  *
  *     $handler = function () { while ($e = frankenphp_ws_nextEvent()) { … } };
  *     while (frankenphp_handle_request($handler)) {}
  *
- * It waits some milliseconds for more before it answers null; null also comes after a bounded number of events or time, so that
+ * Null means that the handler is to return: nothing came, or a bounded number of events or time is used up, so that
  * restarts and `max_requests` of the worker go on working. The call acknowledges the event handed out before, and so does a normal
  * return of the handler. An event is failed when the handler ends otherwise: exit, a fatal error, a limit of memory or time, an
  * exception that nobody caught. No event is handed out twice. Events of one
@@ -78,24 +78,24 @@ const FRANKENPHP_WS_OP_REGEX = "regex";
  *     handshake was completed)
  *   - timer: `timer` (its number, as setTimer() returned it), `payload`
  *
- * @return array<string, mixed>|null
- * @throws \FrankenPHP\WebSocket\NoBellException when the request was not started by the server for events of connections
+ * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|null null: return from the handler now
+ * @throws \FrankenPHP\WebSocket\OutsideEventLoopException when the request was not started by the server for events of connections
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_nextEvent(): ?array {}
 
 /**
- * Says that the event handed out last has failed. It is counted and logged with the cause. After an open event the connection is closed
- * with 1011; else the `on_error` option of its route decides what becomes of it. The loop goes on with the next nextEvent(). Without effect when the event has already been
- * failed. For loops that catch what a handler throws.
+ * Reports that the event handed out last has failed. It is counted and logged with the cause. After an open event the connection is
+ * closed with 1011; else the `on_error` option of its route decides what becomes of it. The loop goes on with the next nextEvent(). A second
+ * time changes nothing. For loops that catch what a handler throws.
  *
  * @param string $cause what went wrong, for the log
- * @throws \FrankenPHP\WebSocket\NoBellException when no event has been handed out in this request
+ * @throws \FrankenPHP\WebSocket\OutsideEventLoopException when no event has been handed out in this request
  */
 function frankenphp_ws_failEvent(string $cause): void {}
 
 /**
- * The ids of the connected clients.
+ * The ids of the connected clients, in no order.
  *
  * @param string|null $route only those of the route with this name; null: of all routes
  * @return list<string>
@@ -108,6 +108,7 @@ function frankenphp_ws_getClients(?string $route = null): array {}
  * How many clients are connected.
  *
  * @param string|null $route only those of the route with this name; null: of all routes
+ * @return int 0 or more
  * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
@@ -155,7 +156,7 @@ function frankenphp_ws_sendAll(string $data, ?string $route = null, bool $binary
 function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ""): bool {}
 
 /**
- * Gives a client a tag. Without effect when it has it already. Its tags go with the connection.
+ * Gives a client a tag. A tag that it has already stays. Its tags go with the connection.
  *
  * @param string $id the client's id
  * @param string $tag 1 to 255 bytes of UTF-8
@@ -166,7 +167,7 @@ function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ""):
 function frankenphp_ws_tagClient(string $id, string $tag): bool {}
 
 /**
- * Takes a tag from a client. Without effect when it does not have it.
+ * Takes a tag from a client. A tag that it does not have is no error.
  *
  * @param string $id the client's id
  * @param string $tag 1 to 255 bytes of UTF-8
@@ -186,7 +187,7 @@ function frankenphp_ws_untagClient(string $id, string $tag): bool {}
 function frankenphp_ws_getTags(?string $id = null): array {}
 
 /**
- * The ids of the clients that have a tag; none have one that is not in use.
+ * The ids of the clients that have a tag, in no order.
  *
  * @param string $tag 1 to 255 bytes of UTF-8
  * @return list<string>
@@ -223,6 +224,7 @@ function frankenphp_ws_clearTagClient(string $id): bool {}
  * How many clients have a tag.
  *
  * @param string $tag 1 to 255 bytes of UTF-8
+ * @return int 0 or more
  * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
@@ -298,6 +300,7 @@ function frankenphp_ws_global_add(string $key, string $value, int $expireSeconds
  * A value; "" when the key has none, which frankenphp_ws_global_has() tells from an empty value.
  *
  * @param string $key the key
+ * @return string any bytes
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_global_get(string $key): string {}
@@ -306,6 +309,7 @@ function frankenphp_ws_global_get(string $key): string {}
  * Whether a key has a value.
  *
  * @param string $key the key
+ * @return bool
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_global_has(string $key): bool {}
@@ -359,6 +363,7 @@ function frankenphp_ws_setStoredInformation(string $id, string $key, string $val
  *
  * @param string $id the client's id
  * @param string $key the key
+ * @return string any bytes
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_getStoredInformation(string $id, string $key): string {}
@@ -368,6 +373,7 @@ function frankenphp_ws_getStoredInformation(string $id, string $key): string {}
  *
  * @param string $id the client's id
  * @param string $key the key
+ * @return bool
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_hasStoredInformation(string $id, string $key): bool {}
@@ -444,7 +450,7 @@ function frankenphp_ws_killConnection(string $id): bool {}
  * (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
  *
  * @param string $id the client's id
- * @return array<string, mixed>|null null when the client is gone
+ * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null null when the client is gone
  * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
  */
 function frankenphp_ws_getClient(string $id): ?array {}

@@ -22,7 +22,7 @@ class NotRunningException extends Exception
 {
 }
 
-class NoBellException extends Exception
+class OutsideEventLoopException extends Exception
 {
 }
 

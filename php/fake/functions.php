@@ -5,7 +5,7 @@ declare(strict_types=1);
 /* The functions of the extension, talking to the fake server. ../stubs documents them. */
 
 use FrankenPHP\WebSocket\Caller;
-use FrankenPHP\WebSocket\NoBellException;
+use FrankenPHP\WebSocket\OutsideEventLoopException;
 use FrankenPHP\WebSocket\Testing\Batch;
 use FrankenPHP\WebSocket\Testing\FakeClient;
 use FrankenPHP\WebSocket\Testing\FakeServer;
@@ -25,7 +25,7 @@ const FRANKENPHP_WS_OP_REGEX = 'regex';
 
 function frankenphp_ws_nextEvent(): ?array
 {
-    throw Caller::blame(new NoBellException('frankenphp_ws_nextEvent(): the fake server gives its events to an Application, not to a loop'));
+    throw Caller::blame(new OutsideEventLoopException('frankenphp_ws_nextEvent(): the fake server gives its events to an Application, not to a loop'));
 }
 
 function frankenphp_ws_failEvent(string $cause): void

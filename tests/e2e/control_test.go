@@ -202,7 +202,7 @@ func TestEventsAreNotForTheCommandLine(t *testing.T) {
 	t.Parallel()
 	s := start(t, controlled())
 	for _, call := range []string{`nextEvent()`, `failEvent('x')`} {
-		wantIn(t, s.eval("frankenphp_ws_"+call+";"), `FrankenPHP\WebSocket\NoBellException`, "handed to workers of the server")
+		wantIn(t, s.eval("frankenphp_ws_"+call+";"), `FrankenPHP\WebSocket\OutsideEventLoopException`, "handed to workers of the server")
 	}
 }
 

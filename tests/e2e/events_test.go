@@ -213,7 +213,7 @@ func TestAVisitorWhoRequestsTheWorkersPathGetsNothing(t *testing.T) {
 	c.send(t, "after")
 	c.want(t, "after")
 	if status, body := s.post("/call.php", "application/json", `{"call":"frankenphp_ws_nextEvent","args":[]}`); status != http.StatusOK ||
-		!strings.Contains(body, "NoBellException") {
+		!strings.Contains(body, "OutsideEventLoopException") {
 		t.Errorf("nextEvent in an ordinary request: %d %s", status, body)
 	}
 	if len(s.log.records(`"level":"warn"`, "worker.php")) == 0 {

@@ -89,11 +89,11 @@ func TestAVisitorWhoRequestsAWorkersScriptLearnsNothingOfIt(t *testing.T) {
 			c.send(t, "after")
 			c.want(t, "after")
 			for _, path := range []string{"/mistake.php", "/pages.php"} {
-				if status, body := s.get(path); !strings.Contains(body, "NoBellException") {
+				if status, body := s.get(path); !strings.Contains(body, "OutsideEventLoopException") {
 					t.Errorf("a mistake in %s is hidden from its author: %d %q", path, status, body)
 				}
 			}
-			if found := s.log.records("NoBellException", "/worker.php"); len(found) > 0 {
+			if found := s.log.records("OutsideEventLoopException", "/worker.php"); len(found) > 0 {
 				t.Errorf("visitors fill the log: %s", found[0])
 			}
 			if failed := s.stat("events_failed"); failed != 0 {

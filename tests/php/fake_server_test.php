@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-use FrankenPHP\WebSocket\{Application, Client, Clients, Connection, Group, InvalidArgumentException, NoBellException, Timer, UnknownRouteException};
+use FrankenPHP\WebSocket\{Application, Client, Clients, Connection, Group, InvalidArgumentException, OutsideEventLoopException, Timer, UnknownRouteException};
 use FrankenPHP\WebSocket\Testing\FakeServer;
 
 require_once __DIR__ . '/Recorder.php';
@@ -107,7 +107,7 @@ test('a handler that throws fails its event once, and on_error closes or goes on
         same($close ? 1011 : null, $client->closeCode);
         same($close ? 'close 1011' : 'error no', end($recorder->told));
     }
-    throws(NoBellException::class, 'failEvent', static fn () => frankenphp_ws_failEvent('outside'));
+    throws(OutsideEventLoopException::class, 'failEvent', static fn () => frankenphp_ws_failEvent('outside'));
 });
 
 test('what a request outside the application does takes effect at once', static function (): void {

@@ -9,7 +9,7 @@ $do = function (array $event): void {
         case 'exit, next event': register_shutdown_function(function () {
             try {
                 frankenphp_ws_nextEvent();
-            } catch (FrankenPHP\WebSocket\NoBellException $e) {
+            } catch (FrankenPHP\WebSocket\OutsideEventLoopException $e) {
                 trigger_error($e->getMessage());
             }
         });

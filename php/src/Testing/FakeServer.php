@@ -7,7 +7,7 @@ namespace FrankenPHP\WebSocket\Testing;
 use FrankenPHP\WebSocket\Application;
 use FrankenPHP\WebSocket\Caller;
 use FrankenPHP\WebSocket\Dispatcher;
-use FrankenPHP\WebSocket\NoBellException;
+use FrankenPHP\WebSocket\OutsideEventLoopException;
 
 /**
  * A server in memory, to test an application with plain PHP.
@@ -330,7 +330,7 @@ final class FakeServer
     public function failEvent(string $cause): void
     {
         if (!$this->dispatching) {
-            throw Caller::blame(new NoBellException('frankenphp_ws_failEvent(): no event is being handled'));
+            throw Caller::blame(new OutsideEventLoopException('frankenphp_ws_failEvent(): no event is being handled'));
         }
         if ($this->failed) {
             return;
@@ -403,7 +403,7 @@ final class FakeServer
         if (\function_exists('frankenphp_ws_send') && (new \ReflectionFunction('frankenphp_ws_send'))->isInternal()) {
             throw Caller::blame(new \LogicException('this PHP is inside FrankenPHP and has the real functions: run tests that use ' . self::class . ' with the ordinary php command'));
         }
-        if (!class_exists(NoBellException::class)) {
+        if (!class_exists(OutsideEventLoopException::class)) {
             require __DIR__ . '/../../fake/exceptions.php';
         }
         require_once __DIR__ . '/../../fake/functions.php';

@@ -1,7 +1,7 @@
 // Reconcile turns what FrankenPHP's extension generator makes of websocket.go into what is committed. The generator makes the
 // signatures, the module entry and the registration; it knows neither phpdoc nor functions written in C nor request hooks. So:
 //
-//   - the stub gets the doc comments of the declarations as phpdoc;
+//   - the stub gets the doc comments of the declarations as phpdoc, but for the lines that name the command of the core;
 //   - the bodies that call Go leave the C file;
 //   - the Go file, bodies and registration, is left out: module.c registers the extension;
 //   - the constants are registered by what arginfo has for it;
@@ -76,7 +76,11 @@ func run(declarations, from, to string) error {
 type function struct {
 	name string
 	doc  []string
+	// command is that of docs/commands.md which the function gives; none: empty.
+	command string
 }
+
+var commandLine = regexp.MustCompile(`^\s*command: (\w+)$`)
 
 var directive = regexp.MustCompile(`^\s*export_php:function\s+(\w+)\s*\(`)
 
@@ -100,6 +104,10 @@ func documented(path string) ([]function, error) {
 			line := strings.TrimPrefix(comment.Text, "//")
 			if match := directive.FindStringSubmatch(line); match != nil {
 				current.name = match[1]
+				continue
+			}
+			if match := commandLine.FindStringSubmatch(line); match != nil {
+				current.command = match[1]
 				continue
 			}
 			current.doc = append(current.doc, strings.ReplaceAll(strings.TrimPrefix(line, " "), "\t", "    "))

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,3 +74,38 @@ func TestAGeneratorThatMakesSomethingElseIsAnError(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+func TestEveryFunctionNamesItsCommandAndEveryCommandHasAFunction(t *testing.T) {
+	functions, err := documented("../../websocket.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../../../docs/commands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first cell of a row begins with the name of a command.
+	inDocs := make(map[string]bool)
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)`").FindAllStringSubmatch(string(page), -1) {
+		inDocs[row[1]] = true
+	}
+
+	given := make(map[string]bool)
+	for _, f := range functions {
+		given[f.command] = true
+		switch {
+		case f.command != "" && !inDocs[f.command]:
+			t.Errorf("%s names the command %q, which docs/commands.md does not have", f.name, f.command)
+		case f.command == "" && !slices.Contains(withoutCommand, f.name):
+			t.Errorf("%s names no command: write the line `// command: NAME`", f.name)
+		}
+	}
+	for command := range inDocs {
+		if !given[command] && command != "stats" { // for operators
+			t.Errorf("no function gives the command %s", command)
+		}
+	}
+}
+
+// withoutCommand are functions that ask nothing of the core, or that only a worker can call.
+var withoutCommand = []string{"frankenphp_ws_nextEvent", "frankenphp_ws_failEvent", "frankenphp_ws_quoteTag", "frankenphp_ws_batch"}

@@ -12,7 +12,7 @@ $handler = static function (): void {
                 frankenphp_ws_send($event['id'], $event['data']);
             }
         }
-    } catch (FrankenPHP\WebSocket\NoBellException $error) {
+    } catch (FrankenPHP\WebSocket\OutsideEventLoopException $error) {
         http_response_code(404);
         echo 'no bell';
     }
