@@ -208,7 +208,7 @@ enum fws_result
   FWS_ERR_ID_LEAVING = 34,
   // A search took longer than search_timeout. Nothing was changed or sent.
   FWS_ERR_SEARCH_TIMEOUT = 35,
-  // A search ended since the flag of fws_thread_interrupt was set. Nothing was changed or sent.
+  // A command ended since its flag `interrupt` was set. Nothing was changed or sent.
   FWS_ERR_INTERRUPTED = 36,
 };
 #ifndef __cplusplus
@@ -472,8 +472,12 @@ typedef struct {
   fws_bytes worker;
   // The name of a timer. UTF-8.
   fws_bytes name;
-  // A claimed bell.
+  // The claimed bell whose event's handler gives the command, NULL where none does: for FWS_TIMER_SET, and so that what a handler sends can
+  // wait for what the handler of the bell's next event sends, if that is there already.
   const fws_bell *bell;
+  // A flag that ends the command once somebody has made it true, where it takes long in this process; NULL: nothing ends it. A signal
+  // handler or another thread may do that. It is one byte that is valid until fws_command_run returns.
+  const bool *interrupt;
 } fws_command;
 
 // What a command has answered: fws_command_kind says which of the two, or neither.
@@ -792,12 +796,6 @@ fws_result fws_routes_commit(uint64_t generation);
 // without one every connection is closed with 1001.
 fws_result fws_routes_withdraw(uint64_t generation);
 
-// Names a flag that ends searches of this thread: commands that look at many clients, tags or stored values return FWS_ERR_INTERRUPTED
-// soon after somebody has made it true. A signal handler or another thread may do that. It is one byte, and stays valid until this
-// function is called again on this thread, or the thread ends. NULL: nothing ends them, which is so at first. Commands that are carried
-// out in another process are not interrupted.
-void fws_thread_interrupt(const bool *flag);
-
 // Carries out a command. `answer` receives what fws_command_kind says. FWS_END: there is nothing to answer, as fws_command_kind says, or the
 // client that was asked about is gone.
 //
@@ -806,7 +804,7 @@ void fws_thread_interrupt(const bool *flag);
 // FWS_ERR_COMMAND: `kind` is none of fws_command_kind.
 //
 // Commands that look at many clients, tags or stored values may take as long as search_timeout (FWS_ERR_SEARCH_TIMEOUT), unless
-// fws_thread_interrupt ends them. They change and send nothing then. All others return at once in the process of the core. In another process
+// `interrupt` ends them (FWS_ERR_INTERRUPTED). They change and send nothing then. All others return at once in the process of the core. In another process
 // (fws_remote_enable) each waits for its answer.
 fws_result fws_command_run(const fws_command *command,
                            fws_answer *answer,

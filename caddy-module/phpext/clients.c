@@ -62,7 +62,7 @@ PHP_FUNCTION(frankenphp_ws_renameConnection) {
 }
 
 PHP_FUNCTION(frankenphp_ws_listRoutes) {
-  const fws_command command = {.kind = FWS_ROUTES};
+  fws_command command = {.kind = FWS_ROUTES};
 
   ZEND_PARSE_PARAMETERS_NONE();
 

@@ -149,16 +149,16 @@ void phpext_reset_drop(bool release);
 /* ---- run.c ---- */
 
 /* Carries out the command of a PHP function. Any result but FWS_OK and FWS_END: it has thrown. */
-fws_result phpext_run(const fws_command *command, fws_answer *answer);
+fws_result phpext_run(fws_command *command, fws_answer *answer);
 
 /* Carries out the command of a PHP function that returns what the name says. */
-void phpext_run_bool(const fws_command *command, zval *return_value);
-void phpext_run_int(const fws_command *command, zval *return_value);
+void phpext_run_bool(fws_command *command, zval *return_value);
+void phpext_run_int(fws_command *command, zval *return_value);
 /* Null: there is no answer. */
-void phpext_run_int_or_null(const fws_command *command, zval *return_value);
+void phpext_run_int_or_null(fws_command *command, zval *return_value);
 /* An empty one: there is no answer. */
-void phpext_run_string(const fws_command *command, zval *return_value);
-void phpext_run_list(const fws_command *command, zval *return_value);
+void phpext_run_string(fws_command *command, zval *return_value);
+void phpext_run_list(fws_command *command, zval *return_value);
 
 /* ---- reply.c ---- */
 

@@ -97,8 +97,6 @@ PHP_RINIT_FUNCTION(frankenphp_ws) {
     const char *script = SG(request_info).argc > 0 ? SG(request_info).argv[0] : "";
     fws_remote_enable((const uint8_t *)script, strlen(script));
   }
-  /* What max_execution_time sets, and FrankenPHP when it ends a thread. In the thread's own globals, so it outlives the script. */
-  fws_thread_interrupt((const bool *)&EG(timed_out));
 
   return SUCCESS;
 }
@@ -107,7 +105,6 @@ PHP_RINIT_FUNCTION(frankenphp_ws) {
 PHP_RSHUTDOWN_FUNCTION(frankenphp_ws) {
   request_end(true);
   phpext_reset_drop(true);
-  fws_thread_interrupt(NULL);
 
   return SUCCESS;
 }

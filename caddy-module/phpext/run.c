@@ -1,12 +1,15 @@
 /* The one way of every PHP function that is a command of the core. */
 #include "frankenphp_ws.h"
 
-fws_result phpext_run(const fws_command *command, fws_answer *answer) {
+fws_result phpext_run(fws_command *command, fws_answer *answer) {
   fws_error *error = NULL;
 
   if (!phpext_enter()) {
     return FWS_ERR_STALE;
   }
+  /* Whose event is being handled, and what ends a search: max_execution_time sets it, and FrankenPHP when it ends a thread. */
+  command->bell = phpext_bell_current();
+  command->interrupt = (const bool *)&EG(timed_out);
   fws_result result = fws_command_run(command, answer, &error);
   if (UNEXPECTED(result != FWS_OK && result != FWS_END)) {
     phpext_throw(result, command, error);
@@ -15,7 +18,7 @@ fws_result phpext_run(const fws_command *command, fws_answer *answer) {
   return result;
 }
 
-void phpext_run_bool(const fws_command *command, zval *return_value) {
+void phpext_run_bool(fws_command *command, zval *return_value) {
   fws_answer answer;
 
   if (EXPECTED(phpext_run(command, &answer) == FWS_OK)) {
@@ -23,7 +26,7 @@ void phpext_run_bool(const fws_command *command, zval *return_value) {
   }
 }
 
-void phpext_run_int(const fws_command *command, zval *return_value) {
+void phpext_run_int(fws_command *command, zval *return_value) {
   fws_answer answer;
 
   if (EXPECTED(phpext_run(command, &answer) == FWS_OK)) {
@@ -32,9 +35,9 @@ void phpext_run_int(const fws_command *command, zval *return_value) {
 }
 
 /* FWS_END leaves return_value the null that it is. */
-void phpext_run_int_or_null(const fws_command *command, zval *return_value) { phpext_run_int(command, return_value); }
+void phpext_run_int_or_null(fws_command *command, zval *return_value) { phpext_run_int(command, return_value); }
 
-void phpext_run_string(const fws_command *command, zval *return_value) {
+void phpext_run_string(fws_command *command, zval *return_value) {
   fws_answer answer;
   fws_result result = phpext_run(command, &answer);
 
@@ -45,7 +48,7 @@ void phpext_run_string(const fws_command *command, zval *return_value) {
   }
 }
 
-void phpext_run_list(const fws_command *command, zval *return_value) {
+void phpext_run_list(fws_command *command, zval *return_value) {
   fws_answer answer;
   fws_result result = phpext_run(command, &answer);
 

@@ -22,7 +22,7 @@ static zend_string *own_worker(void) {
 }
 
 PHP_FUNCTION(frankenphp_ws_setTimer) {
-  fws_command command = {.kind = FWS_TIMER_SET, .bell = phpext_bell_current()};
+  fws_command command = {.kind = FWS_TIMER_SET};
   zend_string *own = NULL;
   zend_long delay;
 
@@ -51,7 +51,7 @@ PHP_FUNCTION(frankenphp_ws_setTimer) {
     phpext_throw_text(FWS_ERR_OUT_OF_RANGE, "$name must have 1 to %zu bytes, %zu given", MAX_NAME, command.name.len);
     RETURN_THROWS();
   }
-  if (command.worker.ptr == NULL && command.bell == NULL) {
+  if (command.worker.ptr == NULL && phpext_bell_current() == NULL) {
     own = own_worker();
     if (UNEXPECTED(own == NULL)) {
       phpext_throw_text(FWS_ERR_UNKNOWN_WORKER,

@@ -308,20 +308,19 @@ static void search(fws_bytes id) {
   CHECK(RUN(FWS_SEARCH_INFORMATION, .key = B("city"), .op = 10) == FWS_ERR_OUT_OF_RANGE);
   CHECK(RUN(FWS_DELETE_INFORMATION, .id = id, .key = B("city")) == FWS_OK && answer.number == 1);
 
-  /* A search of this thread ends when its flag says so. */
+  /* A search ends when its flag says so. */
   static uint8_t long_value[1 << 20];
   bool interrupt = true;
   CHECK(RUN(FWS_SET_INFORMATION, .id = id, .key = B("long"), .value = {long_value, sizeof long_value}) == FWS_OK);
-  fws_thread_interrupt(&interrupt);
-  CHECK(TRY(FWS_SEARCH_INFORMATION, .key = B("long"), .op = 4, .value = B("x")) == FWS_ERR_INTERRUPTED);
+  CHECK(TRY(FWS_SEARCH_INFORMATION, .key = B("long"), .op = 4, .value = B("x"), .interrupt = &interrupt) ==
+        FWS_ERR_INTERRUPTED);
   fws_error_text(error, &value);
   CHECK(is(value, "the search was interrupted by its caller"));
   fws_error_free(error);
   interrupt = false;
-  CHECK(ASK(FWS_SEARCH_INFORMATION, .key = B("long"), .op = 4, .value = B("x")) == FWS_OK &&
+  CHECK(ASK(FWS_SEARCH_INFORMATION, .key = B("long"), .op = 4, .value = B("x"), .interrupt = &interrupt) == FWS_OK &&
         fws_reply_count(reply) == 0);
   fws_reply_free(reply);
-  fws_thread_interrupt(NULL);
   CHECK(RUN(FWS_CLEAR_INFORMATION, .id = id) == FWS_OK && answer.number == 1);
 }
 

@@ -100,8 +100,8 @@ pub struct fws_bell(Arc<Bell>);
 impl Owned for fws_bell {}
 
 impl fws_bell {
-    pub(crate) fn worker(&self) -> &str {
-        self.0.worker()
+    pub(crate) fn inner(&self) -> &Bell {
+        &self.0
     }
 }
 

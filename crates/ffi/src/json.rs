@@ -1,6 +1,7 @@
 //! The door for hosts that speak JSON: one function for all commands, and a stream for the answer.
 
 use fws_hub::{Blob, Command, Reply};
+use fws_server::Caller;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -114,7 +115,7 @@ pub unsafe extern "C" fn fws_command_json(
         // Read in two steps: a value of JSON lends its strings to the command, escaped ones too.
         let answer = serde_json::from_slice::<Value>(json).map_err(|why| (FWS_ERR_COMMAND, format!("JSON: {why}"))).and_then(|value| {
             let command = Command::deserialize(&value).map_err(|why| (FWS_ERR_COMMAND, format!("command: {why}")))?;
-            execute(&command).map_err(|failure| (failure.code(), failure.to_string()))
+            execute(&command, Caller::default()).map_err(|failure| (failure.code(), failure.to_string()))
         });
         match answer {
             Ok(reply) => {

@@ -83,7 +83,7 @@ pub enum fws_result {
     FWS_ERR_ID_LEAVING = 34,
     /// A search took longer than search_timeout. Nothing was changed or sent.
     FWS_ERR_SEARCH_TIMEOUT = 35,
-    /// A search ended since the flag of fws_thread_interrupt was set. Nothing was changed or sent.
+    /// A command ended since its flag `interrupt` was set. Nothing was changed or sent.
     FWS_ERR_INTERRUPTED = 36,
 }
 

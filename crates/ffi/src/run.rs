@@ -1,10 +1,9 @@
 //! The one way of every command from C to the core.
 
-use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::AtomicBool;
 
 use fws_hub::{Command, Outcome, Renamed, Reply};
+use fws_server::Caller;
 
 use crate::batch;
 use crate::command::{FWS_RENAMED_DONE, FWS_RENAMED_GONE, FWS_RENAMED_TAKEN, fws_command};
@@ -67,28 +66,10 @@ impl fws_answer {
     }
 }
 
-thread_local! {
-    /// Ends what takes long on this thread, when it is set; NULL: nothing does.
-    static INTERRUPT: Cell<*const AtomicBool> = const { Cell::new(ptr::null()) };
-}
-
-/// Names a flag that ends searches of this thread: commands that look at many clients, tags or stored values return FWS_ERR_INTERRUPTED
-/// soon after somebody has made it true. A signal handler or another thread may do that. It is one byte, and stays valid until this
-/// function is called again on this thread, or the thread ends. NULL: nothing ends them, which is so at first. Commands that are carried
-/// out in another process are not interrupted.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fws_thread_interrupt(flag: *const bool) {
-    guard((), || INTERRUPT.set(flag.cast()));
-}
-
 /// Carries out a command: the one way from every door to the core.
-pub(crate) fn execute(command: &Command<'_>) -> Result<Reply, Failure> {
+pub(crate) fn execute(command: &Command<'_>, caller: Caller<'_>) -> Result<Reply, Failure> {
     match core() {
-        Some(core) => {
-            // SAFETY: NULL, or as fws_thread_interrupt demands: one byte that is valid until another is named. An AtomicBool is as large.
-            let interrupt = unsafe { INTERRUPT.get().as_ref() };
-            batch::direct(command, || core.ask_unless(command, interrupt).map_err(Failure::Refused))
-        }
+        Some(core) => batch::direct(command, || core.ask_as(command, caller).map_err(Failure::Refused)),
         None if is_remote() => batch::remote(command),
         None => Err(Failure::NotRunning),
     }
@@ -102,7 +83,7 @@ pub(crate) fn execute(command: &Command<'_>) -> Result<Reply, Failure> {
 /// FWS_ERR_COMMAND: `kind` is none of fws_command_kind.
 ///
 /// Commands that look at many clients, tags or stored values may take as long as search_timeout (FWS_ERR_SEARCH_TIMEOUT), unless
-/// fws_thread_interrupt ends them. They change and send nothing then. All others return at once in the process of the core. In another process
+/// `interrupt` ends them (FWS_ERR_INTERRUPTED). They change and send nothing then. All others return at once in the process of the core. In another process
 /// (fws_remote_enable) each waits for its answer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_command_run(command: *const fws_command, answer: *mut fws_answer, error: *mut *mut fws_error) -> fws_result {
@@ -110,7 +91,7 @@ pub unsafe extern "C" fn fws_command_run(command: *const fws_command, answer: *m
         // SAFETY: the caller passes NULL, or a command whose bytes are valid, and NULL or valid places.
         let (Some(command), Some(answer)) = (unsafe { (command.as_ref(), answer.as_mut()) }) else { return FWS_ERR_NULL };
         // SAFETY: as above.
-        match unsafe { command.read() }.and_then(|command| execute(&command)) {
+        match unsafe { command.read() }.and_then(|(command, caller)| execute(&command, caller)) {
             Ok(reply) => match fws_answer::of(reply) {
                 Ok(answered) => {
                     *answer = answered;

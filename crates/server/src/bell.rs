@@ -4,15 +4,17 @@
 //! nonce, and then drained: each event handed out is settled – acknowledged or failed – before the next one. A nonce is good for one
 //! claim, and only until the host says that the request is over.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use dashmap::DashMap;
 use fws_session::Event;
+use hashbrown::DefaultHashBuilder;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::conn::Conn;
-use crate::dispatch::{Lease, PoolId};
+use crate::dispatch::{HandedOut, Lease, Slot, Wanted};
+use crate::shard::Deferral;
 
 /// A bell that the host is to ring.
 #[derive(Debug)]
@@ -35,19 +37,22 @@ pub enum Ended {
 }
 
 /// All bells between being handed out and being over, by nonce.
-pub type Bells = Mutex<HashMap<String, Arc<Bell>>>;
+pub type Bells = DashMap<String, Arc<Bell>, DefaultHashBuilder>;
 
 /// A claimed bell. Used by one thread at a time; the host may end it from another.
 pub struct Bell {
-    pub(crate) pool: PoolId,
     pub(crate) worker: Arc<str>,
+    /// Which of its handlers' sends wait for others.
+    pub(crate) deferral: Deferral,
     /// Guards how far it is; held while an event is handed out and settled.
     pub(crate) state: Mutex<State>,
 }
 
-#[derive(Default)]
 pub(crate) struct State {
-    pub(crate) phase: Phase,
+    /// Its part in the counts of its worker, from when it is asked for until PHP has released it.
+    pub(crate) slot: Option<Slot>,
+    /// Until the host is through with it, and PHP, if it has claimed it.
+    pub(crate) handed_out: Option<HandedOut>,
     pub(crate) lease: Option<Lease>,
     pub(crate) current: Option<Event>,
     /// The id with which the current event was handed out: it is not moved or changed before the next one.
@@ -63,17 +68,16 @@ pub(crate) struct State {
     pub(crate) retired: Option<Event>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    #[default]
-    Rung,
-    Claimed,
-    Released,
-}
-
 /// The event that a bell is handling. It is not moved or changed until the bell's next call.
 pub struct Current<'a> {
     pub(crate) state: MutexGuard<'a, State>,
+}
+
+impl State {
+    /// PHP has claimed it and has not released it.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.slot.as_ref().is_some_and(Slot::is_claimed)
+    }
 }
 
 impl Current<'_> {
@@ -94,6 +98,25 @@ impl Current<'_> {
 }
 
 impl Bell {
+    /// A bell that is to be rung.
+    pub(crate) fn new(wanted: Wanted) -> Bell {
+        let Wanted { worker, slot, handed_out } = wanted;
+        let state = State {
+            slot: Some(slot),
+            handed_out: Some(handed_out),
+            lease: None,
+            current: None,
+            id: None,
+            started: None,
+            handed: 0,
+            last: None,
+            failed: false,
+            detached: false,
+            retired: None,
+        };
+        Bell { worker, deferral: Deferral::default(), state: Mutex::new(state) }
+    }
+
     /// The worker that was rung for.
     pub fn worker(&self) -> &str {
         &self.worker

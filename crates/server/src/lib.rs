@@ -44,7 +44,7 @@ pub use admission::{AdmissionError, Handshake};
 pub use bell::{Bell, Current, Ended, Ring};
 pub use conn::{Conn, Transport};
 pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Project, Remote, RemoteError, RemoteFailure, forked};
-pub use core::{Config, Core, Left, ValuesConfig};
+pub use core::{Caller, Config, Core, Left, ValuesConfig};
 pub use os::own_socket;
 pub use pipe::{News, PipeId};
 pub use places::Address;

@@ -9,9 +9,12 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use dashmap::DashMap;
 use fws_hub::Key;
-use parking_lot::{Mutex, RwLock};
+use hashbrown::DefaultHashBuilder;
+use parking_lot::Mutex;
 
 use crate::notifier::Notifier;
 use crate::places::Seat;
@@ -19,24 +22,9 @@ use crate::places::Seat;
 /// The most bytes that wait in a pipe, each way. As of a socket, they come on top of what `max_outbox` allows.
 const ROOM: usize = 64 * 1024;
 
-/// A pipe as the host names it: its place in the registry and how often that was used before.
+/// A pipe as the host names it. Numbers begin at 1, and none is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PipeId(pub u64);
-
-impl PipeId {
-    fn new(index: usize, generation: u32) -> PipeId {
-        // Never 0: generations begin at 1.
-        PipeId(u64::from(generation) << 32 | index as u64)
-    }
-
-    fn index(self) -> usize {
-        (self.0 & u64::from(u32::MAX)) as usize
-    }
-
-    fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-}
 
 /// What the host has to do about a pipe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -257,53 +245,33 @@ fn move_out(queue: &mut VecDeque<u8>, buffer: &mut [u8]) -> usize {
 /// All pipes.
 #[derive(Debug)]
 pub struct Pipes {
-    /// Guards who is there; written when a pipe is opened and when the host is through with it.
-    slots: RwLock<Slots>,
+    open: DashMap<PipeId, Arc<Pipe>, DefaultHashBuilder>,
+    /// The number of the last one.
+    last: AtomicU64,
     dirty: Arc<Dirty>,
-}
-
-#[derive(Debug, Default)]
-struct Slots {
-    slots: Vec<Slot>,
-    free: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    generation: u32,
-    pipe: Option<Arc<Pipe>>,
 }
 
 impl Pipes {
     pub fn new() -> io::Result<Pipes> {
         let dirty = Arc::new(Dirty { ids: Mutex::default(), flag: Notifier::new()? });
-        Ok(Pipes { slots: RwLock::default(), dirty })
+        Ok(Pipes { open: DashMap::default(), last: AtomicU64::new(0), dirty })
     }
 
     /// A new pipe for the connection of a key.
     pub fn open(&self, key: Key, seat: Seat) -> Arc<Pipe> {
-        let mut slots = self.slots.write();
-        let index = slots.free.pop().unwrap_or_else(|| {
-            slots.slots.push(Slot { generation: 0, pipe: None });
-            slots.slots.len() - 1
-        });
-        let slot = &mut slots.slots[index];
-        slot.generation = slot.generation.wrapping_add(1).max(1);
-        let id = PipeId::new(index, slot.generation);
-        slot.pipe.insert(Arc::new(Pipe { id, key, dirty: self.dirty.clone(), state: Mutex::default(), _seat: seat })).clone()
+        let id = PipeId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
+        let pipe = Arc::new(Pipe { id, key, dirty: self.dirty.clone(), state: Mutex::default(), _seat: seat });
+        self.open.insert(id, pipe.clone());
+        pipe
     }
 
     pub fn get(&self, id: PipeId) -> Option<Arc<Pipe>> {
-        let slots = self.slots.read();
-        slots.slots.get(id.index()).filter(|slot| slot.generation == id.generation())?.pipe.clone()
+        self.open.get(&id).map(|pipe| pipe.clone())
     }
 
     /// Forgets a pipe: its id is stale from then on.
     pub fn forget(&self, id: PipeId) -> Option<Arc<Pipe>> {
-        let mut slots = self.slots.write();
-        let pipe = slots.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation())?.pipe.take()?;
-        slots.free.push(id.index());
-        Some(pipe)
+        self.open.remove(&id).map(|(_, pipe)| pipe)
     }
 
     /// A pipe that the host has to look at, with what is new about it.
@@ -327,7 +295,6 @@ impl Pipes {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        let slots = self.slots.read();
-        slots.slots.len() - slots.free.len()
+        self.open.len()
     }
 }

@@ -1,15 +1,15 @@
 //! Ids that are reserved for clients that the hub does not know yet.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use dashmap::DashSet;
+use hashbrown::DefaultHashBuilder;
 
 /// Ids that the host gave to handshakes whose clients are not entered yet. Whoever gives a client an id looks here as well as in the hub.
 ///
-/// The mutex is taken last, also while the hub is locked.
+/// What locks parts of the set is taken last, also while the hub is locked.
 #[derive(Debug, Default, Clone)]
-pub struct ReservedIds(Arc<Mutex<HashSet<Arc<str>>>>);
+pub struct ReservedIds(Arc<DashSet<Arc<str>, DefaultHashBuilder>>);
 
 /// A reserved id. It is free again when this is dropped.
 #[derive(Debug)]
@@ -22,18 +22,18 @@ impl ReservedIds {
     /// Reserves an id. `None`: it is reserved already.
     pub fn reserve(&self, id: &str) -> Option<ReservedId> {
         let id: Arc<str> = id.into();
-        self.0.lock().insert(id.clone()).then(|| ReservedId { all: self.clone(), id })
+        self.0.insert(id.clone()).then(|| ReservedId { all: self.clone(), id })
     }
 
     /// Whether an id is reserved.
     pub fn contains(&self, id: &str) -> bool {
-        self.0.lock().contains(id)
+        self.0.contains(id)
     }
 }
 
 impl Drop for ReservedId {
     fn drop(&mut self) {
-        self.all.0.lock().remove(&self.id);
+        self.all.0.remove(&self.id);
     }
 }
 

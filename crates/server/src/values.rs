@@ -3,32 +3,29 @@
 use std::time::Duration;
 
 use fws_hub::{Bounds, KeyValue};
-use parking_lot::Mutex;
 
 use crate::alarm::Alarm;
 
-/// The most values that are freed while they are locked once.
-const HOLD: usize = 1024;
+/// The most values that are freed in one turn.
+const TURN: usize = 1024;
 
 /// [`KeyValue`] and its time.
 pub struct Values {
-    /// Guards the store; held for one operation on it.
-    store: Mutex<KeyValue>,
+    store: KeyValue,
     /// When the store is to be swept.
     alarm: Alarm,
 }
 
 impl Values {
     pub fn new(bounds: Bounds) -> Values {
-        Values { store: Mutex::new(KeyValue::new(bounds)), alarm: Alarm::new() }
+        Values { store: KeyValue::new(bounds), alarm: Alarm::new() }
     }
 
     /// Runs one operation on the store, which is told the time in milliseconds. `sooner` is called when [`Values::sweep`] is due sooner
     /// than before.
-    pub fn run<T>(&self, run: impl FnOnce(&mut KeyValue, u64) -> T, sooner: impl FnOnce()) -> T {
-        let mut store = self.store.lock();
-        let answer = run(&mut store, self.alarm.now());
-        if self.alarm.set(store.next_expiry()) {
+    pub fn run<T>(&self, run: impl FnOnce(&KeyValue, u64) -> T, sooner: impl FnOnce()) -> T {
+        let answer = run(&self.store, self.alarm.now());
+        if self.store.tell_expiry(|next| self.alarm.set(next)) {
             sooner();
         }
         answer
@@ -40,20 +37,19 @@ impl Values {
         if left.is_none_or(|left| !left.is_zero()) {
             return left;
         }
-        let mut store = self.store.lock();
         // There may be more: then the alarm stays in the past, and the next turn comes at once.
-        store.sweep(self.alarm.now(), HOLD);
-        self.alarm.set(store.next_expiry());
+        self.store.sweep(self.alarm.now(), TURN);
+        self.store.tell_expiry(|next| self.alarm.set(next));
         self.alarm.left()
     }
 
     /// Values held.
     pub fn len(&self) -> usize {
-        self.store.lock().len()
+        self.store.len()
     }
 
     /// What they count for.
     pub fn bytes(&self) -> usize {
-        self.store.lock().bytes()
+        self.store.bytes()
     }
 }

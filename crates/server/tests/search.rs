@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fws_hub::command::{Count, SearchInformation, SendTo, Set, SetInformation, SetTimer, Tag, Tags};
 use fws_hub::{Command, CommandError, Operator, Reply, Stopped, Target};
-use fws_server::{Batch, Config, Control, ControlConfig, Core, Remote};
+use fws_server::{Batch, Caller, Config, Control, ControlConfig, Core, Remote};
 use tungstenite::protocol::{Role, WebSocket};
 use tungstenite::{Bytes, Message};
 
@@ -55,7 +55,7 @@ fn hostile() -> Command<'static> {
 fn search(core: &Arc<Core>) -> (JoinHandle<Result<Reply, CommandError>>, Arc<AtomicBool>) {
     let (core, interrupt) = (core.clone(), Arc::new(AtomicBool::new(false)));
     let flag = interrupt.clone();
-    (std::thread::spawn(move || core.ask_unless(&hostile(), Some(&flag))), interrupt)
+    (std::thread::spawn(move || core.ask_as(&hostile(), Caller { interrupted: Some(&flag), bell: None })), interrupt)
 }
 
 #[test]

@@ -92,54 +92,54 @@ fn at(expire: Option<u64>, now: u64) -> Option<u64> {
 }
 
 impl Set<'_> {
-    /// A copy of the value, which is to be made before the store is locked: it may have many megabytes.
+    /// A copy of the value, which is to be made before the key is locked: it may have many megabytes.
     pub fn shared(&self) -> Arc<[u8]> {
         self.value[..].into()
     }
 
     /// Sets the [shared](Self::shared) value. `now` is in milliseconds, on the store's clock.
-    pub fn apply(&self, value: Arc<[u8]>, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
+    pub fn apply(&self, value: Arc<[u8]>, store: &KeyValue, now: u64) -> Result<Reply, CommandError> {
         store.set(&self.key, value, at(self.expire, now), now)?;
         Ok(Reply::Done)
     }
 }
 
 impl Add<'_> {
-    /// A copy of the value, which is to be made before the store is locked: it may have many megabytes.
+    /// A copy of the value, which is to be made before the key is locked: it may have many megabytes.
     pub fn shared(&self) -> Arc<[u8]> {
         self.value[..].into()
     }
 
     /// Sets the [shared](Self::shared) value if there is none.
-    pub fn apply(&self, value: Arc<[u8]>, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
+    pub fn apply(&self, value: Arc<[u8]>, store: &KeyValue, now: u64) -> Result<Reply, CommandError> {
         Ok(Reply::Flag(store.add(&self.key, value, at(self.expire, now), now)?))
     }
 }
 
 impl Get<'_> {
     /// Reads it.
-    pub fn apply(&self, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
-        Ok(Reply::Value(store.get(&self.key, now).cloned()))
+    pub fn apply(&self, store: &KeyValue, now: u64) -> Result<Reply, CommandError> {
+        Ok(Reply::Value(store.get(&self.key, now)))
     }
 }
 
 impl Delete<'_> {
     /// Deletes it.
-    pub fn apply(&self, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
+    pub fn apply(&self, store: &KeyValue, now: u64) -> Result<Reply, CommandError> {
         Ok(Reply::Flag(store.delete(&self.key, now)))
     }
 }
 
 impl Increment<'_> {
     /// Adds to it.
-    pub fn apply(&self, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
+    pub fn apply(&self, store: &KeyValue, now: u64) -> Result<Reply, CommandError> {
         Ok(Reply::Integer(store.increment(&self.key, self.by, now)?))
     }
 }
 
 impl Expiry<'_> {
     /// Looks when it expires.
-    pub fn apply(&self, store: &mut KeyValue, now: u64) -> Result<Reply, CommandError> {
+    pub fn apply(&self, store: &KeyValue, now: u64) -> Result<Reply, CommandError> {
         Ok(Reply::Expiry(store.ttl(&self.key, now)))
     }
 }

@@ -22,7 +22,7 @@ use super::description::Project;
 use super::place::Access;
 use super::protocol::{Answer, Frames, GREETING, Greeting, MAX_COMMAND, read, write};
 use super::stand::{Door, Stand, Wish};
-use crate::core::Core;
+use crate::core::{Caller, Core};
 use crate::log::{Level, Trouble};
 use crate::os::block_signals;
 use crate::stats::add;
@@ -299,7 +299,7 @@ fn carry_out(
         if interrupted.is_none() && core.may_wait(&command) {
             return Ok(Progress::Broad(frame));
         }
-        write(answers, &core.ask_unless(&command, interrupted).map_or_else(Answer::Refused, Answer::Reply));
+        write(answers, &core.ask_as(&command, Caller { interrupted, bell: None }).map_or_else(Answer::Refused, Answer::Reply));
         add(&core.counters.control_commands, 1);
     }
     Ok(Progress::Unwritten)

@@ -6,16 +6,15 @@ use std::time::{Duration, Instant};
 
 use fws_session::Event;
 use fws_wire::close;
-use parking_lot::Mutex;
 use serde_json::json;
 
 use super::Core;
-use crate::bell::{Bell, Current, Ended, Phase, Ring, State};
+use crate::bell::{Bell, Current, Ended, Ring, State};
 use crate::conn::{Conn, Through};
-use crate::dispatch::{Discarded, LINGER, Lease, Settled};
+use crate::dispatch::{Discarded, LINGER, Lease, PoolId, Settled};
 use crate::log::{Level, Trouble};
 use crate::routes::OnError;
-use crate::shard::{self, Op};
+use crate::shard::Op;
 use crate::stats::add;
 
 /// A bell ends after so many events …
@@ -28,7 +27,7 @@ const DEFERRED: u32 = 32;
 impl Core {
     /// The next bell to ring. Each must be ended with [`Core::end_bell`].
     pub fn take_ring(&self) -> Option<Ring> {
-        let (pool, worker) = self.dispatch.take_wanted()?;
+        let wanted = self.dispatch.take_wanted()?;
         let mut bits = [0u8; 16];
         if let Err(error) = getrandom::fill(&mut bits) {
             self.log.write(
@@ -36,16 +35,14 @@ impl Core {
                 "no bell can be rung: there is no randomness for its nonce",
                 json!({ "error": error.to_string() }),
             );
-            self.dispatch.unclaimed_ended(pool);
-            self.dispatch.bell_over();
             return None;
         }
         let nonce = bits.iter().fold(String::with_capacity(32), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        let bell = Arc::new(Bell { pool, worker: worker.clone(), state: Mutex::default() });
-        self.bells.lock().insert(nonce.clone(), bell);
+        let worker = wanted.worker.clone();
+        self.bells.insert(nonce.clone(), Arc::new(Bell::new(wanted)));
         add(&self.counters.bells_rung, 1);
         Some(Ring { nonce, worker })
     }
@@ -53,43 +50,36 @@ impl Core {
     /// Claims the bell whose nonce is in a request's query string. `None`: there is no live one.
     pub fn claim_bell(&self, query: &[u8]) -> Option<Arc<Bell>> {
         let nonce = query.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"fws_bell="))?;
-        let bell = self.bells.lock().get(std::str::from_utf8(nonce).ok()?)?.clone();
+        let bell = self.bells.get(std::str::from_utf8(nonce).ok()?)?.clone();
         let mut state = bell.state.lock();
-        if state.phase != Phase::Rung {
-            return None;
-        }
-        state.phase = Phase::Claimed;
+        state.slot.as_mut().filter(|slot| !slot.is_claimed())?.claim();
         state.started = Some(Instant::now());
-        // Under the lock, so that a release cannot come before it.
-        self.dispatch.claimed(bell.pool);
         drop(state);
         Some(bell)
     }
 
     /// The host is through with a bell's request. `output` is what PHP printed, `error` what the host says of a failure.
     pub fn end_bell(&self, nonce: &str, ended: Ended, output: &[u8], error: &str) {
-        let Some(bell) = self.bells.lock().remove(nonce) else { return };
+        let Some((_, bell)) = self.bells.remove(nonce) else { return };
         let mut state = bell.state.lock();
-        let claimed = state.phase != Phase::Rung;
+        let unclaimed = state.slot.take_if(|slot| !slot.is_claimed());
         let last = state.last.clone();
         let mut failed = state.failed || ended == Ended::Failed;
-        let mut over = true;
-        match state.phase {
-            Phase::Rung => state.phase = Phase::Released,
-            Phase::Released => {}
-            Phase::Claimed if ended == Ended::Served => {
-                // PHP has answered the request but goes on with its event: the rest is up to its release.
-                state.detached = true;
-                over = false;
-            }
-            Phase::Claimed => {
-                failed |= state.current.is_some();
-                self.release(&bell, &mut state, true, "the request ended without settling its event");
-            }
+        // The last to go, so that whoever waits for it finds all of this done.
+        let mut over = None;
+        if state.is_claimed() && ended == Ended::Served {
+            // PHP has answered the request but goes on with its event: the rest is up to its release.
+            state.detached = true;
+        } else {
+            over = state.handed_out.take();
+        }
+        if state.is_claimed() && !state.detached {
+            failed |= state.current.is_some();
+            self.release(&bell, &mut state, true, "the request ended without settling its event");
         }
         drop(state);
-        if !claimed {
-            self.dispatch.unclaimed_ended(bell.pool);
+        if unclaimed.is_some() {
+            drop(unclaimed);
             let (counter, message) = match ended {
                 Ended::Abandoned => (&self.counters.bells_abandoned, "a bell did not reach PHP; another one will be rung"),
                 Ended::Served | Ended::Failed => (
@@ -118,23 +108,19 @@ impl Core {
                 }),
             );
         }
-        if over {
-            self.dispatch.bell_over();
-        }
+        drop(over);
     }
 
     /// Acknowledges the bell's current event and waits, a little, for the next one. `None`: the request is to end.
     pub fn next_event<'a>(&self, bell: &'a Bell) -> Option<Current<'a>> {
         let mut state = bell.state.lock();
-        if state.phase != Phase::Claimed {
-            return None;
-        }
+        let pool = state.slot.as_ref().filter(|slot| slot.is_claimed())?.pool();
         self.settle(&mut state, None);
         let over = state.handed >= MOST_EVENTS
             || state.started.is_none_or(|started| started.elapsed() >= LONGEST)
             || self.dispatch.gate_is_closed();
         if over {
-            self.give_back(&mut state);
+            self.give_back(bell, &mut state);
             return None;
         }
         let mut until = None;
@@ -143,12 +129,12 @@ impl Core {
                 break event;
             }
             let until = *until.get_or_insert_with(|| Instant::now() + LINGER);
-            state.lease = self.next_lease(bell, state.lease.take(), until);
+            state.lease = self.next_lease(bell, pool, state.lease.take(), until);
             state.lease.as_ref()?;
         };
         let lease = state.lease.as_ref()?;
         // What this event's handler sends may wait for what the next one's sends, but only if that comes at once.
-        shard::defer(if lease.more || !lease.events.is_empty() { DEFERRED } else { 0 });
+        bell.deferral.allow(if lease.more || !lease.events.is_empty() { DEFERRED } else { 0 });
         state.last = lease.source.conn().cloned();
         state.id = state.last.as_ref().map(|conn| conn.id());
         state.handed += 1;
@@ -171,11 +157,11 @@ impl Core {
     }
 
     /// Ends a lease, if there is one, and waits until `until` for another one.
-    fn next_lease(&self, bell: &Bell, mut lease: Option<Lease>, until: Instant) -> Option<Lease> {
-        self.flush();
+    fn next_lease(&self, bell: &Bell, pool: PoolId, mut lease: Option<Lease>, until: Instant) -> Option<Lease> {
+        self.flush(bell);
         loop {
             let mut after = Settled::default();
-            let next = self.dispatch.exchange(bell.pool, lease.take(), until, &mut after);
+            let next = self.dispatch.exchange(pool, lease.take(), until, &mut after);
             let again = next.is_none() && !after.is_nothing();
             self.after_lease(after);
             if !again {
@@ -194,22 +180,19 @@ impl Core {
 
     /// The bell's request ends: its current event is acknowledged, or failed with a cause. Events that were not handed out go back into the queue.
     pub fn release_bell(&self, bell: &Bell, failed: bool, cause: &str) {
-        // Also where the host has ended the bell: what this thread put off is not to wait for its next one.
-        self.flush();
+        // Also where the host has ended the bell: what was put off is not to wait.
+        self.flush(bell);
         let mut state = bell.state.lock();
         self.release(bell, &mut state, failed, cause);
     }
 
     fn release(&self, bell: &Bell, state: &mut State, failed: bool, cause: &str) {
-        if state.phase != Phase::Claimed {
-            return;
-        }
-        state.phase = Phase::Released;
+        let Some(slot) = state.slot.take_if(|slot| slot.is_claimed()) else { return };
         self.settle(state, failed.then_some(cause));
-        self.give_back(state);
-        self.dispatch.released(bell.pool);
+        self.give_back(bell, state);
+        drop(slot);
         if state.detached {
-            self.dispatch.bell_over();
+            state.handed_out = None;
         }
     }
 
@@ -230,7 +213,7 @@ impl Core {
         if let (Event::Close(_), Some(conn)) = (&event, &conn) {
             self.through(conn, Through::Events);
         }
-        if state.phase == Phase::Released {
+        if state.slot.is_none() {
             state.retired = Some(event);
         }
     }
@@ -259,8 +242,8 @@ impl Core {
         }
     }
 
-    fn give_back(&self, state: &mut State) {
-        self.flush();
+    fn give_back(&self, bell: &Bell, state: &mut State) {
+        self.flush(bell);
         if let Some(lease) = state.lease.take() {
             let settled = self.dispatch.give_back(lease);
             self.after_lease(settled);
@@ -275,9 +258,8 @@ impl Core {
         self.discarded(settled.discarded);
     }
 
-    /// Ends the deferral of this thread's sends.
-    fn flush(&self) {
-        shard::defer(0);
-        self.wake_deferred();
+    /// Ends the deferral of a bell's sends.
+    fn flush(&self, bell: &Bell) {
+        bell.deferral.end(|number| self.shards[number].wake());
     }
 }

@@ -1,14 +1,13 @@
 //! The front door for commands, and carrying them out on this server's clients.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use fws_engine::Place;
 use fws_hub::command::{Close, Ping, Rename};
 use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Reply, Scope, Steps, TimerError, Timers};
 
 use super::patience::Patience;
-use super::{Core, Post};
+use super::{Caller, Core, Post};
 use crate::conn::Conn;
 use crate::shard::Op;
 
@@ -24,20 +23,19 @@ impl Core {
     ///
     /// Call it on any thread but a shard's, with no lock of the core held.
     pub fn ask(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
-        self.ask_unless(command, None)
+        self.ask_as(command, Caller::default())
     }
 
-    /// [`Core::ask`], where a command that takes long here ends with [`Stopped::Interrupted`](fws_hub::Stopped) once the flag is set.
-    pub fn ask_unless(&self, command: &Command<'_>, interrupted: Option<&AtomicBool>) -> Result<Reply, CommandError> {
-        let patience = &mut Patience::new(self.options.search_timeout, interrupted);
+    /// [`Core::ask`] for a caller of whom more is known.
+    pub fn ask_as(&self, command: &Command<'_>, caller: Caller<'_>) -> Result<Reply, CommandError> {
         match self.engine.place(command.scope()) {
-            Place::Here => self.execute(command, patience),
+            Place::Here => self.execute(command, caller),
             Place::Elsewhere => {
                 let answers = self.engine.ask_others(command)?;
                 Ok(answers.into_iter().next().unwrap_or(Reply::Gone))
             }
             Place::Everywhere => {
-                let here = self.execute(command, patience)?;
+                let here = self.execute(command, caller)?;
                 Ok(command.join(here, self.engine.ask_others(command)?))
             }
         }
@@ -56,11 +54,12 @@ impl Core {
     }
 
     /// Carries out a command on what this server has.
-    fn execute(&self, command: &Command<'_>, patience: &mut Patience<'_>) -> Result<Reply, CommandError> {
+    fn execute(&self, command: &Command<'_>, caller: Caller<'_>) -> Result<Reply, CommandError> {
+        let patience = &mut Patience::new(self.options.search_timeout, caller.interrupted);
         match command {
             Command::Send(message) => {
                 message.check()?;
-                let mut post = Post::new(self, message);
+                let mut post = Post::new(self, message, caller.bell.map(|bell| &bell.deferral));
                 message.address(self, patience, |key, to| post.send(key, to))?;
                 post.finish()
             }
@@ -138,7 +137,7 @@ impl Core {
         Ok(Reply::Renamed(renamed))
     }
 
-    fn on_values(&self, run: impl FnOnce(&mut KeyValue, u64) -> Result<Reply, CommandError>) -> Result<Reply, CommandError> {
+    fn on_values(&self, run: impl FnOnce(&KeyValue, u64) -> Result<Reply, CommandError>) -> Result<Reply, CommandError> {
         self.values.run(run, || self.shards[0].wake())
     }
 

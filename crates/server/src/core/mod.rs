@@ -3,10 +3,10 @@
 //! * `admission` examines opening handshakes, `adoption` enters their clients and takes their connections over;
 //! * `execute` carries out commands, `post` takes what they send to the shards, `compress` for those who want it compressed;
 //! * `bells` hands events to PHP, `firing` makes events of timers that are due, `pipes` is for the host that carries bytes;
+//! * `caller` is who gives a command, `patience` how long it may take;
 //! * `config` is what the core is started with, and its defaults;
 //! * `dismiss` ends connections that the server has decided to end;
 //! * `generations` puts configurations in force and takes them out of it;
-//! * `patience` says how long a search may take;
 //! * `report` is what is counted, `reporting` what the log hears of clients;
 //! * `surroundings` is what the shards see of all this.
 //!
@@ -15,6 +15,7 @@
 mod admission;
 mod adoption;
 mod bells;
+mod caller;
 mod compress;
 mod config;
 mod dismiss;
@@ -42,6 +43,7 @@ use fws_wire::Budget;
 use fws_wire::deflate::{Shelf, Shelved};
 use parking_lot::{Condvar, Mutex, RwLock};
 
+pub use self::caller::Caller;
 use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
@@ -74,7 +76,7 @@ pub struct Core {
     engine: Box<dyn Engine>,
     pub(crate) values: Values,
     pub(crate) timers: Timers,
-    pub(crate) dispatch: Dispatch,
+    pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) bells: Bells,
     pub(crate) pipes: Pipes,
     pub(crate) log: Log,
@@ -118,7 +120,7 @@ impl Core {
             engine,
             values: Values::new(options.values),
             timers: Timers::default(),
-            dispatch: Dispatch::new(flag.clone(), options.max_pending_bytes),
+            dispatch: Arc::new(Dispatch::new(flag.clone(), options.max_pending_bytes)),
             bells: Bells::default(),
             pipes: Pipes::new()?,
             log: Log::new(flag.clone()),
@@ -193,10 +195,6 @@ impl Core {
         let shard = self.shard(key);
         shard.post(op);
         shard.wake();
-    }
-
-    pub(crate) fn wake_deferred(&self) {
-        crate::shard::take_deferred(|number| self.shards[number].wake());
     }
 
     fn shard_number(&self, key: Key) -> usize {

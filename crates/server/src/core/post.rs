@@ -8,13 +8,15 @@ use fws_session::{Frame, Offer};
 
 use super::Core;
 use crate::conn::Conn;
-use crate::shard::Op;
+use crate::shard::{Deferral, Op};
 use crate::stats::add;
 
 /// Posts a message to the shards of those who get it: encoded once, one operation for each shard.
 pub(crate) struct Post<'a> {
     pub(crate) core: &'a Core,
     pub(crate) message: &'a SendTo<'a>,
+    /// What may put off that the shards look at it.
+    pub(super) deferral: Option<&'a Deferral>,
     fanout: Fanout,
     /// For how many clients it was queued.
     queued: u64,
@@ -57,10 +59,11 @@ impl Fanout {
 }
 
 impl<'a> Post<'a> {
-    pub(super) fn new(core: &'a Core, message: &'a SendTo<'a>) -> Post<'a> {
+    pub(super) fn new(core: &'a Core, message: &'a SendTo<'a>, deferral: Option<&'a Deferral>) -> Post<'a> {
         Post {
             core,
             message,
+            deferral,
             fanout: Fanout::default(),
             queued: 0,
             last: Outcome::Gone,
@@ -139,7 +142,7 @@ impl<'a> Post<'a> {
         if more.is_empty() {
             let shard = self.core.shard(first);
             shard.post(Op::Send { key: first, frame });
-            shard.settle_or_defer(self.core);
+            shard.settle_or_defer(self.core, self.deferral);
             return;
         }
         more.push(first);
@@ -147,7 +150,7 @@ impl<'a> Post<'a> {
             let keys: Vec<Key> = more.iter().copied().filter(|key| self.core.shard_number(*key) == number).collect();
             if !keys.is_empty() {
                 shard.post(Op::SendMany { keys, frame: frame.clone() });
-                shard.settle_or_defer(self.core);
+                shard.settle_or_defer(self.core, self.deferral);
             }
         }
     }

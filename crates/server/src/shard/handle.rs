@@ -1,9 +1,8 @@
 //! A shard as other threads see it: what they post to it, and how it is woken.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use mio::Waker;
 use parking_lot::Mutex;
@@ -42,25 +41,45 @@ pub(super) const DOZING: u8 = 1;
 /// It sleeps, or is about to, until it is woken.
 pub(super) const ASLEEP: u8 = 2;
 
-thread_local! {
-    /// How many posts of this thread may still go without waking a shard.
-    static DEFER: Cell<u32> = const { Cell::new(0) };
-    /// Shards that have such posts, by bit.
-    static DEFERRED: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
+/// Which sends of a bell's handlers need not be looked at at once, since others of the same bell will follow, and wake the shards, very soon.
+/// Used by one thread at a time.
+#[derive(Debug, Default)]
+pub struct Deferral {
+    /// How many more sends may go without waking a shard.
+    left: AtomicU32,
+    /// Shards that have such sends, by bit.
+    shards: [AtomicU64; 4],
 }
 
-/// The next `count` sends of this thread need not be looked at at once: more will follow, and wake the shards, very soon.
-pub fn defer(count: u32) {
-    DEFER.set(count);
-}
+impl Deferral {
+    /// The next `count` sends may be put off.
+    pub fn allow(&self, count: u32) {
+        self.left.store(count, Ordering::Relaxed);
+    }
 
-/// Calls `wake` for each shard that has deferred posts of this thread.
-pub fn take_deferred(wake: impl Fn(usize)) {
-    for (word, bits) in DEFERRED.take().into_iter().enumerate() {
-        let mut bits = bits;
-        while bits != 0 {
-            wake(word * 64 + bits.trailing_zeros() as usize);
-            bits &= bits - 1;
+    /// Whether one more send to a shard may be put off. It is noted.
+    fn takes(&self, shard: usize) -> bool {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return false;
+        }
+        self.left.store(left - 1, Ordering::Relaxed);
+        self.shards[shard / 64].fetch_or(1 << (shard % 64), Ordering::Relaxed);
+        true
+    }
+
+    /// No send is put off any more: calls `wake` for each shard that has some.
+    pub fn end(&self, wake: impl Fn(usize)) {
+        self.allow(0);
+        for (word, bits) in self.shards.iter().enumerate() {
+            if bits.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            let mut bits = bits.swap(0, Ordering::Relaxed);
+            while bits != 0 {
+                wake(word * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
         }
     }
 }
@@ -121,19 +140,14 @@ impl ShardHandle {
         }
     }
 
-    /// [Settles](Self::settle), unless this thread may [defer] that and the shard would look in by itself if the thread got stuck before
-    /// it does.
-    pub fn settle_or_defer(&self, around: &impl Surroundings) {
-        let left = DEFER.get();
-        if left == 0 {
-            return self.settle(around);
-        }
-        if self.inbox.state.load(Ordering::SeqCst) == ASLEEP {
+    /// [Settles](Self::settle), unless that may be put off and the shard would look in by itself if the caller got stuck before it does.
+    pub fn settle_or_defer(&self, around: &impl Surroundings, deferral: Option<&Deferral>) {
+        let Some(deferral) = deferral else { return self.settle(around) };
+        if self.inbox.state.load(Ordering::SeqCst) == ASLEEP && deferral.left.load(Ordering::Relaxed) > 0 {
             return self.wake();
         }
-        DEFER.set(left - 1);
-        let mut deferred = DEFERRED.get();
-        deferred[self.number / 64] |= 1 << (self.number % 64);
-        DEFERRED.set(deferred);
+        if !deferral.takes(self.number) {
+            self.settle(around);
+        }
     }
 }

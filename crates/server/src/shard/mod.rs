@@ -37,7 +37,7 @@ mod surroundings;
 mod thread;
 mod turn;
 
-pub use handle::{ShardHandle, defer, take_deferred};
+pub use handle::{Deferral, ShardHandle};
 pub use op::{Linked, Newcomer, Op};
 pub use surroundings::{Report, Surroundings};
 pub use thread::{ShardThread, panicked};

@@ -6,67 +6,34 @@
 //! connections by as many threads as the worker has.
 //!
 //! One lock guards all of it. It is held for a few map operations, never over I/O or waiting (the condition variable gives it up).
+//!
+//! `queue` is what waits of one connection or timer, `pool` the bells of a worker.
+
+mod pool;
+mod queue;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_hub::Key;
-use fws_session::{Event, Fifo};
+use fws_session::Event;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use self::pool::Pool;
+pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
+pub use self::queue::{Arrival, Discarded, Lease, Orphans, Pushed, Settled, Source};
+use self::queue::{Queue, QueueKey};
 use crate::conn::Conn;
 use crate::notifier::Notifier;
 
-/// A bell without work waits so long for more before it ends: cheaper than a new bell.
-pub const LINGER: Duration = Duration::from_millis(2);
 /// A connection that waits longer than this in the line shows that the worker's threads are busy: another bell is rung.
 const OVERDUE: Duration = Duration::from_millis(2);
 /// The most events in one lease.
 const LEASE: usize = 256;
-/// After bells that brought nothing, the next one waits; doubling between these.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
-
-/// A worker by number; names keep their numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PoolId(pub usize);
-
-/// Where events come from.
-#[derive(Debug, Clone)]
-pub enum Source {
-    Conn(Arc<Conn>),
-    /// A timer of a worker.
-    Timer {
-        id: u64,
-        pool: PoolId,
-    },
-}
-
-impl Source {
-    /// The connection, if it is one.
-    pub fn conn(&self) -> Option<&Arc<Conn>> {
-        match self {
-            Source::Conn(conn) => Some(conn),
-            Source::Timer { .. } => None,
-        }
-    }
-
-    fn key(&self) -> QueueKey {
-        match self {
-            Source::Conn(conn) => QueueKey::Conn(conn.key),
-            Source::Timer { id, .. } => QueueKey::Timer(*id),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum QueueKey {
-    Conn(Key),
-    Timer(u64),
-}
-
+/// A bell without work waits so long for more before it ends: cheaper than a new bell.
+pub const LINGER: Duration = Duration::from_millis(2);
 /// The connections of a route that have one sub-protocol, or none, by number: they share a worker. A line keeps its number over
 /// generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,183 +68,6 @@ struct Inner {
     wanted: VecDeque<PoolId>,
     /// Bells that were handed out, claimed or not, and have not ended.
     bells: usize,
-}
-
-struct Pool {
-    name: Arc<str>,
-    /// The configuration in force has this worker.
-    present: bool,
-    line: VecDeque<QueueKey>,
-    /// Signalled when the line gets a connection, and when the gate closes.
-    wake: Arc<Condvar>,
-    /// Bells that wait for work.
-    idle: usize,
-    /// Of these, how many have been called already.
-    called: usize,
-    /// Bells asked for that PHP has not claimed yet.
-    unclaimed: usize,
-    /// Bells that PHP has claimed.
-    running: usize,
-    retry: Option<Instant>,
-    backoff: Duration,
-}
-
-impl Pool {
-    fn new(name: Arc<str>) -> Pool {
-        Pool {
-            name,
-            present: false,
-            line: VecDeque::new(),
-            wake: Arc::default(),
-            idle: 0,
-            called: 0,
-            unclaimed: 0,
-            running: 0,
-            retry: None,
-            backoff: BACKOFF.0,
-        }
-    }
-}
-
-struct Queue {
-    source: Source,
-    fifo: Fifo,
-    /// It stands in its worker's line.
-    listed: bool,
-    leased: bool,
-    /// The shard does not read the socket because the queue was full.
-    full: bool,
-    limits: (usize, usize),
-    since: Instant,
-}
-
-/// A connection, or a timer, handed to a bell with events that wait on it.
-#[derive(Debug)]
-pub struct Lease {
-    pub source: Source,
-    pub events: VecDeque<Event>,
-    /// Events handled, and their weight.
-    pub settled: (usize, usize),
-    /// More stood in the line when this one was taken.
-    pub more: bool,
-}
-
-/// One event on its way into the queues.
-pub struct Arrival {
-    pub source: Source,
-    pub event: Event,
-    /// The most events, and the most bytes of events, before the connection is not read any more.
-    pub limits: (usize, usize),
-}
-
-/// What became of a batch.
-#[derive(Default)]
-pub struct Pushed {
-    /// Connections that should not be read for now.
-    pub full: Vec<Key>,
-    /// How many of these are held back only because the events of all weigh too much, and one of them.
-    pub held_back: u64,
-    pub held: Option<Arc<Conn>>,
-    pub queued: u64,
-    pub orphans: Orphans,
-    pub discarded: Discarded,
-}
-
-/// Messages that PHP is not told, since the server has decided to end their connection.
-#[derive(Default)]
-pub struct Discarded {
-    pub messages: u64,
-    /// One of the connections.
-    pub of: Option<Arc<Conn>>,
-}
-
-impl Discarded {
-    /// So many of a connection.
-    pub fn add(&mut self, conn: &Arc<Conn>, messages: u64) {
-        if messages > 0 {
-            conn.count_discarded(messages);
-            self.messages += messages;
-            self.of = Some(conn.clone());
-        }
-    }
-}
-
-/// Events that nobody is there to handle, as their route's worker is gone.
-#[derive(Default)]
-pub struct Orphans {
-    pub events: u64,
-    /// Connections whose last event was among them.
-    pub over: Vec<Arc<Conn>>,
-    /// Connections that may be read again.
-    pub resume: Vec<Key>,
-}
-
-/// What is to be done after a lease.
-#[derive(Default)]
-pub struct Settled {
-    /// The connection may be read again.
-    pub resume: Option<Key>,
-    pub orphans: Orphans,
-    pub discarded: Discarded,
-}
-
-impl Settled {
-    pub fn is_nothing(&self) -> bool {
-        self.resume.is_none() && self.orphans.events == 0 && self.discarded.messages == 0
-    }
-}
-
-impl Lease {
-    /// Drops the messages among its events if the server has decided to end their connection; how many.
-    pub fn discard(&mut self) -> u64 {
-        if !self.source.conn().is_some_and(|conn| conn.is_dismissed()) {
-            return 0;
-        }
-        let (mut messages, mut weight) = (0, 0);
-        self.events.retain(|event| {
-            if event.is_message() {
-                messages += 1;
-                weight += event.weight();
-            }
-            !event.is_message()
-        });
-        self.settled.0 += messages;
-        self.settled.1 += weight;
-        messages as u64
-    }
-}
-
-impl Queue {
-    fn new(source: Source, limits: (usize, usize), since: Instant) -> Queue {
-        Queue { source, fifo: Fifo::default(), listed: false, leased: false, full: false, limits, since }
-    }
-
-    /// There is room again, if it was full: the connection that may be read. While there are too many events in all (`overloaded`) it has
-    /// room only when it has none any more.
-    fn drained(&mut self, overloaded: bool) -> Option<Key> {
-        let has_room = if overloaded { self.fifo.is_empty() } else { self.fifo.is_half_empty(self.limits.0, self.limits.1) };
-        if !self.full || !has_room {
-            return None;
-        }
-        self.full = false;
-        self.source.conn().map(|conn| conn.key)
-    }
-
-    /// Drops what waits; returns how many events that were, and their weight.
-    fn orphan(mut self, orphans: &mut Orphans) -> (usize, usize) {
-        let mut events = VecDeque::new();
-        self.fifo.lease(usize::MAX, &mut events);
-        orphans.events += events.len() as u64;
-        if let Source::Conn(conn) = self.source {
-            if self.full {
-                orphans.resume.push(conn.key);
-            }
-            if matches!(events.back(), Some(Event::Close(_))) {
-                orphans.over.push(conn);
-            }
-        }
-        (events.len(), events.iter().map(Event::weight).sum())
-    }
 }
 
 impl Inner {
@@ -429,50 +219,6 @@ impl Dispatch {
     /// Whether so much waits that no new connection should be accepted for PHP.
     pub fn is_overloaded(&self) -> bool {
         self.weight() >= self.max_weight
-    }
-
-    /// The next bell to ring.
-    pub fn take_wanted(&self) -> Option<(PoolId, Arc<str>)> {
-        let mut inner = self.inner.lock();
-        // Looked at under the lock: who closes the gate either is seen here, or sees the bell that is counted here.
-        if self.gate.load(Ordering::Acquire) > 0 {
-            return None;
-        }
-        let id = inner.wanted.pop_front()?;
-        inner.bells += 1;
-        Some((id, inner.pools[id.0].name.clone()))
-    }
-
-    /// PHP claimed a bell.
-    pub fn claimed(&self, id: PoolId) {
-        let mut inner = self.inner.lock();
-        let pool = &mut inner.pools[id.0];
-        pool.unclaimed -= 1;
-        pool.running += 1;
-        pool.retry = None;
-        pool.backoff = BACKOFF.0;
-    }
-
-    /// A claimed bell asks for no more.
-    pub fn released(&self, id: PoolId) {
-        let mut inner = self.inner.lock();
-        inner.pools[id.0].running -= 1;
-        self.call(&mut inner, id, Instant::now());
-    }
-
-    /// A bell ended that was never claimed: the next one waits a while.
-    pub fn unclaimed_ended(&self, id: PoolId) {
-        let mut inner = self.inner.lock();
-        let pool = &mut inner.pools[id.0];
-        pool.unclaimed -= 1;
-        pool.retry = Some(Instant::now() + pool.backoff);
-        pool.backoff = (pool.backoff * 2).min(BACKOFF.1);
-    }
-
-    /// The host is through with a bell, in whatever way.
-    pub fn bell_over(&self) {
-        self.inner.lock().bells -= 1;
-        self.ended.notify_all();
     }
 
     /// Ends a bell's lease, if it has one, and waits until `until` for the next connection of its worker.
@@ -660,37 +406,6 @@ impl Dispatch {
             self.call(&mut inner, PoolId(pool), now);
         }
         orphans
-    }
-
-    /// No new bell is handed out and running ones end soon; waits for them. How many are still there after `timeout`.
-    pub fn close_gate(&self, timeout: Duration) -> usize {
-        self.gate.fetch_add(1, Ordering::AcqRel);
-        let until = Instant::now() + timeout;
-        let mut inner = self.inner.lock();
-        for pool in &inner.pools {
-            pool.wake.notify_all();
-        }
-        while inner.bells > 0 && !self.ended.wait_until(&mut inner, until).timed_out() {}
-        inner.bells
-    }
-
-    pub fn open_gate(&self) {
-        let before = self.gate.fetch_update(Ordering::AcqRel, Ordering::Acquire, |gate| gate.checked_sub(1));
-        if before == Ok(1) {
-            let mut inner = self.inner.lock();
-            if !inner.wanted.is_empty() {
-                self.flag.raise();
-            }
-            for pool in &mut inner.pools {
-                pool.retry = None;
-            }
-            drop(inner);
-            self.care();
-        }
-    }
-
-    pub fn gate_is_closed(&self) -> bool {
-        self.gate.load(Ordering::Acquire) > 0
     }
 
     /// Events waiting or leased, and connections that have some.

@@ -1,0 +1,186 @@
+//! What waits for PHP: the queue of one connection or timer, and the parts of it that are handed out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fws_hub::Key;
+use fws_session::{Event, Fifo};
+
+use super::pool::PoolId;
+use crate::conn::Conn;
+
+/// Where events come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Conn(Arc<Conn>),
+    /// A timer of a worker.
+    Timer {
+        id: u64,
+        pool: PoolId,
+    },
+}
+
+impl Source {
+    /// The connection, if it is one.
+    pub fn conn(&self) -> Option<&Arc<Conn>> {
+        match self {
+            Source::Conn(conn) => Some(conn),
+            Source::Timer { .. } => None,
+        }
+    }
+
+    pub(super) fn key(&self) -> QueueKey {
+        match self {
+            Source::Conn(conn) => QueueKey::Conn(conn.key),
+            Source::Timer { id, .. } => QueueKey::Timer(*id),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum QueueKey {
+    Conn(Key),
+    Timer(u64),
+}
+
+pub(super) struct Queue {
+    pub(super) source: Source,
+    pub(super) fifo: Fifo,
+    /// It stands in its worker's line.
+    pub(super) listed: bool,
+    pub(super) leased: bool,
+    /// The shard does not read the socket because the queue was full.
+    pub(super) full: bool,
+    pub(super) limits: (usize, usize),
+    pub(super) since: Instant,
+}
+
+/// A connection, or a timer, handed to a bell with events that wait on it.
+#[derive(Debug)]
+pub struct Lease {
+    pub source: Source,
+    pub events: VecDeque<Event>,
+    /// Events handled, and their weight.
+    pub settled: (usize, usize),
+    /// More stood in the line when this one was taken.
+    pub more: bool,
+}
+
+/// One event on its way into the queues.
+pub struct Arrival {
+    pub source: Source,
+    pub event: Event,
+    /// The most events, and the most bytes of events, before the connection is not read any more.
+    pub limits: (usize, usize),
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub struct Pushed {
+    /// Connections that should not be read for now.
+    pub full: Vec<Key>,
+    /// How many of these are held back only because the events of all weigh too much, and one of them.
+    pub held_back: u64,
+    pub held: Option<Arc<Conn>>,
+    pub queued: u64,
+    pub orphans: Orphans,
+    pub discarded: Discarded,
+}
+
+/// Messages that PHP is not told, since the server has decided to end their connection.
+#[derive(Default)]
+pub struct Discarded {
+    pub messages: u64,
+    /// One of the connections.
+    pub of: Option<Arc<Conn>>,
+}
+
+impl Discarded {
+    /// So many of a connection.
+    pub fn add(&mut self, conn: &Arc<Conn>, messages: u64) {
+        if messages > 0 {
+            conn.count_discarded(messages);
+            self.messages += messages;
+            self.of = Some(conn.clone());
+        }
+    }
+}
+
+/// Events that nobody is there to handle, as their route's worker is gone.
+#[derive(Default)]
+pub struct Orphans {
+    pub events: u64,
+    /// Connections whose last event was among them.
+    pub over: Vec<Arc<Conn>>,
+    /// Connections that may be read again.
+    pub resume: Vec<Key>,
+}
+
+/// What is to be done after a lease.
+#[derive(Default)]
+pub struct Settled {
+    /// The connection may be read again.
+    pub resume: Option<Key>,
+    pub orphans: Orphans,
+    pub discarded: Discarded,
+}
+
+impl Settled {
+    pub fn is_nothing(&self) -> bool {
+        self.resume.is_none() && self.orphans.events == 0 && self.discarded.messages == 0
+    }
+}
+
+impl Lease {
+    /// Drops the messages among its events if the server has decided to end their connection; how many.
+    pub fn discard(&mut self) -> u64 {
+        if !self.source.conn().is_some_and(|conn| conn.is_dismissed()) {
+            return 0;
+        }
+        let (mut messages, mut weight) = (0, 0);
+        self.events.retain(|event| {
+            if event.is_message() {
+                messages += 1;
+                weight += event.weight();
+            }
+            !event.is_message()
+        });
+        self.settled.0 += messages;
+        self.settled.1 += weight;
+        messages as u64
+    }
+}
+
+impl Queue {
+    pub(super) fn new(source: Source, limits: (usize, usize), since: Instant) -> Queue {
+        Queue { source, fifo: Fifo::default(), listed: false, leased: false, full: false, limits, since }
+    }
+
+    /// There is room again, if it was full: the connection that may be read. While there are too many events in all (`overloaded`) it has
+    /// room only when it has none any more.
+    pub(super) fn drained(&mut self, overloaded: bool) -> Option<Key> {
+        let has_room = if overloaded { self.fifo.is_empty() } else { self.fifo.is_half_empty(self.limits.0, self.limits.1) };
+        if !self.full || !has_room {
+            return None;
+        }
+        self.full = false;
+        self.source.conn().map(|conn| conn.key)
+    }
+
+    /// Drops what waits; returns how many events that were, and their weight.
+    pub(super) fn orphan(mut self, orphans: &mut Orphans) -> (usize, usize) {
+        let mut events = VecDeque::new();
+        self.fifo.lease(usize::MAX, &mut events);
+        orphans.events += events.len() as u64;
+        if let Source::Conn(conn) = self.source {
+            if self.full {
+                orphans.resume.push(conn.key);
+            }
+            if matches!(events.back(), Some(Event::Close(_))) {
+                orphans.over.push(conn);
+            }
+        }
+        (events.len(), events.iter().map(Event::weight).sum())
+    }
+}
