@@ -513,7 +513,7 @@ void fws_batch_free(fws_batch *batch);
 size_t fws_bells_take(fws_ring *out, size_t capacity);
 
 // The host is through with a bell's request. `nonce`: its 32 digits. `output` is what PHP printed, `error` the host's own text of a
-// failure; both optional, both go to the log. An event that was not settled fails. A bell that was ended before is ignored.
+// failure; both optional, both go to the log. An event that was not acknowledged fails. A bell that was ended before is ignored.
 void fws_bell_end(const uint8_t *nonce, uint32_t outcome, const uint8_t *output, size_t output_len, const uint8_t *error, size_t error_len);
 
 // Claims the bell whose nonce stands in a request's query string. A nonce can be claimed once. FWS_ERR_NO_BELL: there is no live one.

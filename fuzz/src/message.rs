@@ -66,7 +66,7 @@ fn decode(mut stream: &[u8], lengths: &[usize], limit: u64, compression: Option<
                 return seen;
             }
         }
-        decoder.settle(arrived as u64, Peer::default(), &pool).expect("a budget without end");
+        decoder.end_read(arrived as u64, Peer::default(), &pool).expect("a budget without end");
         assert!(decoder.half_received().is_none_or(|(_, came)| came <= arrived as u64));
         // What a header promises is not reserved: memory grows with what has come, and with the limit at most.
         let grows = if compression.is_some() { 2 * 1100 } else { 2 };

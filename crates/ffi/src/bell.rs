@@ -68,7 +68,7 @@ fn forever(name: &Arc<str>) -> fws_bytes {
 }
 
 /// The host is through with a bell's request. `nonce`: its 32 digits. `output` is what PHP printed, `error` the host's own text of a
-/// failure; both optional, both go to the log. An event that was not settled fails. A bell that was ended before is ignored.
+/// failure; both optional, both go to the log. An event that was not acknowledged fails. A bell that was ended before is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_bell_end(
     nonce: *const u8,

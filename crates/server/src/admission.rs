@@ -8,8 +8,8 @@ use fws_session::{Compression, Opened};
 use fws_wire::handshake::{Reason, Refused};
 
 use crate::adoption::Entered;
-use crate::dispatch::LineId;
-use crate::places::Reservation;
+use crate::dispatch::BranchId;
+use crate::quota::Reservation;
 use crate::reserved_ids::ReservedId;
 use crate::routes::Route;
 
@@ -46,7 +46,7 @@ pub struct Ticket {
     pub route: Arc<Route>,
     pub id: Arc<str>,
     pub opened: Box<Opened>,
-    pub line: LineId,
+    pub branch: BranchId,
     /// What the client offered.
     pub offered: Vec<String>,
     pub initial: InitialState,
@@ -113,7 +113,7 @@ impl Handshake {
         if !ticket.offered.iter().any(|offered| offered == subprotocol) {
             return Err(AdmissionError::NotOffered);
         }
-        ticket.line = ticket.route.line(subprotocol).or(ticket.route.line("")).ok_or(AdmissionError::Unserved)?;
+        ticket.branch = ticket.route.branch(subprotocol).or(ticket.route.branch("")).ok_or(AdmissionError::Unserved)?;
         ticket.opened.subprotocol = subprotocol.to_owned();
         self.headers.retain(|(name, _)| *name != SUBPROTOCOL);
         self.headers.push((SUBPROTOCOL, subprotocol.to_owned()));

@@ -1,7 +1,7 @@
 //! A bell: one PHP request that comes for events.
 //!
 //! It is asked for by the [dispatcher](crate::dispatch), rung by the host, claimed by the PHP request that proves itself with the
-//! nonce, and then drained: each event handed out is settled – acknowledged or failed – before the next one. A nonce is good for one
+//! nonce, and then drained: each event handed out is acknowledged, or fails, before the next one. A nonce is good for one
 //! claim, and only until the host says that the request is over.
 
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub struct Bell {
     pub(crate) worker: Arc<str>,
     /// Which of its handlers' sends wait for others.
     pub(crate) deferral: Deferral,
-    /// Guards how far it is; held while an event is handed out and settled.
+    /// Guards how far it is; held while an event is handed out and end.
     pub(crate) state: Mutex<State>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct State {
     pub(crate) failed: bool,
     /// The host is through with the request while PHP goes on: `frankenphp_finish_request()` does that.
     pub(crate) detached: bool,
-    /// An event that was settled over PHP's head: PHP may still read it.
+    /// An event that was acknowledged without PHP: PHP may still read it.
     pub(crate) retired: Option<Event>,
 }
 
@@ -122,7 +122,7 @@ impl Bell {
         &self.worker
     }
 
-    /// The event that was handed out last and is not settled yet.
+    /// The event that was handed out last and is not acknowledged yet.
     pub fn current(&self) -> Option<Current<'_>> {
         let state = self.state.lock();
         state.current.is_some().then_some(Current { state })

@@ -8,8 +8,8 @@ use fws_session::{Backlog, Compression, Millis};
 use fws_wire::{Owner, Peer};
 use parking_lot::RwLock;
 
-use crate::dispatch::LineId;
-use crate::places::{Address, Places};
+use crate::dispatch::BranchId;
+use crate::quota::{Address, Quota};
 use crate::routes::Route;
 
 /// The handle of a connection: the hub keeps one per client. The socket and the session belong to its shard alone.
@@ -22,9 +22,9 @@ pub struct Conn {
     /// Its route.
     pub route: RouteId,
     /// Where its events go.
-    pub line: LineId,
-    /// The places of its route.
-    pub(crate) places: Arc<Places>,
+    pub branch: BranchId,
+    /// The quota of its route.
+    pub(crate) quota: Arc<Quota>,
     /// Its route's name.
     pub route_name: Arc<str>,
     /// What waits for it.
@@ -174,13 +174,13 @@ pub enum Through {
 }
 
 impl Conn {
-    pub(crate) fn new(key: Key, id: Arc<str>, route: &Route, line: LineId, request: Request, transport: Transport) -> Conn {
+    pub(crate) fn new(key: Key, id: Arc<str>, route: &Route, branch: BranchId, request: Request, transport: Transport) -> Conn {
         Conn {
             key,
             id: RwLock::new(id),
             route: route.id,
-            line,
-            places: route.places.clone(),
+            branch,
+            quota: route.quota.clone(),
             route_name: route.name.clone(),
             backlog: Backlog::new(&route.settings.backlog),
             dismissed: AtomicBool::new(false),

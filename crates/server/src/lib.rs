@@ -11,7 +11,7 @@
 //!   follows is posted to the shards;
 //! * [`Control`] serves commands of other processes, [`Remote`] is their side;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration
-//!   says, by generation; `places` counts who is on a route, by address where asked for; `log` and `stats` tell what happens.
+//!   says, by generation; `quota` counts who is on a route, by address where asked for; `log` and `stats` tell what happens.
 //!
 //! `core/` is what holds all of this together, one file a noun. The parts know nothing of it; a shard knows it as a trait of its own.
 //!
@@ -32,7 +32,7 @@ mod log;
 mod notifier;
 mod os;
 mod pipe;
-mod places;
+mod quota;
 mod reserved_ids;
 mod routes;
 mod shard;
@@ -47,6 +47,6 @@ pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Project, Remote, R
 pub use core::{Caller, Config, Core, Left, ValuesConfig};
 pub use os::own_socket;
 pub use pipe::{News, PipeId};
-pub use places::Address;
+pub use quota::Address;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig, check_origin};
 pub use stats::Authorizing;

@@ -11,7 +11,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{MsgHdr, Socket};
 
 use crate::pipe::Pipe;
-use crate::places::{Address, Places};
+use crate::quota::{Address, Quota};
 
 /// A socket, or what stands for one.
 pub enum Link {
@@ -46,14 +46,14 @@ impl Link {
     }
 
     /// Closes what is ours of it, and gives its place back: that of a pipe is free when the host is through with it, too.
-    pub fn give_up(self, places: &Places, address: Option<Address>, key: Key) {
+    pub fn give_up(self, quota: &Quota, address: Option<Address>, key: Key) {
         match self {
             Link::Socket(socket) => {
                 drop(socket);
-                places.closed(address, key);
+                quota.closed(address, key);
             }
             Link::Pipe(pipe) => drop(pipe),
-            Link::Pending => places.closed(address, key),
+            Link::Pending => quota.closed(address, key),
         }
     }
 
@@ -102,4 +102,4 @@ impl Link {
 }
 
 /// A write to a closed socket is an error, not a signal.
-pub(crate) const NOSIGNAL: i32 = nix::sys::socket::MsgFlags::MSG_NOSIGNAL.bits();
+pub(crate) const NOSIGNAL: i32 = libc::MSG_NOSIGNAL;

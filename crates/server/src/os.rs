@@ -43,7 +43,6 @@ pub fn block_signals() -> io::Result<()> {
 /// The supplementary groups of the process at the other end of a Unix socket, as they were when it connected.
 #[cfg(target_os = "linux")]
 pub fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
-    use nix::libc;
     let mut groups: Vec<u32> = vec![0; 64];
     loop {
         let mut len = libc::socklen_t::try_from(size_of_val(&groups[..])).map_err(io::Error::other)?;

@@ -17,7 +17,7 @@ use hashbrown::DefaultHashBuilder;
 use parking_lot::Mutex;
 
 use crate::notifier::Notifier;
-use crate::places::Seat;
+use crate::quota::Seat;
 
 /// The most bytes that wait in a pipe, each way. As of a socket, they come on top of what `max_outbox` allows.
 const ROOM: usize = 64 * 1024;

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::handler::{Echo, Protocol, Worker};
-use crate::places::Places;
+use crate::quota::Quota;
 
 use crate::conn::Transport;
-use crate::dispatch::LineId;
+use crate::dispatch::BranchId;
 
 /// All routes of one generation, as the host writes them in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -87,7 +87,7 @@ pub struct RouteConfig {
     /// Connections at a time; default unlimited.
     #[serde(default)]
     pub max_connections: Option<u64>,
-    /// Connections at a time from one [address](crate::places::Address); default unlimited.
+    /// Connections at a time from one [address](crate::quota::Address); default unlimited.
     #[serde(default)]
     pub max_connections_per_ip: Option<u32>,
     /// What becomes of a client whose outbox is full.
@@ -339,7 +339,7 @@ pub struct Route {
     /// The name of the worker for connections whose sub-protocol has none of its own.
     pub worker: Option<Arc<str>>,
     /// The kinds of connections it takes.
-    pub lines: Vec<Line>,
+    pub branches: Vec<Branch>,
     pub policy: Policy,
     pub settings: Arc<Settings>,
     /// How messages are compressed with clients that agree on it.
@@ -351,7 +351,7 @@ pub struct Route {
     pub on_error: OnError,
     pub max_connections_per_ip: Option<u32>,
     /// Survives generations.
-    pub places: Arc<Places>,
+    pub quota: Arc<Quota>,
 }
 
 /// Default of [`RouteConfig::max_pending_events`].
@@ -362,8 +362,8 @@ const BURST: Millis = 2000;
 
 /// The connections of a route that have one sub-protocol, or none.
 #[derive(Debug)]
-pub struct Line {
-    pub id: LineId,
+pub struct Branch {
+    pub id: BranchId,
     /// Empty: those without one.
     pub subprotocol: String,
     /// The worker's name; `None`: the core echoes.
@@ -371,11 +371,11 @@ pub struct Line {
 }
 
 impl Route {
-    /// `line` numbers the route's lines by their sub-protocols.
-    pub fn new(config: &RouteConfig, id: RouteId, name: Arc<str>, places: Arc<Places>, mut line: impl FnMut(&str) -> LineId) -> Route {
-        let mut lines = Vec::new();
+    /// `branch` numbers the route's branches by their sub-protocols.
+    pub fn new(config: &RouteConfig, id: RouteId, name: Arc<str>, quota: Arc<Quota>, mut branch: impl FnMut(&str) -> BranchId) -> Route {
+        let mut branches = Vec::new();
         let mut add = |subprotocol: &str, worker: Option<&str>| {
-            lines.push(Line { id: line(subprotocol), subprotocol: subprotocol.to_owned(), worker: worker.map(Arc::from) });
+            branches.push(Branch { id: branch(subprotocol), subprotocol: subprotocol.to_owned(), worker: worker.map(Arc::from) });
         };
         let default = config.worker.as_deref();
         if default.is_some() || config.echo {
@@ -429,7 +429,7 @@ impl Route {
             name,
             protocol: if config.echo { Protocol::Echo(Echo) } else { Protocol::Worker(Worker) },
             worker: default.map(Arc::from),
-            lines,
+            branches,
             policy,
             compression: config.compression.clone().unwrap_or_default(),
             settings: Arc::new(settings),
@@ -438,18 +438,18 @@ impl Route {
             max_connections: config.max_connections,
             on_error: config.on_error,
             max_connections_per_ip: config.max_connections_per_ip,
-            places,
+            quota,
         }
     }
 
-    /// The line of connections with a sub-protocol; with an empty one, of those without. `None`: nobody is there for them.
-    pub fn line(&self, subprotocol: &str) -> Option<LineId> {
-        self.lines.iter().find(|line| line.subprotocol == subprotocol).map(|line| line.id)
+    /// The branch of connections with a sub-protocol; with an empty one, of those without. `None`: nobody is there for them.
+    pub fn branch(&self, subprotocol: &str) -> Option<BranchId> {
+        self.branches.iter().find(|branch| branch.subprotocol == subprotocol).map(|branch| branch.id)
     }
 
-    /// Whether somebody is there for the connections of a line.
-    pub fn serves(&self, line: LineId) -> bool {
-        self.lines.iter().any(|served| served.id == line)
+    /// Whether somebody is there for the connections of a branch.
+    pub fn serves(&self, branch: BranchId) -> bool {
+        self.branches.iter().any(|served| served.id == branch)
     }
 
     /// What is in force, under the names of the configuration and with its units; null: unlimited, or never.
@@ -520,20 +520,20 @@ pub struct Routes {
     pub staged: BTreeMap<u64, RoutesConfig>,
     pub committed: Option<u64>,
     pub current: HashMap<Arc<str>, Arc<Route>>,
-    /// The workers in force, and which of them the events of a line go to.
+    /// The workers in force, and which of them the events of a branch go to.
     pub workers: Vec<Arc<str>>,
-    pub worker_of_line: hashbrown::HashMap<LineId, Arc<str>>,
+    pub worker_of_branch: hashbrown::HashMap<BranchId, Arc<str>>,
     /// By name, for routes that come back.
-    pub places: HashMap<Arc<str>, Arc<Places>>,
+    pub quota: HashMap<Arc<str>, Arc<Quota>>,
     /// By route and sub-protocol, for those that come back.
-    lines: HashMap<(RouteId, Box<str>), LineId>,
+    branches: HashMap<(RouteId, Box<str>), BranchId>,
 }
 
 impl Routes {
-    /// The number of a line, given to it now if it has none yet.
-    pub fn line(&mut self, route: RouteId, subprotocol: &str) -> LineId {
-        let next = LineId(self.lines.len() as u32);
-        *self.lines.entry((route, subprotocol.into())).or_insert(next)
+    /// The number of a branch, given to it now if it has none yet.
+    pub fn branch(&mut self, route: RouteId, subprotocol: &str) -> BranchId {
+        let next = BranchId(self.branches.len() as u32);
+        *self.branches.entry((route, subprotocol.into())).or_insert(next)
     }
 }
 
@@ -609,18 +609,18 @@ mod tests {
         config["worker"] = "w".into();
         config["handshake_timeout"] = 1.into();
         let config = RoutesConfig::parse(json!({ "routes": [config] }).to_string().as_bytes()).expect("legal");
-        let route = Route::new(&config.routes[0], RouteId(0), "a".into(), Arc::default(), |_| LineId(0));
+        let route = Route::new(&config.routes[0], RouteId(0), "a".into(), Arc::default(), |_| BranchId(0));
         assert_eq!(route.options(), wanted);
         let never = RouteConfig { ping_interval: Some(0), ..config.routes[0].clone() };
-        assert_eq!(Route::new(&never, RouteId(0), "a".into(), Arc::default(), |_| LineId(0)).settings.ping_interval, 0);
+        assert_eq!(Route::new(&never, RouteId(0), "a".into(), Arc::default(), |_| BranchId(0)).settings.ping_interval, 0);
         let shortest = RouteConfig { pong_timeout: Some(1), ..never };
-        assert_eq!(Route::new(&shortest, RouteId(0), "a".into(), Arc::default(), |_| LineId(0)).settings.pong_timeout, 1);
+        assert_eq!(Route::new(&shortest, RouteId(0), "a".into(), Arc::default(), |_| BranchId(0)).settings.pong_timeout, 1);
     }
 
     #[test]
     fn clients_over_http3_are_pinged_before_quic_gives_them_up() {
         let config = RouteConfig { name: "a".into(), echo: true, ..RouteConfig::default() };
-        let mut route = Route::new(&config, RouteId(0), "a".into(), Arc::default(), |_| LineId(0));
+        let mut route = Route::new(&config, RouteId(0), "a".into(), Arc::default(), |_| BranchId(0));
         assert_eq!(route.settings_for(Transport::Http3).ping_interval, 20_000);
         for transport in [Transport::Tcp, Transport::Unix, Transport::Tls, Transport::Http2] {
             assert!(Arc::ptr_eq(&route.settings_for(transport), &route.settings), "{}", transport.as_str());

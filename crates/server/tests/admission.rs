@@ -10,8 +10,8 @@ use fws_hub::command::{GetInformation, List, Rename, Tags};
 use fws_hub::{Command, CommandError, Renamed, Reply, Target};
 use fws_server::{AdmissionError, Config, Core, Ended, Handshake};
 use fws_session::Event;
-use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -15,8 +15,8 @@ use fws_hub::command::{
 use fws_hub::{Client, Command, CommandError, Outcome, Pinging, Renamed, Reply, Target};
 use fws_server::{Bell, Config, Core, Ended, Left};
 use fws_session::Event;
-use tungstenite::protocol::{CloseFrame, Role};
-use tungstenite::{Message, WebSocket};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -725,7 +725,7 @@ fn a_request_that_was_answered_early_goes_on_with_its_events_and_is_waited_for_b
 }
 
 #[test]
-fn an_event_that_is_settled_over_phps_head_can_still_be_read() {
+fn an_event_that_the_host_ended_without_php_can_still_be_read() {
     let core = started();
     let mut client = connect(&core, "php");
     client.send(Message::text("payload")).expect("sent");

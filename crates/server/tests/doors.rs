@@ -120,14 +120,14 @@ type Answer = Result<Reply, CommandError>;
 fn run(core: &Core, door: impl Fn(&Core, &Value) -> Answer) -> Vec<Answer> {
     let table = table().into_iter().map(|[_, example, _]| serde_json::from_str(&example).expect("an example is JSON"));
     let run = table.chain(more()).map(|command| {
-        settle(core);
+        wait_until_quiet(core);
         door(core, &command)
     });
     run.collect()
 }
 
 /// Waits until the shard has written all that was sent: a client's counters depend on it.
-fn settle(core: &Core) {
+fn wait_until_quiet(core: &Core) {
     let queued = |id: &str| match core.ask(&Command::Client(Describe { id })) {
         Ok(Reply::Client(client)) => client.queued_bytes,
         _ => 0,

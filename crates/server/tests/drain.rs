@@ -12,8 +12,8 @@ use fws_hub::Command;
 use fws_hub::command::SetTimer;
 use fws_server::{Bell, Config, Core, Ended, Left};
 use fws_session::Event;
-use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A grace time half of which no test waits for.

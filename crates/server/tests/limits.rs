@@ -13,8 +13,8 @@ use common::counter;
 use fws_hub::command::{Ping, SendTo};
 use fws_hub::{Command, CommandError, Outcome, Pinging, Reply, Target};
 use fws_server::{Config, Core, Handshake, own_socket};
-use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

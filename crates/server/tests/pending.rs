@@ -9,8 +9,8 @@ use std::time::Duration;
 use common::counter;
 use fws_server::{Bell, Config, Core, Ended};
 use fws_session::Event;
-use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

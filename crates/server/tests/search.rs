@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use fws_hub::command::{Count, SearchInformation, SendTo, Set, SetInformation, SetTimer, Tag, Tags};
 use fws_hub::{Command, CommandError, Operator, Reply, Stopped, Target};
 use fws_server::{Batch, Caller, Config, Control, ControlConfig, Core, Remote};
-use tungstenite::protocol::{Role, WebSocket};
-use tungstenite::{Bytes, Message};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";

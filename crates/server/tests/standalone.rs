@@ -1,10 +1,14 @@
 //! The example `standalone`, spoken to by an independent client.
 
-use std::net::{SocketAddr, TcpStream};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tungstenite::protocol::CloseFrame;
-use tungstenite::{Message, WebSocket};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 #[allow(dead_code, reason = "its main is the example's own")]
 #[path = "../examples/standalone.rs"]
@@ -24,20 +28,42 @@ fn serve() -> SocketAddr {
     address
 }
 
-fn stream(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
-    stream
-}
+struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-fn connect(address: SocketAddr, path: &str) -> WebSocket<TcpStream> {
-    tungstenite::client(format!("ws://{address}{path}"), stream(address)).expect("101").0
+impl Client {
+    async fn connect(address: SocketAddr, path: &str) -> Client {
+        Client(connect_async(format!("ws://{address}{path}")).await.expect("101").0)
+    }
+
+    async fn send(&mut self, message: Message) {
+        self.0.send(message).await.expect("sent");
+    }
+
+    /// The next message. A server that does not answer fails the test rather than hang it.
+    async fn read(&mut self) -> Message {
+        let next = tokio::time::timeout(Duration::from_secs(60), self.0.next()).await;
+        next.expect("nothing came in a minute").expect("the connection ended").expect("an answer")
+    }
+
+    /// What comes up to a text, with it.
+    async fn heard_until(&mut self, text: &str) -> Vec<String> {
+        let mut heard = Vec::new();
+        while heard.last().is_none_or(|last| last != text) {
+            heard.push(self.read().await.to_string());
+        }
+        heard
+    }
+
+    async fn say(&mut self, text: &str) {
+        self.send(Message::text(text)).await;
+        self.heard_until(text).await;
+    }
 }
 
 /// What the server answers to these bytes, as text, until it closes or `enough` is in it.
 fn answer(address: SocketAddr, request: &[u8], enough: &str) -> String {
-    use std::io::{Read, Write};
-    let mut stream = stream(address);
+    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
     stream.write_all(request).expect("sent");
     let (mut got, mut buffer) = (Vec::new(), [0; 4096]);
     while !String::from_utf8_lossy(&got).contains(enough) {
@@ -49,50 +75,37 @@ fn answer(address: SocketAddr, request: &[u8], enough: &str) -> String {
     String::from_utf8_lossy(&got).into_owned()
 }
 
-#[test]
-fn it_echoes_and_closes() {
-    let mut client = connect(serve(), "/echo");
+#[tokio::test]
+async fn it_echoes_and_closes() {
+    let mut client = Client::connect(serve(), "/echo").await;
     for message in [Message::text("héllo"), Message::binary(vec![7; 3_000_000]), Message::text("")] {
-        client.send(message.clone()).expect("sent");
-        assert_eq!(client.read().expect("an answer"), message);
+        client.send(message.clone()).await;
+        assert_eq!(client.read().await, message);
     }
-    client.close(Some(CloseFrame { code: 4000.into(), reason: "done".into() })).expect("sent");
-    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 4000));
+    client.0.close(Some(CloseFrame { code: 4000.into(), reason: "done".into() })).await.expect("sent");
+    assert!(matches!(client.read().await, Message::Close(Some(frame)) if u16::from(frame.code) == 4000));
 }
 
-fn say(client: &mut WebSocket<TcpStream>, text: &str) {
-    client.send(Message::text(text)).expect("sent");
-    heard_until(client, text);
-}
-
-/// What a client hears up to a text, with it.
-fn heard_until(client: &mut WebSocket<TcpStream>, text: &str) -> Vec<String> {
-    let mut heard = Vec::new();
-    while heard.last().is_none_or(|last| last != text) {
-        heard.push(client.read().expect("sent to all").to_string());
-    }
-    heard
-}
-
-#[test]
-fn what_one_client_sends_to_broadcast_reaches_all_there_and_nobody_else() {
+#[tokio::test]
+async fn what_one_client_sends_to_broadcast_reaches_all_there_and_nobody_else() {
     let address = serve();
-    let (mut sender, mut other, mut elsewhere) =
-        (connect(address, "/broadcast"), connect(address, "/broadcast"), connect(address, "/echo"));
+    let mut sender = Client::connect(address, "/broadcast").await;
+    let mut other = Client::connect(address, "/broadcast").await;
+    let mut elsewhere = Client::connect(address, "/echo").await;
     // A client has its 101 a moment before the core has the client: each is there once it has heard itself.
-    say(&mut sender, "I am here");
-    say(&mut other, "me too");
-    assert_eq!(heard_until(&mut sender, "me too"), ["me too"]);
+    sender.say("I am here").await;
+    other.say("me too").await;
+    assert_eq!(sender.heard_until("me too").await, ["me too"]);
     for n in 0..100 {
-        sender.send(Message::text(n.to_string())).expect("sent");
+        sender.send(Message::text(n.to_string())).await;
     }
     for client in [&mut sender, &mut other] {
         for n in 0..100 {
-            assert_eq!(client.read().expect("sent to all"), Message::text(n.to_string()));
+            assert_eq!(client.read().await, Message::text(n.to_string()));
         }
     }
-    elsewhere.send(Message::text("mine")).expect("sent");
-    assert_eq!(elsewhere.read().expect("an answer"), Message::text("mine"));
+    elsewhere.send(Message::text("mine")).await;
+    assert_eq!(elsewhere.read().await, Message::text("mine"));
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Fifo {
         self.waiting.push_back(event);
     }
 
-    /// Takes out up to `most` waiting events into `lease` (which is empty); they stay counted until [`Fifo::settle`].
+    /// Takes out up to `most` waiting events into `lease` (which is empty); they stay counted until [`Fifo::acknowledge`].
     pub fn lease(&mut self, most: usize, lease: &mut VecDeque<Event>) {
         if self.waiting.len() <= most {
             std::mem::swap(&mut self.waiting, lease);
@@ -121,7 +121,7 @@ impl Fifo {
     }
 
     /// Ends a lease: `count` events of this weight in all were handled; `unused` ones go back to the front.
-    pub fn settle(&mut self, count: usize, weight: usize, unused: &mut VecDeque<Event>) {
+    pub fn acknowledge(&mut self, count: usize, weight: usize, unused: &mut VecDeque<Event>) {
         self.count -= count;
         self.weight -= weight;
         if self.waiting.is_empty() {
@@ -198,14 +198,14 @@ mod tests {
         fifo.push(message(5));
         let used = lease.pop_front().map(|e| e.weight()).expect("leased");
         assert_eq!(fifo.len(), 6, "leased ones are counted");
-        fifo.settle(1, used, &mut lease);
+        fifo.acknowledge(1, used, &mut lease);
         assert_eq!(fifo.len(), 5);
         let mut all = VecDeque::new();
         fifo.lease(99, &mut all);
         assert_eq!(numbers(&all), [1, 2, 3, 4, 5]);
         assert!(!fifo.has_waiting() && !fifo.is_empty());
         let weight = all.drain(..).map(|e| e.weight()).sum();
-        fifo.settle(5, weight, &mut all);
+        fifo.acknowledge(5, weight, &mut all);
         assert!(fifo.is_empty() && fifo.weight == 0);
     }
 
@@ -220,7 +220,7 @@ mod tests {
         let (messages, weight) = fifo.take_messages();
         assert_eq!((numbers(&messages), weight), (vec![2, 3, 4], 3 * message(0).weight()));
         assert_eq!((fifo.len(), fifo.weight), (3, 2 * message(0).weight() + closed.weight()));
-        fifo.settle(2, 2 * message(0).weight(), &mut VecDeque::new());
+        fifo.acknowledge(2, 2 * message(0).weight(), &mut VecDeque::new());
         let mut rest = VecDeque::new();
         fifo.lease(9, &mut rest);
         assert_eq!(rest, [closed]);

@@ -15,11 +15,11 @@ mod backlog;
 mod compression;
 mod event;
 mod frame;
+mod limits;
 mod outbox;
 mod rate;
 mod session;
 mod settings;
-mod terms;
 
 pub use backlog::{Backlog, BacklogSettings, Offer, SlowClient};
 pub use compression::Compression;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fws_wire::close::{self, CloseFrame};
-use fws_wire::message::{Decoder, Item, Limits, Payload};
+use fws_wire::message::{self, Decoder, Item, Payload};
 use fws_wire::{Error, Owner, Peer};
 
 use crate::compression::Compressor;
-use crate::terms::Terms;
+use crate::limits::Limits;
 use crate::{Backlog, Closed, Compression, Failed, Millis, Outbox, Settings, Spares};
 
 mod ending;
@@ -65,7 +65,7 @@ pub struct Session {
     /// The last ping while the outbox is over its limit: of several, only the latest must be answered (RFC 6455, 5.5.3).
     late_pong: Option<Box<LatePong>>,
     /// Only where the settings ask for some.
-    terms: Option<Box<Terms>>,
+    limits: Option<Box<Limits>>,
     last_heard: Millis,
     /// When the last ping was sent, or when this connection got its own interval.
     last_ping: Millis,
@@ -86,7 +86,7 @@ impl Session {
     /// are spread evenly.
     pub fn new(settings: Arc<Settings>, now: Millis, seed: u32) -> Session {
         Session {
-            terms: Terms::new(&settings, None, now, seed),
+            limits: Limits::new(&settings, None, now, seed),
             settings,
             decoder: Decoder::default(),
             compressor: None,
@@ -116,21 +116,21 @@ impl Session {
 
     /// Other settings hold from now on; times that the old ones did not count are counted from now on. See [`Session::new`].
     pub fn configure(&mut self, settings: Arc<Settings>, now: Millis, seed: u32) {
-        let old = self.terms.take().map(|terms| (terms, &*self.settings));
-        self.terms = Terms::new(&settings, old, now, seed);
+        let old = self.limits.take().map(|limits| (limits, &*self.settings));
+        self.limits = Limits::new(&settings, old, now, seed);
         self.settings = settings;
     }
 
     /// The connection is to be closed with 1001 at that time, unless other settings come before.
     pub fn leave(&mut self, at: Millis, now: Millis) {
         if self.phase == Phase::Open {
-            self.terms.get_or_insert_with(|| Terms::begin(&self.settings, None, now, 0)).leave = Some(at);
+            self.limits.get_or_insert_with(|| Limits::begin(&self.settings, None, now, 0)).leave = Some(at);
         }
     }
 
     /// When it leaves, if it was told to.
     pub fn leaves_at(&self) -> Option<Millis> {
-        self.terms.as_ref().and_then(|terms| terms.leave)
+        self.limits.as_ref().and_then(|limits| limits.leave)
     }
 
     /// Bytes arrived: takes the next message out of `input`, which is advanced. `None`: `input` is used up, or the connection ended.
@@ -149,24 +149,24 @@ impl Session {
         if std::mem::take(&mut self.pinged) {
             self.signs |= BROKE_SILENCE;
         }
-        let limits = Limits { max_message_size: self.settings.max_message_size, max_frame_size: self.settings.max_frame_size };
+        let limits = message::Limits { max_message_size: self.settings.max_message_size, max_frame_size: self.settings.max_frame_size };
         while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
-            if self.terms.is_some() && self.hold(input) {
+            if self.limits.is_some() && self.hold(input) {
                 return None;
             }
             let before = input.len();
             let item = self.decoder.next(input, &limits, &mut spares.pool);
-            if self.terms.is_some() && self.is_overdrawn(&item, before - input.len(), now) {
+            if self.limits.is_some() && self.is_overdrawn(&item, before - input.len(), now) {
                 self.fail(Failed::Violation, close::POLICY, "more was sent than rate_limit allows", now, spares);
                 return None;
             }
             match item {
                 Ok(None) => {
-                    if let Err(error) = self.decoder.settle(now, peer, &spares.pool) {
+                    if let Err(error) = self.decoder.end_read(now, peer, &spares.pool) {
                         self.fail_for(error, now, spares);
                         return None;
                     }
-                    if self.terms.is_some() {
+                    if self.limits.is_some() {
                         self.hold(input);
                     }
                     return None;
@@ -213,8 +213,8 @@ impl Session {
         self.decoder.excuse(now);
         self.last_heard = now;
         self.pinged = false;
-        if let Some(terms) = &mut self.terms {
-            terms.last_message = now;
+        if let Some(limits) = &mut self.limits {
+            limits.last_message = now;
         }
         if let Phase::Closing { since, .. } = &mut self.phase {
             *since = now;
@@ -223,11 +223,11 @@ impl Session {
 
     /// Does what is due; [`Session::deadline`] says when to call again.
     pub fn tick(&mut self, now: Millis, spares: &mut Spares) {
-        if let Some(terms) = self.terms.as_deref_mut().filter(|_| self.phase == Phase::Open) {
-            if let Some(reason) = terms.over(&self.settings, now) {
+        if let Some(limits) = self.limits.as_deref_mut().filter(|_| self.phase == Phase::Open) {
+            if let Some(reason) = limits.over(&self.settings, now) {
                 return self.close(close::GOING_AWAY, reason, now, spares);
             }
-            if terms.held.is_some() {
+            if limits.held.is_some() {
                 // Its pong may lie in what is not looked at.
                 self.heard(now);
             }
@@ -252,9 +252,9 @@ impl Session {
 
     /// When [`Session::tick`] has something to do, if nothing happens until then.
     pub fn deadline(&self) -> Option<Millis> {
-        let terms = self.terms.as_deref();
-        let end = terms.filter(|_| self.phase == Phase::Open).and_then(|terms| terms.end(&self.settings));
-        let resume = terms.and_then(|terms| terms.held.as_ref()).map(|held| held.until);
+        let limits = self.limits.as_deref();
+        let end = limits.filter(|_| self.phase == Phase::Open).and_then(|limits| limits.end(&self.settings));
+        let resume = limits.and_then(|limits| limits.held.as_ref()).map(|held| held.until);
         [self.due(), end, resume, self.message_due()].into_iter().flatten().min()
     }
 

@@ -78,7 +78,7 @@ impl Share {
     pub fn of(budget: &Arc<Budget>, peer: Peer, bytes: usize) -> Result<Share, Error> {
         let mut held = budget.held.lock();
         let ticket = held.ledger.enter(peer.owner, bytes, peer.connection);
-        budget.settle(&mut held, ticket)?;
+        budget.make_room(&mut held, ticket)?;
         Ok(Share { budget: budget.clone(), ticket })
     }
 
@@ -88,7 +88,7 @@ impl Share {
         if !held.ledger.resize(self.ticket, bytes) {
             return Err(Error::NoRoom);
         }
-        self.budget.settle(&mut held, self.ticket)
+        self.budget.make_room(&mut held, self.ticket)
     }
 
     /// Whether it had to go in favour of others.
@@ -99,7 +99,7 @@ impl Share {
 
 impl Budget {
     /// Finds who has to go, after `asking` has grown. What others give up is counted as free at once: they are about to be closed.
-    fn settle(&self, held: &mut Held, asking: Ticket) -> Result<(), Error> {
+    fn make_room(&self, held: &mut Held, asking: Ticket) -> Result<(), Error> {
         let mut result = Ok(());
         while held.ledger.used() > self.most
             && let Some(worst) = held.ledger.worst()

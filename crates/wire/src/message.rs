@@ -107,7 +107,7 @@ struct Partial {
     /// Where the message is compressed: its context, and the bytes of its frames so far.
     inflater: Option<Box<Inflater>>,
     compressed_len: u64,
-    /// Since when it is half-received, as far as that was [looked at](Decoder::settle), and how many bytes of it came.
+    /// Since when it is half-received, as far as that was [looked at](Decoder::end_read), and how many bytes of it came.
     since: Option<u64>,
     came: u64,
     /// Fragments of this message that were shorter than [`SHORT`] and not its last, and were not counted yet.
@@ -212,7 +212,7 @@ impl Decoder {
     /// Takes the next whole item out of `input`, advancing it; `None` when all of `input` is used up.
     ///
     /// `pool` lends what compressed messages need. After an error the connection is to be failed; the decoder must not be used again.
-    /// Once all of `input` is used up, [`Decoder::settle`] is to be called.
+    /// Once all of `input` is used up, [`Decoder::end_read`] is to be called.
     pub fn next<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits, pool: &mut Pool) -> Result<Option<Item<'a>>, Error>
     where
         Self: 'a,
@@ -232,7 +232,7 @@ impl Decoder {
 
     /// Sees to what is half-received now that nothing more of it is there: its time runs from `now` on, if it does not yet, and it takes
     /// what it holds out of the budget. Messages that came in one piece cost nothing of either. An error: it has to go.
-    pub fn settle(&mut self, now: u64, peer: Peer, pool: &Pool) -> Result<(), Error> {
+    pub fn end_read(&mut self, now: u64, peer: Peer, pool: &Pool) -> Result<(), Error> {
         let Some(partial) = self.partial.as_deref_mut() else { return Ok(()) };
         if partial.is_empty() {
             self.partial = None;

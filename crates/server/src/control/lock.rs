@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::libc;
 
 /// A file that this process has made and locked. Dropped, it is removed.
 #[derive(Debug)]

@@ -10,8 +10,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::libc;
-
 use super::description::Description;
 use super::location::{Folder, Kind};
 use super::lock::{FileLock, Life, life};

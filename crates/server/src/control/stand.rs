@@ -6,8 +6,6 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use nix::libc;
-
 use super::description::{Description, Project};
 use super::location::{Location, Surroundings, Why};
 use super::peer::Guard;

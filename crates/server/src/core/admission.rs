@@ -10,7 +10,7 @@ use super::Core;
 use crate::admission::{AdmissionError, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
 use crate::conn::Through;
 use crate::handler::Handler as _;
-use crate::places::{Address, Full, Places};
+use crate::quota::{Address, Full, Quota};
 use crate::shard::Op;
 use crate::stats::add;
 
@@ -73,7 +73,7 @@ impl Core {
             let limited = route.max_connections.map(|most| (most, self.hub.read()));
             // A closed connection counts until its events are handled, since they take memory.
             let room = limited.as_ref().map(|(most, hub)| most.saturating_sub(hub.route_known(route.id)));
-            Places::reserve(&route.places, Address::parse(ip), route.max_connections_per_ip, room)
+            Quota::reserve(&route.quota, Address::parse(ip), route.max_connections_per_ip, room)
         };
         let reservation = match reservation {
             Ok((reservation, to_cut)) => {
@@ -106,7 +106,7 @@ impl Core {
             headers.push((SUBPROTOCOL, subprotocol.clone()));
         }
         let subprotocol = accepted.subprotocol.unwrap_or_default();
-        let line = route.line(&subprotocol).expect("bug: a sub-protocol was agreed on that the route does not speak");
+        let branch = route.branch(&subprotocol).expect("bug: a sub-protocol was agreed on that the route does not speak");
         let compression = accepted.compression.map(|(params, answer)| {
             headers.push(("Sec-WebSocket-Extensions", answer));
             route.compression.with(params)
@@ -120,7 +120,7 @@ impl Core {
             headers: if route.protocol.has_events() { request.headers } else { Vec::new() },
         });
         let (offered, initial) = (accepted.offered, InitialState::default());
-        let ticket = Ticket { route, id, opened, line, offered, initial, reserved_id: None, compression, reservation };
+        let ticket = Ticket { route, id, opened, branch, offered, initial, reserved_id: None, compression, reservation };
         Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket), entered: None })
     }
 

@@ -12,7 +12,7 @@ use crate::adoption::Entered;
 use crate::conn::{Conn, Request, Transport};
 use crate::link::Link;
 use crate::pipe::PipeId;
-use crate::places::Seat;
+use crate::quota::Seat;
 use crate::shard::{Linked, Newcomer, Op};
 use crate::stats::add;
 
@@ -46,7 +46,7 @@ impl Core {
     pub fn open_pipe(&self, handshake: Handshake, transport: Transport) -> Option<PipeId> {
         let entered = self.entered(handshake, transport)?;
         let conn = &entered.conn;
-        let pipe = self.pipes.open(conn.key, Seat::new(conn.places.clone(), conn.address(), conn.key));
+        let pipe = self.pipes.open(conn.key, Seat::new(conn.quota.clone(), conn.address(), conn.key));
         let id = pipe.id();
         self.connect(entered, Link::Pipe(pipe), &[]);
         Some(id)
@@ -65,12 +65,12 @@ impl Core {
         // Kept locked until the shard has it: either the route is still the one in force, or a reload finds the connection.
         let routes = self.routes.read();
         let route = routes.current.get(&ticket.route.name).cloned();
-        let gone = route.as_ref().is_none_or(|route| !route.serves(ticket.line)) || self.is_draining();
+        let gone = route.as_ref().is_none_or(|route| !route.serves(ticket.branch)) || self.is_draining();
         if gone && !answered {
             return None;
         }
         let route = route.unwrap_or(ticket.route);
-        let Ticket { id, opened, line, initial, reserved_id, compression, reservation, .. } = ticket;
+        let Ticket { id, opened, branch, initial, reserved_id, compression, reservation, .. } = ticket;
         let mut made = None;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         // Kept locked until the shard has it: who finds the client in the hub posts behind its entry, not before.
@@ -78,7 +78,7 @@ impl Core {
         let key = hub.register(id.clone(), route.id, |key| {
             let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
             let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
-            let mut conn = Conn::new(key, id, &route, line, request, transport);
+            let mut conn = Conn::new(key, id, &route, branch, request, transport);
             conn.compression = compression;
             conn.traffic.opened(now);
             made.insert(Arc::new(conn)).clone()

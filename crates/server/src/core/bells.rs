@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Core;
 use crate::bell::{Bell, Current, Ended, Ring, State};
 use crate::conn::{Conn, Through};
-use crate::dispatch::{Discarded, LINGER, Lease, PoolId, Settled};
+use crate::dispatch::{Discarded, LINGER, Lease, LeaseEnd, PoolId};
 use crate::log::{Level, Trouble};
 use crate::routes::OnError;
 use crate::shard::Op;
@@ -75,7 +75,7 @@ impl Core {
         }
         if state.is_claimed() && !state.detached {
             failed |= state.current.is_some();
-            self.release(&bell, &mut state, true, "the request ended without settling its event");
+            self.release(&bell, &mut state, true, "the request ended without acknowledging its event");
         }
         drop(state);
         if unclaimed.is_some() {
@@ -115,7 +115,7 @@ impl Core {
     pub fn next_event<'a>(&self, bell: &'a Bell) -> Option<Current<'a>> {
         let mut state = bell.state.lock();
         let pool = state.slot.as_ref().filter(|slot| slot.is_claimed())?.pool();
-        self.settle(&mut state, None);
+        self.acknowledge(&mut state, None);
         let over = state.handed >= MOST_EVENTS
             || state.started.is_none_or(|started| started.elapsed() >= LONGEST)
             || self.dispatch.gate_is_closed();
@@ -160,7 +160,7 @@ impl Core {
     fn next_lease(&self, bell: &Bell, pool: PoolId, mut lease: Option<Lease>, until: Instant) -> Option<Lease> {
         self.flush(bell);
         loop {
-            let mut after = Settled::default();
+            let mut after = LeaseEnd::default();
             let next = self.dispatch.exchange(pool, lease.take(), until, &mut after);
             let again = next.is_none() && !after.is_nothing();
             self.after_lease(after);
@@ -174,7 +174,7 @@ impl Core {
     pub fn fail_event(&self, bell: &Bell, cause: &str) -> bool {
         let mut state = bell.state.lock();
         let current = state.current.is_some();
-        self.settle(&mut state, Some(cause));
+        self.acknowledge(&mut state, Some(cause));
         current
     }
 
@@ -188,7 +188,7 @@ impl Core {
 
     fn release(&self, bell: &Bell, state: &mut State, failed: bool, cause: &str) {
         let Some(slot) = state.slot.take_if(|slot| slot.is_claimed()) else { return };
-        self.settle(state, failed.then_some(cause));
+        self.acknowledge(state, failed.then_some(cause));
         self.give_back(bell, state);
         drop(slot);
         if state.detached {
@@ -196,11 +196,11 @@ impl Core {
         }
     }
 
-    fn settle(&self, state: &mut State, failed: Option<&str>) {
+    fn acknowledge(&self, state: &mut State, failed: Option<&str>) {
         let Some(event) = state.current.take() else { return };
         let Some(lease) = state.lease.as_mut() else { return };
-        lease.settled.0 += 1;
-        lease.settled.1 += event.weight();
+        lease.handled.0 += 1;
+        lease.handled.1 += event.weight();
         let conn = lease.source.conn().cloned();
         match failed {
             None => add(&self.counters.events_acknowledged, 1),
@@ -245,17 +245,17 @@ impl Core {
     fn give_back(&self, bell: &Bell, state: &mut State) {
         self.flush(bell);
         if let Some(lease) = state.lease.take() {
-            let settled = self.dispatch.give_back(lease);
-            self.after_lease(settled);
+            let end = self.dispatch.give_back(lease);
+            self.after_lease(end);
         }
     }
 
-    pub(crate) fn after_lease(&self, settled: Settled) {
-        if let Some(key) = settled.resume {
+    pub(crate) fn after_lease(&self, end: LeaseEnd) {
+        if let Some(key) = end.resume {
             self.post(key, Op::Resume { key });
         }
-        self.orphaned(settled.orphans);
-        self.discarded(settled.discarded);
+        self.orphaned(end.orphans);
+        self.discarded(end.discarded);
     }
 
     /// Ends the deferral of a bell's sends.

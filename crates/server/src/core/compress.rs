@@ -42,7 +42,7 @@ impl Post<'_> {
                     add(&self.core.counters.messages_sent, 1);
                     let shard = self.core.shard(key);
                     shard.post(Op::SendPrivately { key, binary, payload: data[..].into(), reserved: len });
-                    shard.settle_or_defer(self.core, self.deferral);
+                    shard.flush_or_defer(self.core, self.deferral);
                 }
                 (Outcome::Dropped | Outcome::Gone | Outcome::TooLarge, _) => {}
             }

@@ -69,7 +69,7 @@ impl Core {
         let mut hub = self.hub.write();
         hub.close(conn.key);
         if conn.unlist() {
-            conn.places.ending(conn.address(), conn.key);
+            conn.quota.ending(conn.address(), conn.key);
         }
     }
 

@@ -75,16 +75,16 @@ impl Core {
         let mut hub = self.hub.write();
         let mut current = std::collections::HashMap::new();
         let mut workers: Vec<Arc<str>> = config.workers.iter().map(|worker| worker.name.as_str().into()).collect();
-        let mut worker_of_line = HashMap::new();
+        let mut worker_of_branch = HashMap::new();
         for route in &config.routes {
             let id = hub.route(&route.name);
             let name = hub.route_name(id).clone();
-            let places = routes.places.entry(name.clone()).or_default().clone();
+            let quota = routes.quota.entry(name.clone()).or_default().clone();
             let live = hub.handles_on(id).filter_map(|conn| conn.address());
-            places.count_connections(route.max_connections_per_ip.is_some(), live);
-            let route = Route::new(route, id, name.clone(), places, |subprotocol| routes.line(id, subprotocol));
-            for (line, worker) in route.lines.iter().filter_map(|line| Some((line.id, line.worker.as_ref()?))) {
-                worker_of_line.insert(line, worker.clone());
+            quota.count_connections(route.max_connections_per_ip.is_some(), live);
+            let route = Route::new(route, id, name.clone(), quota, |subprotocol| routes.branch(id, subprotocol));
+            for (branch, worker) in route.branches.iter().filter_map(|branch| Some((branch.id, branch.worker.as_ref()?))) {
+                worker_of_branch.insert(branch, worker.clone());
                 if !workers.contains(worker) {
                     workers.push(worker.clone());
                 }
@@ -97,7 +97,7 @@ impl Core {
         let removed: Vec<RouteId> = routes.current.values().filter(|old| !current.contains_key(&old.name)).map(|old| old.id).collect();
         routes.current = current;
         routes.workers = workers;
-        routes.worker_of_line = worker_of_line;
+        routes.worker_of_branch = worker_of_branch;
         // Before the shards know: what they queue from then on must have somewhere to go.
         self.assign_workers(routes);
         for shard in &self.shards {
@@ -119,7 +119,7 @@ impl Core {
                 workers.push(name.into());
             }
         }
-        let orphans = self.dispatch.configure(&routes.worker_of_line, &workers);
+        let orphans = self.dispatch.configure(&routes.worker_of_branch, &workers);
         let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
         self.orphaned(orphans);
         if timers > 0 {

@@ -142,7 +142,7 @@ impl<'a> Post<'a> {
         if more.is_empty() {
             let shard = self.core.shard(first);
             shard.post(Op::Send { key: first, frame });
-            shard.settle_or_defer(self.core, self.deferral);
+            shard.flush_or_defer(self.core, self.deferral);
             return;
         }
         more.push(first);
@@ -150,7 +150,7 @@ impl<'a> Post<'a> {
             let keys: Vec<Key> = more.iter().copied().filter(|key| self.core.shard_number(*key) == number).collect();
             if !keys.is_empty() {
                 shard.post(Op::SendMany { keys, frame: frame.clone() });
-                shard.settle_or_defer(self.core, self.deferral);
+                shard.flush_or_defer(self.core, self.deferral);
             }
         }
     }

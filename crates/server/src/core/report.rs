@@ -72,7 +72,7 @@ impl Core {
 }
 
 fn route_stats(route: &Route, connections: u64) -> Value {
-    let own = route.lines.iter().filter(|line| line.worker != route.worker);
-    let own: serde_json::Map<String, Value> = own.map(|line| (line.subprotocol.clone(), json!(line.worker))).collect();
+    let own = route.branches.iter().filter(|branch| branch.worker != route.worker);
+    let own: serde_json::Map<String, Value> = own.map(|branch| (branch.subprotocol.clone(), json!(branch.worker))).collect();
     json!({ "connections": connections, "worker": route.worker, "subprotocol_workers": own, "options": route.options() })
 }

@@ -1,8 +1,8 @@
 //! Where events wait for PHP.
 //!
 //! Events queue by connection, and those of a timer by timer.
-//! A connection that has some and is not out on lease stands in its worker's line; a bell takes it out of
-//! the line together with what waits on it, so the events of one connection are handled by one thread at a time, in order, and
+//! A connection that has some and is not out on lease waits for its worker; a bell takes it
+//! together with what waits on it, so the events of one connection are handled by one thread at a time, in order, and
 //! connections by as many threads as the worker has.
 //!
 //! One lock guards all of it. It is held for a few map operations, never over I/O or waiting (the condition variable gives it up).
@@ -23,21 +23,20 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use self::pool::Pool;
 pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
-pub use self::queue::{Arrival, Discarded, Lease, Orphans, Pushed, Settled, Source};
+pub use self::queue::{Arrival, Discarded, Lease, LeaseEnd, Orphans, Pushed, Source};
 use self::queue::{Queue, QueueKey};
 use crate::conn::Conn;
 use crate::notifier::Notifier;
 
-/// A connection that waits longer than this in the line shows that the worker's threads are busy: another bell is rung.
+/// A connection that waits longer than this shows that the worker's threads are busy: another bell is rung.
 const OVERDUE: Duration = Duration::from_millis(2);
 /// The most events in one lease.
 const LEASE: usize = 256;
 /// A bell without work waits so long for more before it ends: cheaper than a new bell.
 pub const LINGER: Duration = Duration::from_millis(2);
-/// The connections of a route that have one sub-protocol, or none, by number: they share a worker. A line keeps its number over
-/// generations.
+/// A branch of a route: its connections with one sub-protocol, or with none. They share a worker. A branch keeps its number over generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LineId(pub u32);
+pub struct BranchId(pub u32);
 
 pub struct Dispatch {
     inner: Mutex<Inner>,
@@ -60,7 +59,7 @@ pub struct Dispatch {
 #[derive(Default)]
 struct Inner {
     pools: Vec<Pool>,
-    pool_of_line: HashMap<LineId, PoolId>,
+    pool_of_branch: HashMap<BranchId, PoolId>,
     queues: HashMap<QueueKey, Queue>,
     /// How many of them are timers'.
     timers: usize,
@@ -73,14 +72,14 @@ struct Inner {
 impl Inner {
     /// The worker that handles the events of a source.
     fn pool_of(&self, source: &Source) -> Option<PoolId> {
-        pool_of(&self.pools, &self.pool_of_line, source)
+        pool_of(&self.pools, &self.pool_of_branch, source)
     }
 }
 
 /// [`Inner::pool_of`] of its parts, for who has others in use.
-fn pool_of(pools: &[Pool], pool_of_line: &HashMap<LineId, PoolId>, source: &Source) -> Option<PoolId> {
+fn pool_of(pools: &[Pool], pool_of_branch: &HashMap<BranchId, PoolId>, source: &Source) -> Option<PoolId> {
     match source {
-        Source::Conn(conn) => pool_of_line.get(&conn.line).copied(),
+        Source::Conn(conn) => pool_of_branch.get(&conn.branch).copied(),
         Source::Timer { pool, .. } => pools[pool.0].present.then_some(*pool),
     }
 }
@@ -158,7 +157,7 @@ impl Dispatch {
             if !queue.listed && !queue.leased {
                 queue.since = now;
                 queue.listed = true;
-                pools[pool.0].line.push_back(key);
+                pools[pool.0].waiting.push_back(key);
             }
         }
         self.pending.store(inner.queues.len(), Ordering::Release);
@@ -170,13 +169,13 @@ impl Dispatch {
         pushed
     }
 
-    /// Calls threads for a worker's line: idle ones first; a new bell where none runs or those that run are too slow.
+    /// Calls threads for what waits for a worker: idle ones first; a new bell where none runs or those that run are too slow.
     fn call(&self, inner: &mut Inner, id: PoolId, now: Instant) {
         let gate_open = self.gate.load(Ordering::Acquire) == 0;
         let Inner { pools, queues, wanted, .. } = inner;
         let pool = &mut pools[id.0];
-        let Some(first) = pool.line.front() else { return };
-        while pool.called < pool.idle.min(pool.line.len()) {
+        let Some(first) = pool.waiting.front() else { return };
+        while pool.called < pool.idle.min(pool.waiting.len()) {
             pool.called += 1;
             pool.wake.notify_one();
         }
@@ -191,7 +190,7 @@ impl Dispatch {
         }
     }
 
-    /// Looks after what nobody else would: lines that are overdue, bells to be tried again.
+    /// Looks after what nobody else would: connections that wait too long, bells to be tried again.
     pub fn care(&self) {
         let now = Instant::now();
         let mut inner = self.inner.lock();
@@ -224,11 +223,11 @@ impl Dispatch {
     /// Ends a bell's lease, if it has one, and waits until `until` for the next connection of its worker.
     ///
     /// Returns at once, without one, where the ended lease left something to do: then the caller does that and comes again.
-    pub fn exchange(&self, id: PoolId, lease: Option<Lease>, until: Instant, after: &mut Settled) -> Option<Lease> {
+    pub fn exchange(&self, id: PoolId, lease: Option<Lease>, until: Instant, after: &mut LeaseEnd) -> Option<Lease> {
         let mut inner = self.inner.lock();
         let mut spare = VecDeque::new();
         if let Some(lease) = lease {
-            (*after, spare) = self.settle(&mut inner, lease);
+            (*after, spare) = self.end_lease(&mut inner, lease);
         }
         loop {
             if self.gate.load(Ordering::Acquire) > 0 {
@@ -278,8 +277,8 @@ impl Dispatch {
 
     fn take(&self, inner: &mut Inner, id: PoolId, spare: &mut VecDeque<Event>) -> Option<Lease> {
         let key = loop {
-            let key = inner.pools[id.0].line.pop_front()?;
-            let queue = inner.queues.get_mut(&key).expect("bug: a connection in the line has a queue");
+            let key = inner.pools[id.0].waiting.pop_front()?;
+            let queue = inner.queues.get_mut(&key).expect("bug: a connection that waits has a queue");
             queue.listed = false;
             if queue.fifo.has_waiting() {
                 break key;
@@ -287,12 +286,12 @@ impl Dispatch {
             // All that waited was dropped.
             self.remove(inner, key);
         };
-        let more = !inner.pools[id.0].line.is_empty();
+        let more = !inner.pools[id.0].waiting.is_empty();
         let queue = inner.queues.get_mut(&key).expect("bug: it was there just now");
         queue.leased = true;
         let mut events = std::mem::take(spare);
         queue.fifo.lease(LEASE, &mut events);
-        let lease = Lease { source: queue.source.clone(), events, settled: (0, 0), more };
+        let lease = Lease { source: queue.source.clone(), events, handled: (0, 0), more };
         if more {
             self.call(inner, id, Instant::now());
         }
@@ -300,29 +299,29 @@ impl Dispatch {
     }
 
     /// Ends a lease: what is to be done about its connection, and an empty queue for reuse.
-    fn settle(&self, inner: &mut Inner, mut lease: Lease) -> (Settled, VecDeque<Event>) {
-        let mut settled = Settled::default();
+    fn end_lease(&self, inner: &mut Inner, mut lease: Lease) -> (LeaseEnd, VecDeque<Event>) {
+        let mut end = LeaseEnd::default();
         let key = lease.source.key();
         let queue = inner.queues.get_mut(&key).expect("bug: a lease has a queue");
         queue.leased = false;
-        queue.fifo.settle(lease.settled.0, lease.settled.1, &mut lease.events);
-        self.count_down(lease.settled);
+        queue.fifo.acknowledge(lease.handled.0, lease.handled.1, &mut lease.events);
+        self.count_down(lease.handled);
         if let Some(conn) = lease.source.conn().filter(|conn| conn.is_dismissed()) {
             let (messages, weight) = queue.fifo.take_messages();
             self.count_down((messages.len(), weight));
-            settled.discarded.add(conn, messages.len() as u64);
+            end.discarded.add(conn, messages.len() as u64);
         }
-        settled.resume = queue.drained(self.is_overloaded());
+        end.resume = queue.drained(self.is_overloaded());
         if queue.fifo.has_waiting() {
-            // Perhaps not for the worker it came from: the line may have got another one.
+            // Perhaps not for the worker it came from: the branch may have got another one.
             queue.since = Instant::now();
-            match pool_of(&inner.pools, &inner.pool_of_line, &lease.source) {
+            match pool_of(&inner.pools, &inner.pool_of_branch, &lease.source) {
                 Some(pool) => {
                     queue.listed = true;
-                    inner.pools[pool.0].line.push_back(key);
+                    inner.pools[pool.0].waiting.push_back(key);
                 }
                 None => {
-                    let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&mut settled.orphans));
+                    let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&mut end.orphans));
                     self.count_down(gone);
                 }
             }
@@ -330,42 +329,42 @@ impl Dispatch {
             self.remove(inner, key);
         }
         lease.events.clear();
-        (settled, lease.events)
+        (end, lease.events)
     }
 
     /// Ends the last lease of a bell.
-    pub fn give_back(&self, lease: Lease) -> Settled {
+    pub fn give_back(&self, lease: Lease) -> LeaseEnd {
         let mut inner = self.inner.lock();
         let source = lease.source.clone();
-        let (settled, _) = self.settle(&mut inner, lease);
+        let (end, _) = self.end_lease(&mut inner, lease);
         if let Some(pool) = inner.pool_of(&source) {
             self.call(&mut inner, pool, Instant::now());
         }
-        settled
+        end
     }
 
     /// The server has decided to end a connection, which says so already: drops its messages that wait. Those on lease are dropped by
     /// whoever has the lease.
-    pub fn discard(&self, conn: &Arc<Conn>) -> Settled {
-        let mut settled = Settled::default();
+    pub fn discard(&self, conn: &Arc<Conn>) -> LeaseEnd {
+        let mut end = LeaseEnd::default();
         let mut inner = self.inner.lock();
-        let Some(queue) = inner.queues.get_mut(&QueueKey::Conn(conn.key)) else { return settled };
+        let Some(queue) = inner.queues.get_mut(&QueueKey::Conn(conn.key)) else { return end };
         let (messages, weight) = queue.fifo.take_messages();
         self.count_down((messages.len(), weight));
-        settled.resume = queue.drained(self.is_overloaded());
+        end.resume = queue.drained(self.is_overloaded());
         drop(inner);
-        settled.discarded.add(conn, messages.len() as u64);
+        end.discarded.add(conn, messages.len() as u64);
         // The messages are freed here, where nothing is locked.
-        settled
+        end
     }
 
-    /// A new generation: which worker each line has, and which workers there are, those of the lines included. What waits for a worker that
-    /// is gone goes to its line's new one, or is dropped and told.
-    pub fn configure(&self, lines: &HashMap<LineId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
+    /// A new generation: which worker each branch has, and which workers there are, those of the branches included. What waits for a worker that
+    /// is gone goes to its branch's new one, or is dropped and told.
+    pub fn configure(&self, branches: &HashMap<BranchId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
-        let Inner { pools, pool_of_line, queues, timers, wanted, .. } = &mut *inner;
-        // Those of lines are among them; a worker without a line can have timers.
+        let Inner { pools, pool_of_branch, queues, timers, wanted, .. } = &mut *inner;
+        // Those of branches are among them; a worker without a branch can have timers.
         for worker in workers {
             if !pools.iter().any(|pool| pool.name == *worker) {
                 pools.push(Pool::new(worker.clone()));
@@ -373,14 +372,14 @@ impl Dispatch {
         }
         for pool in pools.iter_mut() {
             pool.present = workers.contains(&pool.name);
-            pool.line.clear();
+            pool.waiting.clear();
             pool.retry = None;
         }
-        // Lines that left keep their worker as long as it is there, so that their last events are handled.
-        pool_of_line.retain(|line, pool| !lines.contains_key(line) && pools[pool.0].present);
-        for (&line, worker) in lines {
-            let id = pools.iter().position(|pool| pool.name == *worker).expect("bug: a line's worker is not among the workers");
-            pool_of_line.insert(line, PoolId(id));
+        // Branches that left keep their worker as long as it is there, so that their last events are handled.
+        pool_of_branch.retain(|branch, pool| !branches.contains_key(branch) && pools[pool.0].present);
+        for (&branch, worker) in branches {
+            let id = pools.iter().position(|pool| pool.name == *worker).expect("bug: a branch's worker is not among the workers");
+            pool_of_branch.insert(branch, PoolId(id));
         }
         wanted.retain(|id| {
             let stays = pools[id.0].present;
@@ -392,9 +391,9 @@ impl Dispatch {
             if queue.leased {
                 return false;
             }
-            let Some(pool) = pool_of(pools, pool_of_line, &queue.source) else { return true };
+            let Some(pool) = pool_of(pools, pool_of_branch, &queue.source) else { return true };
             queue.listed = true;
-            pools[pool.0].line.push_back(*key);
+            pools[pool.0].waiting.push_back(*key);
             false
         }) {
             *timers -= usize::from(queue.source.conn().is_none());
@@ -413,9 +412,9 @@ impl Dispatch {
         (self.events.load(Ordering::Relaxed) as u64, self.pending.load(Ordering::Acquire) as u64)
     }
 
-    /// Each worker's name with its bells: asked for or parked, running, of these idle; and connections in its line.
+    /// Each worker's name with its bells: asked for or parked, running, of these idle; and connections that wait.
     pub fn workers(&self) -> Vec<(Arc<str>, [usize; 4])> {
         let inner = self.inner.lock();
-        inner.pools.iter().map(|pool| (pool.name.clone(), [pool.unclaimed, pool.running, pool.idle, pool.line.len()])).collect()
+        inner.pools.iter().map(|pool| (pool.name.clone(), [pool.unclaimed, pool.running, pool.idle, pool.waiting.len()])).collect()
     }
 }

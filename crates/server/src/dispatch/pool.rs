@@ -21,8 +21,9 @@ pub(super) struct Pool {
     pub(super) name: Arc<str>,
     /// The configuration in force has this worker.
     pub(super) present: bool,
-    pub(super) line: VecDeque<QueueKey>,
-    /// Signalled when the line gets a connection, and when the gate closes.
+    /// Connections, and timers, with events that wait for a bell, in the order in which they came.
+    pub(super) waiting: VecDeque<QueueKey>,
+    /// Signalled when something waits, and when the gate closes.
     pub(super) wake: Arc<Condvar>,
     /// Bells that wait for work.
     pub(super) idle: usize,
@@ -41,7 +42,7 @@ impl Pool {
         Pool {
             name,
             present: false,
-            line: VecDeque::new(),
+            waiting: VecDeque::new(),
             wake: Arc::default(),
             idle: 0,
             called: 0,

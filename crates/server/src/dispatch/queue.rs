@@ -47,7 +47,7 @@ pub(super) enum QueueKey {
 pub(super) struct Queue {
     pub(super) source: Source,
     pub(super) fifo: Fifo,
-    /// It stands in its worker's line.
+    /// It waits for its worker.
     pub(super) listed: bool,
     pub(super) leased: bool,
     /// The shard does not read the socket because the queue was full.
@@ -62,8 +62,8 @@ pub struct Lease {
     pub source: Source,
     pub events: VecDeque<Event>,
     /// Events handled, and their weight.
-    pub settled: (usize, usize),
-    /// More stood in the line when this one was taken.
+    pub handled: (usize, usize),
+    /// More waited when this one was taken.
     pub more: bool,
 }
 
@@ -119,14 +119,14 @@ pub struct Orphans {
 
 /// What is to be done after a lease.
 #[derive(Default)]
-pub struct Settled {
+pub struct LeaseEnd {
     /// The connection may be read again.
     pub resume: Option<Key>,
     pub orphans: Orphans,
     pub discarded: Discarded,
 }
 
-impl Settled {
+impl LeaseEnd {
     pub fn is_nothing(&self) -> bool {
         self.resume.is_none() && self.orphans.events == 0 && self.discarded.messages == 0
     }
@@ -146,8 +146,8 @@ impl Lease {
             }
             !event.is_message()
         });
-        self.settled.0 += messages;
-        self.settled.1 += weight;
+        self.handled.0 += messages;
+        self.handled.1 += weight;
         messages as u64
     }
 }

@@ -66,7 +66,7 @@ impl Shard {
         if let Some(entry) = self.entries[at].take() {
             let Entry { conn, route, link, .. } = *entry;
             around.closed(&conn);
-            link.give_up(&route.places, conn.address(), key);
+            link.give_up(&route.quota, conn.address(), key);
             conn.through(Through::Events);
             around.through(&conn, Through::Socket);
         }

@@ -95,7 +95,7 @@ impl Inbox {
 }
 
 impl ShardHandle {
-    /// Posts without waking: [`ShardHandle::wake`], [`ShardHandle::settle`] or [`ShardHandle::settle_or_defer`] must follow.
+    /// Posts without waking: [`ShardHandle::wake`], [`ShardHandle::flush`] or [`ShardHandle::flush_or_defer`] must follow.
     pub fn post(&self, op: Op) {
         let bytes = match &op {
             Op::Send { frame, .. } | Op::SendMany { frame, .. } => frame.len(),
@@ -130,7 +130,7 @@ impl ShardHandle {
 
     /// Sees to it that what was posted is carried out: on the calling thread, if the shard's own sleeps and it is little, since to wake
     /// that costs more. Only for who holds no lock of the core's.
-    pub fn settle(&self, around: &impl Surroundings) {
+    pub fn flush(&self, around: &impl Surroundings) {
         // Who says that it is awake looks at what was posted before it sleeps.
         if self.inbox.state.load(Ordering::SeqCst) == AWAKE {
             return;
@@ -140,14 +140,14 @@ impl ShardHandle {
         }
     }
 
-    /// [Settles](Self::settle), unless that may be put off and the shard would look in by itself if the caller got stuck before it does.
-    pub fn settle_or_defer(&self, around: &impl Surroundings, deferral: Option<&Deferral>) {
-        let Some(deferral) = deferral else { return self.settle(around) };
+    /// [Flushes](Self::flush), unless that may be put off and the shard would look in by itself if the caller got stuck before it does.
+    pub fn flush_or_defer(&self, around: &impl Surroundings, deferral: Option<&Deferral>) {
+        let Some(deferral) = deferral else { return self.flush(around) };
         if self.inbox.state.load(Ordering::SeqCst) == ASLEEP && deferral.left.load(Ordering::Relaxed) > 0 {
             return self.wake();
         }
         if !deferral.takes(self.number) {
-            self.settle(around);
+            self.flush(around);
         }
     }
 }

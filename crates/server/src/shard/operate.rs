@@ -81,7 +81,7 @@ impl Shard {
                     if entry.route.protocol == route.protocol {
                         entry.route = route.clone();
                         // Of a sub-protocol that is gone it leaves as from a route that is gone.
-                        if !route.serves(entry.conn.line) {
+                        if !route.serves(entry.conn.branch) {
                             entry.session.leave(leaving.unwrap_or_else(|| leave_at(self.now, order)), self.now);
                             order += 1;
                         }

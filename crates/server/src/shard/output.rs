@@ -71,7 +71,7 @@ impl Shard {
                 Err(_) => entry.session.disconnected(),
             }
         }
-        entry.session.settle(&entry.conn.backlog);
+        entry.session.report_written(&entry.conn.backlog);
         if entry.session.take_half_close() {
             entry.link.half_close();
         }
@@ -81,7 +81,7 @@ impl Shard {
             entry.link.end(&self.registry);
             if let Some(entry) = self.entries[at].take() {
                 let Entry { conn, route, link, .. } = *entry;
-                link.give_up(&route.places, conn.address(), conn.key);
+                link.give_up(&route.quota, conn.address(), conn.key);
                 around.through(&conn, Through::Socket);
             }
             return;

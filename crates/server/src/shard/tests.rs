@@ -8,9 +8,9 @@ use fws_session::{Closed, Event, Failed, Opened, Saved};
 
 use super::*;
 use crate::conn::{Request, Through, Transport};
-use crate::dispatch::LineId;
+use crate::dispatch::BranchId;
 use crate::pipe::Pipes;
-use crate::places::{Places, Seat};
+use crate::quota::{Quota, Seat};
 use crate::routes::RoutesConfig;
 
 /// What a shard has told its surroundings, in order.
@@ -103,13 +103,13 @@ impl Stage {
     fn new() -> Stage {
         let (_thread, handle) = Shard::create(0, 1, Spares::default()).expect("an epoll");
         let config = RoutesConfig::parse(br#"{"routes":[{"name":"r","worker":"w"}]}"#).expect("legal");
-        let places = Arc::new(Places::default());
-        let route = Arc::new(Route::new(&config.routes[0], RouteId(0), "r".into(), places.clone(), |_| LineId(0)));
+        let quota = Arc::new(Quota::default());
+        let route = Arc::new(Route::new(&config.routes[0], RouteId(0), "r".into(), quota.clone(), |_| BranchId(0)));
         let key = Key { index: 0, generation: 0 };
         let request = Request { path: (*b"/").into(), ip: "192.0.2.1".into(), subprotocol: "".into() };
-        let conn = Arc::new(Conn::new(key, "ann".into(), &route, LineId(0), request, Transport::Tls));
+        let conn = Arc::new(Conn::new(key, "ann".into(), &route, BranchId(0), request, Transport::Tls));
         let pipes = Pipes::new().expect("a flag");
-        let pipe = pipes.open(key, Seat::new(places, None, key));
+        let pipe = pipes.open(key, Seat::new(quota, None, key));
         let stage = Stage { handle, pipe: pipe.id(), pipes, key, notes: Notes::default() };
         let opened =
             Opened { path: b"/".into(), query: Vec::new(), ip: "192.0.2.1".into(), subprotocol: String::new(), headers: Vec::new() };

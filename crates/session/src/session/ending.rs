@@ -16,7 +16,7 @@ impl Session {
             self.sent_close = Some(Box::new(CloseFrame { code, reason: reason.to_owned() }));
             self.phase = Phase::Closing { begun: now, since: now };
             // Its answer may lie behind what it sent too fast.
-            if let Some(held) = self.terms.as_mut().and_then(|terms| terms.held.as_mut()) {
+            if let Some(held) = self.limits.as_mut().and_then(|limits| limits.held.as_mut()) {
                 held.until = now;
             }
         }
@@ -63,7 +63,7 @@ impl Session {
         self.phase = Phase::Ending { begun: now, since: now, half_closed: false };
         self.decoder = Decoder::default();
         self.compressor = None;
-        self.terms = None;
+        self.limits = None;
     }
 
     /// The client closed its end, or the socket failed.
@@ -84,7 +84,7 @@ impl Session {
         self.phase = Phase::Ended;
         self.outbox = None;
         self.late_pong = None;
-        self.terms = None;
+        self.limits = None;
     }
 
     /// Whether our close frame is on its way, and the client's is waited for.

@@ -144,7 +144,7 @@ impl Session {
         self.outbox.as_ref().map_or(0, |outbox| outbox.slices(slices))
     }
 
-    /// The socket took `count` bytes. [`Session::settle`] tells the backlog, once for all writes of a turn.
+    /// The socket took `count` bytes. [`Session::report_written`] tells the backlog, once for all writes of a turn.
     pub fn wrote(&mut self, count: usize, now: Millis, backlog: &Backlog, spares: &mut Spares) {
         if let Phase::Closing { since, .. } | Phase::Ending { since, .. } = &mut self.phase {
             *since = now;
@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// Tells the backlog how much waits now.
-    pub fn settle(&self, backlog: &Backlog) {
+    pub fn report_written(&self, backlog: &Backlog) {
         backlog.moved(0, self.outbox_len());
     }
 

@@ -49,7 +49,7 @@ impl Wire {
 
     fn wrote(&mut self, count: usize, now: Millis) {
         self.session.wrote(count, now, &self.backlog, &mut self.spares);
-        self.session.settle(&self.backlog);
+        self.session.report_written(&self.backlog);
     }
 
     fn wants_read(&self) -> bool {

@@ -44,7 +44,7 @@ impl Shelf {
         Shelf { most, shelved, kept: Mutex::default() }
     }
 
-    fn settle(&self, kept: &mut Kept, before: (usize, usize)) {
+    fn make_room(&self, kept: &mut Kept, before: (usize, usize)) {
         while kept.windows.used() + kept.contexts.used() > self.most {
             if let Some(worst) = kept.contexts.worst() {
                 kept.contexts.leave(worst);
@@ -69,7 +69,7 @@ impl Shelf {
         let mut kept = self.kept.lock();
         let before = (kept.windows.used(), kept.contexts.used());
         let result = change(&mut kept);
-        self.settle(&mut kept, before);
+        self.make_room(&mut kept, before);
         result
     }
 }

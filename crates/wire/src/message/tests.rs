@@ -63,7 +63,7 @@ fn receive_with(mut decoder: Decoder, bytes: &[u8], size: usize, limits: &Limits
                 }),
             }
         }
-        if let Err(error) = decoder.settle(0, Peer::default(), &pool) {
+        if let Err(error) = decoder.end_read(0, Peer::default(), &pool) {
             return (got, Err(error), decoder);
         }
     }
@@ -242,7 +242,7 @@ impl Party {
         while self.0.next(&mut input, &LIMITS, pool)?.is_some() {
             whole = true;
         }
-        self.0.settle(0, self.1, pool)?;
+        self.0.end_read(0, self.1, pool)?;
         Ok(whole)
     }
 }
@@ -320,7 +320,7 @@ fn what_is_half_received_has_its_time_from_its_first_byte_and_only_what_brings_i
         let mut bytes = bytes.to_vec();
         let mut input = bytes.as_mut_slice();
         while decoder.next(&mut input, &LIMITS, &mut receiver).expect("legal").is_some() {}
-        decoder.settle(now, Peer::default(), &pool).expect("room");
+        decoder.end_read(now, Peer::default(), &pool).expect("room");
         (decoder.half_received(), decoder.take_short_fragments())
     };
     assert_eq!(receive(&client(0x82, b"whole"), 1), (None, 0));
@@ -342,7 +342,7 @@ fn a_client_that_nobody_listened_to_is_excused() {
     decoder.excuse(1);
     assert_eq!(decoder.half_received(), None);
     assert_eq!(decoder.next(&mut [0x82].as_mut_slice(), &LIMITS, pool), Ok(None));
-    decoder.settle(2, Peer::default(), pool).expect("room");
+    decoder.end_read(2, Peer::default(), pool).expect("room");
     decoder.excuse(50);
     assert_eq!(decoder.half_received(), Some((50, 0)));
 }

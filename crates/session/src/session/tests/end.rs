@@ -155,7 +155,7 @@ fn other_settings_hold_at_once_and_a_shorter_life_does_not_end_all_at_the_same_t
     session.configure(short.clone(), 50_000, 7);
     assert!(session.deadline().is_some_and(|end| (50_900..=51_100).contains(&end)), "it counts from when it was asked for");
     session.configure(plain, 50_001, 7);
-    assert!(session.deadline().is_none() && session.terms.is_none());
+    assert!(session.deadline().is_none() && session.limits.is_none());
     let ends: std::collections::HashSet<Millis> = (0..100)
         .map(|seed| {
             let mut session = Session::new(long.clone(), 0, seed);
@@ -172,7 +172,7 @@ fn a_connection_whose_route_is_gone_leaves_when_told_unless_the_route_comes_back
     wire.session.leave(100, 0);
     assert_eq!(wire.session.deadline(), Some(100));
     wire.session.configure(Arc::new(Settings { ping_interval: 0, ..Settings::default() }), 50, 0);
-    assert!(wire.session.deadline().is_none() && wire.session.terms.is_none());
+    assert!(wire.session.deadline().is_none() && wire.session.limits.is_none());
     wire.session.leave(100, 50);
     assert_eq!(wire.at(99).written(), b"");
     assert_eq!(wire.at(100).written(), b"\x88\x02\x03\xe9");

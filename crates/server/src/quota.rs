@@ -1,4 +1,4 @@
-//! Who takes the places of a route: handshakes that were accepted and, where it is asked for, connections by address.
+//! How many connections a route has, and where asked for each address: handshakes that were accepted, and connections.
 //!
 //! A connection takes its address's place until its socket is closed. Once its end has begun nobody is served by it any more, but a client
 //! can keep the socket for a while: that must not be a way to have more sockets than the limit says, nor keep the client itself from coming
@@ -37,9 +37,9 @@ impl Address {
     }
 }
 
-/// The places of one route, by name: they outlive configurations.
+/// The quota of one route, by name: it outlives configurations.
 #[derive(Debug, Default)]
-pub struct Places {
+pub struct Quota {
     /// Guards all counts, so that a place changes hands without being free, or taken twice, in between.
     taken: Mutex<Taken>,
 }
@@ -71,19 +71,19 @@ struct Connections {
     ending: HashSet<Key>,
 }
 
-impl Places {
+impl Quota {
     /// Holds a place for a handshake. `most`: how many its address may have, with its connections. `room`: how many handshakes the
     /// route's connections leave room for; to be told under the lock of the registry, so that none becomes one of them meanwhile.
     ///
     /// The keys are those of connections whose end has begun and that are to be cut now, as their address needs the place. Until their
     /// sockets are closed an address may have up to twice as many as `most`, and no more.
     pub fn reserve(
-        places: &Arc<Places>,
+        quota: &Arc<Quota>,
         address: Option<Address>,
         most: Option<u32>,
         room: Option<u64>,
     ) -> Result<(Reservation, Vec<Key>), Full> {
-        let mut taken = places.taken.lock();
+        let mut taken = quota.taken.lock();
         let mut to_cut = Vec::new();
         if let (Some(address), Some(most)) = (address, most) {
             let most = most as usize;
@@ -104,11 +104,11 @@ impl Places {
             *taken.handshakes.entry(address).or_insert(0) += 1;
         }
         taken.reserved += 1;
-        Ok((Reservation { places: places.clone(), address }, to_cut))
+        Ok((Reservation { quota: quota.clone(), address }, to_cut))
     }
 
     /// Begins or ends to count connections by address; `live` are those there are. To be called under the lock of the registry, as
-    /// [`Reservation::adopted`] and [`Places::ending`] are, so that none is missed.
+    /// [`Reservation::adopted`] and [`Quota::ending`] are, so that none is missed.
     pub fn count_connections(&self, wanted: bool, live: impl Iterator<Item = Address>) {
         let mut taken = self.taken.lock();
         if wanted == taken.connections.is_some() {
@@ -129,7 +129,7 @@ impl Places {
         }
     }
 
-    /// The socket of a connection that is [over](Places::ending) is closed.
+    /// The socket of a connection that is [over](Quota::ending) is closed.
     pub fn closed(&self, address: Option<Address>, key: Key) {
         let mut taken = self.taken.lock();
         // One that was over before a configuration asked for the count is not in it.
@@ -169,14 +169,14 @@ fn decrement(counts: &mut HashMap<Address, u32>, address: Address) {
 /// A place on a route that is held until the connection is taken over or given up.
 #[derive(Debug)]
 pub struct Reservation {
-    places: Arc<Places>,
+    quota: Arc<Quota>,
     address: Option<Address>,
 }
 
 impl Reservation {
     /// The connection is live: from now on it takes the place itself.
     pub fn adopted(mut self) {
-        let mut taken = self.places.taken.lock();
+        let mut taken = self.quota.taken.lock();
         let Some(address) = self.address.take() else { return };
         decrement(&mut taken.handshakes, address);
         if let Some(connections) = &mut taken.connections {
@@ -188,26 +188,26 @@ impl Reservation {
 /// The place of a connection whose socket the host has: free when both are through with it.
 #[derive(Debug)]
 pub struct Seat {
-    places: Arc<Places>,
+    quota: Arc<Quota>,
     address: Option<Address>,
     key: Key,
 }
 
 impl Seat {
-    pub fn new(places: Arc<Places>, address: Option<Address>, key: Key) -> Seat {
-        Seat { places, address, key }
+    pub fn new(quota: Arc<Quota>, address: Option<Address>, key: Key) -> Seat {
+        Seat { quota, address, key }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.places.closed(self.address, self.key);
+        self.quota.closed(self.address, self.key);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock();
+        let mut taken = self.quota.taken.lock();
         taken.reserved -= 1;
         if let Some(address) = self.address {
             decrement(&mut taken.handshakes, address);
@@ -241,76 +241,76 @@ mod tests {
 
     #[test]
     fn counts_stay_exact_however_the_option_comes_and_goes_and_nothing_is_left_of_those_who_left() {
-        let places = Arc::new(Places::default());
+        let quota = Arc::new(Quota::default());
         let (a, b) = (Some(address("192.0.2.1")), Some(address("192.0.2.2")));
-        let reserve = |whose, most| Places::reserve(&places, whose, most, None).ok().map(|(reservation, _)| reservation);
+        let reserve = |whose, most| Quota::reserve(&quota, whose, most, None).ok().map(|(reservation, _)| reservation);
         // Not limited: connections are not counted, handshakes are.
         reserve(a, None).expect("free").adopted();
         let pending = reserve(a, None).expect("free");
-        assert_eq!(places.counts(), (1, 1, None));
+        assert_eq!(quota.counts(), (1, 1, None));
         // A reload limits them to two: the live connection and the handshake are both counted, and one that is over is not.
-        places.ending(a, key(0));
-        places.count_connections(true, a.into_iter());
-        places.closed(a, key(0));
+        quota.ending(a, key(0));
+        quota.count_connections(true, a.into_iter());
+        quota.closed(a, key(0));
         assert!(reserve(a, Some(2)).is_none() && reserve(b, Some(2)).is_some());
         pending.adopted();
         assert!(reserve(a, Some(2)).is_none());
-        assert_eq!(places.counts(), (0, 0, Some(1)));
-        places.ending(a, key(1));
-        places.closed(a, key(1));
+        assert_eq!(quota.counts(), (0, 0, Some(1)));
+        quota.ending(a, key(1));
+        quota.closed(a, key(1));
         let given_up = reserve(a, Some(2)).expect("one has left");
         assert!(reserve(a, Some(2)).is_none());
         drop(given_up);
         drop(reserve(a, Some(2)).expect("it was given back"));
         // Another reload with the option changes nothing; one without it forgets.
-        places.count_connections(true, std::iter::empty());
-        assert_eq!(places.counts(), (0, 0, Some(1)));
-        places.ending(a, key(2));
-        drop(Seat::new(places.clone(), a, key(2)));
-        assert_eq!(places.counts(), (0, 0, Some(0)));
-        places.count_connections(false, std::iter::empty());
-        places.ending(a, key(3));
-        places.closed(a, key(3));
+        quota.count_connections(true, std::iter::empty());
+        assert_eq!(quota.counts(), (0, 0, Some(1)));
+        quota.ending(a, key(2));
+        drop(Seat::new(quota.clone(), a, key(2)));
+        assert_eq!(quota.counts(), (0, 0, Some(0)));
+        quota.count_connections(false, std::iter::empty());
+        quota.ending(a, key(3));
+        quota.closed(a, key(3));
         // Who has no address is not limited.
         assert!(reserve(None, Some(0)).is_some());
     }
 
     #[test]
     fn a_socket_counts_until_it_is_closed_and_one_that_is_over_is_cut_for_a_newcomer() {
-        let places = Arc::new(Places::default());
-        places.count_connections(true, std::iter::empty());
+        let quota = Arc::new(Quota::default());
+        quota.count_connections(true, std::iter::empty());
         let (a, b) = (Some(address("192.0.2.1")), Some(address("192.0.2.2")));
         let reserve =
-            |whose| Places::reserve(&places, whose, Some(2), None).map(|(reservation, to_cut)| (reservation.adopted(), to_cut.len()));
+            |whose| Quota::reserve(&quota, whose, Some(2), None).map(|(reservation, to_cut)| (reservation.adopted(), to_cut.len()));
         assert_eq!((reserve(a), reserve(a), reserve(a)), (Ok(((), 0)), Ok(((), 0)), Err(Full::Address)));
         // Both are over, and their sockets are there: they make room, twice, and then the address has four sockets.
-        places.ending(a, key(1));
-        places.ending(a, key(2));
+        quota.ending(a, key(1));
+        quota.ending(a, key(2));
         assert_eq!(reserve(b), Ok(((), 0)), "another address is not concerned");
         assert_eq!((reserve(a), reserve(a), reserve(a)), (Ok(((), 2)), Ok(((), 2)), Err(Full::Address)));
         // Whatever ends now, there are no more before one is closed.
-        places.ending(a, key(3));
-        places.ending(a, key(4));
+        quota.ending(a, key(3));
+        quota.ending(a, key(4));
         assert_eq!(reserve(a), Err(Full::Address));
-        places.closed(a, key(1));
+        quota.closed(a, key(1));
         assert_eq!((reserve(a), reserve(a)), (Ok(((), 3)), Err(Full::Address)));
         for number in 2..=4 {
-            places.closed(a, key(number));
+            quota.closed(a, key(number));
         }
         assert_eq!((reserve(a), reserve(a)), (Ok(((), 0)), Err(Full::Address)));
     }
 
     #[test]
     fn the_last_place_of_a_route_goes_to_one_handshake_and_no_more() {
-        let places = Arc::new(Places::default());
+        let quota = Arc::new(Quota::default());
         let anyone = Some(address("192.0.2.1"));
-        let last = Places::reserve(&places, anyone, None, Some(1)).expect("free");
-        assert_eq!(Places::reserve(&places, anyone, None, Some(1)).err(), Some(Full::Route));
+        let last = Quota::reserve(&quota, anyone, None, Some(1)).expect("free");
+        assert_eq!(Quota::reserve(&quota, anyone, None, Some(1)).err(), Some(Full::Route));
         // What its address may have is told first: that is what this client can do something about.
-        assert_eq!(Places::reserve(&places, anyone, Some(1), Some(1)).err(), Some(Full::Address));
-        assert_eq!(places.counts(), (1, 1, None));
+        assert_eq!(Quota::reserve(&quota, anyone, Some(1), Some(1)).err(), Some(Full::Address));
+        assert_eq!(quota.counts(), (1, 1, None));
         drop(last);
-        assert_eq!(places.counts(), (0, 0, None));
-        assert_eq!(Places::reserve(&places, anyone, None, Some(0)).err(), Some(Full::Route));
+        assert_eq!(quota.counts(), (0, 0, None));
+        assert_eq!(Quota::reserve(&quota, anyone, None, Some(0)).err(), Some(Full::Route));
     }
 }

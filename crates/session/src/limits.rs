@@ -6,12 +6,12 @@ use crate::{Millis, Settings};
 
 /// The state of a connection whose [`Settings`] have a rate limit, an idle timeout or a longest life.
 #[derive(Debug)]
-pub(crate) struct Terms {
+pub(crate) struct Limits {
     pub(crate) meter: Option<Meter>,
     /// What the client sent too early, and when it is looked at. Meanwhile nothing is read.
     pub(crate) held: Option<Held>,
     pub(crate) last_message: Millis,
-    /// When the connection began, or a configuration that asks for terms came.
+    /// When the connection began, or a configuration that asks for limits came.
     since: Millis,
     expires: Option<Millis>,
     /// When it is to leave because its route is gone.
@@ -26,35 +26,35 @@ pub(crate) struct Held {
     pub(crate) rest: Vec<u8>,
 }
 
-impl Terms {
-    /// The terms of new settings, if they have any; `old` ones go on where they are the same.
-    pub(crate) fn new(settings: &Settings, old: Option<(Box<Terms>, &Settings)>, now: Millis, seed: u32) -> Option<Box<Terms>> {
+impl Limits {
+    /// The limits of new settings, if they have any; `old` ones go on where they are the same.
+    pub(crate) fn new(settings: &Settings, old: Option<(Box<Limits>, &Settings)>, now: Millis, seed: u32) -> Option<Box<Limits>> {
         let asked = settings.rate_limit.is_some() || settings.idle_timeout > 0 || settings.max_lifetime > 0;
         let meter = settings.rate_limit.as_ref().map(|limit| Meter::new(limit, now));
-        let Some((mut terms, before)) = old else {
-            return asked.then(|| Terms::begin(settings, meter, now, seed));
+        let Some((mut limits, before)) = old else {
+            return asked.then(|| Limits::begin(settings, meter, now, seed));
         };
-        terms.leave = None;
+        limits.leave = None;
         if settings.rate_limit != before.rate_limit {
-            terms.meter = meter;
-            if let Some(held) = &mut terms.held {
+            limits.meter = meter;
+            if let Some(held) = &mut limits.held {
                 held.until = now;
             }
         }
         if before.idle_timeout == 0 {
-            terms.last_message = now;
+            limits.last_message = now;
         }
         if settings.max_lifetime != before.max_lifetime {
-            terms.expires = terms.expiry(settings, now);
+            limits.expires = limits.expiry(settings, now);
         }
-        (asked || terms.held.is_some()).then_some(terms)
+        (asked || limits.held.is_some()).then_some(limits)
     }
 
-    pub(crate) fn begin(settings: &Settings, meter: Option<Meter>, now: Millis, seed: u32) -> Box<Terms> {
+    pub(crate) fn begin(settings: &Settings, meter: Option<Meter>, now: Millis, seed: u32) -> Box<Limits> {
         let spread = spread(seed);
-        let mut terms = Terms { meter, held: None, last_message: now, since: now, expires: None, leave: None, spread };
-        terms.expires = terms.expiry(settings, now);
-        Box::new(terms)
+        let mut limits = Limits { meter, held: None, last_message: now, since: now, expires: None, leave: None, spread };
+        limits.expires = limits.expiry(settings, now);
+        Box::new(limits)
     }
 
     /// When the connection is to be closed: after its longest life, ± 10 %, so that those that came together do not go together.
