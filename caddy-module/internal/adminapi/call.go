@@ -84,7 +84,7 @@ func parseQuery(r *http.Request, known []string) (url.Values, error) {
 		if len(values) > 1 {
 			return nil, badRequest(fmt.Sprintf("the parameter %q is given more than once", name))
 		}
-		// Of these the core takes any bytes. The others are text.
+		// The core takes any bytes for these. The others are text.
 		if name != "value" && !utf8.ValidString(values[0]) {
 			return nil, badRequest(fmt.Sprintf("the parameter %q is not UTF-8", name))
 		}
@@ -288,7 +288,7 @@ func (c *call) answerBytes(what command.Command) error {
 		return refuse(http.StatusNotFound, errNoSuchKey)
 	}
 
-	// Whoever stored it may not be trusted: no browser shall take it for a page.
+	// A visitor may have stored it: no browser must take it for a page.
 	c.w.Header().Set("Content-Type", "application/octet-stream")
 	c.w.Header().Set("X-Content-Type-Options", "nosniff")
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(*answer.Value)))

@@ -49,7 +49,7 @@ type sleeper interface {
 // another writes, for as long as there is something: it would otherwise cost a stack per idle connection, and a shared one
 // would wait for whoever does not read.
 //
-// Who ends: the core says that the connection is over, also after the stream has ended or failed. The writer then sends
+// The core ends it: it says that the connection is over, also after the stream has ended or failed. The writer then sends
 // what is left, closes the stream and frees the pipe. The reader's calls find the pipe stale from then on.
 type pipe struct {
 	id     bridge.Pipe

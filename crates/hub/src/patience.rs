@@ -8,7 +8,7 @@ pub enum Stopped {
     /// It took longer than it may.
     #[error("the search took longer than search_timeout allows: search for less, or find clients by their tags")]
     TimeLimit,
-    /// Who has asked does not want the answer any more.
+    /// The caller does not want the answer any more.
     #[error("the search was interrupted by its caller")]
     Interrupted,
 }

@@ -1,6 +1,6 @@
 //! A client whose handshake was accepted: it becomes known before it gets its answer, and has its connection after.
 //!
-//! Whoever is told an id by its client's first words must find it, so the registry comes first. What the client is sent before its
+//! The client enters the registry first, so that whoever hears of its id finds it. What the client is sent before its
 //! connection is there waits in its outbox, hence behind the answer. PHP is told of the client once the connection is there: of one whose
 //! answer could not be written it never hears.
 

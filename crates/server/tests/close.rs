@@ -237,7 +237,7 @@ fn hammer(options: &str, code: u16, act: &(dyn Fn(&Core, &str, &Event) -> Option
             wait_until("PHP was told of all ends", || told.closed.lock().expect("sound").len() == CLIENTS);
             stop.store(true, Ordering::SeqCst);
             for (peer, reader) in peers.iter().zip(readers) {
-                // Who was cut sees no close frame, and perhaps none who still sent when the connection was closed.
+                // A client that was cut sees no close frame. One that still sent when the connection was closed may not see it either.
                 let seen = reader.join().expect("it has ended");
                 assert!(seen.is_none_or(|seen| seen.0 == code));
                 peer.vanish();

@@ -204,7 +204,7 @@ fn what_compression_keeps_is_bounded_and_who_comes_when_it_is_full_is_served_wit
         assert!(clients.len() < 20, "it is never full");
     }
     assert_eq!(clients.len(), 9, "of 32 KiB each, beyond 7 of 8 parts");
-    // Who can do without is still served, and so are those who are there.
+    // Clients that can do without are still served, and so are those that are connected.
     let mut without = Client::offering(&core, "compressed", "; client_no_context_takeover");
     assert!(without.agreed.is_some());
     without.send(0xc1, &deflated(b"hello"));

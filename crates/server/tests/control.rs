@@ -351,7 +351,7 @@ fn more_clients_than_it_may_serve_are_told() {
     wait_until("there is a place again", || ask(&mut remote).is_ok());
 }
 
-/// Whoever listens instead of a server.
+/// A program that listens in place of a server.
 fn impostor(site: &Site, mut with: impl FnMut(UnixStream) + Send + 'static) -> std::thread::JoinHandle<()> {
     let listener = UnixListener::bind(site.socket()).expect("a socket");
     std::thread::spawn(move || with(listener.accept().expect("a client").0))

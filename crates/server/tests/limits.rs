@@ -195,12 +195,12 @@ fn connections_by_address_are_counted_exactly_through_closes_failures_and_reload
     drop(held);
     let (mut first, second) = (connect(&core, a), connect(&core, a));
     assert_eq!((status(a), status(b)), (429, 101));
-    // Who has read the answer to its close frame may come again at once.
+    // A client that has read the answer to its close frame may come again at once.
     first.close(None).expect("sent");
     while first.read().is_ok() {}
     let third = connect(&core, a);
     assert_eq!(status(a), 429);
-    // Whoever is cut leaves its place, too.
+    // A client that is cut gives its place back, too.
     drop(third);
     wait_until("it is gone", || core.connections() == 1);
     assert_eq!(status(a), 101);

@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, Owner, Ticket};
 /// Whose bytes are received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Peer {
-    /// Who pays, together with other connections of the same owner.
+    /// The owner that pays, for all its connections together.
     pub owner: Owner,
     /// The connection, as [`Budget::take_evicted`] names it.
     pub connection: u64,
@@ -144,7 +144,7 @@ mod tests {
         let (first, second, other) = (first.expect("entered"), second.expect("entered"), other.expect("entered"));
         assert!(first.is_evicted() && !second.is_evicted() && !newcomer.is_evicted());
         assert_eq!(first.hold(41), Err(Error::NoRoom), "it is to be closed");
-        // Who becomes the largest by its own growth pays itself, after what it has had longer.
+        // An owner that becomes the largest by its own growth pays itself, after what it has had longer.
         assert_eq!((other.hold(60), budget.take_evicted()), (Err(Error::NoRoom), vec![]));
         assert_eq!((second.hold(60), budget.used()), (Ok(()), 85));
         assert_eq!(share(peer(1, 13), 20).err(), None);

@@ -1,6 +1,6 @@
-//! Who holds how much of what all share, and who has to give something up when there is no more.
+//! How much each owner holds of what all share, and which owner gives something up when there is no more.
 //!
-//! Whoever holds most pays first, with what it has had longest: else one client with many connections could use up what all share, and
+//! The owner that holds most pays first, with what it has had longest: else one client with many connections could use up what all share, and
 //! everybody else would pay for it.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

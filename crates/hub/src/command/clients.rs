@@ -7,7 +7,7 @@ use crate::patience::GoOn;
 use crate::reply::Reply;
 use crate::selection::{Access, Selector, Steps, Walk, count};
 
-/// Whom a command is about.
+/// The clients that a command is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target<'a> {

@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use super::place::Access;
 use crate::os::peer_groups;
 
-/// Who may give commands: the server's own user, root, and whom mode and group of the socket let in.
+/// Who may give commands: the server's own user, root, and those that the mode and the group of the socket let in.
 #[derive(Debug, Clone, Copy)]
 pub struct Guard {
     user: u32,

@@ -76,7 +76,7 @@ impl Entry {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
         let written = (|| {
             file.write_all(&text)?;
-            // Who may enter the folder may know who is there. What they may do is up to the socket.
+            // Users who may enter the folder may know which servers there are. The socket decides what they may do.
             if self.kind != Kind::Private {
                 file.set_permissions(fs::Permissions::from_mode(0o644))?;
             }

@@ -305,7 +305,7 @@ fn carry_out(
     Ok(Progress::Unwritten)
 }
 
-/// Whoever waits for a command on another thread. Dropped, it ends the command.
+/// A client waits for a command that runs on another thread. When this is dropped, the command ends.
 struct Ended(Arc<AtomicBool>);
 
 impl Drop for Ended {

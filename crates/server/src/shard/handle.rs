@@ -131,7 +131,7 @@ impl ShardHandle {
     /// Sees to it that what was posted is carried out: on the calling thread, if the shard's own sleeps and it is little, since to wake
     /// that costs more. Only for who holds no lock of the core's.
     pub fn flush(&self, around: &impl Surroundings) {
-        // Who says that it is awake looks at what was posted before it sleeps.
+        // A shard that says that it is awake looks at what was posted before it sleeps.
         if self.inbox.state.load(Ordering::SeqCst) == AWAKE {
             return;
         }

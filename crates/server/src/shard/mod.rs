@@ -133,7 +133,7 @@ pub struct Shard {
     fed: Box<[u8]>,
     /// Connections that are not closing are not read: PHP is to handle first what they have sent.
     hushed: bool,
-    /// Whoever hushed the shard hears by these that it is quiet.
+    /// The shard tells the threads that hushed it by these that it is quiet.
     hushing: Vec<Sender<Infallible>>,
     /// Where posted sends are taken to by who sends.
     sends: Vec<Op>,

@@ -39,7 +39,7 @@ impl Shard {
                 if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
                     let interval = interval.map(|asked| u32::try_from(entry.conn.transport.ping_interval(asked.into())).unwrap_or(asked));
                     entry.session.set_ping_interval(interval, self.now);
-                    // Whoever asks for pings wants to know their time, and not only after the first interval.
+                    // A caller that asks for pings wants to know their time at once, not only after the first interval.
                     if how != Pinging::Off {
                         entry.session.ping(self.now, &mut self.spares);
                         note_ping(entry, self.started);

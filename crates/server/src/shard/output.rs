@@ -89,7 +89,7 @@ impl Shard {
         if let Some(deadline) = entry.session.deadline()
             && deadline < entry.timer
         {
-            // Who comes back to the queue again and again, as a rate limit does, shall not leave a later place in it each time.
+            // A connection that is queued again and again, as by a rate limit, must not move back in the queue each time.
             entry.then = entry.timer;
             entry.timer = deadline;
             self.timers.push(Reverse((deadline, at)));

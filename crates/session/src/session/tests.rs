@@ -152,7 +152,7 @@ fn a_message_that_does_not_come_to_its_end_is_waited_for_as_long_as_it_makes_way
         bytes.resize(8, 0);
         bytes
     };
-    // Whoever stops, or dribbles, is closed with 1013; where it stops makes no difference.
+    // A client that stops, or dribbles, is closed with 1013; where it stops makes no difference.
     for stops_after in [&begin()[..1], &begin()[..], &client(0x02, b"")[..], &client(0x09 | 0x80, b"ping")[..4]] {
         let mut wire = Wire::new(settings());
         wire.at(100).receive(stops_after);

@@ -146,7 +146,7 @@ fn a_block_may_refer_to_what_came_before_a_last_one_in_the_same_message_too() {
     for cut in 0..message.len() {
         assert_eq!(inflated(&mut None, &[&message[..cut], &message[cut..]]), Ok(b"HelloHello".to_vec()), "cut at {cut}");
     }
-    // But not without end: what is referred to is copied each time.
+    // There is an end to it: what is referred to is copied each time.
     let after = |blocks: u32| [&message[..7], &LAST_BLOCK.repeat(blocks as usize), &message[7..]].concat();
     assert_eq!(inflated(&mut None, &[&after(RECALLS - 1)]), Ok(b"HelloHello".to_vec()));
     assert_eq!(inflated(&mut None, &[&after(RECALLS)]), Err(Error::CorruptDeflate));

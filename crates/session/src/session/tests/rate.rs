@@ -163,7 +163,7 @@ fn the_time_in_which_a_client_is_not_read_is_not_its_own() {
     let at = wire.now;
     assert!(at > 50, "{at}");
     assert_eq!((wire.closed(), wire.session.deadline()), (None, Some(at + 50)));
-    // So it is where events wait for PHP, of which the session knows nothing.
+    // The same holds where events wait for PHP; the session knows nothing of them.
     wire.session.heard(at + 20);
     assert_eq!(wire.session.deadline(), Some(at + 70));
 }
