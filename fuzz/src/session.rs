@@ -156,7 +156,7 @@ fn write(session: &mut Session, most: usize, now: u64, backlog: &Backlog, spares
         let filled = session.slices(&mut slices);
         let bytes: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).take(left).collect();
         session.wrote(bytes.len(), now, backlog, spares);
-        session.settle(backlog);
+        session.report_written(backlog);
         left -= bytes.len();
         output.extend_from_slice(&bytes);
     }
