@@ -224,9 +224,62 @@ impl Told {
     }
 }
 
+/// How many messages go through each pipe.
+const MESSAGES: u32 = 3000;
+
+/// How long the payload of a message is, in the pipe of this seed.
+fn length(seed: usize, n: u32) -> usize {
+    4 + ((n.wrapping_add(seed as u32).wrapping_mul(0x9e37_79b9) >> 7) % 3000) as usize
+}
+
+/// Sends all messages, as a host does with what its client sends.
+fn feed_all(core: &Core, pipe: PipeId, told: &Told, seed: usize) {
+    for n in 0..MESSAGES {
+        let length = length(seed, n);
+        let mut frame = vec![0x82, 0xfe, (length >> 8) as u8, length as u8, 0, 0, 0, 0];
+        if length < 126 {
+            frame = vec![0x82, 0x80 | length as u8, 0, 0, 0, 0];
+        }
+        frame.extend_from_slice(&n.to_be_bytes());
+        frame.resize(frame.len() - 4 + length, n as u8);
+        let mut rest = &frame[..];
+        while !rest.is_empty() {
+            let (count, news) = core.feed_pipe(pipe, rest).expect("live");
+            rest = &rest[count..];
+            told.tell(news);
+            if !rest.is_empty() {
+                told.wait(|told| &mut told.1);
+            }
+        }
+    }
+}
+
+/// Takes all answers, which are the messages, and looks that they come in order and whole.
+fn take_all(core: &Core, pipe: PipeId, told: &Told, seed: usize) {
+    let (mut got, mut at, mut buffer) = (Vec::new(), 0, [0; 5000]);
+    let mut n = 0;
+    while n < MESSAGES {
+        let (count, news) = core.take_pipe(pipe, &mut buffer).expect("live");
+        got.extend_from_slice(&buffer[..count]);
+        while n < MESSAGES {
+            let length = length(seed, n);
+            let header = if length < 126 { 2 } else { 4 };
+            let Some(frame) = got.get(at..at + header + length) else { break };
+            assert_eq!(frame[header..header + 4], n.to_be_bytes(), "of the pipe {seed}");
+            at += header + length;
+            n += 1;
+        }
+        got.drain(..at);
+        at = 0;
+        if n < MESSAGES && !news.output {
+            told.wait(|told| &mut told.0);
+        }
+    }
+    assert!(got.is_empty());
+}
+
 #[test]
 fn nothing_is_lost_or_out_of_order_however_the_threads_of_the_host_and_the_shards_meet() {
-    const MESSAGES: u32 = 3000;
     let core = started();
     let pipes: Vec<(PipeId, Told)> = (0..6).map(|_| (open(&core, "echo"), Told::default())).collect();
     let done = AtomicBool::new(false);
@@ -255,50 +308,9 @@ fn nothing_is_lost_or_out_of_order_however_the_threads_of_the_host_and_the_shard
             }
         });
         for (seed, (pipe, told)) in pipes.iter().enumerate() {
-            let length = move |n: u32| 4 + ((n.wrapping_add(seed as u32).wrapping_mul(0x9e37_79b9) >> 7) % 3000) as usize;
             let core = &core;
-            hosts.push(scope.spawn(move || {
-                for n in 0..MESSAGES {
-                    let length = length(n);
-                    let mut frame = vec![0x82, 0xfe, (length >> 8) as u8, length as u8, 0, 0, 0, 0];
-                    if length < 126 {
-                        frame = vec![0x82, 0x80 | length as u8, 0, 0, 0, 0];
-                    }
-                    frame.extend_from_slice(&n.to_be_bytes());
-                    frame.resize(frame.len() - 4 + length, n as u8);
-                    let mut rest = &frame[..];
-                    while !rest.is_empty() {
-                        let (count, news) = core.feed_pipe(*pipe, rest).expect("live");
-                        rest = &rest[count..];
-                        told.tell(news);
-                        if !rest.is_empty() {
-                            told.wait(|told| &mut told.1);
-                        }
-                    }
-                }
-            }));
-            hosts.push(scope.spawn(move || {
-                let (mut got, mut at, mut buffer) = (Vec::new(), 0, [0; 5000]);
-                let mut n = 0;
-                while n < MESSAGES {
-                    let (count, news) = core.take_pipe(*pipe, &mut buffer).expect("live");
-                    got.extend_from_slice(&buffer[..count]);
-                    while n < MESSAGES {
-                        let length = length(n);
-                        let header = if length < 126 { 2 } else { 4 };
-                        let Some(frame) = got.get(at..at + header + length) else { break };
-                        assert_eq!(frame[header..header + 4], n.to_be_bytes(), "of the pipe {seed}");
-                        at += header + length;
-                        n += 1;
-                    }
-                    got.drain(..at);
-                    at = 0;
-                    if n < MESSAGES && !news.output {
-                        told.wait(|told| &mut told.0);
-                    }
-                }
-                assert!(got.is_empty());
-            }));
+            hosts.push(scope.spawn(move || feed_all(core, *pipe, told, seed)));
+            hosts.push(scope.spawn(move || take_all(core, *pipe, told, seed)));
         }
         for host in hosts {
             host.join().expect("no panic");

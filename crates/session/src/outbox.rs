@@ -339,6 +339,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one walk whose steps share what has happened before")]
     fn whatever_is_dropped_the_client_sees_whole_frames_in_order_and_every_control_frame() {
         const DATA: OpCode = OpCode::Data(frame::Data::Binary);
         let mut seed = 1u32;

@@ -277,10 +277,11 @@ impl Decoder {
         self.partial.as_ref().map_or(0, |p| p.data.capacity() + p.control.capacity())
     }
 
-    fn receive_header<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits, pool: &mut Pool) -> Result<Option<Item<'a>>, Error> {
+    /// The header of the next frame. `None`: it is not whole yet; what came of it is kept.
+    fn decode_header(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, Error> {
         let held = self.partial.as_ref().map_or(0, |p| p.header_len);
         let deflate = self.inflation.is_some();
-        let header = if held == 0 {
+        Ok(Some(if held == 0 {
             match frame::decode(input, deflate)? {
                 Some((header, used)) => {
                     advance(input, used);
@@ -310,7 +311,11 @@ impl Decoder {
                     return Ok(None);
                 }
             }
-        };
+        }))
+    }
+
+    fn receive_header<'a>(&mut self, input: &mut &'a mut [u8], limits: &Limits, pool: &mut Pool) -> Result<Option<Item<'a>>, Error> {
+        let Some(header) = self.decode_header(input)? else { return Ok(None) };
         self.check(&header, limits)?;
 
         // The common case: the whole frame is in the buffer and needs nothing of what came before.

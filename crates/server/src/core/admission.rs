@@ -10,7 +10,8 @@ use super::Core;
 use crate::admission::{AdmissionError, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
 use crate::conn::Through;
 use crate::handler::Handler as _;
-use crate::quota::{Address, Full, Quota};
+use crate::quota::{Address, Full, Quota, Reservation};
+use crate::routes::Route;
 use crate::shard::Op;
 use crate::stats::add;
 
@@ -51,6 +52,20 @@ impl Core {
         add(counter, 1);
     }
 
+    /// A place for one connection more; those that have to leave for it are cut.
+    fn reserve_on(&self, route: &Route, ip: &str) -> Result<Reservation, Full> {
+        let reserved = {
+            let limited = route.max_connections.map(|most| (most, self.hub.read()));
+            // A closed connection counts until its events are handled, since they take memory.
+            let room = limited.as_ref().map(|(most, hub)| most.saturating_sub(hub.route_known(route.id)));
+            Quota::reserve(&route.quota, Address::parse(ip), route.max_connections_per_ip, room)
+        };
+        reserved.map(|(reservation, to_cut)| {
+            to_cut.into_iter().for_each(|key| self.post(key, Op::Kill { key }));
+            reservation
+        })
+    }
+
     fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str) -> Result<Handshake, Box<(Refusal, Handshake)>> {
         let refuse = |refusal, status, text: &str| Err(Box::new((refusal, Handshake::refused(status, text))));
         if self.is_draining() {
@@ -69,17 +84,8 @@ impl Core {
         if route.protocol.has_events() && self.dispatch.is_overloaded() {
             return refuse(Refusal::Overload, 503, "too many events wait for PHP");
         }
-        let reservation = {
-            let limited = route.max_connections.map(|most| (most, self.hub.read()));
-            // A closed connection counts until its events are handled, since they take memory.
-            let room = limited.as_ref().map(|(most, hub)| most.saturating_sub(hub.route_known(route.id)));
-            Quota::reserve(&route.quota, Address::parse(ip), route.max_connections_per_ip, room)
-        };
-        let reservation = match reservation {
-            Ok((reservation, to_cut)) => {
-                to_cut.into_iter().for_each(|key| self.post(key, Op::Kill { key }));
-                reservation
-            }
+        let reservation = match self.reserve_on(&route, ip) {
+            Ok(reservation) => reservation,
             // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".
             // 503 would say that the server cannot cope, to balancers and monitors too, which one client must not make it say.
             Err(Full::Address) => return refuse(Refusal::Address, 429, "this address has as many connections to this route as it may"),
@@ -89,19 +95,7 @@ impl Core {
             Ok(id) => id.into(),
             Err(error) => return refuse(Refusal::Unavailable, 503, &format!("no randomness for an id: {error}")),
         };
-        let mut headers = Vec::new();
-        let status = match accepted.accept {
-            Some(accept) => {
-                headers.extend([
-                    ("Upgrade", "websocket".to_owned()),
-                    ("Connection", "Upgrade".to_owned()),
-                    ("Sec-WebSocket-Accept", accept),
-                ]);
-                101
-            }
-            // An extended CONNECT (RFC 8441, 5).
-            None => 200,
-        };
+        let (status, mut headers) = answer(accepted.accept);
         if let Some(subprotocol) = &accepted.subprotocol {
             headers.push((SUBPROTOCOL, subprotocol.clone()));
         }
@@ -164,5 +158,17 @@ impl Core {
             handshake.headers.clear();
             self.count_refusal(Refusal::Host);
         }
+    }
+}
+
+/// The answer to a handshake that is accepted: its status, and the first of its headers.
+fn answer(accept: Option<String>) -> (u16, Vec<(&'static str, String)>) {
+    match accept {
+        Some(accept) => {
+            let headers = vec![("Upgrade", "websocket".to_owned()), ("Connection", "Upgrade".to_owned()), ("Sec-WebSocket-Accept", accept)];
+            (101, headers)
+        }
+        // An extended CONNECT (RFC 8441, 5).
+        None => (200, Vec::new()),
     }
 }

@@ -71,14 +71,8 @@ impl Core {
                 Ok(Reply::Flag(self.close_client(id, code, reason)))
             }
             Command::Kill(command) => Ok(Reply::Flag(self.kill_client(command.id))),
-            Command::Client(command) => Ok(self.of_client(command.id, |conn, tags, connected| {
-                let mut tags = tags.to_vec();
-                tags.sort_unstable();
-                Reply::Client(Box::new(Client { connected, tags, ..conn.describe() }))
-            })),
-            Command::PingTime(command) => Ok(self.of_client(command.id, |conn, _, _| {
-                Reply::Integer(conn.traffic.ping_time().map_or(0, |took| i64::try_from(took).unwrap_or(i64::MAX)))
-            })),
+            Command::Client(command) => Ok(self.of_client(command.id, describe)),
+            Command::PingTime(command) => Ok(self.of_client(command.id, ping_time)),
             Command::Ping(command) => {
                 command.check()?;
                 let Ping { how, .. } = *command;
@@ -116,11 +110,7 @@ impl Core {
                 self.on_timers(|timers, now| command.apply(timers, now, |worker| self.dispatch.worker(worker).is_some()))
             }
             Command::ClearTimer(command) => self.on_timers(|timers, _| Ok(command.apply(timers))),
-            Command::Routes => {
-                let mut names: Vec<Arc<str>> = self.routes.read().current.keys().cloned().collect();
-                names.sort_unstable();
-                Ok(Reply::Names(names))
-            }
+            Command::Routes => Ok(Reply::Names(self.route_names())),
             Command::Stats => Ok(Reply::Stats(self.stats().to_string().into())),
         }
     }
@@ -145,6 +135,13 @@ impl Core {
         self.timers.run(run, || self.shards[0].wake())
     }
 
+    /// The names of the routes in force, sorted.
+    fn route_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.routes.read().current.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// How many connections are live.
     pub fn connections(&self) -> u64 {
         self.hub.read().len()
@@ -154,4 +151,14 @@ impl Core {
     pub fn ids(&self) -> Vec<Arc<str>> {
         self.hub.read().handles().map(|(_, _, conn)| conn.id()).collect()
     }
+}
+
+fn describe(conn: &Conn, tags: &[Arc<str>], connected: bool) -> Reply {
+    let mut tags = tags.to_vec();
+    tags.sort_unstable();
+    Reply::Client(Box::new(Client { connected, tags, ..conn.describe() }))
+}
+
+fn ping_time(conn: &Conn, _: &[Arc<str>], _: bool) -> Reply {
+    Reply::Integer(conn.traffic.ping_time().map_or(0, |took| i64::try_from(took).unwrap_or(i64::MAX)))
 }

@@ -248,55 +248,8 @@ impl RoutesConfig {
             if !names.insert(name) {
                 return wrong("the name is used twice");
             }
-            if let Some(error) = route.origins.iter().find_map(|origin| check_origin(origin).err()) {
-                return wrong(&format!("origins: {error}"));
-            }
-            let has_worker = route.worker.is_some() || !route.subprotocol_workers.is_empty();
-            if has_worker == route.echo {
-                return wrong("either a worker (of its own or of its sub-protocols) or echo must be given");
-            }
-            let mut workers = route.worker.iter().chain(route.subprotocol_workers.iter().map(|own| &own.worker));
-            if workers.any(String::is_empty) {
-                return wrong("the worker's name is empty");
-            }
-            let mut spoken = std::collections::HashSet::new();
-            if let Some(twice) = route.spoken().find(|name| !spoken.insert(*name)) {
-                return wrong(&format!("the sub-protocol {twice:?} is given twice"));
-            }
-            if spoken.contains("") {
-                return wrong("the sub-protocol's name is empty");
-            }
-            if !route.subprotocols.is_empty() && route.worker.is_none() && !route.echo {
-                return wrong("subprotocols go to the route's worker, but it has none: name one, or one for each sub-protocol");
-            }
-            if route.subprotocol_required && spoken.is_empty() {
-                return wrong("subprotocol_required would refuse everyone: the route speaks no sub-protocol");
-            }
-            if route.max_frame_size == Some(0) {
-                return wrong("max_frame_size must be at least 1");
-            }
-            if let Some(compression) = &route.compression {
-                let bits = [compression.window_bits, compression.client_window_bits];
-                if !bits.iter().all(|bits| (9..=15).contains(bits)) || !(1..=9).contains(&compression.level) {
-                    return wrong("compression: window_bits and client_window_bits are 9 to 15, level 1 to 9");
-                }
-            }
-            if route.max_message_size == Some(0) || route.max_outbox == Some(0) || route.max_pending_events == Some(0) {
-                return wrong("max_message_size, max_outbox and max_pending_events must be at least 1");
-            }
-            if route.max_connections_per_ip == Some(0) {
-                return wrong("max_connections_per_ip must be at least 1");
-            }
-            if route.pong_timeout == Some(0) || route.close_timeout == Some(0) {
-                return wrong("pong_timeout and close_timeout must be longer than 0");
-            }
-            if let Some(limit) = &route.rate_limit {
-                if limit.messages == 0 && limit.bytes == 0 {
-                    return wrong("rate_limit must have messages, bytes or both");
-                }
-                if limit.burst == Some(0) {
-                    return wrong("rate_limit: burst must be longer than 0");
-                }
+            if let Err(what) = route.check_origins().and(route.check_workers()).and(route.check_limits()) {
+                return wrong(&what);
             }
         }
         Ok(config)
@@ -304,6 +257,71 @@ impl RoutesConfig {
 }
 
 impl RouteConfig {
+    /// Refuses patterns that cannot be origins.
+    fn check_origins(&self) -> Result<(), String> {
+        if let Some(error) = self.origins.iter().find_map(|origin| check_origin(origin).err()) {
+            return Err(format!("origins: {error}"));
+        }
+        Ok(())
+    }
+
+    /// Refuses events that nobody would handle, or two would.
+    fn check_workers(&self) -> Result<(), String> {
+        let has_worker = self.worker.is_some() || !self.subprotocol_workers.is_empty();
+        if has_worker == self.echo {
+            return Err("either a worker (of its own or of its sub-protocols) or echo must be given".to_owned());
+        }
+        let mut workers = self.worker.iter().chain(self.subprotocol_workers.iter().map(|own| &own.worker));
+        if workers.any(String::is_empty) {
+            return Err("the worker's name is empty".to_owned());
+        }
+        let mut spoken = std::collections::HashSet::new();
+        if let Some(twice) = self.spoken().find(|name| !spoken.insert(*name)) {
+            return Err(format!("the sub-protocol {twice:?} is given twice"));
+        }
+        if spoken.contains("") {
+            return Err("the sub-protocol's name is empty".to_owned());
+        }
+        if !self.subprotocols.is_empty() && self.worker.is_none() && !self.echo {
+            return Err("subprotocols go to the route's worker, but it has none: name one, or one for each sub-protocol".to_owned());
+        }
+        if self.subprotocol_required && spoken.is_empty() {
+            return Err("subprotocol_required would refuse everyone: the route speaks no sub-protocol".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Refuses limits that nothing could keep.
+    fn check_limits(&self) -> Result<(), String> {
+        if self.max_frame_size == Some(0) {
+            return Err("max_frame_size must be at least 1".to_owned());
+        }
+        if let Some(compression) = &self.compression {
+            let bits = [compression.window_bits, compression.client_window_bits];
+            if !bits.iter().all(|bits| (9..=15).contains(bits)) || !(1..=9).contains(&compression.level) {
+                return Err("compression: window_bits and client_window_bits are 9 to 15, level 1 to 9".to_owned());
+            }
+        }
+        if self.max_message_size == Some(0) || self.max_outbox == Some(0) || self.max_pending_events == Some(0) {
+            return Err("max_message_size, max_outbox and max_pending_events must be at least 1".to_owned());
+        }
+        if self.max_connections_per_ip == Some(0) {
+            return Err("max_connections_per_ip must be at least 1".to_owned());
+        }
+        if self.pong_timeout == Some(0) || self.close_timeout == Some(0) {
+            return Err("pong_timeout and close_timeout must be longer than 0".to_owned());
+        }
+        if let Some(limit) = &self.rate_limit {
+            if limit.messages == 0 && limit.bytes == 0 {
+                return Err("rate_limit must have messages, bytes or both".to_owned());
+            }
+            if limit.burst == Some(0) {
+                return Err("rate_limit: burst must be longer than 0".to_owned());
+            }
+        }
+        Ok(())
+    }
+
     /// All sub-protocols.
     pub(super) fn spoken(&self) -> impl Iterator<Item = &str> {
         self.subprotocols.iter().chain(self.subprotocol_workers.iter().map(|own| &own.subprotocol)).map(String::as_str)

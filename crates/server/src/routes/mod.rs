@@ -67,6 +67,51 @@ pub struct Branch {
     pub worker: Option<Arc<str>>,
 }
 
+/// What a handshake has to fulfil.
+fn policy(config: &RouteConfig) -> Policy {
+    Policy {
+        origins: config.origins.iter().map(|origin| Pattern::parse(origin).expect("bug: origins are checked when they are read")).collect(),
+        subprotocols: config.spoken().map(str::to_owned).collect(),
+        subprotocol_required: config.subprotocol_required || (config.worker.is_none() && !config.echo),
+        compression: config.compression.as_ref().map(CompressionConfig::negotiable),
+    }
+}
+
+/// What one connection is subject to.
+fn settings(config: &RouteConfig) -> Settings {
+    let defaults = Settings::default();
+    let max_message_size = config.max_message_size.unwrap_or(defaults.max_message_size);
+    let time = |configured: Option<u64>, default| configured.map_or(default, millis);
+    Settings {
+        max_message_size,
+        max_frame_size: config.max_frame_size.unwrap_or(defaults.max_frame_size),
+        backlog: BacklogSettings {
+            max_outbox: config.max_outbox.unwrap_or(defaults.backlog.max_outbox),
+            slow_client: match config.slow_client {
+                SlowClientConfig::Close => SlowClient::Close,
+                SlowClientConfig::DropOldest => SlowClient::DropOldest,
+                SlowClientConfig::DropNewest => SlowClient::DropNewest,
+            },
+        },
+        rate_limit: config.rate_limit.as_ref().map(|limit| RateLimit {
+            messages: limit.messages,
+            bytes: limit.bytes,
+            burst: time(limit.burst, BURST),
+            exceed: match limit.exceed {
+                ExceedConfig::Delay => Exceed::Delay,
+                ExceedConfig::Close => Exceed::Close,
+            },
+        }),
+        message_timeout: time(config.message_timeout, defaults.message_timeout),
+        ping_interval: time(config.ping_interval, defaults.ping_interval),
+        pong_timeout: time(config.pong_timeout, defaults.pong_timeout),
+        idle_timeout: time(config.idle_timeout, defaults.idle_timeout),
+        max_lifetime: time(config.max_lifetime, defaults.max_lifetime),
+        close_timeout: time(config.close_timeout, defaults.close_timeout),
+        ..defaults
+    }
+}
+
 impl Route {
     /// `branch` numbers the route's branches by their sub-protocols.
     pub fn new(config: &RouteConfig, id: RouteId, name: Arc<str>, quota: Arc<Quota>, mut branch: impl FnMut(&str) -> BranchId) -> Route {
@@ -80,58 +125,18 @@ impl Route {
         }
         config.subprotocols.iter().for_each(|subprotocol| add(subprotocol, default));
         config.subprotocol_workers.iter().for_each(|own| add(&own.subprotocol, Some(&own.worker)));
-        let policy = Policy {
-            origins: config
-                .origins
-                .iter()
-                .map(|origin| Pattern::parse(origin).expect("bug: origins are checked when they are read"))
-                .collect(),
-            subprotocols: config.spoken().map(str::to_owned).collect(),
-            subprotocol_required: config.subprotocol_required || (default.is_none() && !config.echo),
-            compression: config.compression.as_ref().map(CompressionConfig::negotiable),
-        };
-        let defaults = Settings::default();
-        let max_message_size = config.max_message_size.unwrap_or(defaults.max_message_size);
-        let time = |configured: Option<u64>, default| configured.map_or(default, millis);
-        let settings = Settings {
-            max_message_size,
-            max_frame_size: config.max_frame_size.unwrap_or(defaults.max_frame_size),
-            backlog: BacklogSettings {
-                max_outbox: config.max_outbox.unwrap_or(defaults.backlog.max_outbox),
-                slow_client: match config.slow_client {
-                    SlowClientConfig::Close => SlowClient::Close,
-                    SlowClientConfig::DropOldest => SlowClient::DropOldest,
-                    SlowClientConfig::DropNewest => SlowClient::DropNewest,
-                },
-            },
-            rate_limit: config.rate_limit.as_ref().map(|limit| RateLimit {
-                messages: limit.messages,
-                bytes: limit.bytes,
-                burst: time(limit.burst, BURST),
-                exceed: match limit.exceed {
-                    ExceedConfig::Delay => Exceed::Delay,
-                    ExceedConfig::Close => Exceed::Close,
-                },
-            }),
-            message_timeout: time(config.message_timeout, defaults.message_timeout),
-            ping_interval: time(config.ping_interval, defaults.ping_interval),
-            pong_timeout: time(config.pong_timeout, defaults.pong_timeout),
-            idle_timeout: time(config.idle_timeout, defaults.idle_timeout),
-            max_lifetime: time(config.max_lifetime, defaults.max_lifetime),
-            close_timeout: time(config.close_timeout, defaults.close_timeout),
-            ..defaults
-        };
+        let settings = settings(config);
         Route {
             id,
             name,
             protocol: if config.echo { Protocol::Echo(Echo) } else { Protocol::Worker(Worker) },
             worker: default.map(Arc::from),
             branches,
-            policy,
+            policy: policy(config),
             compression: config.compression.clone().unwrap_or_default(),
-            settings: Arc::new(settings),
             max_pending_events: config.max_pending_events.unwrap_or(MAX_PENDING_EVENTS),
-            max_pending_weight: usize::try_from(max_message_size).unwrap_or(usize::MAX).max(1 << 20),
+            max_pending_weight: usize::try_from(settings.max_message_size).unwrap_or(usize::MAX).max(1 << 20),
+            settings: Arc::new(settings),
             max_connections: config.max_connections,
             on_error: config.on_error,
             max_connections_per_ip: config.max_connections_per_ip,
