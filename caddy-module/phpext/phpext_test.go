@@ -66,8 +66,8 @@ func TestWrongUseThrowsWhatWasWrongAndWhatWouldBeRight(t *testing.T) {
 	for _, wrong := range []struct {
 		call, class, message string
 	}{
-		{`frankenphp_ws_nextEvent()`, "NoBell", "not started by the server"},
-		{`frankenphp_ws_failEvent('x')`, "NoBell", "frankenphp_ws_nextEvent() does that"},
+		{`frankenphp_ws_nextEvent()`, "OutsideEventLoop", "not started by the server"},
+		{`frankenphp_ws_failEvent('x')`, "OutsideEventLoop", "frankenphp_ws_nextEvent() does that"},
 		{`frankenphp_ws_close(` + id + `, 999)`, "InvalidArgument", "999 given"},
 		{`frankenphp_ws_close(` + id + `, 1005)`, "InvalidArgument", "1005 given"},
 		{`frankenphp_ws_close(` + id + `, 66536)`, "InvalidArgument", "66536 given"},

@@ -11,7 +11,7 @@ pub struct Memory;
 impl Engine for Memory {
     fn place(&self, scope: Scope<'_>) -> Place {
         match scope {
-            Scope::Client(_) | Scope::Clients | Scope::Value(_) | Scope::Node => Place::Here,
+            Scope::Client(_) | Scope::Clients | Scope::Value(_) | Scope::Channel(_) | Scope::Node => Place::Here,
         }
     }
 

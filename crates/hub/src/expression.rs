@@ -303,6 +303,15 @@ pub(crate) struct Wildcard {
 }
 
 impl Wildcard {
+    /// A text in which only `*` is special. `None`: there is none in it.
+    pub fn of(text: &str) -> Option<Wildcard> {
+        let (prefix, rest) = text.split_once('*')?;
+        let mut middle: Vec<Box<str>> = rest.split('*').map(Box::from).collect();
+        let suffix = middle.pop().unwrap_or_default();
+        middle.retain(|piece| !piece.is_empty());
+        Some(Wildcard { prefix: prefix.into(), middle, suffix })
+    }
+
     /// Linear in the name: taking each piece where it is first found leaves the most for the others, so nothing is tried twice.
     pub fn matches(&self, name: &str) -> bool {
         let Some(mut rest) = name.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_suffix(&*self.suffix)) else { return false };

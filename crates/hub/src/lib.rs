@@ -5,6 +5,7 @@
 //!   [`command`] has one type for each command;
 //! * [`Expression`] selects clients by their tags: `(premium|vip)&!banned`;
 //! * [`Information`] is what PHP stores about one client, [`KeyValue`] what it shares among all its threads;
+//! * [`Histories`] keep what was sent to tags that a route makes channels;
 //! * [`Timers`] are what PHP wants to be told of later;
 //! * [`Access`] is how commands about many clients get at the registry: for a short time, however much there is in it;
 //! * [`InitialState`] is what a client has from its first moment, where the host has authorised it with tags and information.
@@ -13,9 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod blob;
+mod channel;
 pub mod command;
 mod expression;
 mod fold;
+mod history;
 mod information;
 mod initial_state;
 mod keyvalue;
@@ -29,19 +32,21 @@ mod tags;
 mod timers;
 
 pub use blob::Blob;
+pub use channel::{ChannelPattern, HistoryPolicy};
 pub use command::{Command, CommandError, PING_INTERVALS, Pinging, Scope, Target, UnknownRoute};
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
+pub use history::{Held, Histories, InvalidPosition, Kept, Position, Read};
 pub use information::{Information, InformationError};
 pub use initial_state::InitialState;
 pub use keyvalue::{Bounds, KeyValue, KeyValueError};
 pub use matcher::{Matcher, Operator};
 pub use patience::{Always, GoOn, Stopped};
 pub use registry::{Hub, Key, RouteId};
-pub use reply::{Client, Outcome, Renamed, Reply};
+pub use reply::{Client, History, Outcome, Recorded, Renamed, Reply};
 pub use selection::{Access, Steps};
 pub use timers::{Due, MAX_DELAY, MAX_TIMER_PAYLOAD, NewTimer, TimerBounds, TimerError, Timers};
 
 /// The longest id or tag, bytes.
 pub const MAX_NAME: usize = 255;
 /// The most tags of one client.
-pub const MAX_TAGS: usize = 256;
+pub const MAX_TAGS: usize = 4096;

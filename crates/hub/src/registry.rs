@@ -253,6 +253,11 @@ impl<C> Hub<C> {
         })
     }
 
+    /// Refuses the name of a route that no configuration has, and that has no clients.
+    pub fn check_route(&self, name: Option<&str>) -> Result<(), CommandError> {
+        self.known_route(name).map(drop)
+    }
+
     /// The route that a command names, if it names one.
     pub(crate) fn known_route(&self, name: Option<&str>) -> Result<Option<RouteId>, CommandError> {
         let Some(name) = name else { return Ok(None) };

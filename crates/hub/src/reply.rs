@@ -74,6 +74,33 @@ pub struct Client {
     pub tags: Vec<Arc<str>>,
 }
 
+/// What was sent to a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The [`Position`](crate::Position) behind the last message that was sent to the tag.
+    pub position: Box<str>,
+    /// Whether nothing is missing before the first of the messages: after the position that was asked for, or since the beginning.
+    pub complete: bool,
+    /// In the order in which they were sent.
+    pub messages: Vec<Recorded>,
+}
+
+/// A message of a history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The [`Position`](crate::Position) behind it.
+    pub position: Box<str>,
+    /// Its number among all that were sent to the tag, from 1 on.
+    pub offset: u64,
+    /// When it was sent, milliseconds since 1970.
+    pub time: u64,
+    /// Binary rather than text.
+    pub binary: bool,
+    /// The payload.
+    #[serde(with = "payload")]
+    pub data: Arc<[u8]>,
+}
+
 /// The answer to a [`Command`](crate::Command). In JSON it is an object of one entry, named as the variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,6 +136,8 @@ pub enum Reply {
     /// Counters and gauges: a JSON object.
     #[serde(with = "stats")]
     Stats(Box<str>),
+    /// What was sent to a tag.
+    History(Box<History>),
     /// The client that was asked about is gone, or there never was one with this id.
     #[serde(with = "done")]
     Gone,
@@ -135,6 +164,7 @@ impl Reply {
                 | Reply::Integer(_)
                 | Reply::Expiry(_)
                 | Reply::Stats(_)
+                | Reply::History(_)
                 | Reply::Gone,
                 _,
             ) => {}
@@ -167,6 +197,21 @@ mod bytes {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<[u8]>, D::Error> {
         Ok(Blob::<'de>::deserialize(deserializer)?.into())
+    }
+}
+
+/// A [`Blob`](crate::Blob) that is shared.
+mod payload {
+    use super::*;
+    use crate::Blob;
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(payload: &Arc<[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
+        Blob::from(&**payload).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<[u8]>, D::Error> {
+        Blob::<'de>::deserialize(deserializer).map(Arc::from)
     }
 }
 
@@ -312,6 +357,22 @@ mod tests {
             (Reply::Expiry(Some(None)), json!({ "expiry": "never" })),
             (Reply::Expiry(Some(Some(9))), json!({ "expiry": 9 })),
             (Reply::Stats(r#"{"connections":1}"#.into()), json!({ "stats": { "connections": 1 } })),
+            (
+                Reply::History(Box::new(History {
+                    position: "000000005f0c2a91:2".into(),
+                    complete: true,
+                    messages: vec![Recorded {
+                        position: "000000005f0c2a91:2".into(),
+                        offset: 2,
+                        time: 3,
+                        binary: false,
+                        data: (*b"v").into(),
+                    }],
+                })),
+                json!({ "history": { "position": "000000005f0c2a91:2", "complete": true, "messages": [
+                    { "position": "000000005f0c2a91:2", "offset": 2, "time": 3, "binary": false, "data": "v" },
+                ] } }),
+            ),
             (Reply::Gone, json!({ "gone": true })),
         ] {
             assert_eq!(serde_json::to_value(&reply).expect("serialisable"), wanted);

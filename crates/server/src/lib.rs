@@ -27,6 +27,7 @@ mod control;
 mod core;
 mod dispatch;
 mod handler;
+mod histories;
 mod link;
 mod log;
 mod notifier;

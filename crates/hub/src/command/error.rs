@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::expression::SyntaxError;
+use crate::history::InvalidPosition;
 use crate::information::InformationError;
 use crate::keyvalue::KeyValueError;
 use crate::patience::Stopped;
@@ -27,7 +28,7 @@ pub enum CommandError {
     #[error("a tag has 1 to 255 bytes")]
     InvalidTag,
     /// The client has as many tags as it may.
-    #[error("a client has at most 256 tags")]
+    #[error("a client has at most 4096 tags")]
     TooManyTags,
     /// A close code that must not be sent.
     #[error("a close code is 1000 to 1003, 1007 to 1014, or 3000 to 4999")]
@@ -56,6 +57,15 @@ pub enum CommandError {
     /// A ping interval that is too short or too long.
     #[error("a client is pinged every 100 milliseconds to 24 hours")]
     PingInterval,
+    /// A text that is no position of a history.
+    #[error(transparent)]
+    InvalidPosition(#[from] InvalidPosition),
+    /// No route that was meant keeps a history of the tag.
+    #[error("no history is kept of this tag: `channel PATTERN {{ history COUNT AGE }}` in the websocket directive of its route does that")]
+    NoHistory,
+    /// Several routes keep a history of the tag.
+    #[error("several routes keep a history of this tag: name the route")]
+    SeveralHistories,
     /// A search took too long, or was interrupted.
     #[error(transparent)]
     Stopped(#[from] Stopped),

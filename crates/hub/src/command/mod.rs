@@ -8,7 +8,8 @@
 //! * `clients`: which and how many there are;
 //! * `tag`, `information`: what is attached to a client;
 //! * `value`: the global values;
-//! * `timer`: timers of PHP.
+//! * `timer`: timers of PHP;
+//! * `history`: what was sent to a tag.
 //!
 //! To add a command: write its type in its noun's file, and its variant here. The compiler then names every match that must know it:
 //! [`Command::scope`], [`Command::placeholder`], `Core::ask` of the server, and the C ABI's `kind`.
@@ -16,6 +17,7 @@
 mod client;
 mod clients;
 mod error;
+mod history;
 mod information;
 mod left_out;
 mod message;
@@ -28,10 +30,11 @@ use serde::{Deserialize, Serialize};
 pub use self::client::{Close, Describe, Kill, PING_INTERVALS, Ping, PingTime, Pinging, Rename};
 pub use self::clients::{Count, List, Target};
 pub use self::error::{CommandError, UnknownRoute};
+pub use self::history::{ClearHistory, ReadHistory};
 pub use self::information::{AllInformation, ClearInformation, DeleteInformation, GetInformation, SearchInformation, SetInformation};
 pub use self::message::SendTo;
-pub(crate) use self::tag::check as check_tag;
-pub use self::tag::{ClearTags, Tag, Tags, Untag};
+pub use self::tag::check as check_tag;
+pub use self::tag::{ClearTags, Tag, Tagged, Tags, Untag};
 pub use self::timer::{ClearTimer, SetTimer};
 pub use self::value::{Add, Delete, Expiry, Get, Increment, Set};
 use crate::reply::{Outcome, Renamed, Reply};
@@ -130,6 +133,12 @@ pub enum Command<'a> {
     SetTimer(SetTimer<'a>),
     /// See [`ClearTimer`].
     ClearTimer(ClearTimer),
+    /// See [`ReadHistory`].
+    #[serde(borrow)]
+    History(ReadHistory<'a>),
+    /// See [`ClearHistory`].
+    #[serde(borrow)]
+    ClearHistory(ClearHistory<'a>),
 }
 
 /// Where what a command is about can be found, where several servers work together.
@@ -141,6 +150,8 @@ pub enum Scope<'a> {
     Clients,
     /// Where the global value of this key is kept.
     Value(&'a [u8]),
+    /// Where the history of this tag is kept.
+    Channel(&'a str),
     /// On the server that was asked: each server has its own.
     Node,
 }
@@ -173,6 +184,7 @@ impl Command<'_> {
             | Command::Delete(Delete { key })
             | Command::Increment(Increment { key, .. })
             | Command::Expiry(Expiry { key }) => Scope::Value(key),
+            Command::History(ReadHistory { tag, .. }) | Command::ClearHistory(ClearHistory { tag, .. }) => Scope::Channel(tag),
             Command::SetTimer(_) | Command::ClearTimer(_) | Command::Routes | Command::Stats => Scope::Node,
         }
     }
@@ -209,7 +221,8 @@ impl Command<'_> {
             | Command::DeleteInformation(_)
             | Command::Add(_)
             | Command::Delete(_)
-            | Command::ClearTimer(_) => Reply::Flag(true),
+            | Command::ClearTimer(_)
+            | Command::ClearHistory(_) => Reply::Flag(true),
             Command::Increment(_) | Command::SetTimer(_) => Reply::Integer(0),
             Command::List(_)
             | Command::Count(_)
@@ -222,7 +235,8 @@ impl Command<'_> {
             | Command::AllInformation(_)
             | Command::SearchInformation(_)
             | Command::Get(_)
-            | Command::Expiry(_) => return None,
+            | Command::Expiry(_)
+            | Command::History(_) => return None,
         })
     }
 }

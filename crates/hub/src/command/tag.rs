@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::CommandError;
-use crate::registry::Hub;
+use crate::registry::{Hub, Key};
 use crate::reply::Reply;
 use crate::selection::{Access, Steps};
 use crate::{MAX_NAME, MAX_TAGS};
@@ -18,6 +18,10 @@ pub struct Tag<'a> {
     pub id: &'a str,
     /// 1 to 255 bytes.
     pub tag: &'a str,
+    /// A client that gets the tag now is sent what the tag's history has after this [`Position`](crate::Position), before anything that is
+    /// sent to the tag later; empty: all of it. `None`: it is sent nothing.
+    #[serde(borrow)]
+    pub since: Option<&'a str>,
 }
 
 /// Takes a tag off a client; a tag that it does not have is fine: [`Reply::Flag`], `false` where the client is gone.
@@ -47,25 +51,41 @@ pub struct Tags<'a> {
     pub id: Option<&'a str>,
 }
 
+/// What became of giving a client a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tagged {
+    /// It has it from now on.
+    Now(Key),
+    /// It had it.
+    Before,
+    /// There is no such client.
+    Gone,
+}
+
 /// Refuses a tag that is empty or too long.
-pub(crate) fn check(tag: &str) -> Result<(), CommandError> {
+pub fn check(tag: &str) -> Result<(), CommandError> {
     if tag.is_empty() || tag.len() > MAX_NAME { Err(CommandError::InvalidTag) } else { Ok(()) }
 }
 
 impl Tag<'_> {
     /// Puts it on.
     pub fn apply<C>(&self, hub: &mut Hub<C>) -> Result<Reply, CommandError> {
+        Ok(Reply::Flag(self.put_on(hub)? != Tagged::Gone))
+    }
+
+    /// Puts it on; what became of it.
+    pub fn put_on<C>(&self, hub: &mut Hub<C>) -> Result<Tagged, CommandError> {
         check(self.tag)?;
         // A closed client gets no new tags: they would outlive it in the index.
-        let Some((key, client)) = hub.find_on(self.id, None) else { return Ok(Reply::Flag(false)) };
-        if client.tags.iter().any(|has| &**has == self.tag) {
-            return Ok(Reply::Flag(true));
+        let Some((key, client)) = hub.find_on(self.id, None) else { return Ok(Tagged::Gone) };
+        if hub.tags.get(self.tag).is_some_and(|tagged| tagged.contains(key.index)) {
+            return Ok(Tagged::Before);
         }
         if client.tags.len() >= MAX_TAGS {
             return Err(CommandError::TooManyTags);
         }
         hub.put_tag(key, self.tag);
-        Ok(Reply::Flag(true))
+        Ok(Tagged::Now(key))
     }
 }
 

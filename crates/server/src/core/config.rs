@@ -24,6 +24,10 @@ pub struct Config {
     /// The most bytes that compression keeps of all clients between messages.
     #[serde(default)]
     pub max_compression_memory: usize,
+    /// The most bytes that the histories of all channels may take, with 64 for each message and 256 for each channel; 0: the default, 64 MiB.
+    /// What expires first is forgotten first.
+    #[serde(default)]
+    pub max_history_bytes: usize,
     /// How long a command may look at clients, tags and stored information, in nanoseconds.
     #[serde(default)]
     pub search_timeout: u64,
@@ -49,6 +53,7 @@ pub(crate) struct Options {
     pub max_unfinished: usize,
     pub max_pending_bytes: usize,
     pub max_compression_memory: usize,
+    pub max_history_bytes: usize,
     #[serde(serialize_with = "nanoseconds")]
     pub search_timeout: Duration,
     #[serde(serialize_with = "values")]
@@ -68,6 +73,7 @@ impl Options {
             max_unfinished: 512 << 20,
             max_pending_bytes: 512 << 20,
             max_compression_memory: 256 << 20,
+            max_history_bytes: 64 << 20,
             search_timeout: Duration::from_secs(1),
             values: Bounds::default(),
         }
@@ -82,6 +88,7 @@ impl Options {
             max_unfinished: or(config.max_unfinished, defaults.max_unfinished),
             max_pending_bytes: or(config.max_pending_bytes, defaults.max_pending_bytes),
             max_compression_memory: or(config.max_compression_memory, defaults.max_compression_memory),
+            max_history_bytes: or(config.max_history_bytes, defaults.max_history_bytes),
             search_timeout: if config.search_timeout == 0 { defaults.search_timeout } else { Duration::from_nanos(config.search_timeout) },
             values: Bounds {
                 entries: or(config.values.max_entries, defaults.values.entries),
@@ -110,7 +117,7 @@ mod tests {
     #[test]
     fn what_is_configured_is_in_force_under_the_same_names_and_what_is_not_has_a_default() {
         let configured = serde_json::json!({
-            "shards": 3, "max_unfinished": 4, "max_pending_bytes": 5, "max_compression_memory": 6, "search_timeout": 7,
+            "shards": 3, "max_unfinished": 4, "max_pending_bytes": 5, "max_compression_memory": 6, "max_history_bytes": 10, "search_timeout": 7,
             "values": { "max_entries": 8, "max_size": 9 },
         });
         let in_force = |config: &Config| serde_json::to_value(Options::new(config).expect("processors")).expect("JSON");

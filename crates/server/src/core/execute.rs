@@ -48,7 +48,7 @@ impl Core {
             Place::Elsewhere | Place::Everywhere => true,
             Place::Here => match scope {
                 Scope::Clients => true,
-                Scope::Client(_) | Scope::Value(_) | Scope::Node => false,
+                Scope::Client(_) | Scope::Value(_) | Scope::Channel(_) | Scope::Node => false,
             },
         }
     }
@@ -59,10 +59,13 @@ impl Core {
         match command {
             Command::Send(message) => {
                 message.check()?;
+                let _recorded = self.record(message)?;
                 let mut post = Post::new(self, message, caller.bell.map(|bell| &bell.deferral));
                 message.address(self, patience, |key, to| post.send(key, to))?;
                 post.finish()
             }
+            Command::History(command) => self.history(command),
+            Command::ClearHistory(command) => self.clear_history(command),
             Command::List(command) => command.apply(self, patience),
             Command::Count(command) => command.apply(self, patience),
             Command::Close(command) => {
@@ -79,9 +82,9 @@ impl Core {
                 Ok(command.apply(&self.hub.read(), |key, _| self.post(key, Op::Ping { key, how })))
             }
             Command::Rename(command) => self.rename(command),
-            Command::Tag(command) => command.apply(&mut self.hub.write()),
-            Command::Untag(command) => command.apply(&mut self.hub.write()),
-            Command::ClearTags(command) => Ok(command.apply(&mut self.hub.write())),
+            Command::Tag(command) => self.tag(command),
+            Command::Untag(command) => self.untag(command),
+            Command::ClearTags(command) => self.clear_tags(command),
             Command::Tags(command) => Ok(command.apply(self)),
             Command::SetInformation(command) => {
                 let value = command.shared();

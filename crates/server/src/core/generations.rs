@@ -95,6 +95,8 @@ impl Core {
         hub.put_in_force(&in_force);
         drop(hub);
         let removed: Vec<RouteId> = routes.current.values().filter(|old| !current.contains_key(&old.name)).map(|old| old.id).collect();
+        routes.with_channels = current.values().filter(|route| !route.channels.is_empty()).cloned().collect();
+        routes.with_channels.sort_unstable_by_key(|route| route.id);
         routes.current = current;
         routes.workers = workers;
         routes.worker_of_branch = worker_of_branch;

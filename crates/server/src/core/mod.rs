@@ -6,6 +6,7 @@
 //! * `caller` is who gives a command, `patience` how long it may take;
 //! * `config` is what the core is started with, and its defaults;
 //! * `dismiss` ends connections that the server has decided to end;
+//! * `histories` records what is sent to channels, and sends it to those who join later;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `report` is what is counted, `reporting` what the log hears of clients;
 //! * `surroundings` is what the shards see of all this.
@@ -22,6 +23,7 @@ mod dismiss;
 mod execute;
 mod firing;
 mod generations;
+mod histories;
 mod patience;
 mod pipes;
 mod post;
@@ -52,6 +54,7 @@ use crate::bell::Bells;
 use crate::compress::Compressors;
 use crate::conn::{Conn, Through};
 use crate::dispatch::{Dispatch, Orphans};
+use crate::histories::Histories;
 use crate::log::{Log, Trouble};
 use crate::notifier::Notifier;
 use crate::pipe::Pipes;
@@ -75,6 +78,7 @@ pub struct Core {
     /// Knows the other servers. Asked on the threads of callers only, and while nothing is locked.
     engine: Box<dyn Engine>,
     pub(crate) values: Values,
+    pub(crate) histories: Histories,
     pub(crate) timers: Timers,
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) bells: Bells,
@@ -119,6 +123,7 @@ impl Core {
             reserved_ids: ReservedIds::default(),
             engine,
             values: Values::new(options.values),
+            histories: Histories::new(options.max_history_bytes),
             timers: Timers::default(),
             dispatch: Arc::new(Dispatch::new(flag.clone(), options.max_pending_bytes)),
             bells: Bells::default(),

@@ -38,6 +38,7 @@ impl Core {
             .collect();
         let authorizing = *self.authorizing.lock();
         let mut stats = self.counters.to_json();
+        let [channels, messages, bytes, evicted] = self.histories.counts();
         let own = json!({
             "connections": connections,
             "connections_known": known,
@@ -45,6 +46,10 @@ impl Core {
             "values": self.values.len(),
             "values_bytes": self.values.bytes(),
             "timers": self.timers.len(),
+            "histories": channels,
+            "histories_messages": messages,
+            "histories_bytes": bytes,
+            "history_evicted": evicted,
             "unfinished_bytes": self.unfinished.used(),
             "compression_bytes_kept": self.shelved.windows.load(Ordering::Relaxed) + self.shelved.contexts.load(Ordering::Relaxed),
             "compression_windows_given_up": self.shelved.windows_given_up.load(Ordering::Relaxed),

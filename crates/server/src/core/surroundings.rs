@@ -36,7 +36,7 @@ impl Surroundings for Core {
     }
 
     fn next_alarm(&self) -> Option<Duration> {
-        [self.values.sweep(), self.timers.next()].into_iter().flatten().min()
+        [self.values.sweep(), self.histories.sweep(), self.timers.next()].into_iter().flatten().min()
     }
 
     fn ring_alarms(&self) {

@@ -105,6 +105,33 @@ pub struct RouteConfig {
     /// What becomes of a connection on one of whose events PHP failed.
     #[serde(default)]
     pub on_error: OnError,
+    /// Which tags are channels, and what is kept of them. The first one whose pattern matches counts.
+    #[serde(default)]
+    pub channels: Vec<ChannelConfig>,
+}
+
+/// The most messages that are kept of what is sent to a channel.
+const MAX_HISTORY: u32 = 100_000;
+
+/// Tags that are channels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelConfig {
+    /// Their names, with `*` for any characters.
+    pub pattern: String,
+    /// How much is kept of what is sent to each; default: nothing.
+    #[serde(default)]
+    pub history: Option<HistoryConfig>,
+}
+
+/// How much is kept of what is sent to a channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryConfig {
+    /// The most messages, 1 to 100,000.
+    pub count: u32,
+    /// How long each is kept, nanoseconds.
+    pub age: u64,
 }
 
 /// A sub-protocol with a worker of its own.
@@ -248,7 +275,7 @@ impl RoutesConfig {
             if !names.insert(name) {
                 return wrong("the name is used twice");
             }
-            if let Err(what) = route.check_origins().and(route.check_workers()).and(route.check_limits()) {
+            if let Err(what) = route.check_origins().and(route.check_workers()).and(route.check_limits()).and(route.check_channels()) {
                 return wrong(&what);
             }
         }
@@ -287,6 +314,30 @@ impl RouteConfig {
         }
         if self.subprotocol_required && spoken.is_empty() {
             return Err("subprotocol_required would refuse everyone: the route speaks no sub-protocol".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Refuses channels that nothing could be, or that another one hides.
+    fn check_channels(&self) -> Result<(), String> {
+        for (at, channel) in self.channels.iter().enumerate() {
+            let pattern = &channel.pattern;
+            if pattern.is_empty() || pattern.len() > fws_hub::MAX_NAME {
+                return Err("channel: a pattern has 1 to 255 bytes".to_owned());
+            }
+            if self.channels[..at].iter().any(|earlier| earlier.pattern == *pattern) {
+                return Err(format!("channel {pattern:?} is given twice"));
+            }
+            match &channel.history {
+                Some(history) if history.count == 0 || history.count > MAX_HISTORY => {
+                    return Err(format!("channel {pattern:?}: history keeps 1 to {MAX_HISTORY} messages"));
+                }
+                Some(history) if history.age < 1_000_000 => {
+                    return Err(format!("channel {pattern:?}: history keeps messages for at least a millisecond"));
+                }
+                Some(_) => {}
+                None => return Err(format!("channel {pattern:?} has no history: it would be a tag like any other")),
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ mod config;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fws_hub::RouteId;
+use fws_hub::{ChannelPattern, HistoryPolicy, RouteId};
 use fws_session::{BacklogSettings, Exceed, Millis, RateLimit, Settings, SlowClient};
 use fws_wire::handshake::Policy;
 use fws_wire::origin::Pattern;
@@ -37,6 +37,8 @@ pub struct Route {
     pub worker: Option<Arc<str>>,
     /// The kinds of connections it takes.
     pub branches: Vec<Branch>,
+    /// Tags that are channels, in the order in which they are looked at.
+    pub channels: Vec<Channel>,
     pub policy: Policy,
     pub settings: Arc<Settings>,
     /// How messages are compressed with clients that agree on it.
@@ -112,6 +114,23 @@ fn settings(config: &RouteConfig) -> Settings {
     }
 }
 
+/// A kind of channel of a route.
+#[derive(Debug)]
+pub struct Channel {
+    pattern: ChannelPattern,
+    pub history: Option<HistoryPolicy>,
+}
+
+impl Channel {
+    fn new(config: &ChannelConfig) -> Channel {
+        let history = config.history.as_ref();
+        Channel {
+            pattern: ChannelPattern::new(&config.pattern),
+            history: history.map(|history| HistoryPolicy { count: history.count as usize, age: millis(history.age) }),
+        }
+    }
+}
+
 impl Route {
     /// `branch` numbers the route's branches by their sub-protocols.
     pub fn new(config: &RouteConfig, id: RouteId, name: Arc<str>, quota: Arc<Quota>, mut branch: impl FnMut(&str) -> BranchId) -> Route {
@@ -132,6 +151,7 @@ impl Route {
             protocol: if config.echo { Protocol::Echo(Echo) } else { Protocol::Worker(Worker) },
             worker: default.map(Arc::from),
             branches,
+            channels: config.channels.iter().map(Channel::new).collect(),
             policy: policy(config),
             compression: config.compression.clone().unwrap_or_default(),
             max_pending_events: config.max_pending_events.unwrap_or(MAX_PENDING_EVENTS),
@@ -142,6 +162,11 @@ impl Route {
             max_connections_per_ip: config.max_connections_per_ip,
             quota,
         }
+    }
+
+    /// What is kept of a tag's messages and members, if it is a channel.
+    pub fn channel(&self, tag: &str) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.pattern.matches(tag))
     }
 
     /// The branch of connections with a sub-protocol; with an empty one, of those without. `None`: nobody is there for them.
@@ -229,6 +254,8 @@ pub struct Routes {
     pub quota: HashMap<Arc<str>, Arc<Quota>>,
     /// By route and sub-protocol, for those that come back.
     branches: HashMap<(RouteId, Box<str>), BranchId>,
+    /// Routes in force that have channels, by number.
+    pub with_channels: Vec<Arc<Route>>,
 }
 
 impl Routes {

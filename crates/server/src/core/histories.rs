@@ -1,0 +1,166 @@
+//! Histories: what is sent to channels is recorded, and sent to clients that join later.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fws_hub::command::{ClearHistory, ClearTags, ReadHistory, SendTo, Tag, Tagged, Untag, check_tag};
+use fws_hub::{CommandError, Held, History, HistoryPolicy, Kept, Key, Outcome, Position, Recorded, Reply, RouteId, Target};
+
+use super::{Core, Post};
+use crate::conn::Conn;
+use crate::shard::Deferral;
+
+/// The histories that a message was recorded in. They are locked until it is posted: so nobody joins in between, and the next message is posted
+/// behind it.
+#[must_use]
+pub(super) struct Recording<'a> {
+    core: &'a Core,
+    held: Vec<Held<'a>>,
+}
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        if !self.held.is_empty() {
+            self.held.clear();
+            self.core.histories.make_room();
+        }
+    }
+}
+
+impl Core {
+    /// Records a message to a tag in the history of each route that keeps one, if it is meant for clients of that route.
+    pub(super) fn record(&self, message: &SendTo<'_>) -> Result<Recording<'_>, CommandError> {
+        let mut recording = Recording { core: self, held: Vec::new() };
+        let Target::Tag(tag) = message.to else { return Ok(recording) };
+        check_tag(tag)?;
+        let kept = self.policies(tag, message.route);
+        if kept.is_empty() {
+            return Ok(recording);
+        }
+        let data: Arc<[u8]> = message.data[..].into();
+        for &(route, policy) in &kept {
+            let mut held = self.histories.hold(route, tag);
+            self.histories.run(|now| held.record(message.binary, data.clone(), policy, now, unix_time()));
+            recording.held.push(held);
+        }
+        Ok(recording)
+    }
+
+    /// The routes in force that keep a history of a tag, in the order in which their channels are locked.
+    fn policies(&self, tag: &str, only: Option<&str>) -> Vec<(RouteId, HistoryPolicy)> {
+        let routes = self.routes.read();
+        let asked = routes.with_channels.iter().filter(|route| only.is_none_or(|only| *route.name == *only));
+        asked.filter_map(|route| Some((route.id, route.channel(tag)?.history?))).collect()
+    }
+
+    /// The route whose history of a tag is meant.
+    fn recorded_on(&self, tag: &str, route: Option<&str>) -> Result<RouteId, CommandError> {
+        self.hub.read().check_route(route)?;
+        match self.policies(tag, route)[..] {
+            [(route, _)] => Ok(route),
+            [] => Err(CommandError::NoHistory),
+            [_, _, ..] => Err(CommandError::SeveralHistories),
+        }
+    }
+
+    pub(super) fn history(&self, command: &ReadHistory<'_>) -> Result<Reply, CommandError> {
+        let since: Option<Position> = command.since.map(str::parse).transpose()?;
+        let most = if command.limit == 0 { usize::MAX } else { command.limit as usize };
+        let route = self.recorded_on(command.tag, command.route)?;
+        let Some(read) = self.histories.read(route, command.tag, since, most) else {
+            // Nobody has ever sent anything, or it was long ago.
+            let complete = since.is_none_or(|since| since == Position::BEGINNING);
+            let position = Position::BEGINNING.to_string().into();
+            return Ok(Reply::History(Box::new(History { position, complete, messages: Vec::new() })));
+        };
+        let epoch = read.last.epoch;
+        let recorded = |Kept { offset, time, binary, data, .. }: Kept| {
+            let position = Position { epoch, offset }.to_string().into();
+            Recorded { position, offset, time, binary, data }
+        };
+        Ok(Reply::History(Box::new(History {
+            position: read.last.to_string().into(),
+            complete: read.complete,
+            messages: read.messages.into_iter().map(recorded).collect(),
+        })))
+    }
+
+    pub(super) fn clear_history(&self, command: &ClearHistory<'_>) -> Result<Reply, CommandError> {
+        let route = self.recorded_on(command.tag, command.route)?;
+        Ok(Reply::Flag(self.histories.clear(route, command.tag)))
+    }
+
+    /// Gives a client a tag, and sends it what it has missed of the tag's history if that is asked for.
+    pub(super) fn tag(&self, command: &Tag<'_>) -> Result<Reply, CommandError> {
+        let Some(since) = command.since else { return command.apply(&mut self.hub.write()) };
+        let since: Position = since.parse()?;
+        let Some(route) = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone()) else {
+            return Ok(Reply::Flag(false));
+        };
+        let Some(&(route, _)) = self.policies(command.tag, Some(&route)).first() else { return Err(CommandError::NoHistory) };
+        let mut held = self.histories.hold(route, command.tag);
+        let (key, conn) = {
+            let mut hub = self.hub.write();
+            match command.put_on(&mut hub)? {
+                Tagged::Now(key) => match hub.client(command.id) {
+                    Some((conn, ..)) => (key, conn.clone()),
+                    None => return Ok(Reply::Flag(false)),
+                },
+                // What is sent to the tag reaches it already.
+                Tagged::Before => return Ok(Reply::Flag(true)),
+                Tagged::Gone => return Ok(Reply::Flag(false)),
+            }
+        };
+        let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now)).messages;
+        self.send_missed(key, &conn, &missed);
+        Ok(Reply::Flag(true))
+    }
+
+    /// Takes a tag off a client. What is being sent to a channel is posted first: so a client that has left gets nothing more of it, and where
+    /// it has read to is where it goes on.
+    pub(super) fn untag(&self, command: &Untag<'_>) -> Result<Reply, CommandError> {
+        let _quiet = self.channel_of(command.id, command.tag);
+        command.apply(&mut self.hub.write())
+    }
+
+    /// Takes all tags off a client: those that are channels first, one by one.
+    pub(super) fn clear_tags(&self, command: &ClearTags<'_>) -> Result<Reply, CommandError> {
+        let tags = self.hub.read().client(command.id).map(|(_, tags, _)| tags.to_vec()).unwrap_or_default();
+        for tag in &tags {
+            if let Some(_quiet) = self.channel_of(command.id, tag) {
+                Untag { id: command.id, tag }.apply(&mut self.hub.write())?;
+            }
+        }
+        Ok(command.apply(&mut self.hub.write()))
+    }
+
+    /// The channel that a tag is for a client, locked, if it has ever had a message.
+    fn channel_of(&self, id: &str, tag: &str) -> Option<Held<'_>> {
+        if self.routes.read().with_channels.is_empty() {
+            return None;
+        }
+        let route = self.hub.read().client(id).map(|(conn, ..)| conn.route_name.clone())?;
+        let &(route, _) = self.policies(tag, Some(&route)).first()?;
+        self.histories.find(route, tag)
+    }
+
+    /// Sends messages to one client, in their order; it gets no later one where there is no room for an earlier one.
+    fn send_missed(&self, key: Key, conn: &Arc<Conn>, missed: &[Kept]) {
+        let id = conn.id();
+        let deferral = Deferral::default();
+        deferral.allow(u32::MAX);
+        for Kept { binary, data, .. } in missed {
+            let message = SendTo { to: Target::Client(&id), route: None, except: None, binary: *binary, data: (&**data).into() };
+            let mut post = Post::new(self, &message, Some(&deferral));
+            post.send(key, conn);
+            if !matches!(post.finish(), Ok(Reply::Sent(Outcome::Queued))) {
+                break;
+            }
+        }
+        deferral.end(|number| self.shards[number].wake());
+    }
+}
+
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

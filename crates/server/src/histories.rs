@@ -1,0 +1,82 @@
+//! The histories of channels, shared by all threads and with a clock.
+
+use std::time::Duration;
+
+use fws_hub::{Held, Position, Read, RouteId};
+
+use crate::alarm::Alarm;
+
+/// The most channels that are looked at in one turn.
+const TURN: usize = 256;
+
+/// [`fws_hub::Histories`] and their time.
+pub struct Histories {
+    all: fws_hub::Histories,
+    /// When they are to be swept.
+    alarm: Alarm,
+}
+
+impl Histories {
+    pub fn new(max_bytes: usize) -> Histories {
+        Histories { all: fws_hub::Histories::new(max_bytes), alarm: Alarm::new() }
+    }
+
+    /// Locks a channel: see [`fws_hub::Histories::hold`].
+    pub fn hold(&self, route: RouteId, tag: &str) -> Held<'_> {
+        self.all.hold(route, tag, epoch, self.alarm.now())
+    }
+
+    /// Locks a channel, if anything is known of it.
+    pub fn find(&self, route: RouteId, tag: &str) -> Option<Held<'_>> {
+        self.all.find(route, tag)
+    }
+
+    /// Runs one operation on a channel, which is told the time in milliseconds.
+    pub fn run<T>(&self, run: impl FnOnce(u64) -> T) -> T {
+        run(self.alarm.now())
+    }
+
+    /// What a channel has; `None`: nothing is known of it.
+    pub fn read(&self, route: RouteId, tag: &str, since: Option<Position>, most: usize) -> Option<Read> {
+        Some(self.all.find(route, tag)?.read(since, most, self.alarm.now()))
+    }
+
+    /// Forgets the messages of a channel; whether there were any.
+    pub fn clear(&self, route: RouteId, tag: &str) -> bool {
+        let Some(mut held) = self.all.find(route, tag) else { return false };
+        let had = !held.read(None, 1, self.alarm.now()).messages.is_empty();
+        held.clear();
+        had
+    }
+
+    /// See [`fws_hub::Histories::make_room`].
+    pub fn make_room(&self) {
+        self.all.make_room();
+    }
+
+    /// Forgets what has expired; how long it is until that is due again.
+    pub fn sweep(&self) -> Option<Duration> {
+        let now = self.alarm.now();
+        let due = self.all.next_due()?;
+        if due <= now && self.all.sweep(now, TURN) {
+            return Some(Duration::ZERO);
+        }
+        self.all.next_due().map(|due| Duration::from_millis(due.saturating_sub(self.alarm.now())))
+    }
+
+    /// Channels, messages, bytes, and messages that went before their time.
+    pub fn counts(&self) -> [u64; 4] {
+        [self.all.len() as u64, self.all.messages() as u64, self.all.bytes() as u64, self.all.evicted()]
+    }
+}
+
+/// A random number that is not 0.
+fn epoch() -> u64 {
+    let mut bytes = [0; 8];
+    // Without randomness the clock has to do: it is another one after each start, which is what matters.
+    if getrandom::fill(&mut bytes).is_err() {
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
+        bytes = clock.to_ne_bytes();
+    }
+    u64::from_ne_bytes(bytes).max(1)
+}
