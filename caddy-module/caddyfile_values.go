@@ -42,12 +42,21 @@ func duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
 		return 0, err
 	}
 
-	parsed, err := caddy.ParseDuration(text)
-	if err != nil || parsed <= 0 {
+	parsed, err := parseDuration(text)
+	if err != nil {
 		return 0, d.Errf("%s is a duration as in 500ms, 10s or 1m, not %q", option, text)
 	}
 
-	return caddy.Duration(parsed), nil
+	return parsed, nil
+}
+
+func parseDuration(text string) (caddy.Duration, error) {
+	parsed, err := caddy.ParseDuration(text)
+	if err == nil && parsed <= 0 {
+		err = strconv.ErrRange
+	}
+
+	return caddy.Duration(parsed), err
 }
 
 // words reads the arguments of an option that takes one or more.
@@ -78,12 +87,21 @@ func number(d *caddyfile.Dispenser) (uint64, error) {
 		return 0, err
 	}
 
-	n, err := strconv.ParseUint(text, 10, 31)
-	if err != nil || n == 0 {
+	n, err := parseNumber(text)
+	if err != nil {
 		return 0, d.Errf("%s is a number from 1 to 2147483647, not %q", option, text)
 	}
 
 	return n, nil
+}
+
+func parseNumber(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err == nil && n == 0 {
+		err = strconv.ErrRange
+	}
+
+	return n, err
 }
 
 // size reads a number of bytes.

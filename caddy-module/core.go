@@ -92,9 +92,10 @@ func (p *coreProcess) start(app *App) error {
 		MaxUnfinished        uint64  `json:"max_unfinished"`
 		MaxPendingBytes      uint64  `json:"max_pending_bytes"`
 		MaxCompressionMemory uint64  `json:"max_compression_memory"`
+		MaxHistoryBytes      uint64  `json:"max_history_bytes"`
 		SearchTimeout        int64   `json:"search_timeout"`
 		Values               *Values `json:"values,omitempty"`
-	}{app.Shards, app.MaxUnfinished, app.MaxPendingBytes, app.MaxCompressionMemory, int64(app.SearchTimeout), app.Values})
+	}{app.Shards, app.MaxUnfinished, app.MaxPendingBytes, app.MaxCompressionMemory, app.MaxHistoryBytes, int64(app.SearchTimeout), app.Values})
 	if err != nil {
 		return err
 	}

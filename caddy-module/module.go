@@ -15,6 +15,7 @@
 //			max_unfinished         <size>
 //			max_pending_bytes      <size>
 //			max_compression_memory <size>
+//			max_history_bytes      <size>
 //			search_timeout         <duration>
 //			values {
 //				max_entries <n>
@@ -69,6 +70,9 @@
 //		max_outbox             <size>
 //		slow_client            close|drop_oldest|drop_newest
 //		max_pending_events     <n>
+//		channel                <pattern> {
+//			history <count> <age>
+//		}
 //		on_error               continue|close
 //	}
 //

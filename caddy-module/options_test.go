@@ -118,7 +118,7 @@ func blocks() []option {
 
 	return slices.Concat(
 		new(App).options(), new(Values).options(), new(Control).options(), new(AuthorizeLimits).options(),
-		new(Handler).options(at), new(SubprotocolWorker).options(at), new(Authorize).options(), new(RateLimit).options(), new(Compression).options(),
+		new(Handler).options(at), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(RateLimit).options(), new(Compression).options(),
 	)
 }
 
@@ -214,7 +214,7 @@ func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 		switch row.json {
 		case "name", "worker", "echo", "subprotocol_workers", "subprotocol_required", "authorize", "authorize.uri", "authorize.copy_response_headers":
 			continue // what the handler is, and what is not there unless it is said
-		case "origins", "subprotocols":
+		case "origins", "subprotocols", "channels":
 			if list, ok := got.([]any); !ok || len(list) > 0 {
 				t.Errorf("%s: %v", row.json, got)
 			}

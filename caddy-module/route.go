@@ -80,12 +80,30 @@ type Route struct {
 	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
 	// CloseTimeout is how long a client may take to answer a close frame. Default: 5s.
 	CloseTimeout caddy.Duration `json:"close_timeout,omitempty"`
+	// Channels are tags of which something is kept. The first one whose pattern matches a tag counts. Default: none.
+	Channels []Channel `json:"channels,omitempty"`
 	// OnError says what happens to a connection whose event failed in PHP: "continue" with its next event, or "close" it
 	// with 1011. Default: "continue".
 	OnError string `json:"on_error,omitempty"`
 
 	// unnamed: Name is the default.
 	unnamed bool
+}
+
+// Channel is a kind of tags of which something is kept.
+type Channel struct {
+	// Pattern is what their names are like: * stands for any characters.
+	Pattern string `json:"pattern"`
+	// History is how much is kept of what is sent to each.
+	History *History `json:"history,omitempty"`
+}
+
+// History is how much is kept of what is sent to a channel.
+type History struct {
+	// Count is the most messages, 1 to 100000.
+	Count uint64 `json:"count"`
+	// Age is how long each is kept.
+	Age caddy.Duration `json:"age"`
 }
 
 // SubprotocolWorker is a sub-protocol that has a worker of its own.
@@ -108,7 +126,7 @@ func (r *Route) complete() error {
 		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
 	}
 
-	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins} {
+	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins, r.checkChannels} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -41,6 +41,8 @@ const (
 	ErrIDLeaving        Result = C.FWS_ERR_ID_LEAVING
 	ErrSearchTimeout    Result = C.FWS_ERR_SEARCH_TIMEOUT
 	ErrInterrupted      Result = C.FWS_ERR_INTERRUPTED
+	ErrPosition         Result = C.FWS_ERR_POSITION
+	ErrNoHistory        Result = C.FWS_ERR_NO_HISTORY
 )
 
 // Error returns the core's sentence for r.

@@ -210,6 +210,10 @@ enum fws_result
   FWS_ERR_SEARCH_TIMEOUT = 35,
   // A command ended since its flag `interrupt` was set. Nothing was changed or sent.
   FWS_ERR_INTERRUPTED = 36,
+  // A text that is no position of a history.
+  FWS_ERR_POSITION = 37,
+  // No route keeps a history of the tag, or several do and none was named.
+  FWS_ERR_NO_HISTORY = 38,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -258,7 +262,9 @@ enum fws_command_kind
   FWS_ROUTES = 10,
   // Counters and gauges. Answer: item 0 of `reply` is a JSON object.
   FWS_STATS = 11,
-  // Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`. A client has at most 256. Answer: `number` is 1.
+  // Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`, [`since`]. A client has at most 4096. With `since`, a
+  // position of the tag's history or empty, a client that gets the tag now is sent what was sent after that, before anything that is sent to
+  // the tag later. Answer: `number` is 1.
   FWS_TAG = 12,
   // Takes a tag off a client that need not have it: `id`, `tag`. Answer: `number` is 1.
   FWS_UNTAG = 13,
@@ -306,6 +312,13 @@ enum fws_command_kind
   FWS_TIMER_SET = 28,
   // Clears a timer: `timer`. One that is due already may still be told. Answer: `number` is 1 where it was set.
   FWS_TIMER_CLEAR = 29,
+  // What was sent to a tag of which a route keeps a history: `tag`, [`limit`], [`since`], [`route`]. `limit` is the most messages, 0: all;
+  // without `since` the last ones, else the first ones after that position, which is a text that a history has given, or empty. `route` may
+  // be left out where only one keeps a history of the tag. Answer: item 0 of `reply` is the position behind the last message that was sent,
+  // item 1 on are the payloads; fws_reply_history and fws_reply_message read the rest.
+  FWS_HISTORY = 30,
+  // Forgets what was sent to a tag of which a route keeps a history: `tag`, [`route`]. Answer: `number` is 1 where something was kept.
+  FWS_CLEAR_HISTORY = 31,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -423,6 +436,20 @@ typedef struct {
   uint64_t messages_discarded;
 } fws_client;
 
+// A message of a history.
+typedef struct {
+  // The position behind it, valid until fws_reply_free.
+  fws_bytes position;
+  // Its number among all that were sent to the tag, from 1 on.
+  uint64_t offset;
+  // When it was sent, milliseconds since 1970.
+  uint64_t time;
+  // A binary message rather than a text.
+  bool binary;
+  // The payload, valid until fws_reply_free.
+  fws_bytes data;
+} fws_message;
+
 // A command. A field that is all zero is left out: in C, `(fws_command){.kind = FWS_ROUTES}` and the fields that the kind reads. Bytes are
 // copied before fws_command_run returns.
 typedef struct {
@@ -448,6 +475,8 @@ typedef struct {
   uint64_t delay_ms;
   // The number of a timer.
   uint64_t timer;
+  // The most messages.
+  uint32_t limit;
   // A client's id. UTF-8.
   fws_bytes id;
   // Its id from then on. UTF-8.
@@ -472,6 +501,8 @@ typedef struct {
   fws_bytes worker;
   // The name of a timer. UTF-8.
   fws_bytes name;
+  // A position of a history. UTF-8. Empty, but not NULL: before the first message.
+  fws_bytes since;
   // The claimed bell whose event's handler gives the command, NULL where none does: for FWS_TIMER_SET, and so that what a handler sends can
   // wait for what the handler of the bell's next event sends, if that is there already.
   const fws_bell *bell;
@@ -769,6 +800,13 @@ fws_result fws_reply_item(const fws_reply *reply, size_t index, fws_bytes *out);
 
 // The numbers of the reply to FWS_CLIENT. FWS_END: the reply is that to another command.
 fws_result fws_reply_client(const fws_reply *reply, fws_client *out);
+
+// Whether nothing is missing before the first message of a history: after `since`, or from the first message on. FWS_END: the reply is
+// that to another command than FWS_HISTORY.
+fws_result fws_reply_history(const fws_reply *reply, bool *complete);
+
+// One message of the reply to FWS_HISTORY, from 0 on. FWS_END beyond the last, and of the reply to another command.
+fws_result fws_reply_message(const fws_reply *reply, size_t index, fws_message *out);
 
 // Frees a reply; NULL is allowed.
 void fws_reply_free(fws_reply *reply);

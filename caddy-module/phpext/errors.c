@@ -39,6 +39,8 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_UNKNOWN_WORKER:
   case FWS_ERR_COMMAND_TOO_LONG:
   case FWS_ERR_PAYLOAD_TOO_LONG:
+  case FWS_ERR_POSITION:
+  case FWS_ERR_NO_HISTORY:
     return classes.invalid_argument;
   case FWS_ERR_NOT_RUNNING:
     return classes.not_running;
@@ -154,7 +156,8 @@ static ZEND_COLD void throw_invalid_utf8(const fws_command *command) {
                {"$expression", command->expression},
                {"$key", command->key},
                {"$worker", command->worker},
-               {"$name", command->name}};
+               {"$name", command->name},
+               {"$since", command->since}};
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (!is_utf8(names[i].value)) {
@@ -233,6 +236,10 @@ static ZEND_COLD void throw_in_words_of_php(fws_result result, const fws_command
                       (int)MIN(text.len, INT_MAX), (const char *)text.ptr);
     break;
   }
+  case FWS_ERR_POSITION:
+    throw_about(result, "$since must be a position that frankenphp_ws_history() has given, or empty, \"%s\" given",
+                command->since);
+    break;
   case FWS_ERR_UNKNOWN_WORKER:
     throw_about(result, "no worker that handles WebSocket events is named \"%s\": a websocket directive names it",
                 command->worker);

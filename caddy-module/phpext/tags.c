@@ -4,9 +4,11 @@
 PHP_FUNCTION(frankenphp_ws_tagClient) {
   fws_command command = {.kind = FWS_TAG};
 
-  ZEND_PARSE_PARAMETERS_START(2, 2)
+  ZEND_PARSE_PARAMETERS_START(2, 3)
   PHPEXT_PARAM(command.id)
   PHPEXT_PARAM(command.tag)
+  Z_PARAM_OPTIONAL
+  PHPEXT_PARAM_OR_NULL(command.since)
   ZEND_PARSE_PARAMETERS_END();
 
   phpext_run_bool(&command, return_value);

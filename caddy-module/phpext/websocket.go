@@ -117,15 +117,19 @@ func frankenphp_ws_close(id *C.zend_string, code int64, reason *C.zend_string) b
 
 // Gives a client a tag. A tag that it has already stays. Its tags go with the connection.
 //
+// Where the tag is a channel with a history (docs/history.md) and $since is given, a client that gets the tag now is sent what was sent to the
+// tag after that, and then what is sent later: each message once, and in order.
+//
 // @param string $id the client's id
 // @param string $tag 1 to 255 bytes of UTF-8
+// @param string|null $since a position that frankenphp_ws_history() has given; "": all that is kept; null: nothing
 // @return bool false when the client is gone
-// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed, or the client has as many tags as it may have
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when the tag is not allowed, the client has as many tags as it may have, $since is no position, or no history is kept of the tag
 // @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
 //
 // command: tag
-// export_php:function frankenphp_ws_tagClient(string $id, string $tag): bool
-func frankenphp_ws_tagClient(id *C.zend_string, tag *C.zend_string) bool
+// export_php:function frankenphp_ws_tagClient(string $id, string $tag, ?string $since = null): bool
+func frankenphp_ws_tagClient(id *C.zend_string, tag *C.zend_string, since *C.zend_string) bool
 
 // Takes a tag from a client. A tag that it does not have is no error.
 //
@@ -572,3 +576,31 @@ func frankenphp_ws_listRoutes() unsafe.Pointer
 //
 // export_php:function frankenphp_ws_batch(callable $calls): array
 func frankenphp_ws_batch(calls *C.zval) unsafe.Pointer
+
+// What was sent to a tag that is a channel with a history: docs/history.md.
+//
+// @param string $tag 1 to 255 bytes of UTF-8
+// @param int $limit the most messages; 0: all
+// @param string|null $since only what was sent after this position, the first messages of it; "": from the first message on that is kept; null: the last messages
+// @param string|null $route name of the route; null: the only one that keeps a history of the tag
+// @return array{position: string, complete: bool, messages: list<array{position: string, offset: int, time: float, data: string, binary: bool}>} `position` is behind the last message that was sent; `complete` says that nothing is missing before the first of `messages`
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when no history is kept of the tag, several routes keep one, or $since is no position
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// command: history
+// export_php:function frankenphp_ws_history(string $tag, int $limit = 0, ?string $since = null, ?string $route = null): array
+func frankenphp_ws_history(tag *C.zend_string, limit int64, since *C.zend_string, route *C.zend_string) unsafe.Pointer
+
+// Forgets what was sent to a tag that is a channel with a history.
+//
+// @param string $tag 1 to 255 bytes of UTF-8
+// @param string|null $route name of the route; null: the only one that keeps a history of the tag
+// @return bool false when nothing was kept
+// @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
+// @throws \FrankenPHP\WebSocket\InvalidArgumentException when no history is kept of the tag, or several routes keep one
+// @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+//
+// command: clear_history
+// export_php:function frankenphp_ws_clearHistory(string $tag, ?string $route = null): bool
+func frankenphp_ws_clearHistory(tag *C.zend_string, route *C.zend_string) bool

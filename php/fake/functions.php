@@ -9,6 +9,7 @@ use FrankenPHP\WebSocket\OutsideEventLoopException;
 use FrankenPHP\WebSocket\Testing\Batch;
 use FrankenPHP\WebSocket\Testing\FakeClient;
 use FrankenPHP\WebSocket\Testing\FakeServer;
+use FrankenPHP\WebSocket\Testing\Histories;
 use FrankenPHP\WebSocket\Testing\Refusal;
 use FrankenPHP\WebSocket\Testing\StoredInformation;
 
@@ -87,7 +88,10 @@ function frankenphp_ws_sendToTag(string $tag, string $data, ?string $route = nul
         $server = FakeServer::current();
         $server->checkRoute($route);
 
-        return $server->deliverToAll($server->registry->tagged($tag), $data, $route, $binary, $exceptId);
+        $tagged = $server->registry->tagged($tag);
+        $server->histories->record($tag, $data, $binary, $route, microtime(true));
+
+        return $server->deliverToAll($tagged, $data, $route, $binary, $exceptId);
     }, 0);
 }
 
@@ -162,9 +166,54 @@ function frankenphp_ws_renameConnection(string $id, string $newId): bool
     }, true);
 }
 
-function frankenphp_ws_tagClient(string $id, string $tag): bool
+function frankenphp_ws_tagClient(string $id, string $tag, ?string $since = null): bool
 {
-    return Batch::call(static fn (): bool => FakeServer::current()->registry->tag($id, $tag), true);
+    return Batch::call(static function () use ($id, $tag, $since): bool {
+        $server = FakeServer::current();
+        if ($since === null) {
+            return $server->registry->tag($id, $tag);
+        }
+        Histories::parse($since);
+        $client = $server->registry->connected($id);
+        if ($client === null) {
+            return false;
+        }
+        $route = $server->histories->only($tag, $client->route);
+        $had = in_array($tag, $client->tags, true);
+        if (!$server->registry->tag($id, $tag)) {
+            return false;
+        }
+        foreach ($had ? [] : $server->histories->read($tag, 0, $since, $route)['messages'] as $message) {
+            if (!$server->deliver($client, $message['data'], $message['binary'])) {
+                break;
+            }
+        }
+
+        return true;
+    }, true);
+}
+
+function frankenphp_ws_history(string $tag, int $limit = 0, ?string $since = null, ?string $route = null): array
+{
+    Refusal::unlessUtf8(['tag' => $tag, 'route' => $route, 'since' => $since]);
+    if ($limit < 0 || $limit > 4_294_967_295) {
+        throw Refusal::invalid("\$limit must be 0 (all) to 4294967295, $limit given");
+    }
+    $server = FakeServer::current();
+    $server->checkRoute($route);
+
+    return $server->histories->read($tag, $limit, $since, $route);
+}
+
+function frankenphp_ws_clearHistory(string $tag, ?string $route = null): bool
+{
+    return Batch::call(static function () use ($tag, $route): bool {
+        Refusal::unlessUtf8(['tag' => $tag, 'route' => $route]);
+        $server = FakeServer::current();
+        $server->checkRoute($route);
+
+        return $server->histories->clear($tag, $route);
+    }, true);
 }
 
 function frankenphp_ws_untagClient(string $id, string $tag): bool

@@ -88,15 +88,21 @@ class Client
     /**
      * Adds a tag, which any PHP code may then send to; it goes when the connection goes. A second time changes nothing.
      *
-     * @param string $tag 1 to 255 bytes of UTF-8
+     * Where the route keeps a history of the tag, it can be sent what it has missed:
+     *
+     *     $connection->tag('room:7', since: ''); // all that is kept, and then what is sent from now on
+     *
+     * @param string      $tag   1 to 255 bytes of UTF-8
+     * @param string|null $since a position that frankenphp_ws_history() has given; "": all that is kept; null: nothing
      *
      * @return bool false when the client is gone
      *
-     * @throws InvalidArgumentException when the tag is empty, too long or not UTF-8, or the client has too many
+     * @throws InvalidArgumentException when the tag is empty, too long or not UTF-8, the client has too many, $since is no position, or no
+     *                                  history is kept of the tag
      */
-    public function tag(string $tag): bool
+    public function tag(string $tag, ?string $since = null): bool
     {
-        return \frankenphp_ws_tagClient($this->id, $tag);
+        return \frankenphp_ws_tagClient($this->id, $tag, $since);
     }
 
     /**

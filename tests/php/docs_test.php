@@ -169,7 +169,7 @@ test('the fragments of the documentation run within an event', static function (
             continue;
         }
         $ran++;
-        $server = new FrankenPHP\WebSocket\Testing\FakeServer(new Recorder(['message' => static function () use ($source): void {
+        $server = new FrankenPHP\WebSocket\Testing\FakeServer(new Recorder(['message' => static function (FrankenPHP\WebSocket\Connection $connection) use ($source): void {
             // What the text around a fragment speaks of.
             $messages = ['nobody' => 'hello'];
             $_SESSION = ['user' => 'ann'];
@@ -180,7 +180,7 @@ test('the fragments of the documentation run within an event', static function (
             } finally {
                 ob_end_clean();
             }
-        }]));
+        }]), histories: ['app' => ['room:*' => 100]]);
         $client = $server->connect(tags: ['trial']);
         $client->send('x');
         same([$where, []], [$where, $server->failures]);

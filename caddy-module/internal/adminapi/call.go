@@ -343,7 +343,7 @@ func refusal(err error) error {
 // refusalStatus is the status of a result. Those that are not named here say that an argument is wrong.
 func refusalStatus(result bridge.Result) int {
 	switch result {
-	case bridge.ErrUnknownRoute:
+	case bridge.ErrUnknownRoute, bridge.ErrNoHistory:
 		return http.StatusNotFound
 	case bridge.ErrTooLarge, bridge.ErrPayloadTooLong:
 		return http.StatusRequestEntityTooLarge

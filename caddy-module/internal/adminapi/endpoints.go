@@ -29,7 +29,7 @@ var endpoints = []endpoint{
 	{"GET", "/websocket/clients/{id}/tags", nil, getClientTags},
 	{"DELETE", "/websocket/clients/{id}/tags", nil, clearClientTags},
 	{"GET", "/websocket/clients/{id}/tags/{tag}", nil, hasTag},
-	{"PUT", "/websocket/clients/{id}/tags/{tag}", nil, putTag},
+	{"PUT", "/websocket/clients/{id}/tags/{tag}", []string{"since"}, putTag},
 	{"DELETE", "/websocket/clients/{id}/tags/{tag}", nil, deleteTag},
 	{"GET", "/websocket/clients/{id}/information", nil, getAllInformation},
 	{"DELETE", "/websocket/clients/{id}/information", nil, clearInformation},
@@ -38,6 +38,8 @@ var endpoints = []endpoint{
 	{"DELETE", "/websocket/clients/{id}/information/{key}", nil, deleteInformation},
 	{"POST", "/websocket/messages", []string{"client", "tag", "expression", "all", "route", "except", "binary"}, postMessage},
 	{"GET", "/websocket/tags", nil, getTags},
+	{"GET", "/websocket/histories/{tag}", []string{"limit", "since", "route"}, getHistory},
+	{"DELETE", "/websocket/histories/{tag}", []string{"route"}, deleteHistory},
 	{"GET", "/websocket/routes", nil, getRoutes},
 	{"GET", "/websocket/stats", nil, getStats},
 	{"GET", "/websocket/values/{key}", nil, getValue},
@@ -181,7 +183,7 @@ func hasTag(c *call) error {
 }
 
 func putTag(c *call) error {
-	return c.act("tag", map[string]any{"tag": c.r.PathValue("tag")})
+	return c.act("tag", map[string]any{"tag": c.r.PathValue("tag"), "since": c.optional("since")})
 }
 
 func deleteTag(c *call) error {
@@ -257,6 +259,23 @@ func postMessage(c *call) error {
 }
 
 const whoParameters = "say to whom, once: client=ID, tag=TAG, expression=EXPRESSION or all"
+
+func getHistory(c *call) error {
+	limit, err := c.integer("limit", 0, 1<<32-1)
+	if err != nil {
+		return err
+	}
+
+	return c.answer(command.Of("history", map[string]any{
+		"tag": c.r.PathValue("tag"), "limit": limit, "since": c.optional("since"), "route": c.optional("route"),
+	}))
+}
+
+func deleteHistory(c *call) error {
+	what := command.Of("clear_history", map[string]any{"tag": c.r.PathValue("tag"), "route": c.optional("route")})
+
+	return c.answerUnlessNo(what, http.StatusNotFound, errors.New("nothing that was sent to this tag is kept"))
+}
 
 func getTags(c *call) error   { return c.answer(command.Of("tags", nil)) }
 func getRoutes(c *call) error { return c.answer("routes") }

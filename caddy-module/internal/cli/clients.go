@@ -15,7 +15,7 @@ func (c *cli) clientCommands() []*cobra.Command {
 	return []*cobra.Command{
 		c.listCommand(),
 		c.command("info ID", "Shows all that is known of a client", cobra.ExactArgs(1), clientIDsFirst, c.info),
-		c.command("tag ID TAG...", "Puts tags on a client", cobra.MinimumNArgs(2), clientThen(tagsInUse), c.tag),
+		c.tagCommand(),
 		c.untagCommand(),
 		c.command("tags [ID]", "Lists the tags of a client, or all that are in use", cobra.MaximumNArgs(1), clientIDsFirst, func(_ *cobra.Command, args []string) error {
 			what := command.Of("tags", nil)
@@ -25,6 +25,7 @@ func (c *cli) clientCommands() []*cobra.Command {
 
 			return c.names(what)
 		}),
+		c.historyCommand(),
 		c.closeCommand(),
 		c.command("kill ID", "Cuts the connection of a client, without a goodbye", cobra.ExactArgs(1), clientIDsFirst, func(_ *cobra.Command, args []string) error {
 			return c.act(command.Of("kill", map[string]any{"id": args[0]}))
@@ -108,14 +109,20 @@ func (c *cli) info(_ *cobra.Command, args []string) error {
 	return writeClient(c.out, client.Client, information.Pairs, time.Now())
 }
 
-func (c *cli) tag(_ *cobra.Command, args []string) error {
-	for _, tag := range args[1:] {
-		if err := c.act(command.Of("tag", map[string]any{"id": args[0], "tag": tag})); err != nil {
-			return err
+func (c *cli) tagCommand() *cobra.Command {
+	var since string
+	cmd := c.command("tag ID TAG...", "Puts tags on a client", cobra.MinimumNArgs(2), clientThen(tagsInUse), func(cmd *cobra.Command, args []string) error {
+		for _, tag := range args[1:] {
+			if err := c.act(command.Of("tag", map[string]any{"id": args[0], "tag": tag, "since": given(cmd, "since", since)})); err != nil {
+				return err
+			}
 		}
-	}
 
-	return nil
+		return nil
+	})
+	cmd.Flags().StringVar(&since, "since", "", "send it what it has missed of the tag's history: after this position, or all that is kept if it is empty")
+
+	return cmd
 }
 
 func (c *cli) untagCommand() *cobra.Command {

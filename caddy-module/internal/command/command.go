@@ -75,8 +75,26 @@ type Answer struct {
 	Expiry  json.RawMessage
 	Client  json.RawMessage
 	Stats   json.RawMessage
+	History History
 	// Gone: the client that was asked about is not there.
 	Gone bool
+}
+
+// History is what was sent to a tag.
+type History struct {
+	Position string
+	Complete bool
+	Messages []Message
+}
+
+// Message is a message of a history.
+type Message struct {
+	Position string
+	Offset   uint64
+	// Time is in milliseconds since 1970.
+	Time   int64
+	Binary bool
+	Data   Bytes
 }
 
 // Refused tells whether the answer is a no.

@@ -70,6 +70,7 @@ impl fws_batch {
                 | Reply::Pairs(_)
                 | Reply::Expiry(_)
                 | Reply::Stats(_)
+                | Reply::History(_)
                 | Reply::Gone => nothing,
             },
             Err(failure) => {

@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 
 use fws_hub::command::{
-    Add, AllInformation, ClearInformation, ClearTags, ClearTimer, Close, Count, Delete, DeleteInformation, Describe, Expiry, Get,
-    GetInformation, Increment, Kill, List, Ping, PingTime, Rename, SearchInformation, SendTo, Set, SetInformation, SetTimer, Tag, Tags,
-    Untag,
+    Add, AllInformation, ClearHistory, ClearInformation, ClearTags, ClearTimer, Close, Count, Delete, DeleteInformation, Describe, Expiry,
+    Get, GetInformation, Increment, Kill, List, Ping, PingTime, ReadHistory, Rename, SearchInformation, SendTo, Set, SetInformation,
+    SetTimer, Tag, Tags, Untag,
 };
 use fws_hub::{Blob, Command, Expression, MAX_NAME, Operator, Pinging, Target};
 use fws_server::Caller;
@@ -55,7 +55,9 @@ pub enum fws_command_kind {
     FWS_ROUTES = 10,
     /// Counters and gauges. Answer: item 0 of `reply` is a JSON object.
     FWS_STATS = 11,
-    /// Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`. A client has at most 256. Answer: `number` is 1.
+    /// Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`, [`since`]. A client has at most 4096. With `since`, a
+    /// position of the tag's history or empty, a client that gets the tag now is sent what was sent after that, before anything that is sent to
+    /// the tag later. Answer: `number` is 1.
     FWS_TAG = 12,
     /// Takes a tag off a client that need not have it: `id`, `tag`. Answer: `number` is 1.
     FWS_UNTAG = 13,
@@ -103,13 +105,20 @@ pub enum fws_command_kind {
     FWS_TIMER_SET = 28,
     /// Clears a timer: `timer`. One that is due already may still be told. Answer: `number` is 1 where it was set.
     FWS_TIMER_CLEAR = 29,
+    /// What was sent to a tag of which a route keeps a history: `tag`, [`limit`], [`since`], [`route`]. `limit` is the most messages, 0: all;
+    /// without `since` the last ones, else the first ones after that position, which is a text that a history has given, or empty. `route` may
+    /// be left out where only one keeps a history of the tag. Answer: item 0 of `reply` is the position behind the last message that was sent,
+    /// item 1 on are the payloads; fws_reply_history and fws_reply_message read the rest.
+    FWS_HISTORY = 30,
+    /// Forgets what was sent to a tag of which a route keeps a history: `tag`, [`route`]. Answer: `number` is 1 where something was kept.
+    FWS_CLEAR_HISTORY = 31,
 }
 
 use fws_command_kind::*;
 
 impl fws_command_kind {
     /// All kinds, in order; the first is 1.
-    const ALL: [fws_command_kind; 29] = [
+    const ALL: [fws_command_kind; 31] = [
         FWS_SEND,
         FWS_LIST,
         FWS_COUNT,
@@ -139,6 +148,8 @@ impl fws_command_kind {
         FWS_VALUE_EXPIRY,
         FWS_TIMER_SET,
         FWS_TIMER_CLEAR,
+        FWS_HISTORY,
+        FWS_CLEAR_HISTORY,
     ];
 
     fn of(number: u32) -> Option<fws_command_kind> {
@@ -202,6 +213,8 @@ pub struct fws_command {
     pub delay_ms: u64,
     /// The number of a timer.
     pub timer: u64,
+    /// The most messages.
+    pub limit: u32,
     /// A client's id. UTF-8.
     pub id: fws_bytes,
     /// Its id from then on. UTF-8.
@@ -226,6 +239,8 @@ pub struct fws_command {
     pub worker: fws_bytes,
     /// The name of a timer. UTF-8.
     pub name: fws_bytes,
+    /// A position of a history. UTF-8. Empty, but not NULL: before the first message.
+    pub since: fws_bytes,
     /// The claimed bell whose event's handler gives the command, NULL where none does: for FWS_TIMER_SET, and so that what a handler sends can
     /// wait for what the handler of the bell's next event sends, if that is there already.
     pub bell: *const fws_bell,
@@ -267,6 +282,11 @@ impl fws_command {
     unsafe fn route<'a>(&self) -> Result<Option<&'a str>, Failure> {
         // SAFETY: promised by the caller.
         unsafe { Self::optional(self.route, "route") }
+    }
+
+    unsafe fn since<'a>(&self) -> Result<Option<&'a str>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::optional(self.since, "since") }
     }
 
     /// The key of a global value.
@@ -377,7 +397,7 @@ impl fws_command {
                 FWS_RENAME => Command::Rename(Rename { id: self.id()?, new: Self::text(self.new_id, "new_id")? }),
                 FWS_ROUTES => Command::Routes,
                 FWS_STATS => Command::Stats,
-                FWS_TAG => Command::Tag(Tag { id: self.id()?, tag: self.tag()? }),
+                FWS_TAG => Command::Tag(Tag { id: self.id()?, tag: self.tag()?, since: self.since()? }),
                 FWS_UNTAG => Command::Untag(Untag { id: self.id()?, tag: self.tag()? }),
                 FWS_CLEAR_TAGS => Command::ClearTags(ClearTags { id: self.id()? }),
                 FWS_TAGS => Command::Tags(Tags { id: Self::optional(self.id, "id")? }),
@@ -402,6 +422,11 @@ impl fws_command {
                 FWS_VALUE_EXPIRY => Command::Expiry(Expiry { key: self.key()? }),
                 FWS_TIMER_SET => Command::SetTimer(self.timer()?),
                 FWS_TIMER_CLEAR => Command::ClearTimer(ClearTimer { timer: self.timer }),
+                FWS_HISTORY => {
+                    let (tag, since, route) = (self.tag()?, self.since()?, self.route()?);
+                    Command::History(ReadHistory { tag, limit: self.limit, since, route })
+                }
+                FWS_CLEAR_HISTORY => Command::ClearHistory(ClearHistory { tag: self.tag()?, route: self.route()? }),
             })
         }
     }
@@ -444,6 +469,7 @@ mod tests {
             expire_seconds: 0,
             delay_ms: 0,
             timer: 0,
+            limit: 0,
             id: none,
             new_id: none,
             tag: none,
@@ -456,6 +482,7 @@ mod tests {
             value: none,
             worker: fws_bytes::of(b"w"),
             name: none,
+            since: none,
             bell: ptr::null(),
             interrupt: ptr::null(),
         }
@@ -493,6 +520,8 @@ mod tests {
             Command::Expiry(_) => FWS_VALUE_EXPIRY,
             Command::SetTimer(_) => FWS_TIMER_SET,
             Command::ClearTimer(_) => FWS_TIMER_CLEAR,
+            Command::History(_) => FWS_HISTORY,
+            Command::ClearHistory(_) => FWS_CLEAR_HISTORY,
         }
     }
 

@@ -63,6 +63,13 @@ impl fws_stream {
                 });
                 around(&mut self.written, item, "{\"pairs\":{", "}}", pair)
             }
+            Reply::History(history) => {
+                let message =
+                    history.messages.get(item).map(|message| message.serialize(&mut serde_json::Serializer::new(&mut self.written)));
+                let position = serde_json::to_string(&history.position)?;
+                let start = format!("{{\"history\":{{\"position\":{position},\"complete\":{},\"messages\":[", history.complete);
+                around(&mut self.written, item, &start, "]}}", message)
+            }
             short => serde_json::to_writer(&mut self.written, short).map(|()| false),
         }
     }
@@ -152,6 +159,8 @@ pub unsafe extern "C" fn fws_stream_free(stream: *mut fws_stream) {
 
 #[cfg(test)]
 mod tests {
+    use fws_hub::{History, Recorded};
+
     use super::*;
 
     fn read(reply: Reply, step: usize) -> String {
@@ -171,7 +180,19 @@ mod tests {
     fn what_is_streamed_is_what_serde_writes_whatever_the_buffer() {
         let names = |n: usize| Reply::Names((0..n).map(|n| format!("\"{n}\n").into()).collect());
         let pairs = |n: usize| Reply::Pairs((0..n).map(|n| (n.to_string().into(), [b'v', 0xff][..1 + n % 2].into())).collect());
-        let short = [Reply::Done, Reply::Value(Some((*b"\xff").into())), Reply::Stats("{\"a\":1}".into()), Reply::Expiry(None)];
+        let history = |n: u64| {
+            let message = |offset| Recorded { position: "p:1".into(), offset, time: 3, binary: true, data: (*b"\xff").into() };
+            Reply::History(Box::new(History { position: "p:2".into(), complete: n == 1, messages: (0..n).map(message).collect() }))
+        };
+        let short = [
+            history(0),
+            history(1),
+            history(100),
+            Reply::Done,
+            Reply::Value(Some((*b"\xff").into())),
+            Reply::Stats("{\"a\":1}".into()),
+            Reply::Expiry(None),
+        ];
         for reply in [0, 1, 2, 100].into_iter().flat_map(|n| [names(n), pairs(n)]).chain(short) {
             let whole = serde_json::to_string(&reply).expect("writable");
             for step in [1, 7, 4096] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fws_hub::Client;
+use fws_hub::{Client, History, Recorded};
 
 use crate::bytes::fws_bytes;
 use crate::facts::fws_client;
@@ -18,6 +18,7 @@ enum Items {
     One(Arc<[u8]>),
     Pairs(Vec<(Arc<str>, Arc<[u8]>)>),
     Client(fws_client, Vec<Box<[u8]>>),
+    History(History),
 }
 
 impl Owned for fws_reply {}
@@ -39,6 +40,10 @@ impl fws_reply {
         fws_reply::one(text.as_bytes().into())
     }
 
+    pub(crate) fn history(history: History) -> fws_reply {
+        fws_reply(Items::History(history))
+    }
+
     pub(crate) fn client(client: Client) -> fws_reply {
         fws_reply(Items::Client(fws_client::of(&client), fws_client::strings(client)))
     }
@@ -54,6 +59,7 @@ pub unsafe extern "C" fn fws_reply_count(reply: *const fws_reply) -> usize {
         Some(fws_reply(Items::One(_))) => 1,
         Some(fws_reply(Items::Pairs(pairs))) => 2 * pairs.len(),
         Some(fws_reply(Items::Client(_, strings))) => strings.len(),
+        Some(fws_reply(Items::History(history))) => 1 + history.messages.len(),
     })
 }
 
@@ -68,6 +74,10 @@ pub unsafe extern "C" fn fws_reply_item(reply: *const fws_reply, index: usize, o
             Items::One(bytes) => (index == 0).then_some(&**bytes),
             Items::Pairs(pairs) => pairs.get(index / 2).map(|(key, value)| if index.is_multiple_of(2) { key.as_bytes() } else { value }),
             Items::Client(_, strings) => strings.get(index).map(|bytes| &**bytes),
+            Items::History(history) => match index.checked_sub(1) {
+                None => Some(history.position.as_bytes()),
+                Some(message) => history.messages.get(message).map(|message| &*message.data),
+            },
         };
         match item {
             Some(item) => {
@@ -90,8 +100,55 @@ pub unsafe extern "C" fn fws_reply_client(reply: *const fws_reply, out: *mut fws
                 *out = *facts;
                 FWS_OK
             }
-            Items::Names(_) | Items::One(_) | Items::Pairs(_) => FWS_END,
+            Items::Names(_) | Items::One(_) | Items::Pairs(_) | Items::History(_) => FWS_END,
         }
+    })
+}
+
+/// Whether nothing is missing before the first message of a history: after `since`, or from the first message on. FWS_END: the reply is
+/// that to another command than FWS_HISTORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_reply_history(reply: *const fws_reply, complete: *mut bool) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes pointers that are NULL or valid.
+        let (Some(reply), Some(complete)) = (unsafe { (reply.as_ref(), complete.as_mut()) }) else { return FWS_ERR_NULL };
+        let Items::History(history) = &reply.0 else { return FWS_END };
+        *complete = history.complete;
+        FWS_OK
+    })
+}
+
+/// A message of a history.
+#[repr(C)]
+pub struct fws_message {
+    /// The position behind it, valid until fws_reply_free.
+    pub position: fws_bytes,
+    /// Its number among all that were sent to the tag, from 1 on.
+    pub offset: u64,
+    /// When it was sent, milliseconds since 1970.
+    pub time: u64,
+    /// A binary message rather than a text.
+    pub binary: bool,
+    /// The payload, valid until fws_reply_free.
+    pub data: fws_bytes,
+}
+
+/// One message of the reply to FWS_HISTORY, from 0 on. FWS_END beyond the last, and of the reply to another command.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_reply_message(reply: *const fws_reply, index: usize, out: *mut fws_message) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes pointers that are NULL or valid.
+        let (Some(reply), Some(out)) = (unsafe { (reply.as_ref(), out.as_mut()) }) else { return FWS_ERR_NULL };
+        let Items::History(history) = &reply.0 else { return FWS_END };
+        let Some(Recorded { position, offset, time, binary, data }) = history.messages.get(index) else { return FWS_END };
+        *out = fws_message {
+            position: fws_bytes::of(position.as_bytes()),
+            offset: *offset,
+            time: *time,
+            binary: *binary,
+            data: fws_bytes::of(data),
+        };
+        FWS_OK
     })
 }
 

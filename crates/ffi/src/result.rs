@@ -85,6 +85,10 @@ pub enum fws_result {
     FWS_ERR_SEARCH_TIMEOUT = 35,
     /// A command ended since its flag `interrupt` was set. Nothing was changed or sent.
     FWS_ERR_INTERRUPTED = 36,
+    /// A text that is no position of a history.
+    FWS_ERR_POSITION = 37,
+    /// No route keeps a history of the tag, or several do and none was named.
+    FWS_ERR_NO_HISTORY = 38,
 }
 
 use fws_result::*;
@@ -107,7 +111,7 @@ impl fws_result {
             FWS_ERR_TOO_LARGE => c"the message is longer than the max_outbox of the client's route",
             FWS_ERR_NO_BELL => c"this request is not a bell of the WebSocket core: it carries no live nonce",
             FWS_ERR_IO => c"a system call failed",
-            FWS_ERR_TOO_MANY_TAGS => c"a client has at most 256 tags",
+            FWS_ERR_TOO_MANY_TAGS => c"a client has at most 4096 tags",
             FWS_ERR_STALE => c"the generation or handle is no longer valid",
             FWS_ERR_SYNTAX => c"the expression cannot be read",
             FWS_ERR_INVALID_KEY => c"a key has 1 to 1024 bytes, 255 in stored information",
@@ -128,12 +132,14 @@ impl fws_result {
             FWS_ERR_ID_LEAVING => c"a client that is gone has this id until its close event has been handled",
             FWS_ERR_SEARCH_TIMEOUT => c"the search took longer than search_timeout",
             FWS_ERR_INTERRUPTED => c"the search was interrupted by its caller",
+            FWS_ERR_POSITION => c"this is no position of a history",
+            FWS_ERR_NO_HISTORY => c"no history is kept of this tag",
             FWS_ERR_PAYLOAD_TOO_LONG => c"the payload of a timer has at most 1 MiB",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 37] = [
+    const ALL: [fws_result; 39] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -171,6 +177,8 @@ impl fws_result {
         FWS_ERR_ID_LEAVING,
         FWS_ERR_SEARCH_TIMEOUT,
         FWS_ERR_INTERRUPTED,
+        FWS_ERR_POSITION,
+        FWS_ERR_NO_HISTORY,
     ];
 }
 
@@ -204,6 +212,8 @@ impl From<&CommandError> for fws_result {
             CommandError::Timer(TimerError::Full | TimerError::Overloaded) => FWS_ERR_FULL,
             CommandError::Timer(TimerError::Payload) => FWS_ERR_PAYLOAD_TOO_LONG,
             CommandError::UnknownWorker => FWS_ERR_UNKNOWN_WORKER,
+            CommandError::InvalidPosition(_) => FWS_ERR_POSITION,
+            CommandError::NoHistory | CommandError::SeveralHistories => FWS_ERR_NO_HISTORY,
         }
     }
 }

@@ -60,6 +60,7 @@ impl fws_answer {
             Reply::Pairs(pairs) => fws_answer::reply(fws_reply::pairs(pairs)),
             Reply::Value(Some(value)) => fws_answer::reply(fws_reply::one(value)),
             Reply::Client(client) => fws_answer::reply(fws_reply::client(*client)),
+            Reply::History(history) => fws_answer::reply(fws_reply::history(*history)),
             Reply::Stats(json) => fws_answer::reply(fws_reply::text(&json)),
             Reply::Value(None) | Reply::Expiry(None) | Reply::Gone => return Err(FWS_END),
         })

@@ -22,7 +22,7 @@ const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnect
 /// A core with the clients of docs/commands.md, which are kept as long as the second part lives.
 fn core() -> (Arc<Core>, Vec<TcpStream>) {
     let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
-    core.stage(1, br#"{"routes":[{"name":"chat","echo":true},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}"#)
+    core.stage(1, br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","history":{"count":9,"age":3600000000000}}]},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}"#)
         .expect("legal");
     core.commit(1).expect("staged");
     let clients = [("ann", "chat"), ("bob", "chat"), ("cyd", "news")].map(|(id, route)| {
@@ -53,11 +53,18 @@ fn table() -> Vec<[String; 3]> {
 }
 
 /// What a reader of documents does not show, run behind the table's examples.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn more() -> Vec<Value> {
     let long = "x".repeat(300);
     vec![
         json!({ "send": { "to": { "client": "rob" }, "data": "NUL \0 and 👋", "route": "chat", "except": null, "binary": false } }),
         json!({ "send": { "to": { "client": "rob" }, "data": "x".repeat(1 << 20) } }),
+        json!({ "send": { "to": { "tag": "room:1" }, "data": "kept" } }),
+        json!({ "send": { "to": { "tag": "room:1" }, "data": { "base64": "/w==" }, "binary": true, "route": "chat" } }),
+        json!({ "history": { "tag": "room:1" } }),
+        json!({ "history": { "tag": "room:1", "since": "never" } }),
+        json!({ "history": { "tag": "hall" } }),
+        json!({ "clear_history": { "tag": "room:1" } }),
         json!({ "send": { "to": { "client": "rob" }, "data": "x".repeat(5 << 20) } }),
         json!({ "send": { "to": { "client": "nobody" }, "data": "" } }),
         json!({ "send": { "to": { "client": "rob" }, "data": { "base64": "/w==" } } }),
@@ -141,6 +148,14 @@ fn comparable(mut answers: Vec<Answer>) -> Vec<Answer> {
         if let Ok(Reply::Stats(stats)) = answer {
             assert!(serde_json::from_str::<Value>(stats).expect("JSON")["connections"].is_number());
             *stats = "".into();
+        }
+        if let Ok(Reply::History(history)) = answer {
+            // An epoch is random, and the time is that of the run.
+            history.position = "".into();
+            for message in &mut history.messages {
+                assert!(std::mem::take(&mut message.time) > 1 << 40);
+                message.position = "".into();
+            }
         }
         if let Ok(Reply::Client(client)) = answer {
             assert!(std::mem::take(&mut client.connected_at) > 1 << 40);

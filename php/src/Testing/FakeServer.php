@@ -47,6 +47,9 @@ final class FakeServer
     /** @internal */
     public readonly Timers $timers;
 
+    /** @internal */
+    public readonly Histories $histories;
+
     /** @var non-empty-list<Dispatcher> one for each thread */
     private readonly array $dispatchers;
 
@@ -75,6 +78,8 @@ final class FakeServer
      * @param bool                                $closeOnError as `on_error close` in the Caddyfile
      * @param \Psr\Log\LoggerInterface|null       $logger       as for Server::run()
      * @param int                                 $threads      how many a function is called for, as `num` of the worker
+     * @param array<string, array<string, positive-int>> $histories how many messages to a tag are kept, by route and pattern:
+     *                                                          `['app' => ['room:*' => 100]]` is `channel room:* { history 100 … }`
      */
     public function __construct(
         Application|\Closure $application,
@@ -83,6 +88,7 @@ final class FakeServer
         private readonly bool $closeOnError = false,
         ?\Psr\Log\LoggerInterface $logger = null,
         int $threads = 4,
+        array $histories = [],
     ) {
         if ($threads < 1) {
             throw Caller::blame(new \LogicException("a worker has at least one thread, not $threads"));
@@ -91,6 +97,7 @@ final class FakeServer
         $this->registry = new Registry();
         $this->values = new Values();
         $this->timers = new Timers();
+        $this->histories = new Histories($histories);
         self::$current = $this;
         $make = $application instanceof \Closure ? $application : static fn (): Application => $application;
         $this->dispatchers = array_map(

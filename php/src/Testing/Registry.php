@@ -17,7 +17,7 @@ use FrankenPHP\WebSocket\Caller;
 final class Registry
 {
     private const MAX_NAME = 255;
-    private const MAX_TAGS = 256;
+    private const MAX_TAGS = 4096;
 
     /** @var array<array-key, FakeClient> known ones, by id */
     private array $clients = [];

@@ -402,6 +402,16 @@ mod tests {
             ),
             (r#"{"routes":[{"name":"a","echo":true,"worker":"w"}]}"#, "either a worker"),
             (r#"{"routes":[{"name":"a","echo":true},{"name":"a","echo":true}]}"#, "\"a\": the name is used twice"),
+            (r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":"c"}]}]}"#, "channel \"c\" has no history"),
+            (r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":""}]}]}"#, "a pattern has 1 to 255 bytes"),
+            (
+                r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":"c","history":{"count":0,"age":1000000}}]}]}"#,
+                "\"c\": history keeps 1 to 100000 messages",
+            ),
+            (
+                r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":"c","history":{"count":1,"age":1}}]}]}"#,
+                "\"c\": history keeps messages for at least a millisecond",
+            ),
             (r#"{"routes":[{"name":"a","echo":true,"max_outbox":0}]}"#, "at least 1"),
             (r#"{"routes":[{"name":"a","echo":true,"max_frame_size":0}]}"#, "max_frame_size must be at least 1"),
             (r#"{"routes":[{"name":"a","echo":true,"compression":{"window_bits":8}}]}"#, "window_bits and client_window_bits are 9 to 15"),

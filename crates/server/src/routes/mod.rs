@@ -117,6 +117,8 @@ fn settings(config: &RouteConfig) -> Settings {
 /// A kind of channel of a route.
 #[derive(Debug)]
 pub struct Channel {
+    /// As it is written.
+    text: String,
     pattern: ChannelPattern,
     pub history: Option<HistoryPolicy>,
 }
@@ -125,9 +127,16 @@ impl Channel {
     fn new(config: &ChannelConfig) -> Channel {
         let history = config.history.as_ref();
         Channel {
+            text: config.pattern.clone(),
             pattern: ChannelPattern::new(&config.pattern),
             history: history.map(|history| HistoryPolicy { count: history.count as usize, age: millis(history.age) }),
         }
+    }
+
+    /// What is in force, as it is configured.
+    fn options(&self) -> Value {
+        let history = self.history.map(|history| json!({ "count": history.count, "age": history.age * 1_000_000 }));
+        json!({ "pattern": self.text, "history": history })
     }
 }
 
@@ -189,6 +198,7 @@ impl Route {
             "subprotocols": self.policy.subprotocols,
             "max_message_size": settings.max_message_size,
             "max_frame_size": Some(settings.max_frame_size).filter(|most| *most < u64::MAX),
+            "channels": self.channels.iter().map(Channel::options).collect::<Vec<_>>(),
             "compression": self.policy.compression.as_ref().map(|_| json!({
                 "context_takeover": self.compression.context_takeover,
                 "window_bits": self.compression.window_bits,
@@ -276,7 +286,7 @@ mod tests {
             "compression":{"context_takeover":true,"window_bits":9,"client_window_bits":10,"threshold":1,"level":2},"max_connections":2,"max_connections_per_ip":3,
             "rate_limit":{"messages":4,"bytes":5,"burst":6000000,"exceed":"close"},"message_timeout":6500000000,"ping_interval":7000000,"pong_timeout":8000000,
             "idle_timeout":9000000,"max_lifetime":10000000,"close_timeout":11000000,"max_outbox":12,"slow_client":"drop_oldest",
-            "max_pending_events":13,"on_error":"close"}"#;
+            "max_pending_events":13,"on_error":"close","channels":[{"pattern":"c:*","history":{"count":3,"age":15000000}}]}"#;
         let mut config: Value = serde_json::from_str(options).expect("JSON");
         let wanted = config.clone();
         config["name"] = "a".into();
