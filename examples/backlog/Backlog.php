@@ -13,21 +13,30 @@ use FrankenPHP\WebSocket\Group;
  *
  *     {"name": "anna"}  {"say": "…"}  {"say": "…", "to": "bob"}
  *
- * Redis numbers the messages. A client may get one twice, live and from the backlog, and knows it by its number.
+ * The server keeps what was said: the tag is a channel with a history. With Redis the messages survive a restart of the server. Then a client
+ * may get one twice, live and from the backlog, and knows it by its number.
  */
 final class Backlog implements Application
 {
     private const KEPT = 50;
     private const KEY = 'backlog';
+    private const TAG = 'listening';
 
-    public function __construct(private readonly Redis $redis)
+    /** @param Redis|null $redis null: the server itself keeps what was said */
+    public function __construct(private readonly ?Redis $redis = null)
     {
     }
 
     public function onOpen(Connection $c): void
     {
+        if ($this->redis === null) {
+            // It gets all that is kept, and then what is said from now on.
+            $c->tag(self::TAG, since: '');
+
+            return;
+        }
         // Listening before looking back: nothing is missed in between.
-        $c->tag('listening');
+        $c->tag(self::TAG);
         foreach ($this->redis->command('LRANGE', self::KEY, 0, -1) as $line) {
             $c->send($line);
         }
@@ -64,11 +73,11 @@ final class Backlog implements Application
 
     private function say(string $name, string $text): void
     {
-        $message = ['number' => $this->redis->command('INCR', self::KEY . ':number'), 'from' => $name, 'said' => $text];
-        $line = json_encode($message, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
-        $this->redis->command('RPUSH', self::KEY, $line);
-        $this->redis->command('LTRIM', self::KEY, -self::KEPT, -1);
-        Clients::tagged('listening')->send($line);
+        $number = $this->redis?->command('INCR', self::KEY . ':number') ?? frankenphp_ws_global_increment(self::KEY . ':number');
+        $line = json_encode(['number' => $number, 'from' => $name, 'said' => $text], JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
+        $this->redis?->command('RPUSH', self::KEY, $line);
+        $this->redis?->command('LTRIM', self::KEY, -self::KEPT, -1);
+        Clients::tagged(self::TAG)->send($line);
     }
 
     private function tell(Connection $c, string $name, string $to, string $text): void

@@ -8,4 +8,5 @@ require __DIR__ . '/../../php/autoload.php';
 require __DIR__ . '/Redis.php';
 require __DIR__ . '/Backlog.php';
 
-Server::run(new Backlog(new Example\Redis(getenv('REDIS') ?: 'tcp://127.0.0.1:6379')));
+$address = (string) getenv('REDIS');
+Server::run(new Backlog($address === '' ? null : new Example\Redis($address)));

@@ -145,7 +145,17 @@ func redis(t *testing.T) string {
 
 func TestTheBacklogExampleTellsNewcomersWhatWasSaidAndNamesWhatIsForThem(t *testing.T) {
 	t.Parallel()
-	s := startExample(t, "backlog", "REDIS="+redis(t))
+	for name, redis := range map[string]string{"kept by the server": "", "kept by Redis": redis(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			aBacklogIsTold(t, redis)
+		})
+	}
+}
+
+func aBacklogIsTold(t *testing.T, redis string) {
+	t.Helper()
+	s := startExample(t, "backlog", "REDIS="+redis)
 	anna := dial(t, s, "/ws", nil)
 	anna.send(t, `{"name":"anna"}`)
 	anna.want(t, `{"welcome":"anna"}`)
