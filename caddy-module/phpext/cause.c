@@ -46,9 +46,10 @@ static bool is_frame(const char *line, size_t len) {
   return len > 1 && line[0] == '#' && isdigit((unsigned char)line[1]);
 }
 
-static void add_exception(const char *text, size_t len) {
+static void add_exception(const char *text, size_t len, const char *where) {
   static const char thrown[] = "\n  thrown";
   size_t text_left = MOST_TEXT;
+  bool is_cut = false;
   unsigned int frames = 0;
 
   if (len >= sizeof(thrown) - 1 && memcmp(text + len - (sizeof(thrown) - 1), thrown, sizeof(thrown) - 1) == 0) {
@@ -60,7 +61,15 @@ static void add_exception(const char *text, size_t len) {
     if (!is_frame(text, line)) {
       size_t part = MIN(line, text_left);
       add(text, part);
-      add("\n", 1);
+      if (part < line && !is_cut) {
+        /* What is left out tells where it was thrown. */
+        is_cut = true;
+        add(" [cut]", strlen(" [cut]"));
+        add(where, strlen(where));
+      }
+      if (part > 0 || line == 0) {
+        add("\n", 1);
+      }
       text_left -= part;
     } else if (frames++ < MOST_FRAMES) {
       size_t part = without_values(text, line);
@@ -94,8 +103,9 @@ void phpext_cause_note(zend_string *file, uint32_t line, zend_string *message) {
   char where[512];
 
   cause.len = 0;
+  slprintf(where, sizeof(where), " in %s on line %" PRIu32, file != NULL ? ZSTR_VAL(file) : "Unknown", line);
   if (begins(ZSTR_VAL(message), ZSTR_LEN(message), "Uncaught ")) {
-    add_exception(ZSTR_VAL(message), ZSTR_LEN(message));
+    add_exception(ZSTR_VAL(message), ZSTR_LEN(message), where);
     return; /* it says where */
   }
   if (begins(ZSTR_VAL(message), ZSTR_LEN(message), "Maximum execution time of ")) {
@@ -103,7 +113,6 @@ void phpext_cause_note(zend_string *file, uint32_t line, zend_string *message) {
   } else {
     add(ZSTR_VAL(message), MIN(ZSTR_LEN(message), MOST_TEXT));
   }
-  slprintf(where, sizeof(where), " in %s on line %" PRIu32, file != NULL ? ZSTR_VAL(file) : "Unknown", line);
   add(where, strlen(where));
 }
 

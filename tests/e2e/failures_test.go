@@ -256,7 +256,7 @@ while (frankenphp_handle_request(static function (): void {
 	for _, kind := range []string{"letters", "control characters", "bytes that are no text"} {
 		dial(t, s, "/throws", nil).send(t, kind)
 		record := s.failure(kind + " begins ")
-		for _, part := range []string{`"cause":"Uncaught RuntimeException: ` + kind + ` begins `, `{main}`, `"event":"message"`, `"route":"throws"`, `"connection":"`} {
+		for _, part := range []string{`"cause":"Uncaught RuntimeException: ` + kind + ` begins `, `{main}`, `[cut] in `, `throws.php on line 5`, `"event":"message"`, `"route":"throws"`, `"connection":"`} {
 			if !strings.Contains(record, part) {
 				t.Errorf("%q is not in the record of %s: %.500s", part, kind, record)
 			}
