@@ -37,8 +37,8 @@ type App struct {
 	// and a reload does not change it.
 	MaxUnfinished uint64 `json:"max_unfinished,omitempty"`
 	// MaxPendingBytes is how many bytes of events may wait for PHP, of all clients together. From there on PHP's routes refuse new clients
-	// with 503, and a client that has events waiting is not read until they are handled. Default: 512 MiB. It is read when the server
-	// starts, and a reload does not change it.
+	// with 503, and a client that has events waiting is not read until they are handled; a quarter of it is what the clients of one address
+	// may take. Default: 512 MiB. It is read when the server starts, and a reload does not change it.
 	MaxPendingBytes uint64 `json:"max_pending_bytes,omitempty"`
 	// MaxCompressionMemory is how many bytes compression may keep of all clients between messages. New clients are served without
 	// compression when it is used up. Default: 256 MiB. It is read when the server starts, and a reload does not change it.

@@ -26,7 +26,11 @@ fn started() -> Arc<Core> {
 }
 
 fn connect(core: &Core, route: &str) -> WebSocket<TcpStream> {
-    let handshake = core.handshake(route, HEAD, "192.0.2.1");
+    connect_from(core, route, "192.0.2.1")
+}
+
+fn connect_from(core: &Core, route: &str, ip: &str) -> WebSocket<TcpStream> {
+    let handshake = core.handshake(route, HEAD, ip);
     WebSocket::from_raw_socket(common::adopt(core, handshake, &[], PATIENCE), Role::Client, None)
 }
 
@@ -129,4 +133,39 @@ fn many_clients_that_send_without_end_pass_the_limit_by_one_read_each_and_lose_n
     assert!(most < 100_000 + 20 * (64 << 10) + 20 * 5064, "{most} bytes waited");
     assert_eq!(core.connections(), 20);
     drop(clients);
+}
+
+#[test]
+fn one_address_takes_a_quarter_of_what_may_wait_and_others_are_let_in_and_read() {
+    let core = started();
+    let mut greedy: Vec<_> = (0..3).map(|_| connect_from(&core, "php", "192.0.2.1")).collect();
+    let mut modest = connect_from(&core, "php", "192.0.2.9");
+    handle(&core, 4);
+    for client in &mut greedy {
+        client.send(message(1, 10_000)).expect("sent");
+    }
+    wait_until("its share is taken", || counter(&core, "events_pending_bytes") > 30_000);
+    // Each of them has something waiting, and the next of it is not read.
+    let mut echo = connect_from(&core, "echo", "192.0.2.1");
+    for first in 2..20 {
+        greedy[0].send(message(first, 10_000)).expect("sent");
+    }
+    let refused = core.handshake("php", HEAD, "192.0.2.1");
+    assert_eq!((refused.status(), refused.text()), (429, "too many events of this address wait for PHP"));
+    let other = connect_from(&core, "php", "192.0.2.8");
+    for first in 100..105 {
+        modest.send(message(first, 1000)).expect("sent");
+    }
+    // An open event and five messages of others come, though they have events waiting, and nothing more of the greedy ones.
+    wait_until("others are read", || counter(&core, "events_queued") >= 4 + 3 + 1 + 5);
+    echo.send(message(0, 10)).expect("sent");
+    echo.read().expect("an answer, a turn later");
+    assert!(counter(&core, "events_pending_bytes") < 100_000);
+
+    let got = handle(&core, 3 + 18 + 1 + 5);
+    let of = |range: std::ops::Range<u8>| got.iter().copied().filter(|first| range.contains(first)).collect::<Vec<_>>();
+    assert_eq!((of(2..20), of(100..200)), ((2..20).collect(), (100..105).collect()), "nothing is lost");
+    wait_until("nothing waits", || counter(&core, "events_pending_bytes") == 0);
+    assert_eq!(core.handshake("php", HEAD, "192.0.2.1").status(), 101);
+    drop(other);
 }

@@ -84,6 +84,9 @@ impl Core {
         if route.protocol.has_events() && self.dispatch.is_overloaded() {
             return refuse(Refusal::Overload, 503, "too many events wait for PHP");
         }
+        if route.protocol.has_events() && Address::parse(ip).is_some_and(|address| self.dispatch.is_greedy(address)) {
+            return refuse(Refusal::Address, 429, "too many events of this address wait for PHP");
+        }
         let reservation = match self.reserve_on(&route, ip) {
             Ok(reservation) => reservation,
             // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".

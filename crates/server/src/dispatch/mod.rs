@@ -11,6 +11,7 @@
 
 mod pool;
 mod queue;
+mod shares;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,8 +26,10 @@ use self::pool::Pool;
 pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
 pub use self::queue::{Arrival, Discarded, Lease, LeaseEnd, Orphans, Pushed, Source};
 use self::queue::{Queue, QueueKey};
+use self::shares::Shares;
 use crate::conn::Conn;
 use crate::notifier::Notifier;
+use crate::quota::Address;
 
 /// A connection that waits longer than this shows that the worker's threads are busy: another bell is rung.
 const OVERDUE: Duration = Duration::from_millis(2);
@@ -61,6 +64,7 @@ struct Inner {
     pools: Vec<Pool>,
     pool_of_branch: HashMap<BranchId, PoolId>,
     queues: HashMap<QueueKey, Queue>,
+    shares: Shares,
     /// How many of them are timers'.
     timers: usize,
     /// Bells that are to be rung.
@@ -133,14 +137,15 @@ impl Dispatch {
             pushed.queued += 1;
             weight += event.weight();
             let key = source.key();
-            let Inner { queues, pools, timers, .. } = &mut *inner;
+            let Inner { queues, pools, timers, shares, .. } = &mut *inner;
+            let share = shares.grow(&source, event.weight());
             let queue = queues.entry(key).or_insert_with(|| {
                 *timers += usize::from(source.conn().is_none());
                 Queue::new(source, limits, now)
             });
             queue.fifo.push(event);
             queue.limits = limits;
-            let overloaded = before + weight >= self.max_weight;
+            let overloaded = before + weight >= self.max_weight || share >= self.max_share();
             if overloaded
                 && !queue.full
                 && !queue.fifo.is_full(limits.0, limits.1)
@@ -209,10 +214,21 @@ impl Dispatch {
         self.weight.load(Ordering::Relaxed)
     }
 
-    /// So many events of this weight are handled or dropped.
-    fn count_down(&self, (events, weight): (usize, usize)) {
+    /// So many events of a source, of this weight, are handled or dropped. Whether as much waits as may, of all or of its address.
+    fn count_down(&self, shares: &mut Shares, source: &Source, (events, weight): (usize, usize)) -> bool {
         self.events.fetch_sub(events, Ordering::Relaxed);
         self.weight.fetch_sub(weight, Ordering::Relaxed);
+        shares.shrink(source, weight) >= self.max_share() || self.is_overloaded()
+    }
+
+    /// From this weight on the clients of one address are held back: so they alone cannot have those of others refused.
+    fn max_share(&self) -> usize {
+        self.max_weight / 4
+    }
+
+    /// Whether as much of an address waits as may.
+    pub fn is_greedy(&self, address: Address) -> bool {
+        self.inner.lock().shares.of(address) >= self.max_share()
     }
 
     /// Whether so much waits that no new connection should be accepted for PHP.
@@ -302,16 +318,17 @@ impl Dispatch {
     fn end_lease(&self, inner: &mut Inner, mut lease: Lease) -> (LeaseEnd, VecDeque<Event>) {
         let mut end = LeaseEnd::default();
         let key = lease.source.key();
-        let queue = inner.queues.get_mut(&key).expect("bug: a lease has a queue");
+        let Inner { queues, shares, .. } = inner;
+        let queue = queues.get_mut(&key).expect("bug: a lease has a queue");
         queue.leased = false;
         queue.fifo.acknowledge(lease.handled.0, lease.handled.1, &mut lease.events);
-        self.count_down(lease.handled);
+        let mut overloaded = self.count_down(shares, &lease.source, lease.handled);
         if let Some(conn) = lease.source.conn().filter(|conn| conn.is_dismissed()) {
             let (messages, weight) = queue.fifo.take_messages();
-            self.count_down((messages.len(), weight));
+            overloaded = self.count_down(shares, &lease.source, (messages.len(), weight));
             end.discarded.add(conn, messages.len() as u64);
         }
-        end.resume = queue.drained(self.is_overloaded());
+        end.resume = queue.drained(overloaded);
         if queue.fifo.has_waiting() {
             // Perhaps not for the worker it came from: the branch may have got another one.
             queue.since = Instant::now();
@@ -322,7 +339,7 @@ impl Dispatch {
                 }
                 None => {
                     let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&mut end.orphans));
-                    self.count_down(gone);
+                    self.count_down(&mut inner.shares, &lease.source, gone);
                 }
             }
         } else {
@@ -348,10 +365,11 @@ impl Dispatch {
     pub fn discard(&self, conn: &Arc<Conn>) -> LeaseEnd {
         let mut end = LeaseEnd::default();
         let mut inner = self.inner.lock();
-        let Some(queue) = inner.queues.get_mut(&QueueKey::Conn(conn.key)) else { return end };
+        let Inner { queues, shares, .. } = &mut *inner;
+        let Some(queue) = queues.get_mut(&QueueKey::Conn(conn.key)) else { return end };
         let (messages, weight) = queue.fifo.take_messages();
-        self.count_down((messages.len(), weight));
-        end.resume = queue.drained(self.is_overloaded());
+        let overloaded = self.count_down(shares, &queue.source, (messages.len(), weight));
+        end.resume = queue.drained(overloaded);
         drop(inner);
         end.discarded.add(conn, messages.len() as u64);
         // The messages are freed here, where nothing is locked.
@@ -363,7 +381,7 @@ impl Dispatch {
     pub fn configure(&self, branches: &HashMap<BranchId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
-        let Inner { pools, pool_of_branch, queues, timers, wanted, .. } = &mut *inner;
+        let Inner { pools, pool_of_branch, queues, timers, wanted, shares, .. } = &mut *inner;
         // Those of branches are among them; a worker without a branch can have timers.
         for worker in workers {
             if !pools.iter().any(|pool| pool.name == *worker) {
@@ -397,7 +415,8 @@ impl Dispatch {
             false
         }) {
             *timers -= usize::from(queue.source.conn().is_none());
-            self.count_down(queue.orphan(&mut orphans));
+            let source = queue.source.clone();
+            self.count_down(shares, &source, queue.orphan(&mut orphans));
         }
         self.removed(&inner);
         let now = Instant::now();

@@ -1,0 +1,37 @@
+//! How much each address has of the events that wait.
+
+use hashbrown::HashMap;
+
+use super::queue::Source;
+use crate::quota::Address;
+
+/// The weight of the events that wait, by the address of their connections. An address that has none is not here.
+#[derive(Default)]
+pub(super) struct Shares(HashMap<Address, usize>);
+
+impl Shares {
+    /// So much more of a source waits; how much that is now.
+    pub fn grow(&mut self, source: &Source, weight: usize) -> usize {
+        let Some(address) = source.conn().and_then(|conn| conn.address()) else { return 0 };
+        let share = self.0.entry(address).or_default();
+        *share += weight;
+        *share
+    }
+
+    /// So much less; how much that is now.
+    pub fn shrink(&mut self, source: &Source, weight: usize) -> usize {
+        let Some(address) = source.conn().and_then(|conn| conn.address()) else { return 0 };
+        let Some(share) = self.0.get_mut(&address) else { return 0 };
+        *share = share.saturating_sub(weight);
+        let left = *share;
+        if left == 0 {
+            self.0.remove(&address);
+        }
+        left
+    }
+
+    /// How much waits of an address.
+    pub fn of(&self, address: Address) -> usize {
+        self.0.get(&address).copied().unwrap_or(0)
+    }
+}
