@@ -2,4 +2,4 @@ module github.com/frankenphp-ws/frankenphp-ws/go-bridge
 
 go 1.26.0
 
-require golang.org/x/sys v0.47.0
+require golang.org/x/sys v0.49.0
