@@ -12,7 +12,7 @@ const TURN: usize = 256;
 /// [`fws_hub::Histories`] and their time.
 pub struct Histories {
     all: fws_hub::Histories,
-    /// When they are to be swept.
+    /// Their clock.
     alarm: Alarm,
 }
 
@@ -31,9 +31,15 @@ impl Histories {
         self.all.find(route, tag)
     }
 
-    /// Runs one operation on a channel, which is told the time in milliseconds.
-    pub fn run<T>(&self, run: impl FnOnce(u64) -> T) -> T {
-        run(self.alarm.now())
+    /// Runs one operation on a channel, which is told the time in milliseconds. `sooner` is called when [`Histories::sweep`] is due sooner
+    /// than before.
+    pub fn run<T>(&self, run: impl FnOnce(u64) -> T, sooner: impl FnOnce()) -> T {
+        let before = self.all.next_due();
+        let answer = run(self.alarm.now());
+        if self.all.next_due().is_some_and(|due| before.is_none_or(|before| due < before)) {
+            sooner();
+        }
+        answer
     }
 
     /// What a channel has; `None`: nothing is known of it.

@@ -205,6 +205,8 @@ fn messages_are_forgotten_in_time_though_nobody_asks() {
         Config::default(),
         r#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"*","history":{"count":9,"age":50000000}}]}]}"#,
     );
+    // Nobody is connected, so that the core's threads sleep until they are woken.
+    std::thread::sleep(Duration::from_millis(300));
     send(&core, "a", None, "x");
     common::wait_until(PATIENCE, "it is forgotten", || common::counter(&core, "histories_messages") == 0);
     let read = history(&core, "a", Some(""), 0, None).expect("a channel");

@@ -40,7 +40,7 @@ impl Core {
         let data: Arc<[u8]> = message.data[..].into();
         for &(route, policy) in &kept {
             let mut held = self.histories.hold(route, tag);
-            self.histories.run(|now| held.record(message.binary, data.clone(), policy, now, unix_time()));
+            self.histories.run(|now| held.record(message.binary, data.clone(), policy, now, unix_time()), || self.shards[0].wake());
             recording.held.push(held);
         }
         Ok(recording)
@@ -111,7 +111,7 @@ impl Core {
                 Tagged::Gone => return Ok(Reply::Flag(false)),
             }
         };
-        let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now)).messages;
+        let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now), || self.shards[0].wake()).messages;
         self.send_missed(key, &conn, &missed);
         Ok(Reply::Flag(true))
     }
