@@ -64,7 +64,9 @@ impl Deferral {
             return false;
         }
         self.left.store(left - 1, Ordering::Relaxed);
-        self.shards[shard / 64].fetch_or(1 << (shard % 64), Ordering::Relaxed);
+        // One thread at a time: no need for the processor to lock.
+        let word = &self.shards[shard / 64];
+        word.store(word.load(Ordering::Relaxed) | 1 << (shard % 64), Ordering::Relaxed);
         true
     }
 
@@ -72,13 +74,14 @@ impl Deferral {
     pub fn end(&self, wake: impl Fn(usize)) {
         self.allow(0);
         for (word, bits) in self.shards.iter().enumerate() {
-            if bits.load(Ordering::Relaxed) == 0 {
+            let mut left = bits.load(Ordering::Relaxed);
+            if left == 0 {
                 continue;
             }
-            let mut bits = bits.swap(0, Ordering::Relaxed);
-            while bits != 0 {
-                wake(word * 64 + bits.trailing_zeros() as usize);
-                bits &= bits - 1;
+            bits.store(0, Ordering::Relaxed);
+            while left != 0 {
+                wake(word * 64 + left.trailing_zeros() as usize);
+                left &= left - 1;
             }
         }
     }
