@@ -120,9 +120,11 @@ impl Dispatch {
         let mut weight = 0;
         let before = self.weight();
         let now = Instant::now();
+        let mut run = None;
         let mut inner = self.inner.lock();
+        let Inner { queues, pools, timers, shares, pool_of_branch, .. } = &mut *inner;
         for Arrival { source, event, limits } in batch.drain(..) {
-            let Some(pool) = inner.pool_of(&source) else {
+            let Some(pool) = pool_of(pools, pool_of_branch, &source) else {
                 pushed.orphans.events += 1;
                 if let (Source::Conn(conn), Event::Close(_)) = (source, event) {
                     pushed.orphans.over.push(conn);
@@ -137,8 +139,7 @@ impl Dispatch {
             pushed.queued += 1;
             weight += event.weight();
             let key = source.key();
-            let Inner { queues, pools, timers, shares, .. } = &mut *inner;
-            let share = shares.grow(&source, event.weight());
+            let share = shares.grow(&mut run, &source, event.weight());
             let queue = queues.entry(key).or_insert_with(|| {
                 *timers += usize::from(source.conn().is_none());
                 Queue::new(source, limits, now)
@@ -165,6 +166,7 @@ impl Dispatch {
                 pools[pool.0].waiting.push_back(key);
             }
         }
+        shares.write_down(run);
         self.pending.store(inner.queues.len(), Ordering::Release);
         self.events.fetch_add(pushed.queued as usize, Ordering::Relaxed);
         self.weight.fetch_add(weight, Ordering::Relaxed);

@@ -10,12 +10,28 @@ use crate::quota::Address;
 pub(super) struct Shares(HashMap<Address, usize>);
 
 impl Shares {
-    /// So much more of a source waits; how much that is now.
-    pub fn grow(&mut self, source: &Source, weight: usize) -> usize {
+    /// So much more of a source waits; how much that is now. Events come in runs of one address: `run` has what is not written down yet of the
+    /// last one, and goes to [`Shares::write_down`] in the end.
+    pub fn grow(&mut self, run: &mut Option<(Address, usize)>, source: &Source, weight: usize) -> usize {
         let Some(address) = source.conn().and_then(|conn| conn.address()) else { return 0 };
-        let share = self.0.entry(address).or_default();
-        *share += weight;
-        *share
+        match run {
+            Some((of, share)) if *of == address => {
+                *share += weight;
+                *share
+            }
+            _ => {
+                self.write_down(run.take());
+                let share = self.of(address) + weight;
+                *run = Some((address, share));
+                share
+            }
+        }
+    }
+
+    pub fn write_down(&mut self, run: Option<(Address, usize)>) {
+        if let Some((address, share)) = run {
+            self.0.insert(address, share);
+        }
     }
 
     /// So much less; how much that is now.
