@@ -367,21 +367,23 @@ impl fws_command {
         }
     }
 
-    /// The command and who gives it, which borrow from what C has given.
+    /// Who gives the command.
     ///
     /// # Safety
-    /// All bytes are valid for reads as long as the caller of the ABI waits, `bell` is NULL or a live bell, and `interrupt` NULL or a byte that
-    /// others change by atomic writes only.
-    pub(crate) unsafe fn read<'a>(&self) -> Result<(Command<'a>, Caller<'a>), Failure> {
+    /// `bell` is NULL or a live bell, and `interrupt` NULL or a byte that others change by atomic writes only.
+    pub(crate) unsafe fn caller<'a>(&self) -> Caller<'a> {
         // SAFETY: promised by the caller. An AtomicBool is as large as a byte.
         unsafe {
             let bell: Option<&'a fws_bell> = self.bell.as_ref();
-            let interrupted: Option<&'a AtomicBool> = self.interrupt.cast::<AtomicBool>().as_ref();
-            Ok((self.command()?, Caller { interrupted, bell: bell.map(fws_bell::inner) }))
+            Caller { interrupted: self.interrupt.cast::<AtomicBool>().as_ref(), bell: bell.map(fws_bell::inner) }
         }
     }
 
-    unsafe fn command<'a>(&self) -> Result<Command<'a>, Failure> {
+    /// The command, which borrows from what C has given.
+    ///
+    /// # Safety
+    /// All bytes are valid for reads as long as the caller of the ABI waits, and `bell` is NULL or a live bell.
+    pub(crate) unsafe fn read<'a>(&self) -> Result<Command<'a>, Failure> {
         let kind = fws_command_kind::of(self.kind).ok_or(Failure::Argument(FWS_ERR_COMMAND, "kind"))?;
         // SAFETY: promised by the caller.
         unsafe {
@@ -529,7 +531,7 @@ mod tests {
     fn each_kind_reads_its_command() {
         for known in fws_command_kind::ALL {
             // SAFETY: all bytes are static.
-            let (read, _) = unsafe { empty(known as u32).read() }.unwrap_or_else(|why| panic!("{known:?}: {why}"));
+            let read = unsafe { empty(known as u32).read() }.unwrap_or_else(|why| panic!("{known:?}: {why}"));
             assert_eq!(kind(&read), known);
         }
     }
@@ -538,7 +540,7 @@ mod tests {
     fn numbers_that_are_no_kind_are_refused_with_the_name_of_the_field() {
         for number in [0, fws_command_kind::ALL.len() as u32 + 1, u32::MAX] {
             // SAFETY: all bytes are static.
-            let why = unsafe { empty(number).read() }.map(|(command, _)| command).expect_err("no such kind");
+            let why = unsafe { empty(number).read() }.expect_err("no such kind");
             assert_eq!((why.code(), why.to_string()), (FWS_ERR_COMMAND, "kind: the command cannot be read".to_owned()));
         }
     }
@@ -547,15 +549,15 @@ mod tests {
     fn the_text_of_an_error_names_the_field() {
         let send = fws_command { target: FWS_TO_TAG, tag: fws_bytes::of(b"\xff"), ..empty(FWS_SEND as u32) };
         // SAFETY: all bytes are static.
-        let why = unsafe { send.read() }.map(|(command, _)| command).expect_err("not UTF-8");
+        let why = unsafe { send.read() }.expect_err("not UTF-8");
         assert_eq!(why.to_string(), "tag: text must be UTF-8; other bytes can be sent as a binary message");
         let close = fws_command { code: 1000 + (1 << 16), ..empty(FWS_CLOSE as u32) };
         // SAFETY: all bytes are static.
-        let why = unsafe { close.read() }.map(|(command, _)| command).expect_err("no close code");
+        let why = unsafe { close.read() }.expect_err("no close code");
         assert_eq!(why.code(), FWS_ERR_INVALID_CLOSE_CODE);
         let list = fws_command { target: 4, ..empty(FWS_LIST as u32) };
         // SAFETY: all bytes are static.
-        let why = unsafe { list.read() }.map(|(command, _)| command).expect_err("no target");
+        let why = unsafe { list.read() }.expect_err("no target");
         assert_eq!(why.to_string(), "target: a number is out of its range");
     }
 }

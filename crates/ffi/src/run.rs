@@ -92,7 +92,12 @@ pub unsafe extern "C" fn fws_command_run(command: *const fws_command, answer: *m
         // SAFETY: the caller passes NULL, or a command whose bytes are valid, and NULL or valid places.
         let (Some(command), Some(answer)) = (unsafe { (command.as_ref(), answer.as_mut()) }) else { return FWS_ERR_NULL };
         // SAFETY: as above.
-        match unsafe { command.read() }.and_then(|(command, caller)| execute(&command, caller)) {
+        let reply = match unsafe { command.read() } {
+            // SAFETY: as above.
+            Ok(read) => execute(&read, unsafe { command.caller() }),
+            Err(failure) => Err(failure),
+        };
+        match reply {
             Ok(reply) => match fws_answer::of(reply) {
                 Ok(answered) => {
                     *answer = answered;
