@@ -43,6 +43,11 @@ func (a *Authorize) check() error {
 		return fmt.Errorf("authorize takes a path of this site, perhaps with a query, as in /ws-auth?room={query.room}, not %q", a.URI)
 	}
 
+	path, _, _ := strings.Cut(a.URI, "?")
+	if _, err := unescapedPath(caddy.NewEmptyReplacer().ReplaceAll(path, "x")); err != nil {
+		return fmt.Errorf("the path of authorize %w: %q", err, a.URI)
+	}
+
 	if a.Timeout < 0 {
 		return fmt.Errorf("the timeout of authorize is a duration as in 10s, not %s", time.Duration(a.Timeout))
 	}
@@ -273,16 +278,26 @@ func (a *Authorize) target(r *http.Request) (*url.URL, error) {
 		return nil, err
 	}
 
-	// The errors do not show the path, for it may hold what is secret.
-	unescaped, err := url.PathUnescape(path)
+	unescaped, err := unescapedPath(path)
 	if err != nil {
-		return nil, errors.New("with what the visitor sent in place of its placeholders, the path of authorize is not encoded as a path")
-	}
-	if slices.Contains(strings.FieldsFunc(unescaped, isSlash), "..") || strings.ContainsRune(unescaped, 0) {
-		return nil, errors.New("with what the visitor sent in place of its placeholders, the path of authorize has a .. or a NUL byte")
+		// The path is not shown, for it may hold what is secret.
+		return nil, fmt.Errorf("with what the visitor sent in place of its placeholders, the path of authorize %w", err)
 	}
 
 	return &url.URL{Path: unescaped, RawPath: path, RawQuery: query}, nil
+}
+
+// unescapedPath is the path of a request, unless it could be another one for who reads it differently.
+func unescapedPath(path string) (string, error) {
+	unescaped, err := url.PathUnescape(path)
+	switch {
+	case err != nil:
+		return "", errors.New("is not encoded as a path")
+	case slices.Contains(strings.FieldsFunc(unescaped, isSlash), "..") || strings.ContainsRune(unescaped, 0):
+		return "", errors.New("has a .. or a NUL byte")
+	default:
+		return unescaped, nil
+	}
 }
 
 func isSlash(r rune) bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,14 +142,30 @@ func TestABellSwallowedByARestartIsAbandonedOnceAndOthersAreNot(t *testing.T) {
 	})
 }
 
-func TestOfWhatPHPPrintsTheBeginningIsKept(t *testing.T) {
-	r := new(recorder)
-	for range 10 {
-		if n, err := r.Write(make([]byte, 1000)); n != 1000 || err != nil {
-			t.Fatalf("got %d, %v: PHP would take the client for gone", n, err)
+func TestOfWhatPHPPrintsTheBeginningAndTheEndAreKept(t *testing.T) {
+	for _, size := range []int{1, 7, 1000, 3000, recorderHead + recorderTail, 1 << 20} {
+		for _, total := range []int{0, 10, recorderHead, recorderHead + recorderTail, recorderHead + recorderTail + 1, 300_000} {
+			printed := make([]byte, total)
+			for i := range printed {
+				printed[i] = byte('a' + i%23)
+			}
+
+			r := new(recorder)
+			for part := range slices.Chunk(printed, size) {
+				if n, err := r.Write(part); n != len(part) || err != nil {
+					t.Fatalf("got %d, %v: PHP would take the client for gone", n, err)
+				}
+			}
+			want := string(printed)
+			if left := total - recorderHead - recorderTail; left > 0 {
+				want = fmt.Sprintf("%s\n[%d bytes are left out]\n%s", printed[:recorderHead], left, printed[total-recorderTail:])
+			}
+			if got := string(r.bytes()); got != want {
+				t.Errorf("of %d bytes, written %d at a time, were kept: %d bytes, want %d", total, size, len(got), len(want))
+			}
+			if len(r.head) > recorderHead || cap(r.tail) > 4*(recorderHead+recorderTail) {
+				t.Errorf("%d and %d bytes of memory", len(r.head), cap(r.tail))
+			}
 		}
-	}
-	if len(r.bytes()) != recorderLimit {
-		t.Errorf("%d bytes were kept, want %d", len(r.bytes()), recorderLimit)
 	}
 }

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,8 +17,11 @@ func word(d *caddyfile.Dispenser) (string, error) {
 	option := d.Val()
 
 	args := d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
+	switch {
+	case len(args) != 1:
 		return "", d.Errf("%s takes one value, not %d", option, len(args))
+	case args[0] == "":
+		return "", d.Errf("%s takes a value that is not empty", option)
 	}
 
 	return args[0], nil
@@ -66,6 +70,9 @@ func words(d *caddyfile.Dispenser) ([]string, error) {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
 		return nil, d.Errf("%s takes one or more values", option)
+	}
+	if slices.Contains(args, "") {
+		return nil, d.Errf("%s takes values that are not empty", option)
 	}
 
 	return args, nil

@@ -1,6 +1,9 @@
 package websocket
 
-import "go.uber.org/zap"
+import (
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
 
 // sayHowToRestart names the workers whose edited code would stay unused, and what to do about that. FrankenPHP itself says nothing.
 func (a *App) sayHowToRestart() {
@@ -17,6 +20,6 @@ func (a *App) sayHowToRestart() {
 	if len(unwatched) > 0 {
 		a.logger.Info("workers keep the code they started with: after an edit restart them, or write `watch` into their block of the Caddyfile",
 			zap.Strings("workers", unwatched),
-			zap.String("restart", "curl -X POST http://localhost:2019/frankenphp/workers/restart (on Caddy's admin address)"))
+			zap.String("restart", "POST /frankenphp/workers/restart at Caddy's admin address, which is http://"+caddy.DefaultAdminListen+" by default"))
 	}
 }

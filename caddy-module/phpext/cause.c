@@ -6,17 +6,21 @@
 
 #include <ctype.h>
 
-/* Of the text of an exception and those before it; their traces come on top. */
+/* Of the text of an exception, and as much of those before it together; their traces come on top. */
 #define MOST_TEXT 2048
+#define LEAST_TEXT 128
 #define MOST_FRAMES 10
 
+/* Of the exceptions before the one that was thrown, with their traces. */
+#define MOST_BEFORE (2 * MOST_TEXT)
+
 static __thread struct {
-  size_t len;
-  char text[2 * MOST_TEXT];
+  size_t len, room;
+  char text[2 * MOST_TEXT + MOST_BEFORE];
 } cause;
 
 static void add(const char *text, size_t len) {
-  len = MIN(len, sizeof(cause.text) - cause.len);
+  len = MIN(len, cause.room - cause.len);
   memcpy(cause.text + cause.len, text, len);
   cause.len += len;
 }
@@ -46,15 +50,11 @@ static bool is_frame(const char *line, size_t len) {
   return len > 1 && line[0] == '#' && isdigit((unsigned char)line[1]);
 }
 
-static void add_exception(const char *text, size_t len, const char *where) {
-  static const char thrown[] = "\n  thrown";
-  size_t text_left = MOST_TEXT;
+/* One exception of a chain: so much of its text, and where it was thrown if that is cut off. */
+static void add_link(const char *text, size_t len, size_t text_left, const char *where) {
   bool is_cut = false;
   unsigned int frames = 0;
 
-  if (len >= sizeof(thrown) - 1 && memcmp(text + len - (sizeof(thrown) - 1), thrown, sizeof(thrown) - 1) == 0) {
-    len -= sizeof(thrown) - 1;
-  }
   for (const char *end = text + len; text < end;) {
     const char *newline = memchr(text, '\n', (size_t)(end - text));
     size_t line = (size_t)((newline != NULL ? newline : end) - text);
@@ -62,7 +62,6 @@ static void add_exception(const char *text, size_t len, const char *where) {
       size_t part = MIN(line, text_left);
       add(text, part);
       if (part < line && !is_cut) {
-        /* What is left out tells where it was thrown. */
         is_cut = true;
         add(" [cut]", strlen(" [cut]"));
         add(where, strlen(where));
@@ -78,6 +77,32 @@ static void add_exception(const char *text, size_t len, const char *where) {
     }
     text += line + 1;
   }
+}
+
+/* PHP begins with the exception that has no other before it, and ends with the one that was thrown: that one has room in any case. */
+static void add_exception(const char *text, size_t len, const char *where) {
+  static const char thrown[] = "\n  thrown", next[] = "\n\nNext ";
+  size_t before = 0;
+
+  if (len >= sizeof(thrown) - 1 && memcmp(text + len - (sizeof(thrown) - 1), thrown, sizeof(thrown) - 1) == 0) {
+    len -= sizeof(thrown) - 1;
+  }
+  const char *end = text + len;
+  for (const char *link = text; (link = zend_memnstr(link, next, sizeof(next) - 1, end)) != NULL; link++) {
+    before++;
+  }
+  cause.room = MOST_BEFORE;
+  for (size_t left = before; left > 0; left--) {
+    const char *link = zend_memnstr(text, next, sizeof(next) - 1, end) + 1;
+    add_link(text, (size_t)(link - text), MAX(MOST_TEXT / before, LEAST_TEXT), "");
+    text = link;
+  }
+  bool is_full = cause.len == cause.room;
+  cause.room = sizeof(cause.text);
+  if (is_full) {
+    add(" [cut]\n", strlen(" [cut]\n"));
+  }
+  add_link(text, (size_t)(end - text), MOST_TEXT, where);
   cause.len -= cause.len > 0 && cause.text[cause.len - 1] == '\n';
 }
 
@@ -103,6 +128,7 @@ void phpext_cause_note(zend_string *file, uint32_t line, zend_string *message) {
   char where[512];
 
   cause.len = 0;
+  cause.room = sizeof(cause.text);
   slprintf(where, sizeof(where), " in %s on line %" PRIu32, file != NULL ? ZSTR_VAL(file) : "Unknown", line);
   if (begins(ZSTR_VAL(message), ZSTR_LEN(message), "Uncaught ")) {
     add_exception(ZSTR_VAL(message), ZSTR_LEN(message), where);

@@ -208,6 +208,11 @@ func TestTheCommandLineWithoutAServerSaysSoSoon(t *testing.T) {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}
+	wantIn(t, runCLI(t, env, "", "websocket", "list").stderr, "which FRANKENPHP_WS_SOCKET names")
+	named := runCLI(t, env, "", "websocket", "list", "--socket", filepath.Join(folder, "absent"))
+	if !strings.Contains(named.stderr, "absent") || !strings.Contains(named.stderr, ", which --socket names") {
+		t.Errorf("--socket: %+v", named)
+	}
 }
 
 func TestShellsCompleteIdsTagsAndRoutesOfTheServer(t *testing.T) {

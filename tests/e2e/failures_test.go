@@ -267,6 +267,43 @@ while (frankenphp_handle_request(static function (): void {
 	}
 }
 
+func TestOfAChainOfExceptionsTheOneThatWasThrownIsLoggedHoweverLongTheOthersAre(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{
+		global: "\tfrankenphp {\n\t\tworker {\n\t\t\tname chain\n\t\t\tfile $DIR/chain.php\n\t\t\tnum 1\n\t\t}\n\t}",
+		body:   "\twebsocket /chain {\n\t\tworker chain\n\t}",
+		files: map[string]string{"chain.php": `<?php
+while (frankenphp_handle_request(static function (): void {
+    while (($event = frankenphp_ws_nextEvent()) !== null) {
+        if ($event['type'] === 'message') {
+            [$name, $length, $depth] = explode(' ', $event['data']);
+            $exception = new PDOException("innermost of $name " . str_repeat('i', (int) $length));
+            for ($n = 1; $n < (int) $depth; $n++) {
+                $exception = new LogicException("link $n " . str_repeat("\n\nNext ", 3), 0, $exception);
+            }
+            throw new DomainException("outermost of $name", 0, $exception);
+        }
+    }
+})) {
+}
+`},
+	})
+	client := dial(t, s, "/chain", nil)
+	for _, chain := range []string{"short 10 1", "long 50000 1", "deep 50000 500"} {
+		client.send(t, chain)
+		name, _, _ := strings.Cut(chain, " ")
+		record := s.failure("outermost of " + name)
+		for _, part := range []string{`"cause":"Uncaught PDOException: innermost of ` + name + ` i`, `Next DomainException: outermost of ` + name + ` in `, `chain.php:10`, `{main}`} {
+			if !strings.Contains(record, part) {
+				t.Errorf("%q is not in the record of %q: %.600s … %s", part, chain, record, record[max(len(record)-600, 0):])
+			}
+		}
+		if cut := strings.Contains(record, "i [cut]"); cut != (name != "short") || len(record) > 32<<10 {
+			t.Errorf("%q: cut: %t, %d bytes", chain, cut, len(record))
+		}
+	}
+}
+
 func TestAHandlerThatARestartEndsIsNotToldAsOneWhoseTimeWasUp(t *testing.T) {
 	t.Parallel()
 	s := start(t, stateful(false))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
@@ -190,6 +191,9 @@ func exit(cmd *cobra.Command, err error) error {
 
 	code := exitCode(err)
 	text := command.Text(err)
+	if cmd.Flags().Changed("socket") {
+		text = strings.Replace(text, "which FRANKENPHP_WS_SOCKET names", "which --socket names", 1)
+	}
 	if code == exitUsage {
 		text += fmt.Sprintf("\nSee `%s --help`.", cmd.CommandPath())
 	}

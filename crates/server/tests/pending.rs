@@ -79,8 +79,6 @@ fn a_client_with_events_waiting_is_not_read_while_too_many_wait_and_others_are()
     greedy.send(message(1, 120_000)).expect("sent");
     wait_until("the limit is reached", || counter(&core, "events_pending_bytes") > 100_000);
     assert_eq!(counter(&core, "events_held_back"), 1);
-    let other = core.handshake("php", HEAD, "192.0.2.9");
-    assert_eq!(other.status(), 503, "{}", other.text());
 
     // What it sends now comes before what the others send, and still is not read.
     for first in 2..10 {
@@ -104,7 +102,69 @@ fn a_client_with_events_waiting_is_not_read_while_too_many_wait_and_others_are()
     let of = |range: std::ops::Range<u8>| got.iter().copied().filter(|first| range.contains(first)).collect::<Vec<_>>();
     assert_eq!((of(1..10), of(100..200)), ((1..10).collect(), vec![100, 101]));
     wait_until("nothing waits", || counter(&core, "events_pending_bytes") == 0);
-    assert_eq!(core.handshake("php", HEAD, "192.0.2.9").status(), 101);
+}
+
+#[test]
+fn above_the_limit_those_who_have_most_of_it_are_refused_and_newcomers_are_let_in() {
+    let core = started();
+    let addresses: Vec<_> = (1..=6).map(|n| format!("192.0.2.{n}")).collect();
+    let mut clients: Vec<_> = addresses.iter().map(|address| connect_from(&core, "php", address)).collect();
+    handle(&core, 6);
+    // Each less than a quarter, and together more than may wait. The last one has little.
+    for client in &mut clients[..5] {
+        client.send(message(1, 22_000)).expect("sent");
+    }
+    clients[5].send(message(1, 10_000)).expect("sent");
+    wait_until("the limit is passed", || counter(&core, "events_pending_bytes") > 120_000);
+    let answer = |address: &str| {
+        let handshake = core.handshake("php", HEAD, address);
+        (handshake.status(), handshake.text().to_owned())
+    };
+    let refused = (503, "too many events wait for PHP".to_owned());
+    for address in &addresses[..5] {
+        assert_eq!(answer(address), refused, "{address}");
+    }
+    assert_eq!(answer(&addresses[5]).0, 101, "it has less than the mean");
+    assert_eq!(answer("2001:db8::1").0, 101, "it has nothing");
+    assert_eq!(answer(""), refused, "who has no address cannot be told from those who have most");
+    assert_eq!(core.handshake("echo", HEAD, &addresses[0]).status(), 101, "PHP has no part in it");
+    handle(&core, 6);
+    wait_until("nothing waits", || counter(&core, "events_pending_bytes") == 0);
+    assert!(addresses.iter().all(|address| answer(address).0 == 101));
+}
+
+#[test]
+fn an_address_with_many_connections_whose_events_take_long_is_one_among_others() {
+    let core = started();
+    let mut many: Vec<_> = (0..8).map(|_| connect_from(&core, "php", "192.0.2.1")).collect();
+    let mut other = connect_from(&core, "php", "192.0.2.2");
+    handle(&core, 9);
+    for client in &mut many {
+        for _ in 0..5 {
+            client.send(message(1, 10)).expect("sent");
+        }
+    }
+    wait_until("all of it waits", || counter(&core, "events_queued") == 9 + 8 * 5);
+    let (nonce, bell) = bell(&core);
+    let mut got = Vec::new();
+    while got.len() < 3 {
+        let Some(current) = core.next_event(&bell) else { break };
+        let Event::Message { data, .. } = current.event() else { continue };
+        got.push(data[0]);
+        drop(current);
+        if got.len() == 1 {
+            // While PHP is with the first event.
+            other.send(message(2, 10)).expect("sent");
+            wait_until("the other's waits too", || counter(&core, "events_queued") == 9 + 8 * 5 + 1);
+        }
+        // What a turn takes is over, while the bell is far from its end.
+        std::thread::sleep(Duration::from_millis(6));
+    }
+    core.release_bell(&bell, false, "");
+    core.end_bell(&nonce, Ended::Served, b"", "");
+    // The address had its place in the line again before the other one came.
+    assert_eq!(got, [1, 1, 2], "39 events of that address came before, and most of them have to wait");
+    handle(&core, 8 * 5 + 1 - 3);
 }
 
 #[test]

@@ -150,7 +150,9 @@ impl<'a> Origin<'a> {
             None => None,
             Some(digits) => Some(digits.parse().ok()?),
         };
-        Some(Origin::Page(Page { scheme, host: Host::read(host), port }))
+        let host = Host::read(host);
+        let sound = if let Host::Name(name) = &host { is_name(name) } else { true };
+        (is_scheme(scheme) && sound).then_some(Origin::Page(Page { scheme, host, port }))
     }
 }
 
@@ -162,6 +164,16 @@ impl Host {
         // A name that ends with its root is the same host.
         Host::Name(text.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(text).to_owned())
     }
+}
+
+/// RFC 3986, 3.1, in lower case.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// What is in the name of a host: that of the web, or of another scheme. It can be empty.
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_~".contains(&byte))
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -216,15 +228,13 @@ fn parse_page(text: &str) -> Result<Rule, String> {
 }
 
 fn check_scheme(scheme: &str, authority: &str) -> Result<(), String> {
-    // RFC 3986, 3.1.
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     match scheme {
         "ws" | "wss" => {
             let of_page = if scheme == "ws" { "http" } else { "https" };
             Err(format!("an origin has the scheme of the page, so write \"{of_page}://{authority}\""))
         }
         "file" if !authority.is_empty() => Err(r#"pages of files all have the origin "file://", or "null""#.into()),
-        _ if scheme.bytes().all(legal) && scheme.starts_with(|first: char| first.is_ascii_lowercase()) => Ok(()),
+        _ if is_scheme(scheme) => Ok(()),
         _ => Err(FORMS.into()),
     }
 }
@@ -270,8 +280,7 @@ fn pattern_host(host: &str, scheme: Option<&str>, port: PortRule) -> Result<Host
     // The URL standard makes little of the hosts of other schemes, and some have none: `file://`, `app://.`, `capacitor://localhost`.
     let of_web = scheme.is_none_or(|scheme| default_port(scheme).is_some());
     if !of_web && !below && (port == PortRule::Default || !name.is_empty()) {
-        let sound = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_~".contains(&byte));
-        return if sound { Ok(HostRule::Is(Host::read(name))) } else { Err(FORMS.into()) };
+        return if is_name(name) { Ok(HostRule::Is(Host::read(name))) } else { Err(FORMS.into()) };
     }
     if name.starts_with('.') && !below {
         return Err(format!("write \"*{name}\" for the sub-domains, and \"{}\" for the host itself", &name[1..]));

@@ -9,6 +9,7 @@ use fws_wire::handshake::{self, Reason, Refused, Request};
 use super::Core;
 use crate::admission::{AdmissionError, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
 use crate::conn::Through;
+use crate::dispatch::Overload;
 use crate::handler::Handler as _;
 use crate::quota::{Address, Full, Quota, Reservation};
 use crate::routes::Route;
@@ -81,11 +82,12 @@ impl Core {
             }
             Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused)))
         })?;
-        if route.protocol.has_events() && self.dispatch.is_overloaded() {
-            return refuse(Refusal::Overload, 503, "too many events wait for PHP");
-        }
-        if route.protocol.has_events() && Address::parse(ip).is_some_and(|address| self.dispatch.is_greedy(address)) {
-            return refuse(Refusal::Address, 429, "too many events of this address wait for PHP");
+        if route.protocol.has_events() {
+            match self.dispatch.admits(Address::parse(ip)) {
+                Ok(()) => {}
+                Err(Overload::Address) => return refuse(Refusal::Address, 429, "too many events of this address wait for PHP"),
+                Err(Overload::All) => return refuse(Refusal::Overload, 503, "too many events wait for PHP"),
+            }
         }
         let reservation = match self.reserve_on(&route, ip) {
             Ok(reservation) => reservation,

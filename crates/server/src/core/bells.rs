@@ -96,17 +96,17 @@ impl Core {
                 fields
             });
         } else if !output.is_empty() || !error.is_empty() {
-            self.log.write(
-                if failed { Level::Warn } else { Level::Info },
-                "a worker printed something while it handled WebSocket events",
-                json!({
-                    "worker": bell.worker,
-                    "route": last.as_ref().map(|conn| conn.route_name.clone()),
-                    "connection": last.as_ref().map(|conn| conn.id()),
-                    "output": String::from_utf8_lossy(output),
-                    "error": error,
-                }),
-            );
+            let mut fields = json!({
+                "worker": bell.worker,
+                "route": last.as_ref().map(|conn| conn.route_name.clone()),
+                "connection": last.as_ref().map(|conn| conn.id()),
+                "output": String::from_utf8_lossy(output),
+            });
+            if !error.is_empty() {
+                fields["error"] = error.into();
+            }
+            let level = if failed { Level::Warn } else { Level::Info };
+            self.log.write(level, "a worker printed something while it handled WebSocket events", fields);
         }
         drop(over);
     }
@@ -116,8 +116,9 @@ impl Core {
         let mut state = bell.state.lock();
         let pool = state.slot.as_ref().filter(|slot| slot.is_claimed())?.pool();
         self.acknowledge(&mut state, None);
+        let now = Instant::now();
         let over = state.handed >= MOST_EVENTS
-            || state.started.is_none_or(|started| started.elapsed() >= LONGEST)
+            || state.started.is_none_or(|started| now.duration_since(started) >= LONGEST)
             || self.dispatch.gate_is_closed();
         if over {
             self.give_back(bell, &mut state);
@@ -125,7 +126,7 @@ impl Core {
         }
         let mut until = None;
         let event = loop {
-            if let Some(event) = state.lease.as_mut().and_then(|lease| self.next_of(lease)) {
+            if let Some(event) = state.lease.as_mut().filter(|lease| !lease.is_over(now)).and_then(|lease| self.next_of(lease)) {
                 break event;
             }
             let until = *until.get_or_insert_with(|| Instant::now() + LINGER);

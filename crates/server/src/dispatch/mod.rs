@@ -7,8 +7,10 @@
 //!
 //! One lock guards all of it. It is held for a few map operations, never over I/O or waiting (the condition variable gives it up).
 //!
-//! `queue` is what waits of one connection or timer, `pool` the bells of a worker.
+//! `queue` is what waits of one connection or timer, `line` the order in which a worker takes them, `pool` the bells of a worker, `shares` how
+//! much waits of each address.
 
+mod line;
 mod pool;
 mod queue;
 mod shares;
@@ -22,6 +24,7 @@ use fws_session::Event;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use self::line::Party;
 use self::pool::Pool;
 pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
 pub use self::queue::{Arrival, Discarded, Lease, LeaseEnd, Orphans, Pushed, Source};
@@ -41,6 +44,15 @@ pub const LINGER: Duration = Duration::from_millis(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BranchId(pub u32);
 
+/// Why PHP gets no client more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overload {
+    /// Too much waits of this address.
+    Address,
+    /// Too much waits of all together.
+    All,
+}
+
 pub struct Dispatch {
     inner: Mutex<Inner>,
     /// Connections with events, waiting or leased: while there are any, the shard that brought them looks in with [`Dispatch::care`].
@@ -48,7 +60,7 @@ pub struct Dispatch {
     /// How many events there are, waiting or leased, and their weight.
     events: AtomicUsize,
     weight: AtomicUsize,
-    /// From this weight on no new connection is accepted for PHP, and a connection that has events is not read until they are handled.
+    /// From this weight on a connection that has events is not read until they are handled, and [`Dispatch::admits`] refuses new ones.
     max_weight: usize,
     /// How often the gate is closed.
     gate: AtomicUsize,
@@ -163,7 +175,7 @@ impl Dispatch {
             if !queue.listed && !queue.leased {
                 queue.since = now;
                 queue.listed = true;
-                pools[pool.0].waiting.push_back(key);
+                pools[pool.0].waiting.push_back(Party::of(&queue.source), key);
             }
         }
         shares.write_down(run);
@@ -228,12 +240,20 @@ impl Dispatch {
         self.max_weight / 4
     }
 
-    /// Whether as much of an address waits as may.
-    pub fn is_greedy(&self, address: Address) -> bool {
-        self.inner.lock().shares.of(address) >= self.max_share()
+    /// Whether a new client of an address may have events for PHP.
+    ///
+    /// Also while as much waits as may, an address is let in that has less of it than the mean: those who take more do not lock out others.
+    pub fn admits(&self, address: Option<Address>) -> Result<(), Overload> {
+        let inner = self.inner.lock();
+        let share = address.map_or(0, |address| inner.shares.of(address));
+        if share >= self.max_share() {
+            return Err(Overload::Address);
+        }
+        let below_mean = address.is_some() && share.saturating_mul(inner.shares.len()) < self.weight();
+        if self.is_overloaded() && !below_mean { Err(Overload::All) } else { Ok(()) }
     }
 
-    /// Whether so much waits that no new connection should be accepted for PHP.
+    /// Whether as much waits as may.
     pub fn is_overloaded(&self) -> bool {
         self.weight() >= self.max_weight
     }
@@ -309,9 +329,10 @@ impl Dispatch {
         queue.leased = true;
         let mut events = std::mem::take(spare);
         queue.fifo.lease(LEASE, &mut events);
-        let lease = Lease { source: queue.source.clone(), events, handled: (0, 0), more };
+        let taken = Instant::now();
+        let lease = Lease { source: queue.source.clone(), events, handled: (0, 0), more, taken };
         if more {
-            self.call(inner, id, Instant::now());
+            self.call(inner, id, taken);
         }
         Some(lease)
     }
@@ -337,7 +358,7 @@ impl Dispatch {
             match pool_of(&inner.pools, &inner.pool_of_branch, &lease.source) {
                 Some(pool) => {
                     queue.listed = true;
-                    inner.pools[pool.0].waiting.push_back(key);
+                    inner.pools[pool.0].waiting.push_back(Party::of(&lease.source), key);
                 }
                 None => {
                     let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&mut end.orphans));
@@ -413,7 +434,7 @@ impl Dispatch {
             }
             let Some(pool) = pool_of(pools, pool_of_branch, &queue.source) else { return true };
             queue.listed = true;
-            pools[pool.0].waiting.push_back(*key);
+            pools[pool.0].waiting.push_back(Party::of(&queue.source), *key);
             false
         }) {
             *timers -= usize::from(queue.source.conn().is_none());

@@ -1,6 +1,5 @@
 //! The bells of a worker: how many there are, and what each takes part in.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Condvar;
 
 use super::Dispatch;
-use super::queue::QueueKey;
+use super::line::Line;
 
 /// After bells that brought nothing, the next one waits; doubling between these.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
@@ -21,8 +20,8 @@ pub(super) struct Pool {
     pub(super) name: Arc<str>,
     /// The configuration in force has this worker.
     pub(super) present: bool,
-    /// Connections, and timers, with events that wait for a bell, in the order in which they came.
-    pub(super) waiting: VecDeque<QueueKey>,
+    /// Connections, and timers, with events that wait for a bell.
+    pub(super) waiting: Line,
     /// Signalled when something waits, and when the gate closes.
     pub(super) wake: Arc<Condvar>,
     /// Bells that wait for work.
@@ -42,7 +41,7 @@ impl Pool {
         Pool {
             name,
             present: false,
-            waiting: VecDeque::new(),
+            waiting: Line::default(),
             wake: Arc::default(),
             idle: 0,
             called: 0,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fws_hub::Key;
 use fws_session::{Event, Fifo};
@@ -65,6 +65,7 @@ pub struct Lease {
     pub handled: (usize, usize),
     /// More waited when this one was taken.
     pub more: bool,
+    pub(super) taken: Instant,
 }
 
 /// One event on its way into the queues.
@@ -132,7 +133,15 @@ impl LeaseEnd {
     }
 }
 
+/// A lease ends after this time, though it may have events left: others have their turn.
+const TURN: Duration = Duration::from_millis(5);
+
 impl Lease {
+    /// It has had its turn.
+    pub fn is_over(&self, now: Instant) -> bool {
+        now.duration_since(self.taken) >= TURN
+    }
+
     /// Drops the messages among its events if the server has decided to end their connection; how many.
     pub fn discard(&mut self) -> u64 {
         if !self.source.conn().is_some_and(|conn| conn.is_dismissed()) {

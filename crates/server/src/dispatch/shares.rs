@@ -50,4 +50,9 @@ impl Shares {
     pub fn of(&self, address: Address) -> usize {
         self.0.get(&address).copied().unwrap_or(0)
     }
+
+    /// How many addresses have some.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
 }
