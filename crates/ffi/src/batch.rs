@@ -71,6 +71,7 @@ impl fws_batch {
                 | Reply::Expiry(_)
                 | Reply::Stats(_)
                 | Reply::History(_)
+                | Reply::Members(_)
                 | Reply::Gone => nothing,
             },
             Err(failure) => {

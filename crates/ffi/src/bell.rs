@@ -113,11 +113,15 @@ pub const FWS_EVENT_MESSAGE: u32 = 2;
 pub const FWS_EVENT_CLOSE: u32 = 3;
 /// The kind of fws_event: a timer is due. It is of no connection: `id` and `route` are empty.
 pub const FWS_EVENT_TIMER: u32 = 4;
+/// The kind of fws_event: a user has joined a channel with presence. It is of no connection: `id` is empty.
+pub const FWS_EVENT_JOIN: u32 = 5;
+/// The kind of fws_event: a user has left a channel with presence. It is of no connection: `id` is empty.
+pub const FWS_EVENT_LEAVE: u32 = 6;
 
-/// One event of a connection, or of a timer.
+/// One event of a connection, of a timer, or of a channel.
 #[repr(C)]
 pub struct fws_event {
-    /// FWS_EVENT_OPEN, FWS_EVENT_MESSAGE, FWS_EVENT_CLOSE or FWS_EVENT_TIMER.
+    /// FWS_EVENT_….
     pub kind: u32,
     /// Message: binary rather than text.
     pub binary: bool,
@@ -127,9 +131,9 @@ pub struct fws_event {
     pub code: u16,
     /// The connection's id.
     pub id: fws_bytes,
-    /// The name of its route.
+    /// The name of its route, or of that of the channel.
     pub route: fws_bytes,
-    /// Message, timer: the payload. Close: the reason.
+    /// Message, timer: the payload. Close: the reason. Join, leave: what was said about the user.
     pub data: fws_bytes,
     /// Timer: its number.
     pub timer: u64,
@@ -141,6 +145,10 @@ pub struct fws_event {
     pub ip: fws_bytes,
     /// Open: the sub-protocol agreed on; empty where there is none.
     pub subprotocol: fws_bytes,
+    /// Open: whose the connection is; empty where it is nobody's. Join, leave: the user.
+    pub user: fws_bytes,
+    /// Join, leave: the channel's tag.
+    pub tag: fws_bytes,
     /// Open: how many headers there are, see fws_event_header.
     pub header_count: usize,
 }
@@ -193,6 +201,8 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
             query: fws_bytes::NONE,
             ip: fws_bytes::NONE,
             subprotocol: fws_bytes::NONE,
+            user: fws_bytes::NONE,
+            tag: fws_bytes::NONE,
             header_count: 0,
         };
         match current.event() {
@@ -201,6 +211,7 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
                 event.query = fws_bytes::of(&opened.query);
                 event.ip = fws_bytes::of(opened.ip.as_bytes());
                 event.subprotocol = fws_bytes::of(opened.subprotocol.as_bytes());
+                event.user = fws_bytes::of(opened.user.as_bytes());
                 event.header_count = opened.headers.len();
             }
             Event::Message { binary, data } => {
@@ -213,6 +224,13 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
                 event.clean = closed.clean;
                 event.code = closed.code;
                 event.data = fws_bytes::of(closed.reason.as_bytes());
+            }
+            Event::Join(membership) | Event::Leave(membership) => {
+                event.kind = if matches!(current.event(), Event::Join(_)) { FWS_EVENT_JOIN } else { FWS_EVENT_LEAVE };
+                event.route = fws_bytes::of(membership.route.as_bytes());
+                event.tag = fws_bytes::of(membership.tag.as_bytes());
+                event.user = fws_bytes::of(membership.user.as_bytes());
+                event.data = fws_bytes::of(&membership.info);
             }
             Event::Timer(timer) => {
                 event.kind = FWS_EVENT_TIMER;

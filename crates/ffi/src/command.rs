@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 
 use fws_hub::command::{
-    Add, AllInformation, ClearHistory, ClearInformation, ClearTags, ClearTimer, Close, Count, Delete, DeleteInformation, Describe, Expiry,
-    Get, GetInformation, Increment, Kill, List, Ping, PingTime, ReadHistory, Rename, SearchInformation, SendTo, Set, SetInformation,
-    SetTimer, Tag, Tags, Untag,
+    Add, AllInformation, ClearHistory, ClearInformation, ClearTags, ClearTimer, Close, Count, Delete, DeleteInformation, Describe,
+    DisconnectUser, Expiry, Get, GetInformation, Increment, Kill, List, Ping, PingTime, Presence, ReadHistory, Rename, SearchInformation,
+    SendTo, Set, SetInformation, SetTimer, SetUser, Tag, Tags, Untag,
 };
 use fws_hub::{Blob, Command, Expression, MAX_NAME, Operator, Pinging, Target};
 use fws_server::Caller;
@@ -39,7 +39,8 @@ pub enum fws_command_kind {
     FWS_CLOSE = 4,
     /// What is known of a client, until its close event has been handled: `id`. Answer: fws_reply_client reads the numbers, and the items of
     /// `reply` are its id, the name of its route, the path of its request (byte for byte as sent), its address, its sub-protocol (empty where
-    /// there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from item 6 on its tags, sorted.
+    /// there is none), its transport (`tcp`, `tls`, `http2`, `http3`), its user (empty where it is nobody's), and from item 7 on its tags,
+    /// sorted.
     FWS_CLIENT = 5,
     /// How long the last pong of a client took: `id`. Answer: `number`, nanoseconds; 0 before the first.
     FWS_PING_TIME = 6,
@@ -112,13 +113,22 @@ pub enum fws_command_kind {
     FWS_HISTORY = 30,
     /// Forgets what was sent to a tag of which a route keeps a history: `tag`, [`route`]. Answer: `number` is 1 where something was kept.
     FWS_CLEAR_HISTORY = 31,
+    /// Says whose a client is: `id`, [`user`], [`value`]. `user` has 1 to 255 bytes; without it the client is nobody's. `value` is what channels
+    /// with presence tell of the user, at most 4096 bytes. Answer: `number` is 1.
+    FWS_SET_USER = 32,
+    /// Starts the closing handshake with the clients of a user: `user`, `code`, [`reason`], [`route`], as FWS_CLOSE. Answer: `number` is how
+    /// many.
+    FWS_DISCONNECT_USER = 33,
+    /// Who is in a channel with presence: `tag`, [`route`]. `route` may be left out where only one has presence for the tag. Answer: the items
+    /// of `reply` are user, information, user, information, …, sorted by user; fws_reply_member reads the number of connections, too.
+    FWS_PRESENCE = 34,
 }
 
 use fws_command_kind::*;
 
 impl fws_command_kind {
     /// All kinds, in order; the first is 1.
-    const ALL: [fws_command_kind; 31] = [
+    const ALL: [fws_command_kind; 34] = [
         FWS_SEND,
         FWS_LIST,
         FWS_COUNT,
@@ -150,6 +160,9 @@ impl fws_command_kind {
         FWS_TIMER_CLEAR,
         FWS_HISTORY,
         FWS_CLEAR_HISTORY,
+        FWS_SET_USER,
+        FWS_DISCONNECT_USER,
+        FWS_PRESENCE,
     ];
 
     fn of(number: u32) -> Option<fws_command_kind> {
@@ -167,6 +180,8 @@ pub const FWS_TO_TAG: u32 = 2;
 /// Target: the clients whose tags fit `expression`: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes around any
 /// characters that stand for themselves (see fws_tag_quote).
 pub const FWS_TO_EXPRESSION: u32 = 3;
+/// Target: the clients of `user`.
+pub const FWS_TO_USER: u32 = 4;
 
 /// Interval of FWS_PING: as the client's route says.
 pub const FWS_PING_ROUTE: u32 = 0;
@@ -239,6 +254,8 @@ pub struct fws_command {
     pub worker: fws_bytes,
     /// The name of a timer. UTF-8.
     pub name: fws_bytes,
+    /// Whose a client is. UTF-8.
+    pub user: fws_bytes,
     /// A position of a history. UTF-8. Empty, but not NULL: before the first message.
     pub since: fws_bytes,
     /// The claimed bell whose event's handler gives the command, NULL where none does: for FWS_TIMER_SET, and so that what a handler sends can
@@ -282,6 +299,11 @@ impl fws_command {
     unsafe fn route<'a>(&self) -> Result<Option<&'a str>, Failure> {
         // SAFETY: promised by the caller.
         unsafe { Self::optional(self.route, "route") }
+    }
+
+    unsafe fn user<'a>(&self) -> Result<&'a str, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::text(self.user, "user") }
     }
 
     unsafe fn since<'a>(&self) -> Result<Option<&'a str>, Failure> {
@@ -335,6 +357,7 @@ impl fws_command {
                 FWS_TO_CLIENT => Target::Client(self.id()?),
                 FWS_TO_TAG => Target::Tag(self.tag()?),
                 FWS_TO_EXPRESSION => Target::Expression(Self::text(self.expression, "expression")?),
+                FWS_TO_USER => Target::User(self.user()?),
                 _ => return Err(Failure::Argument(FWS_ERR_OUT_OF_RANGE, "target")),
             })
         }
@@ -429,6 +452,14 @@ impl fws_command {
                     Command::History(ReadHistory { tag, limit: self.limit, since, route })
                 }
                 FWS_CLEAR_HISTORY => Command::ClearHistory(ClearHistory { tag: self.tag()?, route: self.route()? }),
+                FWS_SET_USER => Command::SetUser(SetUser { id: self.id()?, user: Self::optional(self.user, "user")?, info: self.value()? }),
+                FWS_DISCONNECT_USER => Command::DisconnectUser(DisconnectUser {
+                    user: self.user()?,
+                    code: self.code()?,
+                    reason: Self::text(self.reason, "reason")?,
+                    route: self.route()?,
+                }),
+                FWS_PRESENCE => Command::Presence(Presence { tag: self.tag()?, route: self.route()? }),
             })
         }
     }
@@ -452,112 +483,4 @@ pub unsafe extern "C" fn fws_tag_quote(tag: *const u8, tag_len: usize, out: *mut
 }
 
 #[cfg(test)]
-mod tests {
-    use std::ptr;
-
-    use super::*;
-
-    fn empty(kind: u32) -> fws_command {
-        let none = fws_bytes::NONE;
-        fws_command {
-            kind,
-            target: 0,
-            binary: false,
-            repeat: false,
-            op: 0,
-            interval_ms: 0,
-            code: 0,
-            by: 0,
-            expire_seconds: 0,
-            delay_ms: 0,
-            timer: 0,
-            limit: 0,
-            id: none,
-            new_id: none,
-            tag: none,
-            expression: none,
-            route: none,
-            except_id: none,
-            data: none,
-            reason: none,
-            key: none,
-            value: none,
-            worker: fws_bytes::of(b"w"),
-            name: none,
-            since: none,
-            bell: ptr::null(),
-            interrupt: ptr::null(),
-        }
-    }
-
-    /// The kind of a command: the compiler names a command that the C ABI has forgotten.
-    fn kind(command: &Command<'_>) -> fws_command_kind {
-        match command {
-            Command::Send(_) => FWS_SEND,
-            Command::List(_) => FWS_LIST,
-            Command::Count(_) => FWS_COUNT,
-            Command::Close(_) => FWS_CLOSE,
-            Command::Client(_) => FWS_CLIENT,
-            Command::PingTime(_) => FWS_PING_TIME,
-            Command::Ping(_) => FWS_PING,
-            Command::Kill(_) => FWS_KILL,
-            Command::Rename(_) => FWS_RENAME,
-            Command::Routes => FWS_ROUTES,
-            Command::Stats => FWS_STATS,
-            Command::Tag(_) => FWS_TAG,
-            Command::Untag(_) => FWS_UNTAG,
-            Command::ClearTags(_) => FWS_CLEAR_TAGS,
-            Command::Tags(_) => FWS_TAGS,
-            Command::SetInformation(_) => FWS_SET_INFORMATION,
-            Command::GetInformation(_) => FWS_GET_INFORMATION,
-            Command::DeleteInformation(_) => FWS_DELETE_INFORMATION,
-            Command::ClearInformation(_) => FWS_CLEAR_INFORMATION,
-            Command::AllInformation(_) => FWS_ALL_INFORMATION,
-            Command::SearchInformation(_) => FWS_SEARCH_INFORMATION,
-            Command::Set(_) => FWS_VALUE_SET,
-            Command::Add(_) => FWS_VALUE_ADD,
-            Command::Get(_) => FWS_VALUE_GET,
-            Command::Delete(_) => FWS_VALUE_DELETE,
-            Command::Increment(_) => FWS_VALUE_INCREMENT,
-            Command::Expiry(_) => FWS_VALUE_EXPIRY,
-            Command::SetTimer(_) => FWS_TIMER_SET,
-            Command::ClearTimer(_) => FWS_TIMER_CLEAR,
-            Command::History(_) => FWS_HISTORY,
-            Command::ClearHistory(_) => FWS_CLEAR_HISTORY,
-        }
-    }
-
-    #[test]
-    fn each_kind_reads_its_command() {
-        for known in fws_command_kind::ALL {
-            // SAFETY: all bytes are static.
-            let read = unsafe { empty(known as u32).read() }.unwrap_or_else(|why| panic!("{known:?}: {why}"));
-            assert_eq!(kind(&read), known);
-        }
-    }
-
-    #[test]
-    fn numbers_that_are_no_kind_are_refused_with_the_name_of_the_field() {
-        for number in [0, fws_command_kind::ALL.len() as u32 + 1, u32::MAX] {
-            // SAFETY: all bytes are static.
-            let why = unsafe { empty(number).read() }.expect_err("no such kind");
-            assert_eq!((why.code(), why.to_string()), (FWS_ERR_COMMAND, "kind: the command cannot be read".to_owned()));
-        }
-    }
-
-    #[test]
-    fn the_text_of_an_error_names_the_field() {
-        let send = fws_command { target: FWS_TO_TAG, tag: fws_bytes::of(b"\xff"), ..empty(FWS_SEND as u32) };
-        // SAFETY: all bytes are static.
-        let why = unsafe { send.read() }.expect_err("not UTF-8");
-        assert_eq!(why.to_string(), "tag: text must be UTF-8; other bytes can be sent as a binary message");
-        let close = fws_command { code: 1000 + (1 << 16), ..empty(FWS_CLOSE as u32) };
-        // SAFETY: all bytes are static.
-        let why = unsafe { close.read() }.expect_err("no close code");
-        assert_eq!(why.code(), FWS_ERR_INVALID_CLOSE_CODE);
-        let list = fws_command { target: 4, ..empty(FWS_LIST as u32) };
-        // SAFETY: all bytes are static.
-        let why = unsafe { list.read() }.expect_err("no target");
-        assert_eq!(why.to_string(), "target: a number is out of its range");
-    }
-}
+mod tests;

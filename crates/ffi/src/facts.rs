@@ -49,8 +49,10 @@ impl fws_client {
 
     /// What is known of it that is no number, in the order that FWS_CLIENT documents.
     pub(crate) fn strings(client: Client) -> Vec<Box<[u8]>> {
-        let Client { id, route, path, ip, subprotocol, transport, tags, .. } = client;
-        let first = [id.as_bytes(), route.as_bytes(), &path, ip.as_bytes(), subprotocol.as_bytes(), transport.as_bytes()];
+        let Client { id, route, path, ip, subprotocol, transport, user, tags, .. } = client;
+        let facts = [&id, &route, &*ip, &*subprotocol, &*transport, &*user].map(str::as_bytes);
+        let [id, route, ip, subprotocol, transport, user] = facts;
+        let first = [id, route, &*path, ip, subprotocol, transport, user];
         first.into_iter().chain(tags.iter().map(|tag| tag.as_bytes())).map(Box::from).collect()
     }
 }

@@ -157,7 +157,7 @@ pub unsafe extern "C" fn fws_handshake_set_subprotocol(handshake: *mut fws_hands
     })
 }
 
-/// Gives the connection a tag from its first moment, 1 to 255 bytes of UTF-8; at most 256 of them.
+/// Gives the connection a tag from its first moment, 1 to 255 bytes of UTF-8; at most 4096 of them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_handshake_add_tag(handshake: *mut fws_handshake, tag: *const u8, tag_len: usize) -> fws_result {
     guard(FWS_ERR_PANIC, || {
@@ -166,6 +166,26 @@ pub unsafe extern "C" fn fws_handshake_add_tag(handshake: *mut fws_handshake, ta
             (None, _) => FWS_ERR_NULL,
             (_, Err(code)) => code,
             (Some(handshake), Ok(tag)) => handshake.0.add_tag(tag).into(),
+        }
+    })
+}
+
+/// Says whose the connection is, from its first moment on: 1 to 255 bytes of UTF-8, and what channels with presence tell of the user, at most
+/// 4096 bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_handshake_set_user(
+    handshake: *mut fws_handshake,
+    user: *const u8,
+    user_len: usize,
+    info: *const u8,
+    info_len: usize,
+) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes NULL or a live handshake, and valid bytes.
+        match unsafe { (handshake.as_mut(), text(user, user_len), input(info, info_len)) } {
+            (None, ..) => FWS_ERR_NULL,
+            (_, Err(code), _) | (.., Err(code)) => code,
+            (Some(handshake), Ok(user), Ok(info)) => handshake.0.set_user(user, info).into(),
         }
     })
 }

@@ -70,6 +70,10 @@ impl fws_stream {
                 let start = format!("{{\"history\":{{\"position\":{position},\"complete\":{},\"messages\":[", history.complete);
                 around(&mut self.written, item, &start, "]}}", message)
             }
+            Reply::Members(members) => {
+                let member = members.get(item).map(|member| member.serialize(&mut serde_json::Serializer::new(&mut self.written)));
+                around(&mut self.written, item, "{\"members\":[", "]}", member)
+            }
             short => serde_json::to_writer(&mut self.written, short).map(|()| false),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fws_hub::{Client, History, Recorded};
+use fws_hub::{Client, History, Member, Recorded};
 
 use crate::bytes::fws_bytes;
 use crate::facts::fws_client;
@@ -19,6 +19,7 @@ enum Items {
     Pairs(Vec<(Arc<str>, Arc<[u8]>)>),
     Client(fws_client, Vec<Box<[u8]>>),
     History(History),
+    Members(Vec<Member>),
 }
 
 impl Owned for fws_reply {}
@@ -44,6 +45,10 @@ impl fws_reply {
         fws_reply(Items::History(history))
     }
 
+    pub(crate) fn members(members: Vec<Member>) -> fws_reply {
+        fws_reply(Items::Members(members))
+    }
+
     pub(crate) fn client(client: Client) -> fws_reply {
         fws_reply(Items::Client(fws_client::of(&client), fws_client::strings(client)))
     }
@@ -60,6 +65,7 @@ pub unsafe extern "C" fn fws_reply_count(reply: *const fws_reply) -> usize {
         Some(fws_reply(Items::Pairs(pairs))) => 2 * pairs.len(),
         Some(fws_reply(Items::Client(_, strings))) => strings.len(),
         Some(fws_reply(Items::History(history))) => 1 + history.messages.len(),
+        Some(fws_reply(Items::Members(members))) => 2 * members.len(),
     })
 }
 
@@ -74,6 +80,9 @@ pub unsafe extern "C" fn fws_reply_item(reply: *const fws_reply, index: usize, o
             Items::One(bytes) => (index == 0).then_some(&**bytes),
             Items::Pairs(pairs) => pairs.get(index / 2).map(|(key, value)| if index.is_multiple_of(2) { key.as_bytes() } else { value }),
             Items::Client(_, strings) => strings.get(index).map(|bytes| &**bytes),
+            Items::Members(members) => {
+                members.get(index / 2).map(|member| if index.is_multiple_of(2) { member.user.as_bytes() } else { &member.info })
+            }
             Items::History(history) => match index.checked_sub(1) {
                 None => Some(history.position.as_bytes()),
                 Some(message) => history.messages.get(message).map(|message| &*message.data),
@@ -100,7 +109,7 @@ pub unsafe extern "C" fn fws_reply_client(reply: *const fws_reply, out: *mut fws
                 *out = *facts;
                 FWS_OK
             }
-            Items::Names(_) | Items::One(_) | Items::Pairs(_) | Items::History(_) => FWS_END,
+            Items::Names(_) | Items::One(_) | Items::Pairs(_) | Items::History(_) | Items::Members(_) => FWS_END,
         }
     })
 }
@@ -148,6 +157,30 @@ pub unsafe extern "C" fn fws_reply_message(reply: *const fws_reply, index: usize
             binary: *binary,
             data: fws_bytes::of(data),
         };
+        FWS_OK
+    })
+}
+
+/// Who is in a channel.
+#[repr(C)]
+pub struct fws_member {
+    /// The user, valid until fws_reply_free.
+    pub user: fws_bytes,
+    /// What was said about the user, valid until fws_reply_free.
+    pub info: fws_bytes,
+    /// Connections in the channel; 0 while the user may come back in the channel's time of grace.
+    pub connections: u32,
+}
+
+/// One member of the reply to FWS_PRESENCE, from 0 on. FWS_END beyond the last, and of the reply to another command.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fws_reply_member(reply: *const fws_reply, index: usize, out: *mut fws_member) -> fws_result {
+    guard(FWS_ERR_PANIC, || {
+        // SAFETY: the caller passes pointers that are NULL or valid.
+        let (Some(reply), Some(out)) = (unsafe { (reply.as_ref(), out.as_mut()) }) else { return FWS_ERR_NULL };
+        let Items::Members(members) = &reply.0 else { return FWS_END };
+        let Some(Member { user, info, connections }) = members.get(index) else { return FWS_END };
+        *out = fws_member { user: fws_bytes::of(user.as_bytes()), info: fws_bytes::of(info), connections: *connections };
         FWS_OK
     })
 }

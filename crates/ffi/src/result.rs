@@ -89,6 +89,12 @@ pub enum fws_result {
     FWS_ERR_POSITION = 37,
     /// No route keeps a history of the tag, or several do and none was named.
     FWS_ERR_NO_HISTORY = 38,
+    /// No route has presence for the tag, or several have and none was named.
+    FWS_ERR_NO_PRESENCE = 39,
+    /// A user that is empty or longer than 255 bytes.
+    FWS_ERR_INVALID_USER = 40,
+    /// More than 4096 bytes of information about a user.
+    FWS_ERR_USER_INFO_TOO_LONG = 41,
 }
 
 use fws_result::*;
@@ -134,12 +140,15 @@ impl fws_result {
             FWS_ERR_INTERRUPTED => c"the search was interrupted by its caller",
             FWS_ERR_POSITION => c"this is no position of a history",
             FWS_ERR_NO_HISTORY => c"no history is kept of this tag",
+            FWS_ERR_NO_PRESENCE => c"it is not known who has this tag",
+            FWS_ERR_INVALID_USER => c"a user has 1 to 255 bytes",
+            FWS_ERR_USER_INFO_TOO_LONG => c"the information about a user has at most 4096 bytes",
             FWS_ERR_PAYLOAD_TOO_LONG => c"the payload of a timer has at most 1 MiB",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 39] = [
+    const ALL: [fws_result; 42] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -179,6 +188,9 @@ impl fws_result {
         FWS_ERR_INTERRUPTED,
         FWS_ERR_POSITION,
         FWS_ERR_NO_HISTORY,
+        FWS_ERR_NO_PRESENCE,
+        FWS_ERR_INVALID_USER,
+        FWS_ERR_USER_INFO_TOO_LONG,
     ];
 }
 
@@ -214,6 +226,9 @@ impl From<&CommandError> for fws_result {
             CommandError::UnknownWorker => FWS_ERR_UNKNOWN_WORKER,
             CommandError::InvalidPosition(_) => FWS_ERR_POSITION,
             CommandError::NoHistory | CommandError::SeveralHistories => FWS_ERR_NO_HISTORY,
+            CommandError::NoPresence | CommandError::SeveralPresences => FWS_ERR_NO_PRESENCE,
+            CommandError::InvalidUser => FWS_ERR_INVALID_USER,
+            CommandError::UserInfoTooLong => FWS_ERR_USER_INFO_TOO_LONG,
         }
     }
 }

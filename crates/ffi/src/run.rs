@@ -61,6 +61,7 @@ impl fws_answer {
             Reply::Value(Some(value)) => fws_answer::reply(fws_reply::one(value)),
             Reply::Client(client) => fws_answer::reply(fws_reply::client(*client)),
             Reply::History(history) => fws_answer::reply(fws_reply::history(*history)),
+            Reply::Members(members) => fws_answer::reply(fws_reply::members(members)),
             Reply::Stats(json) => fws_answer::reply(fws_reply::text(&json)),
             Reply::Value(None) | Reply::Expiry(None) | Reply::Gone => return Err(FWS_END),
         })

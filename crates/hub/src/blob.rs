@@ -12,7 +12,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Any bytes. Binary formats lend them; in JSON they are a string where they are UTF-8, and `{"base64": "…"}` where they are not.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Blob<'a>(Cow<'a, [u8]>);
 
 impl Deref for Blob<'_> {

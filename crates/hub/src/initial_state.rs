@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::MAX_TAGS;
-use crate::command::{CommandError, check_tag};
+use crate::command::{CommandError, check_tag, check_user};
 use crate::information::Information;
+use crate::users::User;
 
 /// Tags and stored information for a client that is yet to be entered.
 ///
@@ -14,6 +15,7 @@ use crate::information::Information;
 pub struct InitialState {
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) information: Information,
+    pub(crate) user: Option<Arc<User>>,
 }
 
 impl InitialState {
@@ -28,6 +30,18 @@ impl InitialState {
         }
         self.tags.push(tag.into());
         Ok(())
+    }
+
+    /// Says whose the client is, and what channels tell of the user.
+    pub fn user(&mut self, name: &str, info: &[u8]) -> Result<(), CommandError> {
+        check_user(name, info)?;
+        self.user = Some(Arc::new(User { name: name.into(), info: info.into() }));
+        Ok(())
+    }
+
+    /// Whose the client is.
+    pub fn user_name(&self) -> Option<&str> {
+        self.user.as_ref().map(|user| &*user.name)
     }
 
     /// Sets the value of a key of its stored information.

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
+use crate::channel::Channel;
 use crate::command::{CommandError, UnknownRoute};
 use crate::information::Information;
 use crate::initial_state::InitialState;
+use crate::presence::Presence;
 use crate::tags::TagSets;
+use crate::users::{User, Users};
 
 /// A client's place in the registry. A key outlives its client harmlessly: the generation tells that the place was reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,9 +32,12 @@ pub(crate) struct Client<C> {
     pub(crate) route: RouteId,
     pub(crate) handle: C,
     pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) user: Option<Arc<User>>,
     pub(crate) information: Information,
     /// See [`Hub::entered`].
     pub(crate) entered: u64,
+    /// Which channels of its route it is counted in, see [`Hub::settle`].
+    pub(crate) channels_version: u32,
 }
 
 #[derive(Debug)]
@@ -56,6 +62,8 @@ pub struct Hub<C> {
     /// How many clients have ever been entered: a client that has come later than another has a greater number.
     pub(crate) entered: u64,
     pub(crate) tags: TagSets,
+    pub(crate) users: Users,
+    pub(crate) presence: Presence,
     routes: Vec<Route>,
     route_ids: HashMap<Arc<str>, RouteId>,
 }
@@ -68,6 +76,10 @@ struct Route {
     known: u64,
     /// The configuration has it.
     in_force: bool,
+    channels: Arc<[Channel]>,
+    /// Those of before the last change of who is present where, for clients that have not been settled since.
+    channels_before: Arc<[Channel]>,
+    channels_version: u32,
 }
 
 impl<C> Default for Hub<C> {
@@ -80,6 +92,8 @@ impl<C> Default for Hub<C> {
             live: RoaringBitmap::new(),
             entered: 0,
             tags: TagSets::default(),
+            users: Users::default(),
+            presence: Presence::default(),
             routes: Vec::new(),
             route_ids: HashMap::new(),
         }
@@ -94,7 +108,15 @@ impl<C> Hub<C> {
         }
         let id = RouteId(self.routes.len() as u32);
         let name: Arc<str> = name.into();
-        self.routes.push(Route { name: name.clone(), live: RoaringBitmap::new(), known: 0, in_force: false });
+        self.routes.push(Route {
+            name: name.clone(),
+            live: RoaringBitmap::new(),
+            known: 0,
+            in_force: false,
+            channels: Arc::default(),
+            channels_before: Arc::default(),
+            channels_version: 0,
+        });
         self.route_ids.insert(name, id);
         id
     }
@@ -105,6 +127,39 @@ impl<C> Hub<C> {
         for id in routes {
             self.routes[id.0 as usize].in_force = true;
         }
+    }
+
+    /// Which tags of a route are channels. `true`: its clients are to be [settled](Hub::settle_some), all of them before the next call.
+    pub fn set_channels(&mut self, route: RouteId, channels: Arc<[Channel]>) -> bool {
+        let route = &mut self.routes[route.0 as usize];
+        let present = |channels: &[Channel]| {
+            let some = channels.iter().any(|channel| channel.presence.is_some());
+            // Those behind the last one with presence, and what else a channel has, make no difference.
+            some.then(|| channels.iter().map(|channel| (channel.pattern.clone(), channel.presence.is_some())).collect::<Vec<_>>())
+        };
+        let changed = present(&route.channels) != present(&channels);
+        let before = std::mem::replace(&mut route.channels, channels);
+        if changed {
+            route.channels_before = before;
+            route.channels_version = route.channels_version.wrapping_add(1);
+        }
+        changed
+    }
+
+    /// Which tags of a route are channels.
+    pub fn channels_of(&self, route: RouteId) -> &Arc<[Channel]> {
+        &self.routes[route.0 as usize].channels
+    }
+
+    /// Whether it is known of some tags of a route who has them.
+    pub(crate) fn has_presence(&self, route: RouteId) -> bool {
+        self.channels_of(route).iter().any(|channel| channel.presence.is_some())
+    }
+
+    /// The channels that a client of this version is counted in, those that there are now, and their version. `None`: they are the same.
+    pub(crate) fn channels_since(&self, route: RouteId, version: u32) -> Option<(Arc<[Channel]>, Arc<[Channel]>, u32)> {
+        let route = &self.routes[route.0 as usize];
+        (route.channels_version != version).then(|| (route.channels_before.clone(), route.channels.clone(), route.channels_version))
     }
 
     /// The name of a route.
@@ -135,7 +190,9 @@ impl<C> Hub<C> {
         let key = Key { index, generation: slot.generation };
         self.entered += 1;
         let (handle, entered) = (make(key), self.entered);
-        slot.client = Some(Client { id: id.clone(), route, handle, tags: Vec::new(), information: Information::default(), entered });
+        let (tags, information) = (Vec::new(), Information::default());
+        let channels_version = self.routes[route.0 as usize].channels_version;
+        slot.client = Some(Client { id: id.clone(), route, handle, tags, user: None, information, entered, channels_version });
         self.by_id.insert(id, index);
         self.known += 1;
         self.live.insert(index);
@@ -144,13 +201,17 @@ impl<C> Hub<C> {
         Some(key)
     }
 
-    /// Gives a client that has just been entered its tags and stored information.
+    /// Gives a client that has just been entered its user, its tags and its stored information.
     pub fn furnish(&mut self, key: Key, initial: InitialState) {
         let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
         let Some(client) = slot.client.as_mut() else { return };
         client.information = initial.information;
+        if let Some(user) = initial.user {
+            let id = client.id.clone();
+            self.set_user(&id, Some(user));
+        }
         for tag in initial.tags {
-            client.tags.push(self.tags.insert(&tag, key.index));
+            self.put_tag(key, &tag);
         }
     }
 
@@ -161,12 +222,27 @@ impl<C> Hub<C> {
 
     /// The client is no longer connected: it is not listed, counted or sent to any more.
     pub fn close(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
-        let Some(client) = slot.client.as_ref() else { return };
+        if self.slots.get(key.index as usize).is_none_or(|slot| slot.generation != key.generation) || !self.live.contains(key.index) {
+            return;
+        }
+        self.settle(key.index);
         self.live.remove(key.index);
-        self.routes[client.route.0 as usize].live.remove(key.index);
-        for tag in &client.tags {
+        let Some(client) = self.client_at(key.index) else { return };
+        let (route, user) = (client.route, client.user.clone());
+        // Only lent, since whoever handles its close event may ask for them.
+        let tags = std::mem::take(&mut client.tags);
+        self.routes[route.0 as usize].live.remove(key.index);
+        for tag in &tags {
             self.tags.remove(tag, key.index);
+        }
+        if let Some(user) = user {
+            self.take_from_user(key.index, &user);
+            if self.has_presence(route) {
+                tags.iter().for_each(|tag| self.parts(key.index, tag, true));
+            }
+        }
+        if let Some(client) = self.client_at(key.index) {
+            client.tags = tags;
         }
     }
 
@@ -176,6 +252,7 @@ impl<C> Hub<C> {
         let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
         let Some(client) = slot.client.as_mut() else { return };
         client.tags = Vec::new();
+        client.user = None;
         client.information = Information::default();
         // Another client may have the id by now.
         if self.by_id.get(&client.id) == Some(&key.index) {
@@ -293,19 +370,27 @@ impl<C> Hub<C> {
         &self.routes[route.0 as usize].live
     }
 
-    /// Puts a tag on a client that does not have it.
+    /// Puts a tag on a live client that does not have it.
     pub(crate) fn put_tag(&mut self, key: Key, tag: &str) {
-        let Some(client) = self.slots[key.index as usize].client.as_mut() else { return };
-        client.tags.push(self.tags.insert(tag, key.index));
+        self.settle(key.index);
+        let tag = self.tags.insert(tag, key.index);
+        if let Some(client) = self.client_at(key.index) {
+            client.tags.push(tag.clone());
+        }
+        self.joins(key.index, &tag);
     }
 
     /// Takes a tag off a client, if it has it. `false`: the client is gone.
     pub(crate) fn take_tag(&mut self, id: &str, tag: &str) -> bool {
         let Some(&index) = self.by_id.get(id) else { return false };
-        let Some(client) = self.known_mut(id) else { return false };
+        self.settle(index);
+        let Some(client) = self.client_at(index) else { return false };
         if let Some(at) = client.tags.iter().position(|has| &**has == tag) {
-            client.tags.swap_remove(at);
-            self.tags.remove(tag, index);
+            let tag = client.tags.swap_remove(at);
+            self.tags.remove(&tag, index);
+            if self.live.contains(index) {
+                self.parts(index, &tag, false);
+            }
         }
         true
     }
@@ -313,11 +398,20 @@ impl<C> Hub<C> {
     /// Takes all tags off a client. `false`: the client is gone.
     pub(crate) fn take_tags(&mut self, id: &str) -> bool {
         let Some(&index) = self.by_id.get(id) else { return false };
-        let Some(client) = self.known_mut(id) else { return false };
+        self.settle(index);
+        let Some(client) = self.client_at(index) else { return false };
         for tag in std::mem::take(&mut client.tags) {
             self.tags.remove(&tag, index);
+            if self.live.contains(index) {
+                self.parts(index, &tag, false);
+            }
         }
         true
+    }
+
+    /// The client at a place, live or closed.
+    pub(crate) fn client_at(&mut self, index: u32) -> Option<&mut Client<C>> {
+        self.slots.get_mut(index as usize)?.client.as_mut()
     }
 
     /// The client with an id, live or closed.

@@ -70,6 +70,8 @@ pub struct Client {
     pub queued_bytes: u64,
     /// How long its last pong took, nanoseconds; `None` before the first.
     pub ping_time: Option<u64>,
+    /// Whose it is; empty where it is nobody's.
+    pub user: Box<str>,
     /// Its tags, sorted.
     pub tags: Vec<Arc<str>>,
 }
@@ -99,6 +101,18 @@ pub struct Recorded {
     /// The payload.
     #[serde(with = "payload")]
     pub data: Arc<[u8]>,
+}
+
+/// Who is in a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The user.
+    pub user: Arc<str>,
+    /// What was said about the user.
+    #[serde(with = "payload")]
+    pub info: Arc<[u8]>,
+    /// Connections in the channel; 0 while the user may come back in the channel's time of grace.
+    pub connections: u32,
 }
 
 /// The answer to a [`Command`](crate::Command). In JSON it is an object of one entry, named as the variant.
@@ -138,6 +152,8 @@ pub enum Reply {
     Stats(Box<str>),
     /// What was sent to a tag.
     History(Box<History>),
+    /// Who is in a channel, sorted by user.
+    Members(Vec<Member>),
     /// The client that was asked about is gone, or there never was one with this id.
     #[serde(with = "done")]
     Gone,
@@ -165,6 +181,7 @@ impl Reply {
                 | Reply::Expiry(_)
                 | Reply::Stats(_)
                 | Reply::History(_)
+                | Reply::Members(_)
                 | Reply::Gone,
                 _,
             ) => {}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::command::{CommandError, Target, check_tag};
+use crate::command::{CommandError, Target, check_tag, check_user};
 use crate::expression::{Expression, Leaf, Resolved, Wildcard, add};
 use crate::patience::GoOn;
 use crate::registry::{Client, Hub, Key, RouteId};
@@ -55,6 +55,7 @@ pub(crate) enum Selector<'a> {
     All,
     Client(&'a str),
     Tag(&'a str),
+    User(&'a str),
     Expression(Expression),
 }
 
@@ -66,6 +67,10 @@ impl<'a> Selector<'a> {
             Target::Tag(tag) => {
                 check_tag(tag)?;
                 Selector::Tag(tag)
+            }
+            Target::User(user) => {
+                check_user(user, b"")?;
+                Selector::User(user)
             }
             Target::Expression(text) => Selector::Expression(Expression::parse(text)?),
         })
@@ -152,7 +157,7 @@ impl<'a> Walk<'a> {
                     None => Stage::Resolving { resolving: Resolving::new(expression, hub, steps), route, newest },
                 },
                 Selector::Client(id) => visit(Some(hub.find_on(id, None).map(|(key, _)| key.index).into_iter().collect())),
-                Selector::All | Selector::Tag(_) => visit(None),
+                Selector::All | Selector::Tag(_) | Selector::User(_) => visit(None),
             };
         }
         Ok(match &mut self.stage {
@@ -184,6 +189,7 @@ pub(crate) fn count<C>(hub: &Hub<C>, selector: &Selector<'_>, route: Option<&str
     Ok(match selector {
         Selector::All => Some(route.unwrap_or(&hub.live).len()),
         Selector::Tag(tag) => Some(hub.tags.get(tag).map_or(0, on_route)),
+        Selector::User(user) => Some(hub.users.get(user).map_or(0, on_route)),
         Selector::Client(id) => Some(hub.find_on(id, None).map_or(0, |(key, _)| u64::from(route.is_none_or(|on| on.contains(key.index))))),
         Selector::Expression(expression) => evaluate(hub, expression, steps).map(|found| on_route(&found)),
     })
@@ -196,6 +202,10 @@ impl Visit {
             // Looked up each time: it may have changed.
             (None, Selector::Tag(tag)) => match hub.tags.get(tag) {
                 Some(tagged) => tagged,
+                None => return false,
+            },
+            (None, Selector::User(user)) => match hub.users.get(user) {
+                Some(clients) => clients,
                 None => return false,
             },
             (None, Selector::All | Selector::Client(_) | Selector::Expression(_)) => {

@@ -125,6 +125,11 @@ impl Handshake {
         Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.initial.tag(tag)?)
     }
 
+    /// Says whose the connection is, from its first moment, and what channels tell of the user.
+    pub fn set_user(&mut self, user: &str, info: &[u8]) -> Result<(), AdmissionError> {
+        Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.initial.user(user, info)?)
+    }
+
     /// Gives the connection stored information from its first moment.
     pub fn set_information(&mut self, key: &str, value: &[u8]) -> Result<(), AdmissionError> {
         Ok(self.ticket.as_mut().ok_or(AdmissionError::Refused)?.initial.set(key, value)?)

@@ -237,6 +237,7 @@ impl Conn {
             messages_discarded: self.discarded(),
             queued_bytes: self.backlog.queued() as u64,
             ping_time: traffic.ping_time(),
+            user: "".into(),
             tags: Vec::new(),
         }
     }

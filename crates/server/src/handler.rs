@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn the_echo_sends_messages_back_and_tells_php_nothing() {
         let (echo, mut done) = (Protocol::Echo(Echo), Done::default());
-        let opened = Opened { path: Vec::new(), query: Vec::new(), ip: String::new(), subprotocol: String::new(), headers: Vec::new() };
+        let opened = Opened::default();
         echo.opened(Box::new(opened), &mut done);
         echo.message(message(true), &mut done);
         echo.message(message(false), &mut done);

@@ -86,7 +86,7 @@ fn handle(core: &Core) -> Vec<String> {
             Event::Open(_) => "open".to_owned(),
             Event::Message { data, .. } => String::from_utf8_lossy(data).into_owned(),
             Event::Close(closed) => format!("close {}", closed.code),
-            Event::Timer(_) => "timer".to_owned(),
+            Event::Timer(_) | Event::Join(_) | Event::Leave(_) => "of no connection".to_owned(),
         });
     }
     core.release_bell(&bell, false, "");

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// The facts of a new connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opened {
     /// The path of the request, byte for byte as sent: not always UTF-8.
     pub path: Vec<u8>,
@@ -13,6 +13,8 @@ pub struct Opened {
     pub ip: String,
     /// The sub-protocol agreed on; empty where there is none.
     pub subprotocol: String,
+    /// Whose the connection is; empty where it is nobody's.
+    pub user: String,
     /// Header names in lower case, and values.
     pub headers: Vec<(String, Vec<u8>)>,
 }
@@ -52,7 +54,20 @@ pub struct Timer {
     pub payload: std::sync::Arc<[u8]>,
 }
 
-/// One thing that PHP is told: of a connection, or of a timer.
+/// A user has joined a channel, or left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The name of the route that the channel is of.
+    pub route: std::sync::Arc<str>,
+    /// The channel's tag.
+    pub tag: std::sync::Arc<str>,
+    /// The user.
+    pub user: std::sync::Arc<str>,
+    /// What was said about the user.
+    pub info: std::sync::Arc<[u8]>,
+}
+
+/// One thing that PHP is told: of a connection, of a timer, or of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// It was opened; always the first.
@@ -68,6 +83,10 @@ pub enum Event {
     Close(Box<Closed>),
     /// A timer is due; of no connection.
     Timer(Box<Timer>),
+    /// A user has joined a channel; of no connection.
+    Join(Box<Membership>),
+    /// A user has left a channel; of no connection.
+    Leave(Box<Membership>),
 }
 
 impl Event {
@@ -75,7 +94,7 @@ impl Event {
     pub fn is_message(&self) -> bool {
         match self {
             Event::Message { .. } => true,
-            Event::Open(_) | Event::Close(_) | Event::Timer(_) => false,
+            Event::Open(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => false,
         }
     }
 
@@ -88,6 +107,7 @@ impl Event {
             Event::Message { data, .. } => data.len(),
             Event::Close(closed) => closed.reason.len(),
             Event::Timer(timer) => timer.payload.len(),
+            Event::Join(membership) | Event::Leave(membership) => membership.user.len() + membership.info.len(),
         }
     }
 }

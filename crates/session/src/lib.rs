@@ -23,7 +23,7 @@ mod settings;
 
 pub use backlog::{Backlog, BacklogSettings, Offer, SlowClient};
 pub use compression::Compression;
-pub use event::{Closed, Event, Failed, Fifo, Opened, Timer};
+pub use event::{Closed, Event, Failed, Fifo, Membership, Opened, Timer};
 pub use frame::Frame;
 pub use outbox::{Outbox, Saved, Spares};
 pub use rate::{Exceed, RateLimit};

@@ -28,11 +28,11 @@ pub struct Close<'a> {
 }
 
 /// The close code of an end as intended (RFC 6455, 7.4.1).
-fn normal() -> u16 {
+pub(super) fn normal() -> u16 {
     1000
 }
 
-fn or_normal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+pub(super) fn or_normal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     left_out::or(deserializer, normal)
 }
 

@@ -17,6 +17,8 @@ pub enum Target<'a> {
     Tag(&'a str),
     /// All clients whose tags fit an [expression](crate::Expression).
     Expression(&'a str),
+    /// Those of a user.
+    User(&'a str),
     /// All clients.
     #[default]
     All,
@@ -26,7 +28,7 @@ impl<'a> Target<'a> {
     pub(super) fn scope(&self) -> Scope<'a> {
         match *self {
             Target::Client(id) => Scope::Client(id),
-            Target::Tag(_) | Target::Expression(_) | Target::All => Scope::Clients,
+            Target::Tag(_) | Target::User(_) | Target::Expression(_) | Target::All => Scope::Clients,
         }
     }
 }

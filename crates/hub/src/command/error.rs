@@ -27,6 +27,12 @@ pub enum CommandError {
     /// A tag that is empty or too long.
     #[error("a tag has 1 to 255 bytes")]
     InvalidTag,
+    /// A user that is empty or too long.
+    #[error("a user has 1 to 255 bytes")]
+    InvalidUser,
+    /// Too much about a user.
+    #[error("the information about a user has at most 4096 bytes")]
+    UserInfoTooLong,
     /// The client has as many tags as it may.
     #[error("a client has at most 4096 tags")]
     TooManyTags,
@@ -66,6 +72,12 @@ pub enum CommandError {
     /// Several routes keep a history of the tag.
     #[error("several routes keep a history of this tag: name the route")]
     SeveralHistories,
+    /// No route that was meant has presence for the tag.
+    #[error("it is not known who has this tag: `channel PATTERN {{ presence }}` in the websocket directive of its route does that")]
+    NoPresence,
+    /// Several routes have presence for the tag.
+    #[error("several routes have presence for this tag: name the route")]
+    SeveralPresences,
     /// A search took too long, or was interrupted.
     #[error(transparent)]
     Stopped(#[from] Stopped),

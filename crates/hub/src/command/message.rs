@@ -50,7 +50,7 @@ impl SendTo<'_> {
                 }
                 Ok(())
             }),
-            Target::Tag(_) | Target::Expression(_) | Target::All => {
+            Target::Tag(_) | Target::User(_) | Target::Expression(_) | Target::All => {
                 let selector = Selector::new(to)?;
                 let except = except.and_then(|id| registry.with(|hub, _| hub.find(id).map(|(key, _)| key)));
                 let mut walk = Walk::new(&selector, route);

@@ -9,7 +9,8 @@
 //! * `tag`, `information`: what is attached to a client;
 //! * `value`: the global values;
 //! * `timer`: timers of PHP;
-//! * `history`: what was sent to a tag.
+//! * `history`: what was sent to a tag;
+//! * `user`: whose clients are whose, and who is in a channel.
 //!
 //! To add a command: write its type in its noun's file, and its variant here. The compiler then names every match that must know it:
 //! [`Command::scope`], [`Command::placeholder`], `Core::ask` of the server, and the C ABI's `kind`.
@@ -23,6 +24,7 @@ mod left_out;
 mod message;
 mod tag;
 mod timer;
+mod user;
 mod value;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,8 @@ pub use self::message::SendTo;
 pub use self::tag::check as check_tag;
 pub use self::tag::{ClearTags, Tag, Tagged, Tags, Untag};
 pub use self::timer::{ClearTimer, SetTimer};
+pub use self::user::check as check_user;
+pub use self::user::{DisconnectUser, Presence, SetUser};
 pub use self::value::{Add, Delete, Expiry, Get, Increment, Set};
 use crate::reply::{Outcome, Renamed, Reply};
 
@@ -139,6 +143,15 @@ pub enum Command<'a> {
     /// See [`ClearHistory`].
     #[serde(borrow)]
     ClearHistory(ClearHistory<'a>),
+    /// See [`SetUser`].
+    #[serde(borrow)]
+    SetUser(SetUser<'a>),
+    /// See [`DisconnectUser`].
+    #[serde(borrow)]
+    DisconnectUser(DisconnectUser<'a>),
+    /// See [`Presence`].
+    #[serde(borrow)]
+    Presence(Presence<'a>),
 }
 
 /// Where what a command is about can be found, where several servers work together.
@@ -150,7 +163,7 @@ pub enum Scope<'a> {
     Clients,
     /// Where the global value of this key is kept.
     Value(&'a [u8]),
-    /// Where the history of this tag is kept.
+    /// Where the history of this tag is kept, and who is in it.
     Channel(&'a str),
     /// On the server that was asked: each server has its own.
     Node,
@@ -162,7 +175,7 @@ impl Command<'_> {
         match self {
             Command::Send(SendTo { to, .. }) => to.scope(),
             Command::List(List { of, .. }) | Command::Count(Count { of, .. }) => of.scope(),
-            Command::Tags(Tags { id: None }) | Command::SearchInformation(_) => Scope::Clients,
+            Command::Tags(Tags { id: None }) | Command::SearchInformation(_) | Command::DisconnectUser(_) => Scope::Clients,
             Command::Close(Close { id, .. })
             | Command::Client(Describe { id })
             | Command::PingTime(PingTime { id })
@@ -177,14 +190,17 @@ impl Command<'_> {
             | Command::GetInformation(GetInformation { id, .. })
             | Command::DeleteInformation(DeleteInformation { id, .. })
             | Command::ClearInformation(ClearInformation { id })
-            | Command::AllInformation(AllInformation { id }) => Scope::Client(id),
+            | Command::AllInformation(AllInformation { id })
+            | Command::SetUser(SetUser { id, .. }) => Scope::Client(id),
             Command::Set(Set { key, .. })
             | Command::Add(Add { key, .. })
             | Command::Get(Get { key })
             | Command::Delete(Delete { key })
             | Command::Increment(Increment { key, .. })
             | Command::Expiry(Expiry { key }) => Scope::Value(key),
-            Command::History(ReadHistory { tag, .. }) | Command::ClearHistory(ClearHistory { tag, .. }) => Scope::Channel(tag),
+            Command::History(ReadHistory { tag, .. })
+            | Command::ClearHistory(ClearHistory { tag, .. })
+            | Command::Presence(Presence { tag, .. }) => Scope::Channel(tag),
             Command::SetTimer(_) | Command::ClearTimer(_) | Command::Routes | Command::Stats => Scope::Node,
         }
     }
@@ -222,7 +238,9 @@ impl Command<'_> {
             | Command::Add(_)
             | Command::Delete(_)
             | Command::ClearTimer(_)
-            | Command::ClearHistory(_) => Reply::Flag(true),
+            | Command::ClearHistory(_)
+            | Command::SetUser(_) => Reply::Flag(true),
+            Command::DisconnectUser(_) => Reply::Count(0),
             Command::Increment(_) | Command::SetTimer(_) => Reply::Integer(0),
             Command::List(_)
             | Command::Count(_)
@@ -236,7 +254,8 @@ impl Command<'_> {
             | Command::SearchInformation(_)
             | Command::Get(_)
             | Command::Expiry(_)
-            | Command::History(_) => return None,
+            | Command::History(_)
+            | Command::Presence(_) => return None,
         })
     }
 }

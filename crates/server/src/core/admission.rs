@@ -115,6 +115,7 @@ impl Core {
             query: request.query,
             ip: ip.to_owned(),
             subprotocol,
+            user: String::new(),
             // Nobody else would be told them.
             headers: if route.protocol.has_events() { request.headers } else { Vec::new() },
         });

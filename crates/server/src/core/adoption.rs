@@ -70,7 +70,8 @@ impl Core {
             return None;
         }
         let route = route.unwrap_or(ticket.route);
-        let Ticket { id, opened, branch, initial, reserved_id, compression, reservation, .. } = ticket;
+        let Ticket { id, mut opened, branch, initial, reserved_id, compression, reservation, .. } = ticket;
+        opened.user = initial.user_name().unwrap_or_default().to_owned();
         let mut made = None;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         // Kept locked until the shard has it: who finds the client in the hub posts behind its entry, not before.
@@ -89,7 +90,7 @@ impl Core {
         // Nothing is to be done about it before the next post, which wakes the shard.
         shard.post(Op::Enter(Box::new(Newcomer { conn: conn.clone(), route })));
         reservation.adopted();
-        drop(hub);
+        self.tell_changes(hub);
         drop(reserved_id);
         // Also one that a drain has overtaken just now.
         if gone || self.is_draining() {

@@ -226,6 +226,11 @@ impl Core {
             Event::Open(_) => ("open", true),
             Event::Message { .. } => ("message", false),
             Event::Close(_) => ("close", false),
+            Event::Join(membership) | Event::Leave(membership) => {
+                let kind = if matches!(event, Event::Join(_)) { "join" } else { "leave" };
+                let fields = json!({ "event": kind, "route": membership.route, "tag": membership.tag, "cause": cause });
+                return self.log.write(Level::Error, message, fields);
+            }
             Event::Timer(timer) => {
                 return self.log.write(Level::Error, message, json!({ "event": "timer", "timer": timer.id, "cause": cause }));
             }

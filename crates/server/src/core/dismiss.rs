@@ -66,24 +66,26 @@ impl Core {
 
     /// A client is in no list any more. It takes a place of its address until its socket is closed, but gives that up to whoever comes.
     fn unlist(&self, conn: &Conn) {
-        let mut hub = self.hub.write();
-        hub.close(conn.key);
-        if conn.unlist() {
-            conn.quota.ending(conn.address(), conn.key);
-        }
+        self.change(|hub| {
+            hub.close(conn.key);
+            if conn.unlist() {
+                conn.quota.ending(conn.address(), conn.key);
+            }
+        });
     }
 
     /// The end of a connection has come further.
     pub(crate) fn through(&self, conn: &Conn, side: Through) {
         let over = conn.through(side);
-        let mut hub = self.hub.write();
-        match side {
-            _ if over => hub.forget(conn.key),
-            Through::Events => hub.release(conn.key),
-            Through::Socket | Through::Frames | Through::Lists => {}
-        }
-        if hub.is_empty() && self.is_draining() {
-            drop(hub);
+        let empty = self.change(|hub| {
+            match side {
+                _ if over => hub.forget(conn.key),
+                Through::Events => hub.release(conn.key),
+                Through::Socket | Through::Frames | Through::Lists => {}
+            }
+            hub.is_empty()
+        });
+        if empty && self.is_draining() {
             let _guard = self.empty.0.lock();
             self.empty.1.notify_all();
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fws_engine::Place;
-use fws_hub::command::{Close, Ping, Rename};
-use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Reply, Scope, Steps, TimerError, Timers};
+use fws_hub::command::{Close, DisconnectUser, List, Ping, Rename};
+use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Reply, Scope, Steps, Target, TimerError, Timers};
 
 use super::patience::Patience;
 use super::{Caller, Core, Post};
@@ -74,7 +74,7 @@ impl Core {
                 Ok(Reply::Flag(self.close_client(id, code, reason)))
             }
             Command::Kill(command) => Ok(Reply::Flag(self.kill_client(command.id))),
-            Command::Client(command) => Ok(self.of_client(command.id, describe)),
+            Command::Client(command) => Ok(self.describe(command.id)),
             Command::PingTime(command) => Ok(self.of_client(command.id, ping_time)),
             Command::Ping(command) => {
                 command.check()?;
@@ -82,6 +82,9 @@ impl Core {
                 Ok(command.apply(&self.hub.read(), |key, _| self.post(key, Op::Ping { key, how })))
             }
             Command::Rename(command) => self.rename(command),
+            Command::SetUser(command) => self.change(|hub| command.apply(hub)),
+            Command::DisconnectUser(command) => self.disconnect_user(command, patience),
+            Command::Presence(command) => self.presence(command, patience),
             Command::Tag(command) => self.tag(command),
             Command::Untag(command) => self.untag(command),
             Command::ClearTags(command) => self.clear_tags(command),
@@ -124,6 +127,23 @@ impl Core {
         hub.client(id).map_or(Reply::Gone, |(conn, tags, connected)| answer(conn, tags, connected))
     }
 
+    /// All that is known of a client.
+    fn describe(&self, id: &str) -> Reply {
+        let hub = self.hub.read();
+        let Some((conn, tags, connected)) = hub.client(id) else { return Reply::Gone };
+        let mut tags = tags.to_vec();
+        tags.sort_unstable();
+        let user = hub.user(id).map(|user| (*user.name).into()).unwrap_or_default();
+        Reply::Client(Box::new(Client { connected, user, tags, ..conn.describe() }))
+    }
+
+    fn disconnect_user(&self, command: &DisconnectUser<'_>, patience: &mut Patience<'_>) -> Result<Reply, CommandError> {
+        command.check()?;
+        let DisconnectUser { user, code, reason, route } = *command;
+        let Reply::Names(ids) = (List { of: Target::User(user), route }).apply(self, patience)? else { return Ok(Reply::Count(0)) };
+        Ok(Reply::Count(ids.iter().filter(|id| self.close_client(id, code, reason)).count() as u64))
+    }
+
     fn rename(&self, command: &Rename<'_>) -> Result<Reply, CommandError> {
         let mut hub = self.hub.write();
         let renamed = command.apply(&mut hub, |new| self.reserved_ids.contains(new), |conn, new| conn.set_id(new))?;
@@ -154,12 +174,6 @@ impl Core {
     pub fn ids(&self) -> Vec<Arc<str>> {
         self.hub.read().handles().map(|(_, _, conn)| conn.id()).collect()
     }
-}
-
-fn describe(conn: &Conn, tags: &[Arc<str>], connected: bool) -> Reply {
-    let mut tags = tags.to_vec();
-    tags.sort_unstable();
-    Reply::Client(Box::new(Client { connected, tags, ..conn.describe() }))
 }
 
 fn ping_time(conn: &Conn, _: &[Arc<str>], _: bool) -> Reply {

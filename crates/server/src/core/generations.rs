@@ -76,6 +76,7 @@ impl Core {
         let mut current = std::collections::HashMap::new();
         let mut workers: Vec<Arc<str>> = config.workers.iter().map(|worker| worker.name.as_str().into()).collect();
         let mut worker_of_branch = HashMap::new();
+        let mut worker_of_route = HashMap::new();
         for route in &config.routes {
             let id = hub.route(&route.name);
             let name = hub.route_name(id).clone();
@@ -89,6 +90,9 @@ impl Core {
                     workers.push(worker.clone());
                 }
             }
+            if let Some(worker) = route.branches.iter().find_map(|branch| branch.worker.as_ref()) {
+                worker_of_route.insert(id, route.worker.as_ref().unwrap_or(worker).clone());
+            }
             current.insert(name, Arc::new(route));
         }
         let in_force: Vec<RouteId> = current.values().map(|route| route.id).collect();
@@ -100,8 +104,16 @@ impl Core {
         routes.current = current;
         routes.workers = workers;
         routes.worker_of_branch = worker_of_branch;
+        routes.worker_of_route = worker_of_route;
         // Before the shards know: what they queue from then on must have somewhere to go.
         self.assign_workers(routes);
+        // And before clients join what has become a channel.
+        for route in routes.current.values() {
+            self.settle_presence(route.id, route.channels.clone());
+        }
+        for &route in &removed {
+            self.settle_presence(route, Arc::default());
+        }
         for shard in &self.shards {
             for route in routes.current.values() {
                 shard.post(Op::Configure(route.clone()));
@@ -121,7 +133,7 @@ impl Core {
                 workers.push(name.into());
             }
         }
-        let orphans = self.dispatch.configure(&routes.worker_of_branch, &workers);
+        let orphans = self.dispatch.configure(&routes.worker_of_branch, &routes.worker_of_route, &workers);
         let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
         self.orphaned(orphans);
         if timers > 0 {

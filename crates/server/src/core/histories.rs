@@ -92,24 +92,19 @@ impl Core {
 
     /// Gives a client a tag, and sends it what it has missed of the tag's history if that is asked for.
     pub(super) fn tag(&self, command: &Tag<'_>) -> Result<Reply, CommandError> {
-        let Some(since) = command.since else { return command.apply(&mut self.hub.write()) };
+        let Some(since) = command.since else { return self.change(|hub| command.apply(hub)) };
         let since: Position = since.parse()?;
         let Some(route) = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone()) else {
             return Ok(Reply::Flag(false));
         };
         let Some(&(route, _)) = self.policies(command.tag, Some(&route)).first() else { return Err(CommandError::NoHistory) };
         let mut held = self.histories.hold(route, command.tag);
-        let (key, conn) = {
-            let mut hub = self.hub.write();
-            match command.put_on(&mut hub)? {
-                Tagged::Now(key) => match hub.client(command.id) {
-                    Some((conn, ..)) => (key, conn.clone()),
-                    None => return Ok(Reply::Flag(false)),
-                },
-                // What is sent to the tag reaches it already.
-                Tagged::Before => return Ok(Reply::Flag(true)),
-                Tagged::Gone => return Ok(Reply::Flag(false)),
-            }
+        let (tagged, conn) = self.change(|hub| (command.put_on(hub), hub.client(command.id).map(|(conn, ..)| conn.clone())));
+        let (key, conn) = match (tagged?, conn) {
+            (Tagged::Now(key), Some(conn)) => (key, conn),
+            // What is sent to the tag reaches it already.
+            (Tagged::Before, _) => return Ok(Reply::Flag(true)),
+            (Tagged::Gone | Tagged::Now(_), _) => return Ok(Reply::Flag(false)),
         };
         let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now), || self.shards[0].wake()).messages;
         self.send_missed(key, &conn, &missed);
@@ -120,7 +115,7 @@ impl Core {
     /// it has read to is where it goes on.
     pub(super) fn untag(&self, command: &Untag<'_>) -> Result<Reply, CommandError> {
         let _quiet = self.channel_of(command.id, command.tag);
-        command.apply(&mut self.hub.write())
+        self.change(|hub| command.apply(hub))
     }
 
     /// Takes all tags off a client: those that are channels first, one by one.
@@ -128,10 +123,10 @@ impl Core {
         let tags = self.hub.read().client(command.id).map(|(_, tags, _)| tags.to_vec()).unwrap_or_default();
         for tag in &tags {
             if let Some(_quiet) = self.channel_of(command.id, tag) {
-                Untag { id: command.id, tag }.apply(&mut self.hub.write())?;
+                self.change(|hub| Untag { id: command.id, tag }.apply(hub))?;
             }
         }
-        Ok(command.apply(&mut self.hub.write()))
+        Ok(self.change(|hub| command.apply(hub)))
     }
 
     /// The channel that a tag is for a client, locked, if it has ever had a message.

@@ -7,6 +7,7 @@
 //! * `config` is what the core is started with, and its defaults;
 //! * `dismiss` ends connections that the server has decided to end;
 //! * `histories` records what is sent to channels, and sends it to those who join later;
+//! * `presence` tells of users who join channels and leave them;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `report` is what is counted, `reporting` what the log hears of clients;
 //! * `surroundings` is what the shards see of all this.
@@ -27,6 +28,7 @@ mod histories;
 mod patience;
 mod pipes;
 mod post;
+mod presence;
 mod report;
 mod reporting;
 mod surroundings;
@@ -50,6 +52,7 @@ use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
 pub(crate) use self::post::{Fanout, Post};
+use self::presence::Presences;
 use crate::bell::Bells;
 use crate::compress::Compressors;
 use crate::conn::{Conn, Through};
@@ -79,6 +82,7 @@ pub struct Core {
     engine: Box<dyn Engine>,
     pub(crate) values: Values,
     pub(crate) histories: Histories,
+    presences: Presences,
     pub(crate) timers: Timers,
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) bells: Bells,
@@ -124,6 +128,7 @@ impl Core {
             engine,
             values: Values::new(options.values),
             histories: Histories::new(options.max_history_bytes),
+            presences: Presences::new(),
             timers: Timers::default(),
             dispatch: Arc::new(Dispatch::new(flag.clone(), options.max_pending_bytes)),
             bells: Bells::default(),

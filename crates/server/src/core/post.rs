@@ -101,7 +101,7 @@ impl<'a> Post<'a> {
         match self.message.to {
             Target::Client(_) if self.last == Outcome::TooLarge => Err(CommandError::TooLarge),
             Target::Client(_) => Ok(Reply::Sent(self.last)),
-            Target::Tag(_) | Target::Expression(_) | Target::All => Ok(Reply::Queued(self.queued)),
+            Target::Tag(_) | Target::User(_) | Target::Expression(_) | Target::All => Ok(Reply::Queued(self.queued)),
         }
     }
 

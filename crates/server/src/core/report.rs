@@ -20,10 +20,10 @@ impl Core {
         let (pending_events, pending_connections) = self.dispatch.pending();
         let in_force: Vec<Arc<Route>> = self.routes.read().current.values().cloned().collect();
         // Counted under the lock, and written out without.
-        let (lens, connections, known, tags) = {
+        let (lens, connections, known, tags, users, [members, in_grace, hurried]) = {
             let hub = self.hub.read();
             let lens: Vec<u64> = in_force.iter().map(|route| hub.route_len(route.id)).collect();
-            (lens, hub.len(), hub.known(), hub.tag_count())
+            (lens, hub.len(), hub.known(), hub.tag_count(), hub.user_count(), hub.presence_counts())
         };
         let routes: serde_json::Map<String, Value> =
             in_force.iter().zip(lens).map(|(route, len)| (route.name.to_string(), route_stats(route, len))).collect();
@@ -43,6 +43,10 @@ impl Core {
             "connections": connections,
             "connections_known": known,
             "tags": tags,
+            "users": users,
+            "presence_members": members,
+            "presence_members_away": in_grace,
+            "presence_grace_skipped": hurried,
             "values": self.values.len(),
             "values_bytes": self.values.bytes(),
             "timers": self.timers.len(),

@@ -36,11 +36,12 @@ impl Surroundings for Core {
     }
 
     fn next_alarm(&self) -> Option<Duration> {
-        [self.values.sweep(), self.histories.sweep(), self.timers.next()].into_iter().flatten().min()
+        [self.values.sweep(), self.histories.sweep(), self.timers.next(), self.presences.left()].into_iter().flatten().min()
     }
 
     fn ring_alarms(&self) {
         self.fire_timers();
+        self.end_grace();
     }
 
     fn dismiss(&self, conn: &Arc<Conn>) {

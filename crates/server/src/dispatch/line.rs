@@ -11,7 +11,7 @@ use crate::quota::Address;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Party {
     Address(Address),
-    /// A timer, or a client whose address is not known.
+    /// A timer, a channel, or a client whose address is not known.
     Single(QueueKey),
 }
 

@@ -1,6 +1,6 @@
 //! Where events wait for PHP.
 //!
-//! Events queue by connection, and those of a timer by timer.
+//! Events queue by connection, and those of a timer by timer, of a channel by channel.
 //! A connection that has some and is not out on lease waits for its worker; a bell takes it
 //! together with what waits on it, so the events of one connection are handled by one thread at a time, in order, and
 //! connections by as many threads as the worker has.
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fws_hub::RouteId;
 use fws_session::Event;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -74,29 +75,33 @@ pub struct Dispatch {
 #[derive(Default)]
 struct Inner {
     pools: Vec<Pool>,
-    pool_of_branch: HashMap<BranchId, PoolId>,
+    assigned: Assigned,
     queues: HashMap<QueueKey, Queue>,
     shares: Shares,
-    /// How many of them are timers'.
-    timers: usize,
+    /// How many of them are of no connection.
+    unconnected: usize,
     /// Bells that are to be rung.
     wanted: VecDeque<PoolId>,
     /// Bells that were handed out, claimed or not, and have not ended.
     bells: usize,
 }
 
-impl Inner {
-    /// The worker that handles the events of a source.
-    fn pool_of(&self, source: &Source) -> Option<PoolId> {
-        pool_of(&self.pools, &self.pool_of_branch, source)
-    }
+/// Which worker the events of whom go to.
+#[derive(Default)]
+struct Assigned {
+    branches: HashMap<BranchId, PoolId>,
+    /// For the channels of a route.
+    routes: HashMap<RouteId, PoolId>,
 }
 
-/// [`Inner::pool_of`] of its parts, for who has others in use.
-fn pool_of(pools: &[Pool], pool_of_branch: &HashMap<BranchId, PoolId>, source: &Source) -> Option<PoolId> {
-    match source {
-        Source::Conn(conn) => pool_of_branch.get(&conn.branch).copied(),
-        Source::Timer { pool, .. } => pools[pool.0].present.then_some(*pool),
+impl Assigned {
+    /// The worker that handles the events of a source.
+    fn pool(&self, pools: &[Pool], source: &Source) -> Option<PoolId> {
+        match source {
+            Source::Conn(conn) => self.branches.get(&conn.branch).copied(),
+            Source::Channel { route, .. } => self.routes.get(route).copied(),
+            Source::Timer { pool, .. } => pools[pool.0].present.then_some(*pool),
+        }
     }
 }
 
@@ -134,9 +139,13 @@ impl Dispatch {
         let now = Instant::now();
         let mut run = None;
         let mut inner = self.inner.lock();
-        let Inner { queues, pools, timers, shares, pool_of_branch, .. } = &mut *inner;
+        let Inner { queues, pools, unconnected, shares, assigned, .. } = &mut *inner;
         for Arrival { source, event, limits } in batch.drain(..) {
-            let Some(pool) = pool_of(pools, pool_of_branch, &source) else {
+            let Some(pool) = assigned.pool(pools, &source) else {
+                if matches!(source, Source::Channel { .. }) {
+                    // A route without PHP: nobody is to be told.
+                    continue;
+                }
                 pushed.orphans.events += 1;
                 if let (Source::Conn(conn), Event::Close(_)) = (source, event) {
                     pushed.orphans.over.push(conn);
@@ -153,7 +162,7 @@ impl Dispatch {
             let key = source.key();
             let share = shares.grow(&mut run, &source, event.weight());
             let queue = queues.entry(key).or_insert_with(|| {
-                *timers += usize::from(source.conn().is_none());
+                *unconnected += usize::from(source.conn().is_none());
                 Queue::new(source, limits, now)
             });
             queue.fifo.push(event);
@@ -294,7 +303,7 @@ impl Dispatch {
     /// A queue has no event any more.
     fn remove(&self, inner: &mut Inner, key: QueueKey) -> Option<Queue> {
         let queue = inner.queues.remove(&key)?;
-        inner.timers -= usize::from(queue.source.conn().is_none());
+        inner.unconnected -= usize::from(queue.source.conn().is_none());
         self.removed(inner);
         Some(queue)
     }
@@ -302,7 +311,7 @@ impl Dispatch {
     /// Queues were removed.
     fn removed(&self, inner: &Inner) {
         self.pending.store(inner.queues.len(), Ordering::Release);
-        if inner.queues.len() == inner.timers {
+        if inner.queues.len() == inner.unconnected {
             self.calm.notify_all();
         }
     }
@@ -310,7 +319,7 @@ impl Dispatch {
     /// Waits until no connection has an event that waits or is being handled, or until `until`.
     pub fn wait_calm(&self, until: Instant) {
         let mut inner = self.inner.lock();
-        while inner.queues.len() > inner.timers && !self.calm.wait_until(&mut inner, until).timed_out() {}
+        while inner.queues.len() > inner.unconnected && !self.calm.wait_until(&mut inner, until).timed_out() {}
     }
 
     fn take(&self, inner: &mut Inner, id: PoolId, spare: &mut VecDeque<Event>) -> Option<Lease> {
@@ -355,7 +364,7 @@ impl Dispatch {
         if queue.fifo.has_waiting() {
             // Perhaps not for the worker it came from: the branch may have got another one.
             queue.since = Instant::now();
-            match pool_of(&inner.pools, &inner.pool_of_branch, &lease.source) {
+            match inner.assigned.pool(&inner.pools, &lease.source) {
                 Some(pool) => {
                     queue.listed = true;
                     inner.pools[pool.0].waiting.push_back(Party::of(&lease.source), key);
@@ -377,7 +386,7 @@ impl Dispatch {
         let mut inner = self.inner.lock();
         let source = lease.source.clone();
         let (end, _) = self.end_lease(&mut inner, lease);
-        if let Some(pool) = inner.pool_of(&source) {
+        if let Some(pool) = inner.assigned.pool(&inner.pools, &source) {
             self.call(&mut inner, pool, Instant::now());
         }
         end
@@ -401,10 +410,10 @@ impl Dispatch {
 
     /// A new generation: which worker each branch has, and which workers there are, those of the branches included. What waits for a worker that
     /// is gone goes to its branch's new one, or is dropped and told.
-    pub fn configure(&self, branches: &HashMap<BranchId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
+    pub fn configure(&self, branches: &HashMap<BranchId, Arc<str>>, routes: &HashMap<RouteId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
-        let Inner { pools, pool_of_branch, queues, timers, wanted, shares, .. } = &mut *inner;
+        let Inner { pools, assigned, queues, unconnected, wanted, shares, .. } = &mut *inner;
         // Those of branches are among them; a worker without a branch can have timers.
         for worker in workers {
             if !pools.iter().any(|pool| pool.name == *worker) {
@@ -417,11 +426,12 @@ impl Dispatch {
             pool.retry = None;
         }
         // Branches that left keep their worker as long as it is there, so that their last events are handled.
-        pool_of_branch.retain(|branch, pool| !branches.contains_key(branch) && pools[pool.0].present);
-        for (&branch, worker) in branches {
-            let id = pools.iter().position(|pool| pool.name == *worker).expect("bug: a branch's worker is not among the workers");
-            pool_of_branch.insert(branch, PoolId(id));
-        }
+        assigned.branches.retain(|branch, pool| !branches.contains_key(branch) && pools[pool.0].present);
+        let pool = |worker: &Arc<str>| {
+            PoolId(pools.iter().position(|pool| pool.name == *worker).expect("bug: a branch's worker is not among the workers"))
+        };
+        assigned.branches.extend(branches.iter().map(|(&branch, worker)| (branch, pool(worker))));
+        assigned.routes = routes.iter().map(|(&route, worker)| (route, pool(worker))).collect();
         wanted.retain(|id| {
             let stays = pools[id.0].present;
             pools[id.0].unclaimed -= usize::from(!stays);
@@ -432,12 +442,12 @@ impl Dispatch {
             if queue.leased {
                 return false;
             }
-            let Some(pool) = pool_of(pools, pool_of_branch, &queue.source) else { return true };
+            let Some(pool) = assigned.pool(pools, &queue.source) else { return true };
             queue.listed = true;
             pools[pool.0].waiting.push_back(Party::of(&queue.source), *key);
             false
         }) {
-            *timers -= usize::from(queue.source.conn().is_none());
+            *unconnected -= usize::from(queue.source.conn().is_none());
             let source = queue.source.clone();
             self.count_down(shares, &source, queue.orphan(&mut orphans));
         }

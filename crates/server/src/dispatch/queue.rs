@@ -1,10 +1,11 @@
 //! What waits for PHP: the queue of one connection or timer, and the parts of it that are handed out.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fws_hub::Key;
+use fws_hub::{Key, RouteId};
 use fws_session::{Event, Fifo};
 
 use super::pool::PoolId;
@@ -19,14 +20,27 @@ pub enum Source {
         id: u64,
         pool: PoolId,
     },
+    /// A channel of a route.
+    Channel {
+        /// The same for the same channel, and rarely so for others: these wait together then.
+        id: u64,
+        route: RouteId,
+    },
 }
 
 impl Source {
+    /// A channel of a route.
+    pub fn channel(route: RouteId, tag: &str) -> Source {
+        let mut hasher = DefaultHasher::new();
+        (route, tag).hash(&mut hasher);
+        Source::Channel { id: hasher.finish(), route }
+    }
+
     /// The connection, if it is one.
     pub fn conn(&self) -> Option<&Arc<Conn>> {
         match self {
             Source::Conn(conn) => Some(conn),
-            Source::Timer { .. } => None,
+            Source::Timer { .. } | Source::Channel { .. } => None,
         }
     }
 
@@ -34,6 +48,7 @@ impl Source {
         match self {
             Source::Conn(conn) => QueueKey::Conn(conn.key),
             Source::Timer { id, .. } => QueueKey::Timer(*id),
+            Source::Channel { id, .. } => QueueKey::Channel(*id),
         }
     }
 }
@@ -42,6 +57,7 @@ impl Source {
 pub(super) enum QueueKey {
     Conn(Key),
     Timer(u64),
+    Channel(u64),
 }
 
 pub(super) struct Queue {

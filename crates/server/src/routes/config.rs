@@ -122,7 +122,22 @@ pub struct ChannelConfig {
     /// How much is kept of what is sent to each; default: nothing.
     #[serde(default)]
     pub history: Option<HistoryConfig>,
+    /// Whether it is known which users are in each; default: no.
+    #[serde(default)]
+    pub presence: Option<PresenceConfig>,
 }
+
+/// How it is known who is in a channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceConfig {
+    /// How long a user whose last connection has ended may stay away without having left, nanoseconds, at most an hour; default: 5 s.
+    #[serde(default)]
+    pub grace: Option<u64>,
+}
+
+/// The longest [`PresenceConfig::grace`], nanoseconds.
+const MAX_GRACE: u64 = 3_600_000_000_000;
 
 /// How much is kept of what is sent to a channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -336,7 +351,13 @@ impl RouteConfig {
                     return Err(format!("channel {pattern:?}: history keeps messages for at least a millisecond"));
                 }
                 Some(_) => {}
-                None => return Err(format!("channel {pattern:?} has no history: it would be a tag like any other")),
+                None if channel.presence.is_none() => {
+                    return Err(format!("channel {pattern:?} has neither a history nor presence: it would be a tag like any other"));
+                }
+                None => {}
+            }
+            if channel.presence.as_ref().and_then(|presence| presence.grace).is_some_and(|grace| grace > MAX_GRACE) {
+                return Err(format!("channel {pattern:?}: the grace of presence is at most an hour"));
             }
         }
         Ok(())
@@ -402,7 +423,11 @@ mod tests {
             ),
             (r#"{"routes":[{"name":"a","echo":true,"worker":"w"}]}"#, "either a worker"),
             (r#"{"routes":[{"name":"a","echo":true},{"name":"a","echo":true}]}"#, "\"a\": the name is used twice"),
-            (r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":"c"}]}]}"#, "channel \"c\" has no history"),
+            (r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":"c"}]}]}"#, "channel \"c\" has neither a history nor presence"),
+            (
+                r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":"c","presence":{"grace":3600000000001}}]}]}"#,
+                "\"c\": the grace of presence is at most an hour",
+            ),
             (r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":""}]}]}"#, "a pattern has 1 to 255 bytes"),
             (
                 r#"{"routes":[{"name":"a","echo":true,"channels":[{"pattern":"c","history":{"count":0,"age":1000000}}]}]}"#,

@@ -8,7 +8,7 @@ mod config;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fws_hub::{ChannelPattern, HistoryPolicy, RouteId};
+use fws_hub::{Channel, ChannelPattern, HistoryPolicy, PresencePolicy, RouteId};
 use fws_session::{BacklogSettings, Exceed, Millis, RateLimit, Settings, SlowClient};
 use fws_wire::handshake::Policy;
 use fws_wire::origin::Pattern;
@@ -38,7 +38,7 @@ pub struct Route {
     /// The kinds of connections it takes.
     pub branches: Vec<Branch>,
     /// Tags that are channels, in the order in which they are looked at.
-    pub channels: Vec<Channel>,
+    pub channels: Arc<[Channel]>,
     pub policy: Policy,
     pub settings: Arc<Settings>,
     /// How messages are compressed with clients that agree on it.
@@ -114,30 +114,24 @@ fn settings(config: &RouteConfig) -> Settings {
     }
 }
 
-/// A kind of channel of a route.
-#[derive(Debug)]
-pub struct Channel {
-    /// As it is written.
-    text: String,
-    pattern: ChannelPattern,
-    pub history: Option<HistoryPolicy>,
+/// Default of [`PresenceConfig::grace`].
+const GRACE: Millis = 5000;
+
+fn channel(config: &ChannelConfig) -> Channel {
+    let history = config.history.as_ref();
+    let presence = config.presence.as_ref();
+    Channel {
+        pattern: ChannelPattern::new(&config.pattern),
+        history: history.map(|history| HistoryPolicy { count: history.count as usize, age: millis(history.age) }),
+        presence: presence.map(|presence| PresencePolicy { grace: presence.grace.map_or(GRACE, millis) }),
+    }
 }
 
-impl Channel {
-    fn new(config: &ChannelConfig) -> Channel {
-        let history = config.history.as_ref();
-        Channel {
-            text: config.pattern.clone(),
-            pattern: ChannelPattern::new(&config.pattern),
-            history: history.map(|history| HistoryPolicy { count: history.count as usize, age: millis(history.age) }),
-        }
-    }
-
-    /// What is in force, as it is configured.
-    fn options(&self) -> Value {
-        let history = self.history.map(|history| json!({ "count": history.count, "age": history.age * 1_000_000 }));
-        json!({ "pattern": self.text, "history": history })
-    }
+/// What is in force, as it is configured.
+fn channel_options(channel: &Channel) -> Value {
+    let history = channel.history.map(|history| json!({ "count": history.count, "age": history.age * 1_000_000 }));
+    let presence = channel.presence.map(|presence| json!({ "grace": presence.grace * 1_000_000 }));
+    json!({ "pattern": channel.pattern.as_str(), "history": history, "presence": presence })
 }
 
 impl Route {
@@ -160,7 +154,7 @@ impl Route {
             protocol: if config.echo { Protocol::Echo(Echo) } else { Protocol::Worker(Worker) },
             worker: default.map(Arc::from),
             branches,
-            channels: config.channels.iter().map(Channel::new).collect(),
+            channels: config.channels.iter().map(channel).collect(),
             policy: policy(config),
             compression: config.compression.clone().unwrap_or_default(),
             max_pending_events: config.max_pending_events.unwrap_or(MAX_PENDING_EVENTS),
@@ -175,7 +169,7 @@ impl Route {
 
     /// What is kept of a tag's messages and members, if it is a channel.
     pub fn channel(&self, tag: &str) -> Option<&Channel> {
-        self.channels.iter().find(|channel| channel.pattern.matches(tag))
+        Channel::find(&self.channels, tag)
     }
 
     /// The branch of connections with a sub-protocol; with an empty one, of those without. `None`: nobody is there for them.
@@ -198,7 +192,7 @@ impl Route {
             "subprotocols": self.policy.subprotocols,
             "max_message_size": settings.max_message_size,
             "max_frame_size": Some(settings.max_frame_size).filter(|most| *most < u64::MAX),
-            "channels": self.channels.iter().map(Channel::options).collect::<Vec<_>>(),
+            "channels": self.channels.iter().map(channel_options).collect::<Vec<_>>(),
             "compression": self.policy.compression.as_ref().map(|_| json!({
                 "context_takeover": self.compression.context_takeover,
                 "window_bits": self.compression.window_bits,
@@ -264,6 +258,8 @@ pub struct Routes {
     pub quota: HashMap<Arc<str>, Arc<Quota>>,
     /// By route and sub-protocol, for those that come back.
     branches: HashMap<(RouteId, Box<str>), BranchId>,
+    /// The worker that is told of the channels of a route: the route's, or else that of its first sub-protocol that has one.
+    pub worker_of_route: hashbrown::HashMap<RouteId, Arc<str>>,
     /// Routes in force that have channels, by number.
     pub with_channels: Vec<Arc<Route>>,
 }
@@ -286,7 +282,7 @@ mod tests {
             "compression":{"context_takeover":true,"window_bits":9,"client_window_bits":10,"threshold":1,"level":2},"max_connections":2,"max_connections_per_ip":3,
             "rate_limit":{"messages":4,"bytes":5,"burst":6000000,"exceed":"close"},"message_timeout":6500000000,"ping_interval":7000000,"pong_timeout":8000000,
             "idle_timeout":9000000,"max_lifetime":10000000,"close_timeout":11000000,"max_outbox":12,"slow_client":"drop_oldest",
-            "max_pending_events":13,"on_error":"close","channels":[{"pattern":"c:*","history":{"count":3,"age":15000000}}]}"#;
+            "max_pending_events":13,"on_error":"close","channels":[{"pattern":"c:*","history":{"count":3,"age":15000000},"presence":{"grace":16000000}}]}"#;
         let mut config: Value = serde_json::from_str(options).expect("JSON");
         let wanted = config.clone();
         config["name"] = "a".into();

@@ -39,7 +39,7 @@ impl Surroundings for Notes {
                 Event::Open(_) => "open".to_owned(),
                 Event::Message { data, .. } => format!("message {}", String::from_utf8_lossy(&data)),
                 Event::Close(closed) => format!("close {}", closed.code),
-                Event::Timer(_) => "timer".to_owned(),
+                Event::Timer(_) | Event::Join(_) | Event::Leave(_) => "of no connection".to_owned(),
             });
         }
         if self.full { keys } else { Vec::new() }
@@ -111,8 +111,7 @@ impl Stage {
         let pipes = Pipes::new().expect("a flag");
         let pipe = pipes.open(key, Seat::new(quota, None, key));
         let stage = Stage { handle, pipe: pipe.id(), pipes, key, notes: Notes::default() };
-        let opened =
-            Opened { path: b"/".into(), query: Vec::new(), ip: "192.0.2.1".into(), subprotocol: String::new(), headers: Vec::new() };
+        let opened = Opened { path: b"/".into(), ip: "192.0.2.1".into(), ..Opened::default() };
         stage.turn(vec![
             Op::Enter(Box::new(Newcomer { conn, route })),
             Op::Link(Box::new(Linked { key, link: Link::Pipe(pipe), opened: Box::new(opened), buffered: Box::default() })),

@@ -66,6 +66,8 @@ pub fn next(core: &Core, bell: &Bell) -> Option<String> {
         Event::Open(opened) => format!("open {}?{}", String::from_utf8_lossy(&opened.path), String::from_utf8_lossy(&opened.query)),
         Event::Message { data, .. } => String::from_utf8_lossy(data).into_owned(),
         Event::Close(closed) => format!("close {} {}", closed.code, closed.clean),
+        Event::Join(membership) => format!("join {} {}", membership.tag, membership.user),
+        Event::Leave(membership) => format!("leave {} {}", membership.tag, membership.user),
         Event::Timer(timer) => format!("timer {} {}", timer.id, String::from_utf8_lossy(&timer.payload)),
     })
 }

@@ -1,0 +1,125 @@
+//! Who is in which channel: changes of the registry that make users join and leave, and the events that tell of it.
+
+use std::sync::Arc;
+
+use fws_hub::command::{Presence, check_tag};
+use fws_hub::{Change, CommandError, Hub, Member, Present, Reply, RouteId, Settling, Steps};
+use fws_session::{Event, Membership};
+use parking_lot::{Mutex, RwLockWriteGuard};
+
+use super::Core;
+use super::patience::Patience;
+use crate::alarm::Alarm;
+use crate::conn::Conn;
+use crate::dispatch::{Arrival, Source};
+use crate::stats::add;
+
+/// The most users whose time of grace ends in one turn, and the most clients that are looked at in one hold of the registry.
+const TURN: usize = 256;
+
+/// When the next user leaves a channel, and the order of what is told.
+pub(crate) struct Presences {
+    alarm: Alarm,
+    /// Locked from the taking of changes until they are queued, so that they are queued in their order. Where `hub` is locked as well, that
+    /// is locked before.
+    telling: Mutex<()>,
+}
+
+impl Presences {
+    pub fn new() -> Presences {
+        Presences { alarm: Alarm::new(), telling: Mutex::new(()) }
+    }
+
+    /// How long it is until the next user leaves whose time of grace is over.
+    pub fn left(&self) -> Option<std::time::Duration> {
+        self.alarm.left()
+    }
+}
+
+impl Core {
+    /// Changes the registry, and tells of users who join channels or leave them by that.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Hub<Arc<Conn>>) -> T) -> T {
+        let mut hub = self.hub.write();
+        hub.set_time(self.presences.alarm.now());
+        let changed = change(&mut hub);
+        self.tell_changes(hub);
+        changed
+    }
+
+    /// Ends a change of the registry.
+    pub(super) fn tell_changes(&self, mut hub: RwLockWriteGuard<'_, Hub<Arc<Conn>>>) {
+        let sooner = self.presences.alarm.set(hub.next_leave());
+        if hub.has_changes() {
+            let telling = self.presences.telling.lock();
+            let mut batch: Vec<Arrival> = hub.take_changes().into_iter().map(|change| arrival(&hub, change)).collect();
+            drop(hub);
+            let pushed = self.dispatch.push(&mut batch);
+            drop(telling);
+            add(&self.counters.events_queued, pushed.queued);
+            self.orphaned(pushed.orphans);
+        } else {
+            drop(hub);
+        }
+        if sooner {
+            self.shards[0].wake();
+        }
+    }
+
+    /// Has users leave whose time of grace is over.
+    pub(crate) fn end_grace(&self) {
+        if self.presences.alarm.left().is_some_and(|left| left.is_zero()) {
+            self.change(|hub| hub.end_grace(TURN));
+        }
+    }
+
+    /// Brings the clients of a route into the channels that it has since a reload.
+    pub(super) fn settle_presence(&self, route: RouteId, channels: Arc<[fws_hub::Channel]>) {
+        if !self.change(|hub| hub.set_channels(route, channels)) {
+            return;
+        }
+        let mut from = Some(Settling::BEGINNING);
+        while let Some(at) = from {
+            from = self.change(|hub| hub.settle_some(route, at, TURN));
+        }
+    }
+
+    /// Who is in a channel.
+    pub(super) fn presence(&self, command: &Presence<'_>, patience: &mut Patience<'_>) -> Result<Reply, CommandError> {
+        use fws_hub::GoOn as _;
+        check_tag(command.tag)?;
+        let route = self.present_on(command.tag, command.route)?;
+        let (mut members, mut last): (Vec<Member>, Option<Arc<str>>) = (Vec::new(), None);
+        loop {
+            let some = self.hub.read().present(route, command.tag, last.as_deref(), Steps::HOLD);
+            let Some(end) = some.last() else { return Ok(Reply::Members(members)) };
+            last = Some(end.user.name.clone());
+            members.extend(some.into_iter().map(|Present { user, connections }| {
+                let (user, info) = (user.name.clone(), user.info.clone());
+                Member { user, info, connections }
+            }));
+            patience.go_on()?;
+        }
+    }
+
+    /// The route whose channel is meant.
+    fn present_on(&self, tag: &str, only: Option<&str>) -> Result<RouteId, CommandError> {
+        self.hub.read().check_route(only)?;
+        let routes = self.routes.read();
+        let asked = routes.with_channels.iter().filter(|route| only.is_none_or(|only| *route.name == *only));
+        let mut found = asked.filter(|route| route.channel(tag).is_some_and(|channel| channel.presence.is_some()));
+        match (found.next(), found.next()) {
+            (Some(route), None) => Ok(route.id),
+            (None, _) => Err(CommandError::NoPresence),
+            (Some(_), Some(_)) => Err(CommandError::SeveralPresences),
+        }
+    }
+}
+
+fn arrival(hub: &Hub<Arc<Conn>>, change: Change) -> Arrival {
+    let Change { joined, route, tag, user } = change;
+    let source = Source::channel(route, &tag);
+    let (name, info) = (user.name.clone(), user.info.clone());
+    let membership = Box::new(Membership { route: hub.route_name(route).clone(), tag, user: name, info });
+    let event = if joined { Event::Join(membership) } else { Event::Leave(membership) };
+    Arrival { source, event, limits: (usize::MAX, usize::MAX) }
+}
