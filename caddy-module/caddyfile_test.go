@@ -116,9 +116,11 @@ func TestEveryOptionOfTheDirectiveReachesTheJSON(t *testing.T) {
 		{"echo\nidle_timeout off", map[string]any{"name": "core", "echo": true}},
 		{"echo\nmax_lifetime 1d", map[string]any{"name": "core", "echo": true, "max_lifetime": 86400e9}},
 		{"echo\nclose_timeout 2s", map[string]any{"name": "core", "echo": true, "close_timeout": 2e9}},
-		{"echo\nchannel room:* {\nhistory 100 1h\n}\nchannel * {\nhistory 1 500ms\n}", map[string]any{"name": "core", "echo": true, "channels": []any{
+		{"echo\nchannel room:* {\nhistory 100 1h\n}\nchannel * {\nhistory 1 500ms\npresence\n}\nchannel hall {\npresence {\ngrace 2s\n}\n}\nchannel x {\npresence {\ngrace off\n}\n}", map[string]any{"name": "core", "echo": true, "channels": []any{
 			map[string]any{"pattern": "room:*", "history": map[string]any{"count": 100.0, "age": 3600e9}},
-			map[string]any{"pattern": "*", "history": map[string]any{"count": 1.0, "age": 5e8}},
+			map[string]any{"pattern": "*", "history": map[string]any{"count": 1.0, "age": 5e8}, "presence": map[string]any{}},
+			map[string]any{"pattern": "hall", "presence": map[string]any{"grace": 2e9}},
+			map[string]any{"pattern": "x", "presence": map[string]any{"grace": 0.0}},
 		}}},
 		{"worker news\non_error close", map[string]any{"name": "news", "worker": "news", "on_error": "close"}},
 		{"worker news\non_error continue", map[string]any{"name": "news", "worker": "news", "on_error": "continue"}},

@@ -3,12 +3,17 @@ package websocket
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// mostHistory is the most messages that the history of a channel keeps.
-const mostHistory = 100_000
+const (
+	// mostHistory is the most messages that the history of a channel keeps.
+	mostHistory = 100_000
+	// mostGrace is the longest time of grace of a channel with presence.
+	mostGrace = time.Hour
+)
 
 // checkChannels refuses channels that are none.
 func (r *Route) checkChannels() error {
@@ -18,8 +23,11 @@ func (r *Route) checkChannels() error {
 			return fmt.Errorf("the pattern of a channel has 1 to %d bytes, not %q", mostName, shortened(channel.Pattern))
 		case slices.ContainsFunc(r.Channels[:i], func(earlier Channel) bool { return earlier.Pattern == channel.Pattern }):
 			return fmt.Errorf("channel %s is given twice", channel.Pattern)
+		case channel.History == nil && channel.Presence == nil:
+			return fmt.Errorf("channel %s has neither a history nor presence: it would be a tag like any other. Write: channel %s { history <count> <age> }, or channel %s { presence }", channel.Pattern, channel.Pattern, channel.Pattern)
+		case channel.Presence != nil && channel.Presence.Grace != nil && (*channel.Presence.Grace < 0 || time.Duration(*channel.Presence.Grace) > mostGrace):
+			return fmt.Errorf("the grace of presence in channel %s is off, or a time of at most an hour, as 5s", channel.Pattern)
 		case channel.History == nil:
-			return fmt.Errorf("channel %s has no history: it would be a tag like any other. Write: channel %s { history <count> <age> }", channel.Pattern, channel.Pattern)
 		case channel.History.Count == 0 || channel.History.Count > mostHistory:
 			return fmt.Errorf("the history of channel %s keeps 1 to %d messages, not %d", channel.Pattern, mostHistory, channel.History.Count)
 		case channel.History.Age <= 0:
@@ -33,6 +41,7 @@ func (r *Route) checkChannels() error {
 func (c *Channel) options() []option {
 	return []option{
 		{name: "history", syntax: "<count> <age>", read: into(&c.History, parseHistory)},
+		{name: "presence", syntax: "{", read: into(&c.Presence, parsePresence)},
 	}
 }
 
@@ -53,6 +62,27 @@ func (h *Handler) parseChannel(d *caddyfile.Dispenser) error {
 	}
 
 	return nil
+}
+
+func (p *Presence) options() []option {
+	return []option{
+		{name: "grace", syntax: "<duration>|off", read: func(d *caddyfile.Dispenser) error {
+			grace, err := durationOrOff(d)
+			p.Grace = &grace
+
+			return err
+		}},
+	}
+}
+
+// parsePresence reads the block of presence, which may be left out.
+func parsePresence(d *caddyfile.Dispenser) (*Presence, error) {
+	presence := new(Presence)
+	if d.NextArg() {
+		return nil, d.Errf("presence takes no argument: its time of grace stands in its block, as in: presence { grace 5s }")
+	}
+
+	return presence, readBlock(d, "presence", presence.options())
 }
 
 // parseHistory reads how many messages are kept, and how long.

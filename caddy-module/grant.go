@@ -25,7 +25,12 @@ const (
 	grantSubprotocol = grantPrefix + "Subprotocol" // one of those the client offered
 	grantTags        = grantPrefix + "Tags"        // a list: vip, group%201
 	grantInformation = grantPrefix + "Information" // a list of pairs: name=J%C3%BCrgen, role=admin
+	grantUser        = grantPrefix + "User"        // whose the connection is
+	grantUserInfo    = grantPrefix + "User-Info"   // what channels tell of the user
 )
+
+// grants are all of them.
+var grants = []string{grantAuthorize, grantID, grantSubprotocol, grantTags, grantInformation, grantUser, grantUserInfo}
 
 // saysYes tells why an answer of 2xx does not say yes, if it does not. The status alone says nothing: Caddy, PHP and
 // applications answer 200 in many ways that have nothing to do with the question, and by mistake, too.
@@ -46,8 +51,8 @@ func saysYes(header http.Header) error {
 // have all of it or not to be opened. status is what an error means to the client.
 func grant(ctx context.Context, handshake *bridge.Handshake, header http.Header) (status int, err error) {
 	for name := range header {
-		if strings.HasPrefix(name, grantPrefix) && !slices.Contains([]string{grantAuthorize, grantID, grantSubprotocol, grantTags, grantInformation}, name) {
-			return http.StatusInternalServerError, fmt.Errorf("the answer has a header %s, which means nothing: there are WebSocket-Authorize, WebSocket-Id, WebSocket-Subprotocol, WebSocket-Tags and WebSocket-Information", name)
+		if strings.HasPrefix(name, grantPrefix) && !slices.Contains(grants, name) {
+			return http.StatusInternalServerError, fmt.Errorf("the answer has a header %s, which means nothing: there are WebSocket-Authorize, WebSocket-Id, WebSocket-Subprotocol, WebSocket-Tags, WebSocket-Information, WebSocket-User and WebSocket-User-Info", name)
 		}
 	}
 
@@ -74,6 +79,7 @@ func grant(ctx context.Context, handshake *bridge.Handshake, header http.Header)
 			return handshake.SetInformation(key, value)
 		}),
 		only(header, grantSubprotocol, handshake.SetSubprotocol),
+		setUser(handshake, header),
 		only(header, grantID, func(id string) error { return setID(ctx, handshake, id) }),
 	)
 
@@ -85,6 +91,21 @@ func grant(ctx context.Context, handshake *bridge.Handshake, header http.Header)
 	default:
 		return http.StatusInternalServerError, err
 	}
+}
+
+// setUser says whose a connection is. What channels tell of the user needs a user.
+func setUser(handshake *bridge.Handshake, header http.Header) error {
+	var info string
+	err := only(header, grantUserInfo, func(given string) error {
+		if len(header[grantUser]) == 0 {
+			return errors.New("it needs the header WebSocket-User")
+		}
+		info = given
+
+		return nil
+	})
+
+	return errors.Join(err, only(header, grantUser, func(user string) error { return handshake.SetUser(user, info) }))
 }
 
 // newsOfTheEnd is how long the news that a client has gone may take to arrive after that client has come again.

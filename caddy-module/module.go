@@ -72,11 +72,14 @@
 //		max_pending_events     <n>
 //		channel                <pattern> {
 //			history <count> <age>
+//			presence {
+//				grace <duration>|off
+//			}
 //		}
 //		on_error               continue|close
 //	}
 //
-// Instead of on, compression can have a block:
+// The block of presence may be left out. Instead of on, compression can have a block:
 //
 //	compression {
 //		context_takeover

@@ -118,7 +118,7 @@ func blocks() []option {
 
 	return slices.Concat(
 		new(App).options(), new(Values).options(), new(Control).options(), new(AuthorizeLimits).options(),
-		new(Handler).options(at), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(RateLimit).options(), new(Compression).options(),
+		new(Handler).options(at), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(RateLimit).options(), new(Compression).options(),
 	)
 }
 

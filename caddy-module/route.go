@@ -96,6 +96,14 @@ type Channel struct {
 	Pattern string `json:"pattern"`
 	// History is how much is kept of what is sent to each.
 	History *History `json:"history,omitempty"`
+	// Presence says that it is known which users are in each.
+	Presence *Presence `json:"presence,omitempty"`
+}
+
+// Presence is how it is known who is in a channel.
+type Presence struct {
+	// Grace is how long a user whose last connection has ended may stay away without having left, at most an hour. Default: 5s.
+	Grace *caddy.Duration `json:"grace,omitempty"`
 }
 
 // History is how much is kept of what is sent to a channel.

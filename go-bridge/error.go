@@ -43,6 +43,9 @@ const (
 	ErrInterrupted      Result = C.FWS_ERR_INTERRUPTED
 	ErrPosition         Result = C.FWS_ERR_POSITION
 	ErrNoHistory        Result = C.FWS_ERR_NO_HISTORY
+	ErrNoPresence       Result = C.FWS_ERR_NO_PRESENCE
+	ErrInvalidUser      Result = C.FWS_ERR_INVALID_USER
+	ErrUserInfoTooLong  Result = C.FWS_ERR_USER_INFO_TOO_LONG
 )
 
 // Error returns the core's sentence for r.

@@ -91,6 +91,14 @@ func (h *Handshake) AddTag(tag string) error {
 	return callError("fws_handshake_add_tag", C.fws_handshake_add_tag(h.handle, p, n), nil)
 }
 
+// SetUser says whose the connection is, from its first moment, and what channels with presence tell of the user.
+func (h *Handshake) SetUser(user, info string) error {
+	userP, userN := cString(user)
+	infoP, infoN := cString(info)
+
+	return callError("fws_handshake_set_user", C.fws_handshake_set_user(h.handle, userP, userN, infoP, infoN), nil)
+}
+
 // SetInformation gives the connection stored information from its first moment.
 func (h *Handshake) SetInformation(key, value string) error {
 	keyP, keyN := cString(key)

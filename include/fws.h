@@ -51,6 +51,12 @@
 // The kind of fws_event: a timer is due. It is of no connection: `id` and `route` are empty.
 #define FWS_EVENT_TIMER 4
 
+// The kind of fws_event: a user has joined a channel with presence. It is of no connection: `id` is empty.
+#define FWS_EVENT_JOIN 5
+
+// The kind of fws_event: a user has left a channel with presence. It is of no connection: `id` is empty.
+#define FWS_EVENT_LEAVE 6
+
 // Target: all clients.
 #define FWS_TO_ALL 0
 
@@ -63,6 +69,9 @@
 // Target: the clients whose tags fit `expression`: `!` over `&` over `|`, parentheses, `*` for any characters in a name, quotes around any
 // characters that stand for themselves (see fws_tag_quote).
 #define FWS_TO_EXPRESSION 3
+
+// Target: the clients of `user`.
+#define FWS_TO_USER 4
 
 // Interval of FWS_PING: as the client's route says.
 #define FWS_PING_ROUTE 0
@@ -214,6 +223,12 @@ enum fws_result
   FWS_ERR_POSITION = 37,
   // No route keeps a history of the tag, or several do and none was named.
   FWS_ERR_NO_HISTORY = 38,
+  // No route has presence for the tag, or several have and none was named.
+  FWS_ERR_NO_PRESENCE = 39,
+  // A user that is empty or longer than 255 bytes.
+  FWS_ERR_INVALID_USER = 40,
+  // More than 4096 bytes of information about a user.
+  FWS_ERR_USER_INFO_TOO_LONG = 41,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -246,7 +261,8 @@ enum fws_command_kind
   FWS_CLOSE = 4,
   // What is known of a client, until its close event has been handled: `id`. Answer: fws_reply_client reads the numbers, and the items of
   // `reply` are its id, the name of its route, the path of its request (byte for byte as sent), its address, its sub-protocol (empty where
-  // there is none), its transport (`tcp`, `tls`, `http2`, `http3`), and from item 6 on its tags, sorted.
+  // there is none), its transport (`tcp`, `tls`, `http2`, `http3`), its user (empty where it is nobody's), and from item 7 on its tags,
+  // sorted.
   FWS_CLIENT = 5,
   // How long the last pong of a client took: `id`. Answer: `number`, nanoseconds; 0 before the first.
   FWS_PING_TIME = 6,
@@ -319,6 +335,15 @@ enum fws_command_kind
   FWS_HISTORY = 30,
   // Forgets what was sent to a tag of which a route keeps a history: `tag`, [`route`]. Answer: `number` is 1 where something was kept.
   FWS_CLEAR_HISTORY = 31,
+  // Says whose a client is: `id`, [`user`], [`value`]. `user` has 1 to 255 bytes; without it the client is nobody's. `value` is what channels
+  // with presence tell of the user, at most 4096 bytes. Answer: `number` is 1.
+  FWS_SET_USER = 32,
+  // Starts the closing handshake with the clients of a user: `user`, `code`, [`reason`], [`route`], as FWS_CLOSE. Answer: `number` is how
+  // many.
+  FWS_DISCONNECT_USER = 33,
+  // Who is in a channel with presence: `tag`, [`route`]. `route` may be left out where only one has presence for the tag. Answer: the items
+  // of `reply` are user, information, user, information, …, sorted by user; fws_reply_member reads the number of connections, too.
+  FWS_PRESENCE = 34,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -372,9 +397,9 @@ typedef struct {
   fws_bytes worker;
 } fws_ring;
 
-// One event of a connection, or of a timer.
+// One event of a connection, of a timer, or of a channel.
 typedef struct {
-  // FWS_EVENT_OPEN, FWS_EVENT_MESSAGE, FWS_EVENT_CLOSE or FWS_EVENT_TIMER.
+  // FWS_EVENT_….
   uint32_t kind;
   // Message: binary rather than text.
   bool binary;
@@ -384,9 +409,9 @@ typedef struct {
   uint16_t code;
   // The connection's id.
   fws_bytes id;
-  // The name of its route.
+  // The name of its route, or of that of the channel.
   fws_bytes route;
-  // Message, timer: the payload. Close: the reason.
+  // Message, timer: the payload. Close: the reason. Join, leave: what was said about the user.
   fws_bytes data;
   // Timer: its number.
   uint64_t timer;
@@ -398,6 +423,10 @@ typedef struct {
   fws_bytes ip;
   // Open: the sub-protocol agreed on; empty where there is none.
   fws_bytes subprotocol;
+  // Open: whose the connection is; empty where it is nobody's. Join, leave: the user.
+  fws_bytes user;
+  // Join, leave: the channel's tag.
+  fws_bytes tag;
   // Open: how many headers there are, see fws_event_header.
   size_t header_count;
 } fws_event;
@@ -450,6 +479,16 @@ typedef struct {
   fws_bytes data;
 } fws_message;
 
+// Who is in a channel.
+typedef struct {
+  // The user, valid until fws_reply_free.
+  fws_bytes user;
+  // What was said about the user, valid until fws_reply_free.
+  fws_bytes info;
+  // Connections in the channel; 0 while the user may come back in the channel's time of grace.
+  uint32_t connections;
+} fws_member;
+
 // A command. A field that is all zero is left out: in C, `(fws_command){.kind = FWS_ROUTES}` and the fields that the kind reads. Bytes are
 // copied before fws_command_run returns.
 typedef struct {
@@ -501,6 +540,8 @@ typedef struct {
   fws_bytes worker;
   // The name of a timer. UTF-8.
   fws_bytes name;
+  // Whose a client is. UTF-8.
+  fws_bytes user;
   // A position of a history. UTF-8. Empty, but not NULL: before the first message.
   fws_bytes since;
   // The claimed bell whose event's handler gives the command, NULL where none does: for FWS_TIMER_SET, and so that what a handler sends can
@@ -699,8 +740,16 @@ fws_result fws_handshake_set_id(fws_handshake *handshake,
 // worker. FWS_ERR_SUBPROTOCOL if the client did not offer it or nobody would handle it.
 fws_result fws_handshake_set_subprotocol(fws_handshake *handshake, const uint8_t *name, size_t name_len);
 
-// Gives the connection a tag from its first moment, 1 to 255 bytes of UTF-8; at most 256 of them.
+// Gives the connection a tag from its first moment, 1 to 255 bytes of UTF-8; at most 4096 of them.
 fws_result fws_handshake_add_tag(fws_handshake *handshake, const uint8_t *tag, size_t tag_len);
+
+// Says whose the connection is, from its first moment on: 1 to 255 bytes of UTF-8, and what channels with presence tell of the user, at most
+// 4096 bytes.
+fws_result fws_handshake_set_user(fws_handshake *handshake,
+                                  const uint8_t *user,
+                                  size_t user_len,
+                                  const uint8_t *info,
+                                  size_t info_len);
 
 // Gives the connection stored information from its first moment: a key of 1 to 255 bytes of UTF-8, and any bytes.
 fws_result fws_handshake_set_information(fws_handshake *handshake,
@@ -807,6 +856,9 @@ fws_result fws_reply_history(const fws_reply *reply, bool *complete);
 
 // One message of the reply to FWS_HISTORY, from 0 on. FWS_END beyond the last, and of the reply to another command.
 fws_result fws_reply_message(const fws_reply *reply, size_t index, fws_message *out);
+
+// One member of the reply to FWS_PRESENCE, from 0 on. FWS_END beyond the last, and of the reply to another command.
+fws_result fws_reply_member(const fws_reply *reply, size_t index, fws_member *out);
 
 // Frees a reply; NULL is allowed.
 void fws_reply_free(fws_reply *reply);

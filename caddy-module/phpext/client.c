@@ -15,7 +15,7 @@ static void add_count(zval *array, const char *key, uint64_t count) { add_assoc_
 static double seconds(uint64_t milliseconds) { return (double)milliseconds / 1000.0; }
 
 PHP_FUNCTION(frankenphp_ws_getClient) {
-  static const char *const names[] = {"id", "route", "path", "ip", "subprotocol", "transport"};
+  static const char *const names[] = {"id", "route", "path", "ip", "subprotocol", "transport", "user"};
   fws_command command = {.kind = FWS_CLIENT};
   fws_answer answer;
   fws_client client;
@@ -38,7 +38,7 @@ PHP_FUNCTION(frankenphp_ws_getClient) {
     RETURN_THROWS();
   }
 
-  array_init_size(return_value, 18);
+  array_init_size(return_value, 19);
   size_t at = 0;
   for (; at < sizeof(names) / sizeof(names[0]); at++) {
     add_assoc_str(return_value, names[at], item(reply, at));

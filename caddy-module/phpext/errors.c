@@ -41,6 +41,9 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_PAYLOAD_TOO_LONG:
   case FWS_ERR_POSITION:
   case FWS_ERR_NO_HISTORY:
+  case FWS_ERR_NO_PRESENCE:
+  case FWS_ERR_INVALID_USER:
+  case FWS_ERR_USER_INFO_TOO_LONG:
     return classes.invalid_argument;
   case FWS_ERR_NOT_RUNNING:
     return classes.not_running;
@@ -150,6 +153,7 @@ static ZEND_COLD void throw_invalid_utf8(const fws_command *command) {
   } names[] = {{"$id", command->id},
                {"$newId", command->new_id},
                {"$tag", command->tag},
+               {"$user", command->user},
                {"$reason", command->reason},
                {"$route", command->route},
                {"$exceptId", command->except_id},
@@ -205,6 +209,12 @@ static ZEND_COLD void throw_in_words_of_php(fws_result result, const fws_command
     break;
   case FWS_ERR_INVALID_TAG:
     phpext_throw_text(result, "$tag must have 1 to 255 bytes, %zu given", command->tag.len);
+    break;
+  case FWS_ERR_INVALID_USER:
+    phpext_throw_text(result, "$user must have 1 to 255 bytes, %zu given", command->user.len);
+    break;
+  case FWS_ERR_USER_INFO_TOO_LONG:
+    phpext_throw_text(result, "$info must have at most 4096 bytes, %zu given", command->value.len);
     break;
   case FWS_ERR_TOO_MANY_TAGS:
     throw_about(result, "the client \"%s\" has as many tags as a client may have", command->id);

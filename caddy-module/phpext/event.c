@@ -25,7 +25,12 @@
   _(message)                                                                                                           \
   _(close)                                                                                                             \
   _(timer)                                                                                                             \
-  _(payload)
+  _(payload)                                                                                                           \
+  _(user)                                                                                                              \
+  _(join)                                                                                                              \
+  _(leave)                                                                                                             \
+  _(tag)                                                                                                               \
+  _(info)
 
 static struct {
 #define DECLARE(name) zend_string *name;
@@ -134,25 +139,53 @@ static void append_request(zend_array *array, const fws_bell *bell, const fws_ev
   append(array, strings.cookies, &value);
   append_bytes(array, strings.ip, event->ip);
   append_bytes(array, strings.subprotocol, event->subprotocol);
+  append_bytes(array, strings.user, event->user);
+}
+
+/* An event of a timer or of a channel. */
+static void append_unconnected(zend_array *array, const fws_event *event) {
+  zval timer;
+
+  if (event->kind == FWS_EVENT_TIMER) {
+    ZVAL_LONG(&timer, (zend_long)event->timer);
+    append(array, strings.timer, &timer);
+    append_bytes(array, strings.payload, event->data);
+    return;
+  }
+  append_bytes(array, strings.route, event->route);
+  append_bytes(array, strings.tag, event->tag);
+  append_bytes(array, strings.user, event->user);
+  append_bytes(array, strings.info, event->data);
+}
+
+static zend_string *type_of(uint32_t kind) {
+  switch (kind) {
+  case FWS_EVENT_MESSAGE:
+    return strings.message;
+  case FWS_EVENT_OPEN:
+    return strings.open;
+  case FWS_EVENT_CLOSE:
+    return strings.close;
+  case FWS_EVENT_JOIN:
+    return strings.join;
+  case FWS_EVENT_LEAVE:
+    return strings.leave;
+  default:
+    return strings.timer;
+  }
 }
 
 void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *return_value) {
-  /* The most keys that a kind has: 3 + 6 for open, and 3 + 2, 3 + 3 in the smallest table, which has room for 8. */
-  zend_array *array = zend_new_array(event->kind == FWS_EVENT_OPEN ? 9 : HT_MIN_SIZE);
+  /* The most keys that a kind has: 3 + 7 for open, and at most 3 + 3 in the smallest table, which has room for 8. */
+  zend_array *array = zend_new_array(event->kind == FWS_EVENT_OPEN ? 10 : HT_MIN_SIZE);
   zval value;
 
   RETVAL_ARR(array);
   zend_hash_real_init_mixed(array);
 
-  append_string(array, strings.type,
-                event->kind == FWS_EVENT_MESSAGE ? strings.message
-                : event->kind == FWS_EVENT_OPEN  ? strings.open
-                : event->kind == FWS_EVENT_CLOSE ? strings.close
-                                                 : strings.timer);
-  if (UNEXPECTED(event->kind == FWS_EVENT_TIMER)) {
-    ZVAL_LONG(&value, (zend_long)event->timer);
-    append(array, strings.timer, &value);
-    append_bytes(array, strings.payload, event->data);
+  append_string(array, strings.type, type_of(event->kind));
+  if (UNEXPECTED(event->kind >= FWS_EVENT_TIMER)) {
+    append_unconnected(array, event);
     return;
   }
   append_bytes(array, strings.id, event->id);

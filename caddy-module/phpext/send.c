@@ -48,6 +48,21 @@ PHP_FUNCTION(frankenphp_ws_sendToTag) {
   phpext_run_int(&command, return_value);
 }
 
+PHP_FUNCTION(frankenphp_ws_sendToUser) {
+  fws_command command = {.kind = FWS_SEND, .target = FWS_TO_USER};
+
+  ZEND_PARSE_PARAMETERS_START(2, 5)
+  PHPEXT_PARAM(command.user)
+  PHPEXT_PARAM(command.data)
+  Z_PARAM_OPTIONAL
+  PHPEXT_PARAM_OR_NULL(command.route)
+  Z_PARAM_BOOL(command.binary)
+  PHPEXT_PARAM_OR_NULL(command.except_id)
+  ZEND_PARSE_PARAMETERS_END();
+
+  phpext_run_int(&command, return_value);
+}
+
 PHP_FUNCTION(frankenphp_ws_sendToTagExpression) {
   fws_command command = {.kind = FWS_SEND, .target = FWS_TO_EXPRESSION};
 

@@ -203,6 +203,37 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_clearHistory, 0, 1
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_setUser, 0, 2, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, id, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, user, IS_STRING, 1)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, info, IS_STRING, 0, "\"\"")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_getClientsByUser, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, user, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_sendToUser, 0, 2, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, user, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, data, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, binary, _IS_BOOL, 0, "false")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, exceptId, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_disconnectUser, 0, 1, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, user, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, code, IS_LONG, 0, "1000")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, reason, IS_STRING, 0, "\"\"")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_presence, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, tag, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
 ZEND_FUNCTION(frankenphp_ws_nextEvent);
 ZEND_FUNCTION(frankenphp_ws_failEvent);
 ZEND_FUNCTION(frankenphp_ws_getClients);
@@ -247,6 +278,11 @@ ZEND_FUNCTION(frankenphp_ws_listRoutes);
 ZEND_FUNCTION(frankenphp_ws_batch);
 ZEND_FUNCTION(frankenphp_ws_history);
 ZEND_FUNCTION(frankenphp_ws_clearHistory);
+ZEND_FUNCTION(frankenphp_ws_setUser);
+ZEND_FUNCTION(frankenphp_ws_getClientsByUser);
+ZEND_FUNCTION(frankenphp_ws_sendToUser);
+ZEND_FUNCTION(frankenphp_ws_disconnectUser);
+ZEND_FUNCTION(frankenphp_ws_presence);
 
 static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_nextEvent, arginfo_frankenphp_ws_nextEvent)
@@ -293,6 +329,11 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_batch, arginfo_frankenphp_ws_batch)
 	ZEND_FE(frankenphp_ws_history, arginfo_frankenphp_ws_history)
 	ZEND_FE(frankenphp_ws_clearHistory, arginfo_frankenphp_ws_clearHistory)
+	ZEND_FE(frankenphp_ws_setUser, arginfo_frankenphp_ws_setUser)
+	ZEND_FE(frankenphp_ws_getClientsByUser, arginfo_frankenphp_ws_getClientsByUser)
+	ZEND_FE(frankenphp_ws_sendToUser, arginfo_frankenphp_ws_sendToUser)
+	ZEND_FE(frankenphp_ws_disconnectUser, arginfo_frankenphp_ws_disconnectUser)
+	ZEND_FE(frankenphp_ws_presence, arginfo_frankenphp_ws_presence)
 	ZEND_FE_END
 };
 

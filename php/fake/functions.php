@@ -110,12 +110,7 @@ function frankenphp_ws_close(string $id, int $code = 1000, string $reason = ''):
 {
     return Batch::call(static function () use ($id, $code, $reason): bool {
         Refusal::unlessUtf8(['id' => $id, 'reason' => $reason]);
-        if (($code < 1000 || $code > 1003) && ($code < 1007 || $code > 1014) && ($code < 3000 || $code > 4999)) {
-            throw Refusal::invalid("\$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), $code given");
-        }
-        if (strlen($reason) > 123) {
-            throw Refusal::invalid('$reason must have at most 123 bytes, ' . strlen($reason) . ' given');
-        }
+        Refusal::unlessClosable($code, $reason);
 
         return FakeServer::current()->close($id, $code, $reason);
     }, true);
@@ -214,6 +209,52 @@ function frankenphp_ws_clearHistory(string $tag, ?string $route = null): bool
 
         return $server->histories->clear($tag, $route);
     }, true);
+}
+
+function frankenphp_ws_setUser(string $id, ?string $user, string $info = ''): bool
+{
+    return Batch::call(static fn (): bool => FakeServer::current()->registry->setUser($id, $user, $info), true);
+}
+
+function frankenphp_ws_getClientsByUser(string $user, ?string $route = null): array
+{
+    $server = FakeServer::current();
+    $clients = $server->registry->ofUser($user);
+    $server->checkRoute($route);
+
+    return array_column(array_filter($clients, static fn (FakeClient $client): bool => $route === null || $client->route === $route), 'id');
+}
+
+function frankenphp_ws_sendToUser(string $user, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+{
+    return Batch::call(static function () use ($user, $data, $route, $binary, $exceptId): int {
+        Refusal::unlessUtf8(['user' => $user, 'route' => $route, 'exceptId' => $exceptId, 'data' => $binary ? null : $data]);
+        $server = FakeServer::current();
+        $server->checkRoute($route);
+
+        return $server->deliverToAll($server->registry->ofUser($user), $data, $route, $binary, $exceptId);
+    }, 0);
+}
+
+function frankenphp_ws_disconnectUser(string $user, int $code = 1000, string $reason = '', ?string $route = null): int
+{
+    return Batch::call(static function () use ($user, $code, $reason, $route): int {
+        Refusal::unlessUtf8(['user' => $user, 'reason' => $reason, 'route' => $route]);
+        Refusal::unlessClosable($code, $reason);
+        $clients = frankenphp_ws_getClientsByUser($user, $route);
+
+        return count(array_filter($clients, static fn (string $id): bool => FakeServer::current()->close($id, $code, $reason)));
+    }, 0);
+}
+
+function frankenphp_ws_presence(string $tag, ?string $route = null): array
+{
+    Refusal::unlessUtf8(['tag' => $tag, 'route' => $route]);
+    Refusal::unlessLength('tag', $tag, 255);
+    $server = FakeServer::current();
+    $server->checkRoute($route);
+
+    return $server->presence->read($tag, $route);
 }
 
 function frankenphp_ws_untagClient(string $id, string $tag): bool

@@ -131,6 +131,29 @@ class Client
         return in_array($tag, \frankenphp_ws_getTags($this->id), true);
     }
 
+    /**
+     * Says whose the client is. A user may have many clients: Clients::ofUser().
+     *
+     * @param string|null $user what the application knows the user by, 1 to 255 bytes of UTF-8; null: it is nobody's
+     * @param string      $info what channels with presence tell of the user, at most 4096 bytes
+     *
+     * @return bool false when the client is gone
+     *
+     * @throws InvalidArgumentException when the user or the information is not allowed
+     */
+    public function setUser(?string $user, string $info = ''): bool
+    {
+        return \frankenphp_ws_setUser($this->id, $user, $info);
+    }
+
+    /** Whose the client is; null: nobody's, or it is gone. */
+    public function user(): ?string
+    {
+        $user = $this->facts()['user'] ?? '';
+
+        return $user === '' ? null : $user;
+    }
+
     /** What is stored about the client; it goes with the client. */
     public function information(): Information
     {
@@ -160,7 +183,7 @@ class Client
     /**
      * What the server knows about the connection: path, ip, transport, times, and what went both ways.
      *
-     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null
+     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, user: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null
      *         see frankenphp_ws_getClient(); null when the client is gone
      */
     public function facts(): ?array

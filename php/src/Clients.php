@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace FrankenPHP\WebSocket;
 
 /**
- * A choice of clients to send to, to count or to go through: all, those with a tag, or those whose tags fit an expression.
+ * A choice of clients to send to, to count, to close or to go through: all, those with a tag, those whose tags fit an expression, or those
+ * of a user.
  *
  *     Clients::all()->send('for everybody');
  *     Clients::tagged('lobby')->except($connection)->send($data);
@@ -23,6 +24,7 @@ final class Clients implements \Countable, \IteratorAggregate
         private readonly ?string $expression = null,
         private readonly ?string $route = null,
         private readonly ?string $except = null,
+        private readonly ?string $user = null,
     ) {
     }
 
@@ -36,6 +38,12 @@ final class Clients implements \Countable, \IteratorAggregate
     public static function tagged(string $tag): self
     {
         return new self(tag: $tag);
+    }
+
+    /** @param string $user 1 to 255 bytes of UTF-8: see Client::setUser() */
+    public static function ofUser(string $user): self
+    {
+        return new self(user: $user);
     }
 
     /**
@@ -56,13 +64,13 @@ final class Clients implements \Countable, \IteratorAggregate
     /** Of them, those on one route. */
     public function on(string $route): self
     {
-        return new self($this->tag, $this->expression, $route, $this->except);
+        return new self($this->tag, $this->expression, $route, $this->except, $this->user);
     }
 
     /** Of them, all but one, typically the one whose message is passed on. A second time replaces the first. */
     public function except(Client|string $client): self
     {
-        return new self($this->tag, $this->expression, $this->route, $client instanceof Client ? $client->id : $client);
+        return new self($this->tag, $this->expression, $this->route, $client instanceof Client ? $client->id : $client, $this->user);
     }
 
     /**
@@ -105,6 +113,25 @@ final class Clients implements \Countable, \IteratorAggregate
     }
 
     /**
+     * Starts the closing handshake with each. onClose follows for each when it is over.
+     *
+     * @param int    $code   1000 to 1003, 1007 to 1014, or 3000 to 4999
+     * @param string $reason at most 123 bytes of UTF-8
+     *
+     * @return int how many
+     *
+     * @throws InvalidArgumentException when the code or the reason cannot be sent, or the tag, the expression or the user is not allowed
+     */
+    public function close(int $code = 1000, string $reason = ''): int
+    {
+        if ($this->user !== null && $this->except === null) {
+            return \frankenphp_ws_disconnectUser($this->user, $code, $reason, $this->route);
+        }
+
+        return count(array_filter($this->ids(), static fn (string $id): bool => \frankenphp_ws_close($id, $code, $reason)));
+    }
+
+    /**
      * @return list<string>
      *
      * @throws InvalidArgumentException when the tag or expression is not allowed
@@ -114,6 +141,7 @@ final class Clients implements \Countable, \IteratorAggregate
         $ids = match (true) {
             $this->tag !== null => \frankenphp_ws_getClientsByTag($this->tag),
             $this->expression !== null => \frankenphp_ws_getClientsByTagExpression($this->expression),
+            $this->user !== null => \frankenphp_ws_getClientsByUser($this->user, $this->route),
             default => \frankenphp_ws_getClients($this->route),
         };
         if ($this->route !== null && ($this->tag ?? $this->expression) !== null) {
@@ -129,7 +157,7 @@ final class Clients implements \Countable, \IteratorAggregate
         return match (true) {
             $this->except !== null => count($this->ids()),
             $this->tag !== null && $this->route === null => \frankenphp_ws_getTagCount($this->tag),
-            ($this->tag ?? $this->expression) === null => \frankenphp_ws_getClientsCount($this->route),
+            ($this->tag ?? $this->expression ?? $this->user) === null => \frankenphp_ws_getClientsCount($this->route),
             default => count($this->ids()),
         };
     }
@@ -160,6 +188,7 @@ final class Clients implements \Countable, \IteratorAggregate
     {
         return match (true) {
             $this->tag !== null => \frankenphp_ws_sendToTag($this->tag, $data, $this->route, $binary, $this->except),
+            $this->user !== null => \frankenphp_ws_sendToUser($this->user, $data, $this->route, $binary, $this->except),
             $this->expression !== null => \frankenphp_ws_sendToTagExpression($this->expression, $data, $this->route, $binary, $this->except),
             default => \frankenphp_ws_sendAll($data, $this->route, $binary, $this->except),
         };

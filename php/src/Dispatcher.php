@@ -31,6 +31,11 @@ final class Dispatcher
 
             return;
         }
+        if ($event['type'] === 'join' || $event['type'] === 'leave') {
+            $this->presence($event['type'] === 'join', new Member($event['tag'], $event['user'], $event['info'], $event['route']));
+
+            return;
+        }
         $connection = $event['type'] === 'open' ? new Connection(
             $event['id'],
             $event['route'],
@@ -64,6 +69,20 @@ final class Dispatcher
         }
         try {
             $this->application->onTimer($timer);
+        } catch (\Throwable $error) {
+            Caller::blameIfOurs($error);
+            \frankenphp_ws_failEvent(Cause::of($error));
+        }
+    }
+
+    /** An application that does not ask for it is told nothing. */
+    private function presence(bool $joined, Member $member): void
+    {
+        if (!$this->application instanceof PresenceApplication) {
+            return;
+        }
+        try {
+            $joined ? $this->application->onJoin($member) : $this->application->onLeave($member);
         } catch (\Throwable $error) {
             Caller::blameIfOurs($error);
             \frankenphp_ws_failEvent(Cause::of($error));

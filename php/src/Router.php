@@ -18,9 +18,10 @@ namespace FrankenPHP\WebSocket;
  *
  * The router puts a tag on each client of a sub-protocol, `subprotocol:chat.v2`, by which the clients of one application can be sent
  * to. onStart() is called of every application that implements StartApplication, and a timer is told to every one that implements
- * TimerApplication: tell yours by the payload.
+ * TimerApplication: tell yours by the payload. Who joins or leaves a channel of a route is told to the application of that route, or else
+ * the default, and to those of sub-protocols, where they implement PresenceApplication.
  */
-final class Router implements StartApplication, TimerApplication
+final class Router implements PresenceApplication, StartApplication, TimerApplication
 {
     private const TAG = 'subprotocol:';
 
@@ -75,13 +76,41 @@ final class Router implements StartApplication, TimerApplication
 
     public function onTimer(Timer $timer): void
     {
-        $failure = null;
-        foreach ($this->everyone() as $application) {
-            if (!$application instanceof TimerApplication) {
-                continue;
-            }
-            try {
+        self::tell($this->everyone(), static function (Application $application) use ($timer): void {
+            if ($application instanceof TimerApplication) {
                 $application->onTimer($timer);
+            }
+        });
+    }
+
+    public function onJoin(Member $member): void
+    {
+        self::tell($this->of($member), static function (Application $application) use ($member): void {
+            if ($application instanceof PresenceApplication) {
+                $application->onJoin($member);
+            }
+        });
+    }
+
+    public function onLeave(Member $member): void
+    {
+        self::tell($this->of($member), static function (Application $application) use ($member): void {
+            if ($application instanceof PresenceApplication) {
+                $application->onLeave($member);
+            }
+        });
+    }
+
+    /**
+     * @param list<Application>           $applications
+     * @param \Closure(Application): void $tell
+     */
+    private static function tell(array $applications, \Closure $tell): void
+    {
+        $failure = null;
+        foreach ($applications as $application) {
+            try {
+                $tell($application);
             } catch (\Throwable $error) {
                 // The others hear of it all the same.
                 $failure ??= $error;
@@ -92,11 +121,27 @@ final class Router implements StartApplication, TimerApplication
         }
     }
 
+    /** @return list<Application> those that a channel of the member's route may concern */
+    private function of(Member $member): array
+    {
+        return self::unique([...array_values($this->subprotocols), $this->routes[$member->route] ?? $this->default]);
+    }
+
     /** @return list<Application> each once */
     private function everyone(): array
     {
+        return self::unique([...array_values($this->subprotocols), ...array_values($this->routes), $this->default]);
+    }
+
+    /**
+     * @param list<Application|null> $applications
+     *
+     * @return list<Application>
+     */
+    private static function unique(array $applications): array
+    {
         $everyone = [];
-        foreach ([...array_values($this->subprotocols), ...array_values($this->routes), $this->default] as $application) {
+        foreach ($applications as $application) {
             if ($application !== null && !in_array($application, $everyone, true)) {
                 $everyone[] = $application;
             }

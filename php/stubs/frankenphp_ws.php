@@ -92,15 +92,18 @@ namespace {
      * waiting does not count.
      * What a handler leaves behind (its session, ini settings, error handlers, output buffers …) is undone by the call, too: docs/php.md
      *
-     * Every event has a `type`: "open", "message", "close" or "timer". All but the last have `id` (of the connection) and `route` (its name).
+     * Every event has a `type`. "open", "message" and "close" are of a connection, and have its `id` and the name of its `route`; "timer",
+     * "join" and "leave" are of none.
      *   - open: `path`; `query` (without "?", "" when there is none); `headers` (lowercase name => value, repeated ones joined with ", ");
-     *     `cookies` (name => value, decoded as in $_COOKIE, names unchanged); `ip`; `subprotocol` ("" when none was agreed)
+     *     `cookies` (name => value, decoded as in $_COOKIE, names unchanged); `ip`; `subprotocol` ("" when none was agreed);
+     *     `user` ("" when it is nobody's)
      *   - message: `data` (any bytes; valid UTF-8 unless binary); `binary` (bool)
      *   - close: `code` (RFC 6455, 7.1.5; 1005: the peer gave none, 1006: the connection was cut); `reason`; `clean` (bool: the closing
      *     handshake was completed)
      *   - timer: `timer` (its number, as setTimer() returned it), `payload`
+     *   - join, leave: `route`, `tag`, `user` and `info` of a user who has joined a channel with presence, or left it: docs/presence.md
      *
-     * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|null null: return from the handler now
+     * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string, user: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|array{type: 'join'|'leave', route: string, tag: string, user: string, info: string}|null null: return from the handler now
      * @throws \FrankenPHP\WebSocket\OutsideEventLoopException when the request was not started by the server for events of connections
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
@@ -536,13 +539,13 @@ namespace {
      * All that is known of a client, until its close event has been handled.
      *
      * `id`, `route` (its name), `path` (of its request), `ip`, `subprotocol` ("" when none was agreed), `transport` ("tcp", "unix", "tls", "http2" or
-     * "http3"), `connected` (bool), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
+     * "http3"), `user` ("" when it is nobody's), `connected` (bool), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
      * before the first message), `messages_received`, `bytes_received` (frame headers included), `messages_sent`, `bytes_sent`,
      * `messages_dropped` (for its being too slow), `messages_discarded` (that no event told, since the server had closed it), `queued_bytes`
      * (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
      *
      * @param string $id the client's id
-     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null null when the client is gone
+     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, user: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null null when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_getClient(string $id): ?array
@@ -687,6 +690,82 @@ namespace {
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_clearHistory(string $tag, ?string $route = null): bool
+    {
+    }
+
+    /**
+     * Says whose a client is. A user may have many clients: tabs, devices. docs/presence.md
+     *
+     * @param string $id the client's id
+     * @param string|null $user what the application knows the user by, 1 to 255 bytes of UTF-8; null: the client is nobody's
+     * @param string $info what channels with presence tell of the user, any bytes, at most 4096
+     * @return bool false when the client is gone
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the user or the information is not allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_setUser(string $id, ?string $user, string $info = ""): bool
+    {
+    }
+
+    /**
+     * The ids of the clients of a user, in no order.
+     *
+     * @param string $user 1 to 255 bytes of UTF-8
+     * @param string|null $route only those of the route with this name; null: of all routes
+     * @return list<string>
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the user is not allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_getClientsByUser(string $user, ?string $route = null): array
+    {
+    }
+
+    /**
+     * Sends a message to every client of a user.
+     *
+     * @param string $user 1 to 255 bytes of UTF-8
+     * @param string $data the message; valid UTF-8 unless $binary
+     * @param string|null $route only to clients of the route with this name; null: of all routes
+     * @param bool $binary send a binary message instead of a text message
+     * @param string|null $exceptId leave this client out, typically the one whose message is passed on
+     * @return int to how many clients the message was queued
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when a text message is not UTF-8 or the user is not allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_sendToUser(string $user, string $data, ?string $route = null, bool $binary = false, ?string $exceptId = null): int
+    {
+    }
+
+    /**
+     * Starts the closing handshake with every client of a user. Who may connect again is for `authorize` to say.
+     *
+     * @param string $user 1 to 255 bytes of UTF-8
+     * @param int $code 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455, 7.4)
+     * @param string $reason at most 123 bytes of UTF-8
+     * @param string|null $route only the clients of the route with this name; null: of all routes
+     * @return int how many clients
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when the user, the code or the reason is not allowed
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_disconnectUser(string $user, int $code = 1000, string $reason = "", ?string $route = null): int
+    {
+    }
+
+    /**
+     * Who is in a channel with presence, sorted by user: docs/presence.md.
+     *
+     * @param string $tag 1 to 255 bytes of UTF-8
+     * @param string|null $route name of the route; null: the only one that has presence for the tag
+     * @return list<array{user: string, info: string, connections: int}> `connections` is 0 while the user may come back in the channel's time of grace
+     * @throws \FrankenPHP\WebSocket\UnknownRouteException when no route has this name: the message says which there are
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when no route has presence for the tag, or several have
+     * @throws \FrankenPHP\WebSocket\SearchTimeoutException when it takes longer than the server's option search_timeout allows
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_presence(string $tag, ?string $route = null): array
     {
     }
 }

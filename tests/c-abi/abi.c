@@ -114,7 +114,9 @@ static void start(void) {
   CHECK(fws_routes_stage(1, S("{\"routes\":[{\"name\":\"r\"}]}"), &error) == FWS_ERR_CONFIG);
   fws_error_free(error);
   CHECK(fws_routes_commit(1) == FWS_ERR_STALE);
-  CHECK(fws_routes_stage(1, S("{\"routes\":[{\"name\":\"r\",\"worker\":\"w\"}]}"), NULL) == FWS_OK);
+  CHECK(fws_routes_stage(
+            1, S("{\"routes\":[{\"name\":\"r\",\"worker\":\"w\",\"channels\":[{\"pattern\":\"t\",\"presence\":{}}]}]}"),
+            NULL) == FWS_OK);
   CHECK(fws_routes_commit(1) == FWS_OK);
 }
 
@@ -188,7 +190,7 @@ static void commands(fws_bytes id, int peer) {
   fws_error_text(error, &value);
   CHECK(is(value, "no route is named \"elsewhere\": there is only \"r\""));
   fws_error_free(error);
-  CHECK(RUN(FWS_COUNT, .target = 4) == FWS_ERR_OUT_OF_RANGE);
+  CHECK(RUN(FWS_COUNT, .target = 5) == FWS_ERR_OUT_OF_RANGE);
   CHECK(RUN(FWS_SEND, .target = FWS_TO_CLIENT, .id = id, .data = B("yo")) == FWS_OK &&
         answer.number == FWS_SENT_QUEUED);
   uint8_t got[4];
@@ -208,6 +210,18 @@ static void commands(fws_bytes id, int peer) {
   CHECK(fws_reply_item(reply, 0, &value) == FWS_OK && value.len == id.len && memcmp(value.ptr, id.ptr, id.len) == 0);
   CHECK(fws_reply_item(reply, 1, &value) == FWS_END);
   fws_reply_free(reply);
+  CHECK(RUN(FWS_SET_USER, .id = id, .user = B("ann"), .value = B("Ann")) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_SET_USER, .id = id, .user = B("")) == FWS_ERR_INVALID_USER);
+  CHECK(RUN(FWS_COUNT, .target = FWS_TO_USER, .user = B("ann")) == FWS_OK && answer.number == 1);
+  CHECK(RUN(FWS_PRESENCE, .tag = B("hall")) == FWS_ERR_NO_PRESENCE);
+  CHECK(ASK(FWS_PRESENCE, .tag = B("t")) == FWS_OK && fws_reply_count(reply) == 2);
+  fws_member member;
+  CHECK(fws_reply_member(reply, 0, &member) == FWS_OK && is(member.user, "ann") && is(member.info, "Ann") &&
+        member.connections == 1);
+  CHECK(fws_reply_member(reply, 1, &member) == FWS_END);
+  fws_reply_free(reply);
+  CHECK(RUN(FWS_DISCONNECT_USER, .user = B("bob"), .code = 1000) == FWS_OK && answer.number == 0);
+  CHECK(RUN(FWS_SET_USER, .id = id) == FWS_OK && answer.number == 1);
   CHECK(ASK(FWS_TAGS) == FWS_OK && fws_reply_count(reply) == 1);
   fws_client client;
   CHECK(fws_reply_client(reply, &client) == FWS_END && fws_reply_client(NULL, &client) == FWS_ERR_NULL);
@@ -254,7 +268,7 @@ static void commands(fws_bytes id, int peer) {
   CHECK(RUN(FWS_RENAME, .id = B("ann"), .new_id = B("ann")) == FWS_OK && answer.number == FWS_RENAMED_TAKEN);
   CHECK(RUN(FWS_RENAME, .id = B("ann")) == FWS_ERR_INVALID_ID);
   CHECK(RUN(FWS_RENAME, .id = B("ann"), .new_id = id) == FWS_OK && answer.number == FWS_RENAMED_DONE);
-  CHECK(ASK(FWS_CLIENT, .id = id) == FWS_OK && fws_reply_count(reply) == 6);
+  CHECK(ASK(FWS_CLIENT, .id = id) == FWS_OK && fws_reply_count(reply) == 7);
   CHECK(fws_reply_client(reply, &client) == FWS_OK && client.connected && client.messages_received == 1);
   CHECK(fws_reply_item(reply, 2, &value) == FWS_OK && is(value, "/chat") &&
         fws_reply_client(reply, NULL) == FWS_ERR_NULL);
@@ -355,6 +369,12 @@ static void a_connection(void) {
   static uint8_t log[65536];
   size_t written = fws_log_take(log, sizeof log);
   CHECK(memmem(log, written, "RuntimeException: no", 20) != NULL);
+
+  bell = next(&taken, bell, &event);
+  CHECK(event.kind == FWS_EVENT_JOIN && event.id.len == 0 && is(event.route, "r") && is(event.tag, "t"));
+  CHECK(is(event.user, "ann") && is(event.data, "Ann"));
+  bell = next(&taken, bell, &event);
+  CHECK(event.kind == FWS_EVENT_LEAVE && is(event.user, "ann"));
 
   CHECK(close(ends[1]) == 0);
   bell = next(&taken, bell, &event);

@@ -174,13 +174,14 @@ test('the fragments of the documentation run within an event', static function (
             $messages = ['nobody' => 'hello'];
             $_SESSION = ['user' => 'ann'];
             [$room, $data] = ['x|vip', 'hello'];
+            [$id, $user] = [$connection->id, (object) ['id' => 42, 'name' => 'Ann']];
             ob_start();
             try {
                 eval('?>' . (str_starts_with($source, '<?php') ? $source : "<?php\n$source"));
             } finally {
                 ob_end_clean();
             }
-        }]), histories: ['app' => ['room:*' => 100]]);
+        }]), histories: ['app' => ['room:*' => 100]], presence: ['app' => ['room:*' => 5000]]);
         $client = $server->connect(tags: ['trial']);
         $client->send('x');
         same([$where, []], [$where, $server->failures]);

@@ -134,16 +134,19 @@ func (c *call) optional(name string) any {
 
 // group is whom the parameters tag and expression name, or nil.
 func (c *call) group() (any, error) {
-	tag, expression := c.optional("tag"), c.optional("expression")
-	switch {
-	case tag != nil && expression != nil:
-		return nil, badRequest("either tag or expression: an expression can name the tag, as in vip&(lyon|paris)")
-	case tag != nil:
-		return map[string]any{"tag": tag}, nil
-	case expression != nil:
-		return map[string]any{"expression": expression}, nil
-	default:
+	var named []any
+	for _, of := range []string{"tag", "expression", "user"} {
+		if value := c.optional(of); value != nil {
+			named = append(named, map[string]any{of: value})
+		}
+	}
+	switch len(named) {
+	case 0:
 		return nil, nil
+	case 1:
+		return named[0], nil
+	default:
+		return nil, badRequest("only one of tag, expression and user: an expression can name several tags, as in vip&(lyon|paris)")
 	}
 }
 

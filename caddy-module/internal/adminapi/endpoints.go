@@ -21,7 +21,7 @@ type endpoint struct {
 
 // endpoints are all of them. docs/admin-api.md has the same table.
 var endpoints = []endpoint{
-	{"GET", "/websocket/clients", []string{"route", "tag", "expression", "count", "information", "operator", "value"}, listClients},
+	{"GET", "/websocket/clients", []string{"route", "tag", "expression", "user", "count", "information", "operator", "value"}, listClients},
 	{"GET", "/websocket/clients/{id}", nil, getClient},
 	{"PATCH", "/websocket/clients/{id}", nil, patchClient},
 	{"DELETE", "/websocket/clients/{id}", []string{"code", "reason", "kill"}, deleteClient},
@@ -36,8 +36,12 @@ var endpoints = []endpoint{
 	{"GET", "/websocket/clients/{id}/information/{key}", nil, getInformation},
 	{"PUT", "/websocket/clients/{id}/information/{key}", nil, putInformation},
 	{"DELETE", "/websocket/clients/{id}/information/{key}", nil, deleteInformation},
-	{"POST", "/websocket/messages", []string{"client", "tag", "expression", "all", "route", "except", "binary"}, postMessage},
+	{"POST", "/websocket/messages", []string{"client", "tag", "expression", "user", "all", "route", "except", "binary"}, postMessage},
 	{"GET", "/websocket/tags", nil, getTags},
+	{"PUT", "/websocket/clients/{id}/user/{user}", nil, putUser},
+	{"DELETE", "/websocket/clients/{id}/user", nil, deleteUser},
+	{"DELETE", "/websocket/users/{user}", []string{"code", "reason", "route"}, disconnectUser},
+	{"GET", "/websocket/presence/{tag}", []string{"route"}, getPresence},
 	{"GET", "/websocket/histories/{tag}", []string{"limit", "since", "route"}, getHistory},
 	{"DELETE", "/websocket/histories/{tag}", []string{"route"}, deleteHistory},
 	{"GET", "/websocket/routes", nil, getRoutes},
@@ -75,8 +79,8 @@ func listClients(c *call) error {
 		return c.answer(command.Of(name, map[string]any{"of": of, "route": route}))
 	}
 
-	if c.query.Has("tag") || c.query.Has("expression") || count {
-		return badRequest("a search by information takes operator, value and route, and neither tag, expression nor count")
+	if c.query.Has("tag") || c.query.Has("expression") || c.query.Has("user") || count {
+		return badRequest("a search by information takes operator, value and route, and none of tag, expression, user and count")
 	}
 	if !c.query.Has("operator") || !c.query.Has("value") {
 		return badRequest("a search by information needs operator and value: information=KEY&operator=OPERATOR&value=VALUE")
@@ -258,7 +262,33 @@ func postMessage(c *call) error {
 	}
 }
 
-const whoParameters = "say to whom, once: client=ID, tag=TAG, expression=EXPRESSION or all"
+const whoParameters = "say to whom, once: client=ID, tag=TAG, expression=EXPRESSION, user=USER or all"
+
+func putUser(c *call) error {
+	info, err := c.body()
+	if err != nil {
+		return err
+	}
+
+	return c.act("set_user", map[string]any{"user": c.r.PathValue("user"), "info": command.Bytes(info)})
+}
+
+func deleteUser(c *call) error { return c.act("set_user", nil) }
+
+func disconnectUser(c *call) error {
+	code, err := c.integer("code", 0, 65535)
+	if err != nil {
+		return err
+	}
+
+	return c.answer(command.Of("disconnect_user", map[string]any{
+		"user": c.r.PathValue("user"), "code": code, "reason": c.optional("reason"), "route": c.optional("route"),
+	}))
+}
+
+func getPresence(c *call) error {
+	return c.answer(command.Of("presence", map[string]any{"tag": c.r.PathValue("tag"), "route": c.optional("route")}))
+}
 
 func getHistory(c *call) error {
 	limit, err := c.integer("limit", 0, 1<<32-1)

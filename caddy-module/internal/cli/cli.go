@@ -126,6 +126,7 @@ func (c *cli) build(cmd *cobra.Command) {
 	})
 	cmd.RunE = noSuchCommand
 	cmd.AddCommand(c.clientCommands()...)
+	cmd.AddCommand(c.userCommands()...)
 	cmd.AddCommand(c.sendCommand(), c.valueCommands(), c.routesCommand(), c.statsCommand(), c.topCommand(), c.rawCommand())
 }
 

@@ -37,11 +37,12 @@ func (c *cli) clientCommands() []*cobra.Command {
 
 func (c *cli) listCommand() *cobra.Command {
 	var (
-		route, tag, expression string
-		count                  bool
+		route string
+		who   group
+		count bool
 	)
 	cmd := c.command("list", "Lists the ids of clients", cobra.NoArgs, nil, func(cmd *cobra.Command, _ []string) error {
-		of, err := groupOf(cmd, tag, expression)
+		of, err := who.of(cmd)
 		if err != nil {
 			return err
 		}
@@ -57,8 +58,7 @@ func (c *cli) listCommand() *cobra.Command {
 		return c.names(command.Of("list", arguments))
 	})
 	cmd.Flags().StringVar(&route, "route", "", "only those of this route")
-	cmd.Flags().StringVar(&tag, "tag", "", "only those with this tag")
-	cmd.Flags().StringVar(&expression, "expr", "", "only those whose tags fit this expression, as in 'vip&(lyon|paris)&!banned'")
+	who.flags(cmd, "only those")
 	cmd.Flags().BoolVar(&count, "count", false, "only how many there are")
 	c.completeFlags(cmd)
 
@@ -240,18 +240,31 @@ func (c *cli) rawCommand() *cobra.Command {
 	})
 }
 
-// groupOf is whom --tag or --expr names, or nil.
-func groupOf(cmd *cobra.Command, tag, expression string) (any, error) {
-	byTag, byExpression := cmd.Flags().Changed("tag"), cmd.Flags().Changed("expr")
-	switch {
-	case byTag && byExpression:
-		return nil, usageError("either --tag or --expr: an expression can name the tag, as in 'vip&lyon'")
-	case byTag:
-		return map[string]any{"tag": tag}, nil
-	case byExpression:
-		return map[string]any{"expression": expression}, nil
-	default:
+// group is some clients, by one of its flags.
+type group struct{ tag, expression, user string }
+
+// flags adds them. which is what is done to whom.
+func (g *group) flags(cmd *cobra.Command, which string) {
+	cmd.Flags().StringVar(&g.tag, "tag", "", which+" with this tag")
+	cmd.Flags().StringVar(&g.expression, "expr", "", which+" whose tags fit this expression, as in 'vip&(lyon|paris)&!banned'")
+	cmd.Flags().StringVar(&g.user, "user", "", which+" of this user")
+}
+
+// of is whom a flag names, or nil.
+func (g *group) of(cmd *cobra.Command) (any, error) {
+	var named []any
+	for _, flag := range []struct{ name, of, value string }{{"tag", "tag", g.tag}, {"expr", "expression", g.expression}, {"user", "user", g.user}} {
+		if cmd.Flags().Changed(flag.name) {
+			named = append(named, map[string]any{flag.of: flag.value})
+		}
+	}
+	switch len(named) {
+	case 0:
 		return nil, nil
+	case 1:
+		return named[0], nil
+	default:
+		return nil, usageError("only one of --tag, --expr and --user: an expression can name several tags, as in 'vip&lyon'")
 	}
 }
 

@@ -10,17 +10,18 @@ import (
 
 func (c *cli) sendCommand() *cobra.Command {
 	var (
-		tag, expression, route, except string
-		all, binary                    bool
+		who           group
+		route, except string
+		all, binary   bool
 	)
-	cmd := c.command("send [ID|--tag T|--expr E|--all] [MESSAGE|-]", "Sends a message to one client or many", cobra.MaximumNArgs(2), clientIDsFirst,
+	cmd := c.command("send [ID|--tag T|--expr E|--user U|--all] [MESSAGE|-]", "Sends a message to one client or many", cobra.MaximumNArgs(2), clientIDsFirst,
 		func(cmd *cobra.Command, args []string) error {
-			to, err := groupOf(cmd, tag, expression)
+			to, err := who.of(cmd)
 			if err != nil {
 				return err
 			}
 			if all && to != nil {
-				return usageError("--all goes with neither --tag nor --expr")
+				return usageError("--all goes with none of --tag, --expr and --user")
 			}
 			if all {
 				to = "all"
@@ -28,7 +29,7 @@ func (c *cli) sendCommand() *cobra.Command {
 			message := 0
 			switch {
 			case to == nil && len(args) == 0:
-				return usageError("say to whom: an id, --tag, --expr or --all")
+				return usageError("say to whom: an id, --tag, --expr, --user or --all")
 			case to == nil:
 				to, message = map[string]any{"client": args[0]}, 1
 			case len(args) > 1:
@@ -46,8 +47,7 @@ func (c *cli) sendCommand() *cobra.Command {
 		})
 	cmd.Long = `Sends a message to one client or many. Without a message, or with -, it is what standard input says, to the last byte.
 A text message must be UTF-8. Arguments can be seen by other users of the machine: what is secret belongs into standard input.`
-	cmd.Flags().StringVar(&tag, "tag", "", "to all with this tag")
-	cmd.Flags().StringVar(&expression, "expr", "", "to all whose tags fit this expression")
+	who.flags(cmd, "to all")
 	cmd.Flags().BoolVar(&all, "all", false, "to all")
 	cmd.Flags().StringVar(&route, "route", "", "only to clients of this route")
 	cmd.Flags().StringVar(&except, "except", "", "not to this client")

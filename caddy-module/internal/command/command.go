@@ -76,6 +76,7 @@ type Answer struct {
 	Client  json.RawMessage
 	Stats   json.RawMessage
 	History History
+	Members []Member
 	// Gone: the client that was asked about is not there.
 	Gone bool
 }
@@ -85,6 +86,14 @@ type History struct {
 	Position string
 	Complete bool
 	Messages []Message
+}
+
+// Member is who is in a channel.
+type Member struct {
+	User string
+	Info Bytes
+	// Connections are 0 while the user may come back.
+	Connections uint64
 }
 
 // Message is a message of a history.

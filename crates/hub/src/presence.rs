@@ -223,7 +223,8 @@ impl<C> Hub<C> {
     pub(crate) fn settle(&mut self, index: u32) {
         let Some((_, client)) = self.at(index) else { return };
         let (route, version) = (client.route, client.channels_version);
-        let Some((before, now, version)) = self.channels_since(route, version) else { return };
+        let Some([before, now]) = self.channels_since(route, version) else { return };
+        let version = self.channels_version(route);
         let (tags, user) = (client.tags.clone(), client.user.clone());
         let live = self.live.contains(index);
         if let Some(client) = self.client_at(index) {
@@ -260,7 +261,7 @@ impl<C> Hub<C> {
                 let from = after.map_or(Bound::Unbounded, Bound::Excluded);
                 let some: Vec<_> = self.presence.in_grace.range((from, Bound::Unbounded)).take(most).cloned().collect();
                 for (_, on, tag, name) in &some {
-                    if *on == route && !Channel::find(self.channels_of(route), tag).is_some_and(|channel| channel.presence.is_some()) {
+                    if *on == route && Channel::find(self.channels_of(route), tag).is_none_or(|channel| channel.presence.is_none()) {
                         self.presence.leave(route, tag, name, false);
                     }
                 }

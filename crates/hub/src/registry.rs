@@ -156,10 +156,15 @@ impl<C> Hub<C> {
         self.channels_of(route).iter().any(|channel| channel.presence.is_some())
     }
 
-    /// The channels that a client of this version is counted in, those that there are now, and their version. `None`: they are the same.
-    pub(crate) fn channels_since(&self, route: RouteId, version: u32) -> Option<(Arc<[Channel]>, Arc<[Channel]>, u32)> {
+    /// The channels that a client of this version is counted in, and those that there are now. `None`: they are the same.
+    pub(crate) fn channels_since(&self, route: RouteId, version: u32) -> Option<[Arc<[Channel]>; 2]> {
         let route = &self.routes[route.0 as usize];
-        (route.channels_version != version).then(|| (route.channels_before.clone(), route.channels.clone(), route.channels_version))
+        (route.channels_version != version).then(|| [route.channels_before.clone(), route.channels.clone()])
+    }
+
+    /// What a client has that is counted in the channels that there are now.
+    pub(crate) fn channels_version(&self, route: RouteId) -> u32 {
+        self.routes[route.0 as usize].channels_version
     }
 
     /// The name of a route.

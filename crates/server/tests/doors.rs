@@ -22,7 +22,7 @@ const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnect
 /// A core with the clients of docs/commands.md, which are kept as long as the second part lives.
 fn core() -> (Arc<Core>, Vec<TcpStream>) {
     let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
-    core.stage(1, br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","history":{"count":9,"age":3600000000000}}]},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}"#)
+    core.stage(1, br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","history":{"count":9,"age":3600000000000},"presence":{}}]},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}"#)
         .expect("legal");
     core.commit(1).expect("staged");
     let clients = [("ann", "chat"), ("bob", "chat"), ("cyd", "news")].map(|(id, route)| {
@@ -65,6 +65,18 @@ fn more() -> Vec<Value> {
         json!({ "history": { "tag": "room:1", "since": "never" } }),
         json!({ "history": { "tag": "hall" } }),
         json!({ "clear_history": { "tag": "room:1" } }),
+        json!({ "set_user": { "id": "rob", "user": "" } }),
+        json!({ "set_user": { "id": "rob", "user": "rob", "info": "y".repeat(4097) } }),
+        json!({ "set_user": { "id": "rob", "user": "rob", "info": { "base64": "/w==" } } }),
+        json!({ "presence": { "tag": "room:1" } }),
+        json!({ "presence": { "tag": "hall" } }),
+        json!({ "presence": { "tag": "room:1", "route": "nowhere" } }),
+        json!({ "list": { "of": { "user": "rob" }, "route": "chat" } }),
+        json!({ "count": { "of": { "user": "nobody" } } }),
+        json!({ "send": { "to": { "user": "rob" }, "data": "to a user" } }),
+        json!({ "list": { "of": { "user": "" } } }),
+        json!({ "disconnect_user": { "user": "", "code": 1000 } }),
+        json!({ "disconnect_user": { "user": "nobody", "code": 1005 } }),
         json!({ "send": { "to": { "client": "rob" }, "data": "x".repeat(5 << 20) } }),
         json!({ "send": { "to": { "client": "nobody" }, "data": "" } }),
         json!({ "send": { "to": { "client": "rob" }, "data": { "base64": "/w==" } } }),

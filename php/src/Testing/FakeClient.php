@@ -28,6 +28,13 @@ final class FakeClient
      */
     public array $tags = [];
 
+    /**
+     * @internal whose it is, and what was said about the user
+     *
+     * @var array{string, string}|null
+     */
+    public ?array $user = null;
+
     /** @internal */
     public readonly StoredInformation $information;
 
@@ -111,7 +118,7 @@ final class FakeClient
     {
         return [
             'id' => $this->id, 'route' => $this->route, 'path' => $this->path, 'ip' => $this->ip, 'subprotocol' => $this->subprotocol,
-            'transport' => 'tcp', 'connected' => $this->live, 'connected_at' => $this->connectedAt, 'last_message_at' => $this->lastMessageAt,
+            'transport' => 'tcp', 'user' => $this->user[0] ?? '', 'connected' => $this->live, 'connected_at' => $this->connectedAt, 'last_message_at' => $this->lastMessageAt,
             'messages_received' => $this->messages, 'bytes_received' => $this->bytes, 'messages_sent' => count($this->received),
             'bytes_sent' => array_sum(array_map(static fn (FakeMessage $message): int => strlen($message->data), $this->received)),
             'messages_dropped' => 0, 'messages_discarded' => $this->discarded, 'queued_bytes' => 0, 'ping_time' => 0, 'tags' => $this->tags,

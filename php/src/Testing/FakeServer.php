@@ -50,6 +50,9 @@ final class FakeServer
     /** @internal */
     public readonly Histories $histories;
 
+    /** @internal */
+    public readonly Presence $presence;
+
     /** @var non-empty-list<Dispatcher> one for each thread */
     private readonly array $dispatchers;
 
@@ -80,6 +83,8 @@ final class FakeServer
      * @param int                                 $threads      how many a function is called for, as `num` of the worker
      * @param array<string, array<string, positive-int>> $histories how many messages to a tag are kept, by route and pattern:
      *                                                          `['app' => ['room:*' => 100]]` is `channel room:* { history 100 … }`
+     * @param array<string, array<string, int>>   $presence     milliseconds of grace, by route and pattern, of channels with presence:
+     *                                                          `['app' => ['room:*' => 5000]]` is `channel room:* { presence }`
      */
     public function __construct(
         Application|\Closure $application,
@@ -89,12 +94,16 @@ final class FakeServer
         ?\Psr\Log\LoggerInterface $logger = null,
         int $threads = 4,
         array $histories = [],
+        array $presence = [],
     ) {
         if ($threads < 1) {
             throw Caller::blame(new \LogicException("a worker has at least one thread, not $threads"));
         }
         self::defineFunctions();
-        $this->registry = new Registry();
+        $this->presence = new Presence($presence, function (array $event): void {
+            $this->event(null, $event);
+        }, $this->now(...));
+        $this->registry = new Registry($this->presence);
         $this->values = new Values();
         $this->timers = new Timers();
         $this->histories = new Histories($histories);
@@ -122,6 +131,8 @@ final class FakeServer
      * @param string|null           $id          null: a random one
      * @param list<string>          $tags        that it has before onOpen, as where the server has authorized it
      * @param array<string, string> $information stored before onOpen, likewise
+     * @param string|null           $user        whose it is, likewise
+     * @param string                $userInfo    what channels with presence tell of the user
      */
     public function connect(
         string $query = '',
@@ -134,6 +145,8 @@ final class FakeServer
         ?string $id = null,
         array $tags = [],
         array $information = [],
+        ?string $user = null,
+        string $userInfo = '',
     ): FakeClient {
         $route ??= $this->routes[0];
         if (!in_array($route, $this->routes, true)) {
@@ -142,6 +155,7 @@ final class FakeServer
         $id ??= rtrim(strtr(base64_encode(random_bytes(16)), '+/', '-_'), '=');
         $client = new FakeClient($id, $route, $path, $ip, $subprotocol, $this);
         $this->registry->enter($client);
+        $this->registry->setUser($id, $user, $userInfo);
         foreach ($tags as $tag) {
             $this->registry->tag($id, $tag);
         }
@@ -149,7 +163,7 @@ final class FakeServer
             $client->information->set((string) $key, $value);
         }
         $this->event($client, ['type' => 'open', 'path' => $path, 'query' => $query, 'headers' => array_change_key_case($headers),
-            'cookies' => $cookies, 'ip' => $ip, 'subprotocol' => $subprotocol]);
+            'cookies' => $cookies, 'ip' => $ip, 'subprotocol' => $subprotocol, 'user' => $user ?? '']);
 
         return $client;
     }
@@ -173,13 +187,17 @@ final class FakeServer
         $this->end($client, $code, $reason, $clean);
     }
 
-    /** Lets time pass: values expire, and timers go off when they are due. */
+    /** Lets time pass: values expire, timers go off when they are due, and users leave channels when their time of grace is over. */
     public function advance(int $milliseconds): void
     {
         $until = $this->now + $milliseconds;
-        while (($due = $this->timers->due()) !== null && $due <= $until) {
+        while (($due = min($this->timers->due() ?? PHP_INT_MAX, $this->presence->due() ?? PHP_INT_MAX)) <= $until) {
             $this->now = $due;
-            $this->event(null, $this->timers->take($due));
+            if ($this->timers->due() === $due) {
+                $this->event(null, $this->timers->take($due));
+            } else {
+                $this->presence->endGrace($due);
+            }
         }
         $this->now = $until;
     }
@@ -317,7 +335,8 @@ final class FakeServer
             static fn (array $event): bool => $event[0] !== $client || $event[1]['type'] !== 'message',
         ));
         $client->discarded += $waiting - count($this->events);
-        [$live, $client->live] = [$client->live && $client->isConnected(), false];
+        $live = $client->live && $client->isConnected();
+        $this->registry->unlist($client);
 
         return $live;
     }
@@ -399,7 +418,7 @@ final class FakeServer
     private function endConnections(): void
     {
         foreach ($this->ending as [$client, $code, $reason, $clean]) {
-            $client->live = false;
+            $this->registry->unlist($client);
             $this->events[] = [$client, ['type' => 'close', 'code' => $code, 'reason' => $reason, 'clean' => $clean]];
         }
         $this->ending = [];

@@ -14,15 +14,18 @@ final class Histories
     /** @var array<string, array{epoch: string, last: int, messages: list<array{position: string, offset: int, time: float, data: string, binary: bool}>}> by route and tag */
     private array $channels = [];
 
+    private readonly Channels $routes;
+
     /** @param array<string, array<string, positive-int>> $policies how many messages are kept, by route and pattern */
-    public function __construct(private readonly array $policies)
+    public function __construct(array $policies)
     {
+        $this->routes = new Channels($policies);
     }
 
     /** Records a message to a tag on each route that keeps a history of it, if it is meant for clients of that route. */
     public function record(string $tag, string $data, bool $binary, ?string $route, float $time): void
     {
-        foreach ($this->routes($tag, $route) as $name => $count) {
+        foreach ($this->routes->of($tag, $route) as $name => $count) {
             $channel = &$this->channel($name, $tag);
             $offset = ++$channel['last'];
             $position = self::position($channel['epoch'], $offset);
@@ -83,30 +86,12 @@ final class Histories
     /** The route whose history is meant. */
     public function only(string $tag, ?string $route): string
     {
-        $routes = array_keys($this->routes($tag, $route));
-
-        return match (count($routes)) {
-            0 => throw Refusal::invalid('no history is kept of this tag: `channel PATTERN { history COUNT AGE }` in the websocket directive of its route does that'),
-            1 => (string) $routes[0],
-            default => throw Refusal::invalid('several routes keep a history of this tag: name the route'),
-        };
-    }
-
-    /** @return array<string, positive-int> how many messages are kept, by route */
-    private function routes(string $tag, ?string $only): array
-    {
-        $routes = [];
-        foreach ($this->policies as $route => $patterns) {
-            foreach ($only === null || $only === $route ? $patterns : [] as $pattern => $count) {
-                $expression = '/\A' . str_replace('\*', '.*', preg_quote((string) $pattern, '/')) . '\z/s';
-                if (preg_match($expression, $tag) === 1) {
-                    $routes[$route] = $count;
-                    break;
-                }
-            }
-        }
-
-        return $routes;
+        return $this->routes->only(
+            $tag,
+            $route,
+            'no history is kept of this tag: `channel PATTERN { history COUNT AGE }` in the websocket directive of its route does that',
+            'several routes keep a history of this tag: name the route',
+        );
     }
 
     /** @return array{epoch: string, last: int, messages: list<array{position: string, offset: int, time: float, data: string, binary: bool}>} */

@@ -63,6 +63,16 @@ final class Refusal
         }
     }
 
+    public static function unlessClosable(int $code, string $reason): void
+    {
+        if (($code < 1000 || $code > 1003) && ($code < 1007 || $code > 1014) && ($code < 3000 || $code > 4999)) {
+            throw self::invalid("\$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), $code given");
+        }
+        if (strlen($reason) > 123) {
+            throw self::invalid('$reason must have at most 123 bytes, ' . strlen($reason) . ' given');
+        }
+    }
+
     /** The frankenphp_ws function that was called. */
     private static function function(): string
     {

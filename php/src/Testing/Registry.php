@@ -18,9 +18,14 @@ final class Registry
 {
     private const MAX_NAME = 255;
     private const MAX_TAGS = 4096;
+    private const MAX_USER_INFO = 4096;
 
     /** @var array<array-key, FakeClient> known ones, by id */
     private array $clients = [];
+
+    public function __construct(private readonly Presence $presence)
+    {
+    }
 
     public function enter(FakeClient $client): void
     {
@@ -106,6 +111,7 @@ final class Registry
         }
         $client->tags[] = $tag;
         sort($client->tags, SORT_STRING);
+        $this->presence->joins($client, $tag);
 
         return true;
     }
@@ -116,8 +122,11 @@ final class Registry
         Refusal::unlessUtf8(['id' => $id]);
         $this->checkTag($tag);
         $client = $this->known($id);
-        if ($client !== null) {
+        if ($client !== null && in_array($tag, $client->tags, true)) {
             $client->tags = array_values(array_diff($client->tags, [$tag]));
+            if ($client->live) {
+                $this->presence->parts($client, $tag, false);
+            }
         }
 
         return $client !== null;
@@ -128,10 +137,49 @@ final class Registry
     {
         $client = $this->known($id);
         if ($client !== null) {
-            $client->tags = [];
+            [$tags, $client->tags] = [$client->tags, []];
+            foreach ($client->live ? $tags : [] as $tag) {
+                $this->presence->parts($client, $tag, false);
+            }
         }
 
         return $client !== null;
+    }
+
+    /** @return bool false: the client is gone */
+    public function setUser(string $id, ?string $user, string $info): bool
+    {
+        Refusal::unlessUtf8(['id' => $id, 'user' => $user]);
+        if ($user !== null) {
+            Refusal::unlessLength('user', $user, self::MAX_NAME);
+        }
+        if (strlen($info) > self::MAX_USER_INFO) {
+            throw Refusal::invalid('$info must have at most ' . self::MAX_USER_INFO . ' bytes, ' . strlen($info) . ' given');
+        }
+        $client = $this->connected($id);
+        if ($client !== null) {
+            $this->presence->changesUser($client, $user, $info);
+        }
+
+        return $client !== null;
+    }
+
+    /** @return list<FakeClient> */
+    public function ofUser(string $user): array
+    {
+        Refusal::unlessUtf8(['user' => $user]);
+        Refusal::unlessLength('user', $user, self::MAX_NAME);
+
+        return $this->select(static fn (FakeClient $client): bool => $client->user !== null && $client->user[0] === $user);
+    }
+
+    /** A client is listed, counted and sent to no more. */
+    public function unlist(FakeClient $client): void
+    {
+        [$live, $client->live] = [$client->live, false];
+        foreach ($live ? $client->tags : [] as $tag) {
+            $this->presence->parts($client, $tag, true);
+        }
     }
 
     /** @return list<string> in use by live clients */

@@ -175,110 +175,139 @@ fn who_leaves_when_too_many_are_in_their_time_of_grace_leaves_at_once_and_is_cou
     assert_eq!(hub.presence_counts(), [0, 0, 1]);
 }
 
-/// What is true, told in the simplest way.
-#[derive(Default)]
-struct Model {
+/// What can be configured.
+const KINDS: [&[(&str, Option<u64>)]; 4] =
+    [&[("a*", Some(3)), ("b", Some(0))], &[("a1", None), ("*", Some(2))], &[("b", Some(4))], &[("c", Some(0)), ("a*", Some(1))]];
+const TAGS: [&str; 4] = ["a1", "a2", "b", "c"];
+
+/// A registry, and what is true of it, told in the simplest way.
+struct World {
+    seed: u64,
+    state: u64,
+    hub: Hub<()>,
+    routes: [RouteId; 2],
+    in_force: [&'static [(&'static str, Option<u64>)]; 2],
+    keys: BTreeMap<u32, Key>,
     /// Live clients: route, user, tags.
     clients: BTreeMap<u32, (usize, Option<String>, BTreeSet<String>)>,
+    next: u32,
+    now: u64,
+    /// Who is there for whoever follows the events.
+    heard: BTreeSet<(RouteId, String, String)>,
 }
 
-impl Model {
-    fn members(&self, route: usize, tag: &str) -> Vec<(String, u32)> {
-        let mut members = BTreeMap::new();
-        for (on, user, tags) in self.clients.values() {
-            if let Some(user) = user.as_ref().filter(|_| *on == route && tags.contains(tag)) {
-                *members.entry(user.clone()).or_insert(0) += 1;
+impl World {
+    fn new(seed: u64) -> World {
+        let mut hub = Hub::default();
+        let routes = ["r0", "r1"].map(|name| hub.route(name));
+        let in_force = [KINDS[0], KINDS[1]];
+        for (&route, kind) in routes.iter().zip(in_force) {
+            hub.set_channels(route, channels(kind));
+        }
+        let (keys, clients, heard) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        World { seed, state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15), hub, routes, in_force, keys, clients, next: 0, now: 0, heard }
+    }
+
+    fn random(&mut self, below: u64) -> usize {
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.state >> 33) % below) as usize
+    }
+
+    /// Something happens.
+    fn step(&mut self) {
+        let at = self.random(self.keys.len().max(1) as u64);
+        let client = self.keys.keys().nth(at).copied();
+        let (tag_name, user) = (TAGS[self.random(4)], [None, Some("u1"), Some("u2"), Some("u3")][self.random(4)]);
+        match (self.random(8), client) {
+            (0 | 1, _) => {
+                let (route, id) = (self.random(2), self.next);
+                self.keys.insert(id, enter(&mut self.hub, self.routes[route], &id.to_string(), user));
+                self.clients.insert(id, (route, user.map(str::to_owned), BTreeSet::new()));
+                self.next += 1;
+            }
+            (2 | 3, Some(client)) => {
+                tag(&mut self.hub, &client.to_string(), tag_name);
+                self.clients.get_mut(&client).expect("live").2.insert(tag_name.to_owned());
+            }
+            (4, Some(client)) => {
+                untag(&mut self.hub, &client.to_string(), tag_name);
+                self.clients.get_mut(&client).expect("live").2.remove(tag_name);
+            }
+            (5, Some(client)) => {
+                set_user(&mut self.hub, &client.to_string(), user, tag_name);
+                self.clients.get_mut(&client).expect("live").1 = user.map(str::to_owned);
+            }
+            (6, Some(client)) => {
+                let key = self.keys.remove(&client).expect("live");
+                self.hub.close(key);
+                untag(&mut self.hub, &client.to_string(), tag_name);
+                self.hub.forget(key);
+                self.clients.remove(&client);
+            }
+            (7, _) if self.random(4) == 0 => self.reload(),
+            _ => {
+                self.now += self.random(3) as u64;
+                self.hub.set_time(self.now);
+                while self.hub.end_grace(1) {}
             }
         }
-        members.into_iter().collect()
+    }
+
+    fn reload(&mut self) {
+        let route = self.random(2);
+        let kind = KINDS[self.random(4)];
+        self.in_force[route] = kind;
+        if self.hub.set_channels(self.routes[route], channels(kind)) {
+            let mut from = Some(Settling::BEGINNING);
+            while let Some(at) = from {
+                from = self.hub.settle_some(self.routes[route], at, 1);
+            }
+            // Nobody is told of what is no channel any more.
+            let of = self.routes[route];
+            self.heard.retain(|(on, tag, _)| *on != of || is_present(kind, tag));
+        }
+    }
+
+    fn hear(&mut self) {
+        for change in self.hub.take_changes() {
+            let entry = (change.route, change.tag.to_string(), change.user.name.to_string());
+            let news = if change.joined { self.heard.insert(entry) } else { self.heard.remove(&entry) };
+            assert!(news, "seed {}: twice the same", self.seed);
+        }
+    }
+
+    /// The members of a channel are who is there, and who is there for those who follow the events.
+    fn check(&self) {
+        for (number, &route) in self.routes.iter().enumerate() {
+            for tag in TAGS.into_iter().filter(|tag| is_present(self.in_force[number], tag)) {
+                let all = members(&self.hub, route, tag);
+                let there: Vec<_> = all.iter().filter(|(_, connections)| *connections > 0).cloned().collect();
+                let mut expected = BTreeMap::new();
+                for (on, user, tags) in self.clients.values() {
+                    if let Some(user) = user.as_ref().filter(|_| *on == number && tags.contains(tag)) {
+                        *expected.entry(user.clone()).or_insert(0) += 1;
+                    }
+                }
+                assert_eq!(there, expected.into_iter().collect::<Vec<_>>(), "seed {}, {tag}", self.seed);
+                let of_channel = self.heard.iter().filter(|(on, name, _)| *on == route && name == tag);
+                let heard: Vec<_> = of_channel.map(|(.., user)| user.clone()).collect();
+                assert_eq!(all.into_iter().map(|(user, _)| user).collect::<Vec<_>>(), heard, "seed {}, {tag}", self.seed);
+            }
+        }
     }
 }
 
 #[test]
 fn whatever_happens_members_are_who_is_there_and_events_tell_it() {
     for seed in 1..=200_u64 {
-        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut random = move |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
-        let kinds: [&[(&str, Option<u64>)]; 4] =
-            [&[("a*", Some(3)), ("b", Some(0))], &[("a1", None), ("*", Some(2))], &[("b", Some(4))], &[("c", Some(0)), ("a*", Some(1))]];
-        let mut hub: Hub<()> = Hub::default();
-        let routes = ["r0", "r1"].map(|name| hub.route(name));
-        let mut in_force = [kinds[0], kinds[1]];
-        for (&route, kind) in routes.iter().zip(in_force) {
-            hub.set_channels(route, channels(kind));
-        }
-        let (mut model, mut keys, mut next, mut now) = (Model::default(), BTreeMap::new(), 0_u32, 0);
-        // As who follows the events knows it.
-        let mut heard: BTreeSet<(RouteId, String, String)> = BTreeSet::new();
+        let mut world = World::new(seed);
         for _ in 0..300 {
-            let client = (!keys.is_empty()).then(|| *keys.keys().nth(random(keys.len() as u64) as usize).expect("in range"));
-            let name = ["a1", "a2", "b", "c"][random(4) as usize];
-            let user = [None, Some("u1"), Some("u2"), Some("u3")][random(4) as usize];
-            match (random(8), client) {
-                (0 | 1, _) => {
-                    let route = random(2) as usize;
-                    keys.insert(next, enter(&mut hub, routes[route], &next.to_string(), user));
-                    model.clients.insert(next, (route, user.map(str::to_owned), BTreeSet::new()));
-                    next += 1;
-                }
-                (2 | 3, Some(client)) => {
-                    tag(&mut hub, &client.to_string(), name);
-                    model.clients.get_mut(&client).expect("live").2.insert(name.to_owned());
-                }
-                (4, Some(client)) => {
-                    untag(&mut hub, &client.to_string(), name);
-                    model.clients.get_mut(&client).expect("live").2.remove(name);
-                }
-                (5, Some(client)) => {
-                    set_user(&mut hub, &client.to_string(), user, name);
-                    model.clients.get_mut(&client).expect("live").1 = user.map(str::to_owned);
-                }
-                (6, Some(client)) => {
-                    let key = keys.remove(&client).expect("live");
-                    hub.close(key);
-                    untag(&mut hub, &client.to_string(), name);
-                    hub.forget(key);
-                    model.clients.remove(&client);
-                }
-                (7, _) if random(4) == 0 => {
-                    let route = random(2) as usize;
-                    in_force[route] = kinds[random(4) as usize];
-                    if hub.set_channels(routes[route], channels(in_force[route])) {
-                        let mut from = Some(Settling::BEGINNING);
-                        while let Some(at) = from {
-                            from = hub.settle_some(routes[route], at, 1);
-                        }
-                        // Nobody is told of what is no channel any more.
-                        heard.retain(|(on, tag, _)| *on != routes[route] || is_present(in_force[route], tag));
-                    }
-                }
-                _ => {
-                    now += random(3);
-                    hub.set_time(now);
-                    while hub.end_grace(1) {}
-                }
-            }
-            for change in hub.take_changes() {
-                let entry = (change.route, change.tag.to_string(), change.user.name.to_string());
-                assert!(if change.joined { heard.insert(entry) } else { heard.remove(&entry) }, "seed {seed}: twice the same");
-            }
-            for (number, &route) in routes.iter().enumerate() {
-                for tag in ["a1", "a2", "b", "c"].into_iter().filter(|tag| is_present(in_force[number], tag)) {
-                    let all = members(&hub, route, tag);
-                    let there: Vec<_> = all.iter().filter(|(_, connections)| *connections > 0).cloned().collect();
-                    assert_eq!(there, model.members(number, tag), "seed {seed}, {tag}");
-                    let of_channel = heard.iter().filter(|(on, name, _)| *on == route && name == tag);
-                    let heard: Vec<_> = of_channel.map(|(.., user)| user.clone()).collect();
-                    assert_eq!(all.into_iter().map(|(user, _)| user).collect::<Vec<_>>(), heard, "seed {seed}, {tag}");
-                }
-            }
+            world.step();
+            world.hear();
+            world.check();
         }
-        for key in keys.into_values() {
-            hub.forget(key);
-        }
+        let World { mut hub, keys, now, .. } = world;
+        keys.into_values().for_each(|key| hub.forget(key));
         hub.set_time(now + 1000);
         while hub.end_grace(1) {}
         assert_eq!((hub.presence_counts()[..2].to_vec(), hub.user_count()), (vec![0, 0], 0), "seed {seed}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fws_engine::Place;
-use fws_hub::command::{Close, DisconnectUser, List, Ping, Rename};
+use fws_hub::command::{Close, DisconnectUser, List, Ping, Rename, SendTo};
 use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Reply, Scope, Steps, Target, TimerError, Timers};
 
 use super::patience::Patience;
@@ -57,13 +57,7 @@ impl Core {
     fn execute(&self, command: &Command<'_>, caller: Caller<'_>) -> Result<Reply, CommandError> {
         let patience = &mut Patience::new(self.options.search_timeout, caller.interrupted);
         match command {
-            Command::Send(message) => {
-                message.check()?;
-                let _recorded = self.record(message)?;
-                let mut post = Post::new(self, message, caller.bell.map(|bell| &bell.deferral));
-                message.address(self, patience, |key, to| post.send(key, to))?;
-                post.finish()
-            }
+            Command::Send(message) => self.send(message, caller, patience),
             Command::History(command) => self.history(command),
             Command::ClearHistory(command) => self.clear_history(command),
             Command::List(command) => command.apply(self, patience),
@@ -135,6 +129,14 @@ impl Core {
         tags.sort_unstable();
         let user = hub.user(id).map(|user| (*user.name).into()).unwrap_or_default();
         Reply::Client(Box::new(Client { connected, user, tags, ..conn.describe() }))
+    }
+
+    fn send(&self, message: &SendTo<'_>, caller: Caller<'_>, patience: &mut Patience<'_>) -> Result<Reply, CommandError> {
+        message.check()?;
+        let _recorded = self.record(message)?;
+        let mut post = Post::new(self, message, caller.bell.map(|bell| &bell.deferral));
+        message.address(self, patience, |key, to| post.send(key, to))?;
+        post.finish()
     }
 
     fn disconnect_user(&self, command: &DisconnectUser<'_>, patience: &mut Patience<'_>) -> Result<Reply, CommandError> {
