@@ -6,6 +6,7 @@
 //! * [`Backlog`] is how much waits for a client and how much may; [`SlowClient`] is what becomes of one that reads too slowly;
 //! * [`Frame`] is a message encoded once, for one client or for many;
 //! * [`Compression`] says how what is sent to a client is compressed;
+//! * [`Session::keep`] has messages kept until they have arrived, so that a client whose network was away can come back for them;
 //! * [`Event`] is what PHP is told, and [`Fifo`] the events of one connection that wait for it.
 //!
 //! Time is milliseconds since an arbitrary start, given by the caller.
@@ -15,6 +16,7 @@ mod backlog;
 mod compression;
 mod event;
 mod frame;
+mod kept;
 mod limits;
 mod outbox;
 mod rate;
@@ -25,9 +27,10 @@ pub use backlog::{Backlog, BacklogSettings, Offer, SlowClient};
 pub use compression::Compression;
 pub use event::{Closed, Event, Failed, Fifo, Membership, Opened, Timer};
 pub use frame::Frame;
+pub use kept::{KeptMemory, Progress};
 pub use outbox::{Outbox, Saved, Spares};
 pub use rate::{Exceed, RateLimit};
-pub use session::{Message, Posted, Session, Signs, Taken};
+pub use session::{Back, Message, Posted, Session, Signs, Taken};
 pub use settings::Settings;
 
 /// Milliseconds since the caller's start.

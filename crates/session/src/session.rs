@@ -7,6 +7,7 @@ use fws_wire::message::{self, Decoder, Item, Payload};
 use fws_wire::{Error, Owner, Peer};
 
 use crate::compression::Compressor;
+use crate::kept::Kept;
 use crate::limits::Limits;
 use crate::{Backlog, Closed, Compression, Failed, Millis, Outbox, Settings, Spares};
 
@@ -14,10 +15,12 @@ mod ending;
 mod pace;
 mod ping;
 mod sending;
+mod suspended;
 
 pub use ping::Signs;
 use ping::{BROKE_SILENCE, LatePong, OwnInterval};
 pub use sending::{Posted, Taken};
+pub use suspended::Back;
 
 /// However slowly a client reads what waits: after this time from its beginning, the end of a connection is cut short.
 const LONGEST_END: Millis = 60_000;
@@ -35,6 +38,10 @@ pub struct Message<'a> {
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {
     Open,
+    /// There is no socket: the client is waited for. See [`Session::keep`].
+    Suspended {
+        since: Millis,
+    },
     /// Our close frame is on its way; the client's is waited for. `since`: the last progress.
     Closing {
         begun: Millis,
@@ -66,6 +73,8 @@ pub struct Session {
     late_pong: Option<Box<LatePong>>,
     /// Only where the settings ask for some.
     limits: Option<Box<Limits>>,
+    /// Only of a client that may come back.
+    kept: Option<Box<Kept>>,
     last_heard: Millis,
     /// When the last ping was sent, or when this connection got its own interval.
     last_ping: Millis,
@@ -95,6 +104,7 @@ impl Session {
             closed: None,
             sent_close: None,
             late_pong: None,
+            kept: None,
             last_heard: now,
             last_ping: now,
             own_interval: OwnInterval::Absent,
@@ -123,7 +133,7 @@ impl Session {
 
     /// The connection is to be closed with 1001 at that time, unless other settings come before.
     pub fn leave(&mut self, at: Millis, now: Millis) {
-        if self.phase == Phase::Open {
+        if matches!(self.phase, Phase::Open | Phase::Suspended { .. }) {
             self.limits.get_or_insert_with(|| Limits::begin(&self.settings, None, now, 0)).leave = Some(at);
         }
     }
@@ -171,7 +181,12 @@ impl Session {
                     }
                     return None;
                 }
-                Ok(Some(Item::Message { binary, payload })) => return Some(Message { binary, payload }),
+                Ok(Some(Item::Message { binary, payload })) => {
+                    if let Some(kept) = &mut self.kept {
+                        kept.received += 1;
+                    }
+                    return Some(Message { binary, payload });
+                }
                 Ok(Some(Item::Ping(payload))) => self.pong(payload.as_slice(), backlog, spares),
                 Ok(Some(Item::Pong(payload))) => self.received_pong(payload.as_slice()),
                 Ok(Some(Item::Close(frame))) => self.received_close(frame, now, spares),
@@ -240,10 +255,9 @@ impl Session {
             return;
         }
         match self.phase {
-            Phase::Open if self.pinged => {
-                self.cut("the client answered no ping");
-            }
+            Phase::Open if self.pinged => self.lose("the client answered no ping", now),
             Phase::Open => self.ping(now, spares),
+            Phase::Suspended { .. } => self.give_up(now),
             Phase::Closing { .. } => self.cut("the client did not answer the close frame"),
             Phase::Ending { .. } => self.phase = Phase::Ended,
             Phase::Ended => {}
@@ -254,8 +268,8 @@ impl Session {
     pub fn deadline(&self) -> Option<Millis> {
         let limits = self.limits.as_deref();
         let end = limits.filter(|_| self.phase == Phase::Open).and_then(|limits| limits.end(&self.settings));
-        let resume = limits.and_then(|limits| limits.held.as_ref()).map(|held| held.until);
-        [self.due(), end, resume, self.message_due()].into_iter().flatten().min()
+        let held = limits.and_then(|limits| limits.held.as_ref()).map(|held| held.until);
+        [self.due(), end, held, self.message_due()].into_iter().flatten().min()
     }
 
     /// When a message that is half-received must be whole. Whoever goes on sending at a kB a second has time without end; who dribbles
@@ -279,6 +293,7 @@ impl Session {
                 OwnInterval::Absent if settings.ping_interval > 0 => Some(self.last_heard + settings.ping_interval),
                 OwnInterval::Absent | OwnInterval::Off => None,
             },
+            Phase::Suspended { since } => Some(self.waited_for_until(since)),
             Phase::Closing { begun, since } => Some((since + settings.close_timeout).min(begun + LONGEST_END)),
             Phase::Ending { begun, since, .. } => Some((since + settings.linger).min(begun + LONGEST_END)),
             Phase::Ended => None,

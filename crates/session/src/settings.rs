@@ -11,6 +11,8 @@ pub struct Settings {
     pub max_frame_size: u64,
     /// How much may wait for a client. They are not for the session, but for its [`Backlog`](crate::Backlog).
     pub backlog: BacklogSettings,
+    /// How long a client that asked for it may stay away without being closed; 0: not at all.
+    pub resume_window: Millis,
     /// How fast the client may send.
     pub rate_limit: Option<RateLimit>,
     /// A client that sends no message for so long is closed with 1001, pings or not; 0: never.
@@ -35,6 +37,7 @@ impl Default for Settings {
             max_message_size: 1 << 20,
             max_frame_size: u64::MAX,
             backlog: BacklogSettings::default(),
+            resume_window: 0,
             rate_limit: None,
             idle_timeout: 0,
             max_lifetime: 0,

@@ -258,7 +258,7 @@ impl Core {
 
     pub(crate) fn after_lease(&self, end: LeaseEnd) {
         if let Some(key) = end.resume {
-            self.post(key, Op::Resume { key });
+            self.post(key, Op::ReadAgain { key });
         }
         self.orphaned(end.orphans);
         self.discarded(end.discarded);

@@ -218,7 +218,7 @@ impl Core {
     /// Events were dropped because nobody is there to handle them.
     pub(crate) fn orphaned(&self, orphans: Orphans) {
         for key in orphans.resume {
-            self.post(key, Op::Resume { key });
+            self.post(key, Op::ReadAgain { key });
         }
         if orphans.events == 0 {
             return;

@@ -85,8 +85,8 @@ impl Shard {
     }
 
     /// What the connection held back is looked at, once it may be.
-    pub(super) fn resume(&mut self, at: usize) {
-        if let Some(mut held) = self.entries[at].as_mut().and_then(|entry| entry.session.resume(self.now)) {
+    pub(super) fn look_at_held(&mut self, at: usize) {
+        if let Some(mut held) = self.entries[at].as_mut().and_then(|entry| entry.session.take_held(self.now)) {
             self.decode(at, &mut held, 0);
             self.read_again(at);
         }

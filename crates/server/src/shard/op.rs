@@ -60,7 +60,7 @@ pub enum Op {
         key: Key,
     },
     /// The connection may be read again: its events are being handled.
-    Resume {
+    ReadAgain {
         key: Key,
     },
     /// A pipe has bytes, or room.

@@ -30,7 +30,7 @@ impl Shard {
             Op::Ping { key, how } => self.ping(key, how),
             Op::CloseSlow { key } => self.close_slow(around, key),
             Op::Evict { key } => self.evict(key),
-            Op::Resume { key } => self.resume_reading(key),
+            Op::ReadAgain { key } => self.resume_reading(key),
             Op::PipeReady(stir) => self.stir(stir, scratch),
             Op::Configure(route) => self.configure(&route),
             Op::Hush { done } => {

@@ -25,7 +25,7 @@ impl Shard {
             }
             entry.session.tick(self.now, &mut self.spares);
             note_ping(entry, self.started);
-            self.resume(at);
+            self.look_at_held(at);
             self.touch(at);
         }
     }

@@ -167,7 +167,7 @@ fn a_connection_that_is_not_to_be_read_is_not_read_until_it_may_be_again() {
     assert_eq!(stage.message("a"), 7);
     assert_eq!(stage.message("b"), 0, "the host has to queue it");
     stage.notes.full = false;
-    stage.turn(vec![Op::Resume { key: stage.key }]);
+    stage.turn(vec![Op::ReadAgain { key: stage.key }]);
     assert_eq!(stage.message("b"), 7);
 }
 

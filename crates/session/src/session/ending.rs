@@ -19,6 +19,10 @@ impl Session {
             if let Some(held) = self.limits.as_mut().and_then(|limits| limits.held.as_mut()) {
                 held.until = now;
             }
+        } else if self.is_suspended() {
+            // There is nobody to answer.
+            self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, failed: None }));
+            self.ended();
         }
     }
 
@@ -67,20 +71,24 @@ impl Session {
     }
 
     /// The client closed its end, or the socket failed.
-    pub fn disconnected(&mut self) {
+    pub fn disconnected(&mut self, now: Millis) {
         let reason = match self.phase {
             Phase::Open => "the connection was cut without a close frame",
             _ => "the connection was cut before the closing handshake was complete",
         };
-        self.cut(reason);
+        self.lose(reason, now);
     }
 
     /// Ends at once, without a handshake: `reason` is for the event.
     pub fn cut(&mut self, reason: &str) {
-        if matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
+        if matches!(self.phase, Phase::Open | Phase::Suspended { .. } | Phase::Closing { .. }) {
             let code = self.sent_close.as_deref().map_or(close::ABNORMAL, |frame| frame.code);
             self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, failed: None }));
         }
+        self.ended();
+    }
+
+    fn ended(&mut self) {
         self.phase = Phase::Ended;
         self.outbox = None;
         self.late_pong = None;

@@ -29,7 +29,7 @@ impl Session {
         limit.exceed == Exceed::Close && meter.is_overdrawn()
     }
 
-    /// Holds back what the client sent too early, if it did: `input` is kept, and nothing is read until [`Session::resume`].
+    /// Holds back what the client sent too early, if it did: `input` is kept, and nothing is read until [`Session::take_held`].
     pub(super) fn hold(&mut self, input: &mut &mut [u8]) -> bool {
         let Some(limits) = self.limits.as_deref_mut() else { return false };
         if let Some(held) = &mut limits.held {
@@ -53,7 +53,7 @@ impl Session {
     }
 
     /// What was held back and may be looked at now: it is to be given to [`Session::receive`]. `None`: nothing is, or not yet.
-    pub fn resume(&mut self, now: Millis) -> Option<Vec<u8>> {
+    pub fn take_held(&mut self, now: Millis) -> Option<Vec<u8>> {
         let limits = self.limits.as_deref_mut()?;
         let held = limits.held.take_if(|held| held.until <= now)?;
         self.heard(now);

@@ -65,11 +65,17 @@ impl Session {
         self.last_ping = now;
         self.pings = self.pings.wrapping_add(1);
         self.signs |= PING_SENT;
+        if let Some(kept) = &mut self.kept {
+            kept.pinged(self.pings);
+        }
         let number = self.pings.to_be_bytes();
         self.outbox(spares).encode(OpCode::Control(Control::Ping), &number);
     }
 
     pub(super) fn received_pong(&mut self, payload: &[u8]) {
+        if let (Some(kept), Ok(number)) = (&mut self.kept, payload.try_into()) {
+            kept.ponged(u32::from_be_bytes(number));
+        }
         // RFC 6455, 5.5.3: a pong to a ping "must have identical 'Application data'"; others are a heartbeat of the client's own.
         if self.pong_due && is_pong_to(payload, self.pings) {
             self.pong_due = false;

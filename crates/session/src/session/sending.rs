@@ -50,13 +50,22 @@ pub enum Taken {
     },
     /// It is dropped, since the connection is closing.
     Closing,
+    /// The client was away, and what it was sent meanwhile could not be kept: the connection has ended.
+    NotKept {
+        /// Messages that were kept until now, and are dropped with it.
+        dropped: u64,
+    },
 }
 
 impl Session {
     /// Takes what was posted into the outbox, and tells the backlog. Where the settings say so, older messages make room for it.
     pub fn take(&mut self, posted: Posted<'_>, backlog: &Backlog, spares: &mut Spares) -> Taken {
         let len = posted.len();
-        let taken = if self.phase == Phase::Open { self.take_if_it_fits(posted, backlog, spares) } else { Taken::Closing };
+        let taken = match self.phase {
+            Phase::Open => self.take_if_it_fits(posted, backlog, spares),
+            Phase::Suspended { .. } => self.keep_posted(posted, backlog),
+            Phase::Closing { .. } | Phase::Ending { .. } | Phase::Ended => Taken::Closing,
+        };
         backlog.moved(len, self.outbox_len());
         taken
     }
@@ -69,8 +78,16 @@ impl Session {
             return Taken::NoRoom { dropped };
         }
         backlog.count_dropped(dropped);
+        if dropped > 0 {
+            self.lose_kept();
+        }
         match posted {
-            Posted::Frame(frame) => self.send(frame, spares),
+            Posted::Frame(frame) => {
+                if self.kept.is_some() {
+                    self.keep_frame(frame.clone(), backlog.max_outbox());
+                }
+                self.send(frame, spares);
+            }
             Posted::Message { binary, payload, reserved: _ } => {
                 self.send_message(binary, payload, spares);
             }
@@ -94,7 +111,7 @@ impl Session {
     }
 
     /// Queues an encoded message, compressed only where that was agreed on.
-    fn send(&mut self, frame: Frame, spares: &mut Spares) {
+    pub(super) fn send(&mut self, frame: Frame, spares: &mut Spares) {
         if frame.is_compressed() {
             self.compressor.as_mut().expect("bug: a compressed frame where none was negotiated").begin_anew();
         }
@@ -105,6 +122,9 @@ impl Session {
     pub fn send_message(&mut self, binary: bool, payload: &[u8], spares: &mut Spares) -> bool {
         if self.phase != Phase::Open {
             return false;
+        }
+        if self.kept.is_some() {
+            self.keep_frame(Frame::message(binary, payload), self.settings.backlog.max_outbox);
         }
         let outbox = self.outbox.get_or_insert_with(|| spares.take());
         if let Some(compressor) = &mut self.compressor
@@ -124,6 +144,10 @@ impl Session {
     /// Closes a client that does not read as fast as it is sent to, and drops what waits for it, so that the close frame is the next
     /// that it reads. How many messages were dropped; `None`: it is closing already.
     pub fn close_slow(&mut self, now: Millis, backlog: &Backlog, spares: &mut Spares) -> Option<u64> {
+        if self.is_suspended() {
+            self.close(close::TRY_AGAIN_LATER, "more was sent than max_outbox while the client was away", now, spares);
+            return Some(0);
+        }
         if self.phase != Phase::Open {
             return None;
         }

@@ -62,7 +62,7 @@ pub fn run(settings: &Settings, compression: Option<Compression>, bytes: &[u8], 
     // What still comes is drained, then the client closes its end.
     if outcome.ending {
         assert!(!session.is_ended() && session.wants_read(&backlog), "the client's end is waited for, and what it sends is read");
-        session.disconnected();
+        session.disconnected(0);
         outcome.ended_after_eof = session.is_ended();
     }
     outcome

@@ -12,7 +12,7 @@ fn the_clients_close_is_echoed_then_our_end_is_closed_then_its_end_is_waited_for
     assert!(wire.session.take_half_close());
     assert!(!wire.session.take_half_close(), "only once");
     assert!(!wire.session.is_ended());
-    wire.session.disconnected();
+    wire.session.disconnected(wire.now);
     assert!(wire.session.is_ended());
     assert_eq!(wire.closed(), None, "told once");
 }
@@ -96,7 +96,7 @@ fn a_violation_is_answered_with_its_code_and_nothing_after_it_is_looked_at() {
 #[test]
 fn a_cut_without_a_close_frame_is_1006() {
     let mut wire = Wire::new(Settings::default());
-    wire.session.disconnected();
+    wire.session.disconnected(wire.now);
     assert_eq!(wire.closed().map(|c| (c.0, c.2)), Some((1006, false)));
 }
 

@@ -23,14 +23,14 @@ fn a_client_that_sends_too_fast_is_delayed_and_loses_nothing() {
         let at = wire.session.deadline().expect("it goes on some time");
         assert!(wire.now < at);
         wire.at(at);
-        got.extend(wire.resume().expect("due"));
+        got.extend(wire.take_held().expect("due"));
         assert!(got.len() as u64 <= 10 + wire.now / 100, "{} at {}", got.len(), wire.now);
     }
     assert_eq!(got, (0..44).map(|n| vec![n]).collect::<Vec<_>>());
     assert!((3300..3500).contains(&wire.now), "{}", wire.now);
     while wire.session.is_held() {
         let at = wire.session.deadline().expect("it goes on some time");
-        wire.at(at).resume();
+        wire.at(at).take_held();
     }
     assert!(wire.wants_read());
     wire.now += 1000;
@@ -87,8 +87,8 @@ fn a_client_that_sends_too_many_bytes_is_delayed_as_long_as_they_take() {
     assert!(!wire.wants_read());
     let debt = 80 * 10;
     assert_eq!(wire.session.deadline(), Some(debt));
-    assert_eq!(wire.at(debt - 1).session.resume(debt - 1), None);
-    assert_eq!(wire.at(debt).resume(), Some(vec![]));
+    assert_eq!(wire.at(debt - 1).session.take_held(debt - 1), None);
+    assert_eq!(wire.at(debt).take_held(), Some(vec![]));
     assert!(wire.wants_read());
 }
 
@@ -101,7 +101,7 @@ fn a_client_that_is_not_read_for_its_rate_is_read_again_once_it_is_closed() {
     wire.session.close(4000, "enough", wire.now, &mut wire.spares);
     wire.written();
     assert_eq!(wire.session.deadline(), Some(10));
-    assert!(wire.resume().is_some() && wire.wants_read());
+    assert!(wire.take_held().is_some() && wire.wants_read());
     wire.receive(&client(0x88, b"\x0f\xa0"));
     assert_eq!(wire.closed(), Some((4000, "enough".into(), true)));
 }
@@ -135,7 +135,7 @@ fn what_is_held_goes_on_when_the_limit_is_taken_away() {
     wire.now = 10;
     wire.session.configure(Arc::new(Settings::default()), 10, 0);
     assert_eq!(wire.session.deadline(), Some(10));
-    assert_eq!(wire.resume(), Some(vec![vec![1], vec![2]]));
+    assert_eq!(wire.take_held(), Some(vec![vec![1], vec![2]]));
     assert!(wire.wants_read());
 }
 
@@ -147,7 +147,7 @@ fn what_comes_while_something_is_held_is_held_behind_it() {
     assert_eq!(wire.receive(&all[14..]), Vec::<Vec<u8>>::new());
     wire.now = 10;
     wire.session.configure(Arc::new(Settings::default()), 10, 0);
-    assert_eq!(wire.resume(), Some(vec![vec![1], vec![2], vec![3]]));
+    assert_eq!(wire.take_held(), Some(vec![vec![1], vec![2], vec![3]]));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn the_time_in_which_a_client_is_not_read_is_not_its_own() {
     assert!(wire.session.is_held());
     while wire.session.is_held() {
         let at = wire.session.deadline().expect("it goes on some time");
-        wire.at(at).resume().expect("due");
+        wire.at(at).take_held().expect("due");
     }
     let at = wire.now;
     assert!(at > 50, "{at}");
@@ -176,7 +176,7 @@ fn silence_that_is_the_servers_own_doing_is_not_idleness() {
     while wire.now < 10_000 {
         let at = wire.session.deadline().expect("it is held");
         assert!(!wire.at(at).session.is_ended() && wire.session.phase == Phase::Open, "at {at}");
-        if wire.resume().is_some() {
+        if wire.take_held().is_some() {
             break;
         }
     }
