@@ -168,7 +168,8 @@ impl Host {
 
 /// RFC 3986, 3.1, in lower case.
 fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 /// What is in the name of a host: that of the web, or of another scheme. It can be empty.

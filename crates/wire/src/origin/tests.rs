@@ -187,7 +187,8 @@ fn without_an_entry_of_its_own_a_page_without_an_origin_is_refused() {
 
 #[test]
 fn what_is_no_origin_matches_no_pattern_but_that_for_any() {
-    let patterns = ["*.example.com", "https://*.example.com", "http://*", "example.com", "same"].map(|text| Pattern::parse(text).expect("legal"));
+    let patterns =
+        ["*.example.com", "https://*.example.com", "http://*", "example.com", "same"].map(|text| Pattern::parse(text).expect("legal"));
     for separator in ["#", "/", "?", "\\", "%2f", " ", "@", ",", "\t", "\u{e9}", "[", "]", "<", ":80#"] {
         for scheme in ["http", "https"] {
             let origin = format!("{scheme}://evil.com{separator}.example.com");
@@ -195,7 +196,9 @@ fn what_is_no_origin_matches_no_pattern_but_that_for_any() {
             assert_eq!(allowed.collect::<Vec<_>>(), Vec::<&Pattern>::new(), "{origin}");
         }
     }
-    for origin in ["ht tp://www.example.com", "://www.example.com", "1http://www.example.com", "http:// www.example.com", "http://[x.example.com"] {
+    for origin in
+        ["ht tp://www.example.com", "://www.example.com", "1http://www.example.com", "http:// www.example.com", "http://[x.example.com"]
+    {
         assert!(!origin_allowed(origin, "www.example.com", &patterns), "{origin}");
         assert!(origin_allowed(origin, "www.example.com", &[Pattern::parse("*").expect("legal")]), "{origin}");
     }
