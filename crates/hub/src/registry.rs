@@ -321,6 +321,12 @@ impl<C> Hub<C> {
         self.tags.len() as u64
     }
 
+    /// The handle of a live client by its key.
+    pub fn live_handle(&self, key: Key) -> Option<&C> {
+        let (found, client) = self.at(key.index)?;
+        (found == key && self.live.contains(key.index)).then_some(&client.handle)
+    }
+
     /// The handles of all known clients, closed ones included.
     pub fn known_handles(&self) -> impl Iterator<Item = &C> {
         self.slots.iter().filter_map(|slot| slot.client.as_ref()).map(|client| &client.handle)

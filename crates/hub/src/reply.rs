@@ -50,6 +50,8 @@ pub struct Client {
     pub transport: Box<str>,
     /// Whether it is connected; where not, its close event is still to be handled.
     pub connected: bool,
+    /// Whether its connection broke, and it is waited for. What it is sent is kept for it.
+    pub suspended: bool,
     /// When it connected, milliseconds since 1970.
     pub connected_at: u64,
     /// When its last message came, milliseconds since 1970; `None` before the first.

@@ -8,6 +8,7 @@ use fws_session::{Compression, Opened};
 use fws_wire::handshake::{Reason, Refused};
 
 use crate::adoption::Entered;
+use crate::core::Wish;
 use crate::dispatch::BranchId;
 use crate::quota::Reservation;
 use crate::reserved_ids::ReservedId;
@@ -53,7 +54,12 @@ pub struct Ticket {
     /// Held where the id is not random.
     pub reserved_id: Option<ReservedId>,
     pub compression: Option<Compression>,
-    pub reservation: Reservation,
+    /// Whether the client wants to come back after a break, or is back after one.
+    pub wish: Option<Wish>,
+    /// The id that the host chose, if it chose one.
+    pub named: Option<Arc<str>>,
+    /// Not of a client that is back, which has its place.
+    pub reservation: Option<Reservation>,
 }
 
 /// Why an authorisation cannot be followed. The handshake is as it was.

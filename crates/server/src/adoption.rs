@@ -7,9 +7,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use fws_session::Opened;
+use fws_session::{Compression, Opened};
 
-use crate::conn::Conn;
+use crate::conn::{Conn, Transport};
+use crate::resume::{Secret, Visit};
 use crate::shard::{Op, ShardHandle};
 
 /// A client that is known, and whose connection is still to come. It is forgotten when this is dropped.
@@ -18,6 +19,22 @@ pub struct Entered {
     /// Its first event, until the connection is there.
     pub(crate) opened: Option<Box<Opened>>,
     pub(crate) shard: ShardHandle,
+    /// It is known since long, and comes back.
+    pub(crate) back: Option<Box<Back>>,
+}
+
+/// How a client comes back.
+pub struct Back {
+    /// That of the token that it showed.
+    pub(crate) secret: Secret,
+    /// The number of the last message that it has got.
+    pub(crate) arrived: u64,
+    /// That of the token that it gets.
+    pub(crate) fresh: Secret,
+    pub(crate) compression: Option<Compression>,
+    pub(crate) transport: Transport,
+    /// It is waited for until this is dropped.
+    pub(crate) _visit: Visit,
 }
 
 impl fmt::Debug for Entered {
@@ -28,7 +45,7 @@ impl fmt::Debug for Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        if self.opened.is_some() {
+        if self.opened.is_some() && self.back.is_none() {
             self.shard.post(Op::Abandon { key: self.conn.key });
             self.shard.wake();
         }

@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 
 use crate::dispatch::BranchId;
 use crate::quota::{Address, Quota};
+use crate::resume::Resume;
 use crate::routes::Route;
 
 /// The handle of a connection: the hub keeps one per client. The socket and the session belong to its shard alone.
@@ -37,10 +38,10 @@ pub struct Conn {
     over: AtomicU8,
     /// Whose it is.
     address: Option<Address>,
-    /// What its upgrade request said.
-    pub request: Request,
-    /// What carries it.
-    pub transport: Transport,
+    /// What its upgrade request said: the last one, if it came back.
+    request: RwLock<Request>,
+    /// Only of a client that may come back.
+    pub(crate) resume: Option<Box<Resume>>,
     pub(crate) traffic: Traffic,
     /// How what is sent to it is compressed.
     pub compression: Option<Compression>,
@@ -55,6 +56,8 @@ pub struct Request {
     pub ip: Box<str>,
     /// The sub-protocol agreed on; empty where there is none.
     pub subprotocol: Box<str>,
+    /// What carries it.
+    pub transport: Transport,
 }
 
 /// What carries a connection.
@@ -174,7 +177,7 @@ pub enum Through {
 }
 
 impl Conn {
-    pub(crate) fn new(key: Key, id: Arc<str>, route: &Route, branch: BranchId, request: Request, transport: Transport) -> Conn {
+    pub(crate) fn new(key: Key, id: Arc<str>, route: &Route, branch: BranchId, request: Request) -> Conn {
         Conn {
             key,
             id: RwLock::new(id),
@@ -187,8 +190,8 @@ impl Conn {
             discarded: AtomicU64::new(0),
             over: AtomicU8::new(0),
             address: Address::parse(&request.ip),
-            request,
-            transport,
+            request: RwLock::new(request),
+            resume: None,
             traffic: Traffic::default(),
             compression: None,
         }
@@ -219,14 +222,16 @@ impl Conn {
     pub(crate) fn describe(&self) -> Client {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let traffic = &self.traffic;
+        let request = self.request.read();
         Client {
             id: self.id(),
             route: self.route_name.clone(),
-            path: self.request.path.clone(),
-            ip: self.request.ip.clone(),
-            subprotocol: self.request.subprotocol.clone(),
-            transport: self.transport.as_str().into(),
+            path: request.path.clone(),
+            ip: request.ip.clone(),
+            subprotocol: request.subprotocol.clone(),
+            transport: request.transport.as_str().into(),
             connected: true,
+            suspended: self.resume.as_ref().is_some_and(|resume| resume.is_suspended()),
             connected_at: load(&traffic.connected_at),
             last_message_at: Some(load(&traffic.last_message_at)).filter(|at| *at > 0),
             messages_received: load(&traffic.messages_received),
@@ -240,6 +245,16 @@ impl Conn {
             user: "".into(),
             tags: Vec::new(),
         }
+    }
+
+    /// What carries it.
+    pub fn transport(&self) -> Transport {
+        self.request.read().transport
+    }
+
+    /// It came back by another request.
+    pub(crate) fn set_request(&self, request: Request) {
+        *self.request.write() = request;
     }
 
     pub(crate) fn set_id(&self, id: Arc<str>) {

@@ -18,6 +18,12 @@ pub trait Handler {
     /// A message has come.
     fn message(&self, message: Message<'_>, actions: &mut impl Actions);
 
+    /// The connection of a client broke, and it is waited for. The event that PHP is to be told, if it is.
+    fn suspended(&self) -> Option<Event>;
+
+    /// A client that was waited for is back. The event that PHP is to be told, if it is.
+    fn resumed(&self, opened: Box<Opened>) -> Option<Event>;
+
     /// A client is gone, and nothing can be sent to it. The event that PHP is to be told, if it is.
     fn closed(&self, closed: Box<Closed>) -> Option<Event>;
 }
@@ -62,6 +68,20 @@ impl Handler for Protocol {
         }
     }
 
+    fn suspended(&self) -> Option<Event> {
+        match self {
+            Protocol::Echo(handler) => handler.suspended(),
+            Protocol::Worker(handler) => handler.suspended(),
+        }
+    }
+
+    fn resumed(&self, opened: Box<Opened>) -> Option<Event> {
+        match self {
+            Protocol::Echo(handler) => handler.resumed(opened),
+            Protocol::Worker(handler) => handler.resumed(opened),
+        }
+    }
+
     fn closed(&self, closed: Box<Closed>) -> Option<Event> {
         match self {
             Protocol::Echo(handler) => handler.closed(closed),
@@ -85,6 +105,14 @@ impl Handler for Echo {
         actions.send(message.binary, message.payload.as_slice());
     }
 
+    fn suspended(&self) -> Option<Event> {
+        None
+    }
+
+    fn resumed(&self, _: Box<Opened>) -> Option<Event> {
+        None
+    }
+
     fn closed(&self, _: Box<Closed>) -> Option<Event> {
         None
     }
@@ -105,6 +133,14 @@ impl Handler for Worker {
 
     fn message(&self, message: Message<'_>, actions: &mut impl Actions) {
         actions.event(Event::Message { binary: message.binary, data: message.payload.into_boxed() });
+    }
+
+    fn suspended(&self) -> Option<Event> {
+        Some(Event::Suspend)
+    }
+
+    fn resumed(&self, opened: Box<Opened>) -> Option<Event> {
+        Some(Event::Resume(opened))
     }
 
     fn closed(&self, closed: Box<Closed>) -> Option<Event> {

@@ -11,7 +11,8 @@
 //!   follows is posted to the shards;
 //! * [`Control`] serves commands of other processes, [`Remote`] is their side;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration
-//!   says, by generation; `quota` counts who is on a route, by address where asked for; `log` and `stats` tell what happens.
+//!   says, by generation; `quota` counts who is on a route, by address where asked for; `log` and `stats` tell what happens;
+//!   `resume` is what is known of clients that may come back.
 //!
 //! `core/` is what holds all of this together, one file a noun. The parts know nothing of it; a shard knows it as a trait of its own.
 //!
@@ -35,6 +36,7 @@ mod os;
 mod pipe;
 mod quota;
 mod reserved_ids;
+mod resume;
 mod routes;
 mod shard;
 mod stats;

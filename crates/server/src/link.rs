@@ -17,6 +17,8 @@ use crate::quota::{Address, Quota};
 pub enum Link {
     /// It is still to come: the client has no answer to its handshake yet.
     Pending,
+    /// It broke, and the client is waited for.
+    Absent,
     Socket(Socket),
     Pipe(Arc<Pipe>),
 }
@@ -26,11 +28,19 @@ impl Link {
         matches!(self, Link::Pending)
     }
 
+    /// Whether this is the pipe.
+    pub fn is(&self, pipe: &Pipe) -> bool {
+        match self {
+            Link::Pipe(own) => std::ptr::eq(&**own, pipe),
+            Link::Pending | Link::Absent | Link::Socket(_) => false,
+        }
+    }
+
     /// Readiness of a socket is told by epoll, that of a pipe by [`crate::shard::Op::PipeReady`].
     pub fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Link::Socket(socket) => registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE | Interest::WRITABLE),
-            Link::Pipe(_) | Link::Pending => Ok(()),
+            Link::Pipe(_) | Link::Pending | Link::Absent => Ok(()),
         }
     }
 
@@ -41,7 +51,7 @@ impl Link {
                 let _ = registry.deregister(&mut SourceFd(&socket.as_raw_fd()));
             }
             Link::Pipe(pipe) => pipe.finish_all(),
-            Link::Pending => {}
+            Link::Pending | Link::Absent => {}
         }
     }
 
@@ -53,7 +63,7 @@ impl Link {
                 quota.closed(address, key);
             }
             Link::Pipe(pipe) => drop(pipe),
-            Link::Pending => quota.closed(address, key),
+            Link::Pending | Link::Absent => quota.closed(address, key),
         }
     }
 
@@ -62,7 +72,7 @@ impl Link {
         match self {
             Link::Socket(socket) => socket.read(buffer),
             Link::Pipe(pipe) => pipe.read(buffer),
-            Link::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            Link::Pending | Link::Absent => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -73,7 +83,7 @@ impl Link {
             // A short read of a stream has emptied it; the next byte raises a new event.
             Link::Socket(_) => filled,
             Link::Pipe(pipe) => pipe.is_readable(),
-            Link::Pending => false,
+            Link::Pending | Link::Absent => false,
         }
     }
 
@@ -86,7 +96,7 @@ impl Link {
                 several => socket.sendmsg(&MsgHdr::new().with_buffers(several), NOSIGNAL),
             },
             Link::Pipe(pipe) => pipe.write(slices),
-            Link::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            Link::Pending | Link::Absent => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -96,7 +106,7 @@ impl Link {
             // An error means that the peer has closed already.
             Link::Socket(socket) => drop(socket.shutdown(Shutdown::Write)),
             Link::Pipe(pipe) => pipe.finish(),
-            Link::Pending => {}
+            Link::Pending | Link::Absent => {}
         }
     }
 }

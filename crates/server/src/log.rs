@@ -39,6 +39,7 @@ pub enum Trouble {
     WindowLost,
     Unfinished,
     Discarded,
+    Suspended,
     Control,
 }
 
@@ -58,6 +59,7 @@ impl Trouble {
             | Trouble::NoRoom
             | Trouble::WindowLost
             | Trouble::Unfinished
+            | Trouble::Suspended
             | Trouble::Origin
             | Trouble::Control => Level::Warn,
         }

@@ -24,6 +24,16 @@ macro_rules! counters {
 counters! {
     /// Connections taken over.
     connections_opened,
+    /// Times that a connection broke and its client was waited for.
+    connections_suspended,
+    /// Times that such a client came back.
+    connections_resumed,
+    /// Clients that came with a token and got a new session.
+    resumes_refused,
+    /// Times that a connection broke and its client was not waited for, as too many others were.
+    suspensions_refused,
+    /// Clients that cannot come back, as not all that they were sent could be kept.
+    resumes_lost,
     /// Upgrade requests that were refused, for one of the following reasons.
     handshakes_refused,
     /// It was no upgrade request as RFC 6455 has them, or too long.

@@ -69,6 +69,8 @@ fn handle(core: &Core, count: usize) -> Vec<String> {
                     Event::Open(opened) => format!("open {}", opened.subprotocol),
                     Event::Message { data, .. } => String::from_utf8_lossy(data).into_owned(),
                     Event::Close(closed) => format!("close {}", closed.code),
+                    Event::Suspend => "suspend".into(),
+                    Event::Resume(_) => "resume".into(),
                     Event::Timer(_) | Event::Join(_) | Event::Leave(_) => "of no connection".into(),
                 };
                 got.push(format!("{}: {event}", ring.worker));

@@ -180,7 +180,7 @@ fn one(
             assert_eq!(send(core, &id), Ok(Reply::Sent(Outcome::Gone)));
             return Some((id, None));
         }
-        Event::Timer(_) | Event::Join(_) | Event::Leave(_) => {}
+        Event::Suspend | Event::Resume(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => {}
     }
     let failure = act(core, &id, &event);
     Some((id, failure))
@@ -283,7 +283,13 @@ fn nothing(_: &Core, _: &str, _: &Event) -> Option<String> {
 fn number(event: &Event) -> Option<u32> {
     match event {
         Event::Message { data, .. } => Some(u32::from_be_bytes(data[..4].try_into().expect("a number"))),
-        Event::Open(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => None,
+        Event::Open(_)
+        | Event::Suspend
+        | Event::Resume(_)
+        | Event::Close(_)
+        | Event::Timer(_)
+        | Event::Join(_)
+        | Event::Leave(_) => None,
     }
 }
 

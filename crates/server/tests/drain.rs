@@ -86,6 +86,8 @@ fn handle(core: &Core) -> Vec<String> {
             Event::Open(_) => "open".to_owned(),
             Event::Message { data, .. } => String::from_utf8_lossy(data).into_owned(),
             Event::Close(closed) => format!("close {}", closed.code),
+            Event::Suspend => "suspend".into(),
+            Event::Resume(_) => "resume".into(),
             Event::Timer(_) | Event::Join(_) | Event::Leave(_) => "of no connection".to_owned(),
         });
     }

@@ -79,6 +79,7 @@ fn told(core: &Core, count: usize) -> Vec<String> {
                 Event::Open(_) => format!("{} open", current.id()),
                 Event::Message { data, .. } => format!("{} {}", current.id(), String::from_utf8_lossy(data)),
                 Event::Close(closed) => format!("{} close {}", current.id(), closed.code),
+                Event::Suspend | Event::Resume(_) => unreachable!("nobody asks for it"),
                 Event::Timer(_) | Event::Join(_) | Event::Leave(_) => unreachable!("there are no timers and channels"),
             });
         }

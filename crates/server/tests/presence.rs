@@ -70,6 +70,7 @@ fn events(core: &Core, joins_and_leaves: usize) -> Vec<String> {
                 Event::Leave(membership) => format!("-{} {}", membership.user, membership.tag),
                 Event::Message { .. } => "message".into(),
                 Event::Close(_) => "close".into(),
+                Event::Suspend | Event::Resume(_) => "away".into(),
                 Event::Timer(_) => "timer".into(),
             });
         }

@@ -79,6 +79,10 @@ pub enum Event {
         /// The payload.
         data: Box<[u8]>,
     },
+    /// It broke, and its client is waited for.
+    Suspend,
+    /// Its client is back.
+    Resume(Box<Opened>),
     /// It is closed; always the last.
     Close(Box<Closed>),
     /// A timer is due; of no connection.
@@ -94,14 +98,15 @@ impl Event {
     pub fn is_message(&self) -> bool {
         match self {
             Event::Message { .. } => true,
-            Event::Open(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => false,
+            Event::Open(_) | Event::Suspend | Event::Resume(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => false,
         }
     }
 
     /// What the event counts for in limits: its bytes, and what it costs to keep it.
     pub fn weight(&self) -> usize {
         64 + match self {
-            Event::Open(opened) => {
+            Event::Suspend => 0,
+            Event::Open(opened) | Event::Resume(opened) => {
                 opened.path.len() + opened.query.len() + opened.headers.iter().map(|(n, v)| n.len() + v.len() + 48).sum::<usize>()
             }
             Event::Message { data, .. } => data.len(),

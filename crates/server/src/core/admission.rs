@@ -6,7 +6,7 @@ use fws_hub::{CommandError, InitialState, MAX_NAME};
 use fws_session::Opened;
 use fws_wire::handshake::{self, Reason, Refused, Request};
 
-use super::Core;
+use super::{Core, Wish};
 use crate::admission::{AdmissionError, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
 use crate::conn::Through;
 use crate::dispatch::Overload;
@@ -54,7 +54,7 @@ impl Core {
     }
 
     /// A place for one connection more; those that have to leave for it are cut.
-    fn reserve_on(&self, route: &Route, ip: &str) -> Result<Reservation, Full> {
+    pub(super) fn reserve_on(&self, route: &Route, ip: &str) -> Result<Reservation, Full> {
         let reserved = {
             let limited = route.max_connections.map(|most| (most, self.hub.read()));
             // A closed connection counts until its events are handled, since they take memory.
@@ -89,7 +89,13 @@ impl Core {
                 Err(Overload::All) => return refuse(Refusal::Overload, 503, "too many events wait for PHP"),
             }
         }
-        let reservation = match self.reserve_on(&route, ip) {
+        let mut query = request.query;
+        let wish = self.wish(&route, &mut query);
+        let reservation = match &wish {
+            Some(Wish::Back(_)) => None,
+            Some(Wish::Anew(_)) | None => Some(self.reserve_on(&route, ip)),
+        };
+        let reservation = match reservation.transpose() {
             Ok(reservation) => reservation,
             // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".
             // 503 would say that the server cannot cope, to balancers and monitors too, which one client must not make it say.
@@ -112,7 +118,7 @@ impl Core {
         });
         let opened = Box::new(Opened {
             path: request.path,
-            query: request.query,
+            query,
             ip: ip.to_owned(),
             subprotocol,
             user: String::new(),
@@ -120,7 +126,7 @@ impl Core {
             headers: if route.protocol.has_events() { request.headers } else { Vec::new() },
         });
         let (offered, initial) = (accepted.offered, InitialState::default());
-        let ticket = Ticket { route, id, opened, branch, offered, initial, reserved_id: None, compression, reservation };
+        let ticket = Ticket { route, id, opened, branch, offered, initial, reserved_id: None, compression, wish, named: None, reservation };
         Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket), entered: None })
     }
 
@@ -131,9 +137,21 @@ impl Core {
         if id.is_empty() || id.len() > MAX_NAME {
             return Err(CommandError::InvalidId.into());
         }
+        if let Some(Wish::Back(returning)) = &ticket.wish
+            && returning.visit.conn().resume.as_ref().is_some_and(|resume| resume.bound.id.as_deref() == Some(id))
+        {
+            // It had this id when it came, and has its session's id when it is back.
+            ticket.named = Some(id.into());
+            return Ok(());
+        }
         // Locked until it is promised: a client that is being renamed to it is seen, or sees the promise.
         let hub = self.hub.read();
         match hub.client(id) {
+            // Nobody is there: who comes with the id now has lost the token, or never had it.
+            Some((conn, .., true)) if super::resume::is_suspended(conn) => {
+                self.post(conn.key, Op::Kill { key: conn.key });
+                return Err(AdmissionError::IdLeaving);
+            }
             Some((.., true)) => return Err(AdmissionError::IdTaken),
             Some((conn, ..)) => {
                 // The server has closed it: that it says goodbye is a courtesy, for which nobody has to wait.
@@ -146,6 +164,7 @@ impl Core {
         }
         let reserved = self.reserved_ids.reserve(id).ok_or(AdmissionError::IdTaken)?;
         ticket.id = reserved.id.clone();
+        ticket.named = Some(reserved.id.clone());
         ticket.reserved_id = Some(reserved);
         Ok(())
     }

@@ -6,14 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use fws_wire::close;
 use socket2::Socket;
 
-use super::Core;
+use super::{Core, Wish};
 use crate::admission::{Handshake, Ticket};
 use crate::adoption::Entered;
 use crate::conn::{Conn, Request, Transport};
 use crate::link::Link;
 use crate::pipe::PipeId;
 use crate::quota::Seat;
-use crate::shard::{Linked, Newcomer, Op};
+use crate::shard::{Linked, Newcomer, Op, Returned};
 use crate::stats::add;
 
 impl Core {
@@ -21,7 +21,7 @@ impl Core {
     /// undone by dropping the handshake if that fails. `false`: the handshake is refused, now or before; its status and text say why.
     pub fn enter(&self, handshake: &mut Handshake, transport: Transport) -> bool {
         let Some(ticket) = handshake.ticket.take() else { return handshake.entered.is_some() };
-        handshake.entered = self.register(ticket, transport, false);
+        handshake.entered = self.admit(ticket, transport, false);
         if handshake.entered.is_none() {
             self.refuse_late(handshake);
         }
@@ -55,13 +55,26 @@ impl Core {
     fn entered(&self, mut handshake: Handshake, transport: Transport) -> Option<Entered> {
         match handshake.entered.take() {
             Some(entered) => Some(entered),
-            None => self.register(handshake.ticket.take()?, transport, true),
+            None => self.admit(handshake.ticket.take()?, transport, true),
         }
+    }
+
+    /// Has a client that is back take up its session, or enters it anew.
+    fn admit(&self, mut ticket: Ticket, transport: Transport, answered: bool) -> Option<Entered> {
+        if let Some(Wish::Back(returning)) = ticket.wish.take_if(|wish| matches!(wish, Wish::Back(_))) {
+            match self.take_up(&mut ticket, returning, transport) {
+                Ok(entered) => return Some(entered),
+                Err(why) => ticket.wish = Some(Wish::Anew(Some(why))),
+            }
+            ticket.reservation = Some(self.reserve_on(&ticket.route, &ticket.opened.ip).ok()?);
+        }
+        self.register(ticket, transport, answered)
     }
 
     /// Enters a client into the registry, and at its shard. `answered`: its answer is written, so that it is taken and closed where else it
     /// is refused. `None`: it cannot be entered.
     fn register(&self, ticket: Ticket, transport: Transport, answered: bool) -> Option<Entered> {
+        let mut resume = self.resume_for(&ticket).transpose().ok()?;
         // Kept locked until the shard has it: either the route is still the one in force, or a reload finds the connection.
         let routes = self.routes.read();
         let route = routes.current.get(&ticket.route.name).cloned();
@@ -70,7 +83,7 @@ impl Core {
             return None;
         }
         let route = route.unwrap_or(ticket.route);
-        let Ticket { id, mut opened, branch, initial, reserved_id, compression, reservation, .. } = ticket;
+        let Ticket { id, mut opened, branch, initial, reserved_id, compression, wish, reservation, .. } = ticket;
         opened.user = initial.user_name().unwrap_or_default().to_owned();
         let mut made = None;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
@@ -78,9 +91,10 @@ impl Core {
         let mut hub = self.hub.write();
         let key = hub.register(id.clone(), route.id, |key| {
             let (path, ip, subprotocol) = (&*opened.path, &*opened.ip, &*opened.subprotocol);
-            let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into() };
-            let mut conn = Conn::new(key, id, &route, branch, request, transport);
+            let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into(), transport };
+            let mut conn = Conn::new(key, id, &route, branch, request);
             conn.compression = compression;
+            conn.resume = resume.take();
             conn.traffic.opened(now);
             made.insert(Arc::new(conn)).clone()
         })?;
@@ -88,21 +102,31 @@ impl Core {
         hub.furnish(key, initial);
         let shard = self.shard(key);
         // Nothing is to be done about it before the next post, which wakes the shard.
-        shard.post(Op::Enter(Box::new(Newcomer { conn: conn.clone(), route })));
-        reservation.adopted();
+        let greeting = conn.resume.as_ref().zip(wish).map(|(resume, wish)| {
+            let why = if let Wish::Anew(why) = wish { why } else { None };
+            add(&self.counters.resumes_refused, why.is_some().into());
+            resume.greeting(key, route.settings.resume_window, Err(why))
+        });
+        shard.post(Op::Enter(Box::new(Newcomer { conn: conn.clone(), route, greeting })));
+        if let Some(reservation) = reservation {
+            reservation.adopted();
+        }
         self.tell_changes(hub);
         drop(reserved_id);
         // Also one that a drain has overtaken just now.
         if gone || self.is_draining() {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
         }
-        Some(Entered { conn, opened: Some(opened), shard: shard.clone() })
+        Some(Entered { conn, opened: Some(opened), shard: shard.clone(), back: None })
     }
 
     /// The connection of a client is there.
     fn connect(&self, mut entered: Entered, link: Link, buffered: &[u8]) {
         let Some(opened) = entered.opened.take() else { return };
         let key = entered.conn.key;
+        if let Some(back) = entered.back.take() {
+            return self.post(key, Op::Return(Box::new(Returned { key, link, opened, buffered: buffered.into(), back })));
+        }
         self.post(key, Op::Link(Box::new(Linked { key, link, opened, buffered: buffered.into() })));
         add(&self.counters.connections_opened, 1);
     }

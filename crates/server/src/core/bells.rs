@@ -226,6 +226,8 @@ impl Core {
             Event::Open(_) => ("open", true),
             Event::Message { .. } => ("message", false),
             Event::Close(_) => ("close", false),
+            Event::Suspend => ("suspend", false),
+            Event::Resume(_) => ("resume", false),
             Event::Join(membership) | Event::Leave(membership) => {
                 let kind = if matches!(event, Event::Join(_)) { "join" } else { "leave" };
                 let fields = json!({ "event": kind, "route": membership.route, "tag": membership.tag, "cause": cause });

@@ -28,6 +28,12 @@ pub struct Config {
     /// What expires first is forgotten first.
     #[serde(default)]
     pub max_history_bytes: usize,
+    /// The most clients that are waited for after their network went away.
+    #[serde(default)]
+    pub max_suspended: usize,
+    /// The most bytes that are kept for clients that may come back, of all of them together.
+    #[serde(default)]
+    pub max_resume_bytes: usize,
     /// How long a command may look at clients, tags and stored information, in nanoseconds.
     #[serde(default)]
     pub search_timeout: u64,
@@ -54,6 +60,8 @@ pub(crate) struct Options {
     pub max_pending_bytes: usize,
     pub max_compression_memory: usize,
     pub max_history_bytes: usize,
+    pub max_suspended: usize,
+    pub max_resume_bytes: usize,
     #[serde(serialize_with = "nanoseconds")]
     pub search_timeout: Duration,
     #[serde(serialize_with = "values")]
@@ -74,6 +82,8 @@ impl Options {
             max_pending_bytes: 512 << 20,
             max_compression_memory: 256 << 20,
             max_history_bytes: 64 << 20,
+            max_suspended: 10_000,
+            max_resume_bytes: 256 << 20,
             search_timeout: Duration::from_secs(1),
             values: Bounds::default(),
         }
@@ -89,6 +99,8 @@ impl Options {
             max_pending_bytes: or(config.max_pending_bytes, defaults.max_pending_bytes),
             max_compression_memory: or(config.max_compression_memory, defaults.max_compression_memory),
             max_history_bytes: or(config.max_history_bytes, defaults.max_history_bytes),
+            max_suspended: or(config.max_suspended, defaults.max_suspended),
+            max_resume_bytes: or(config.max_resume_bytes, defaults.max_resume_bytes),
             search_timeout: if config.search_timeout == 0 { defaults.search_timeout } else { Duration::from_nanos(config.search_timeout) },
             values: Bounds {
                 entries: or(config.values.max_entries, defaults.values.entries),
@@ -117,7 +129,8 @@ mod tests {
     #[test]
     fn what_is_configured_is_in_force_under_the_same_names_and_what_is_not_has_a_default() {
         let configured = serde_json::json!({
-            "shards": 3, "max_unfinished": 4, "max_pending_bytes": 5, "max_compression_memory": 6, "max_history_bytes": 10, "search_timeout": 7,
+            "shards": 3, "max_unfinished": 4, "max_pending_bytes": 5, "max_compression_memory": 6, "max_history_bytes": 10,
+            "max_suspended": 11, "max_resume_bytes": 12, "search_timeout": 7,
             "values": { "max_entries": 8, "max_size": 9 },
         });
         let in_force = |config: &Config| serde_json::to_value(Options::new(config).expect("processors")).expect("JSON");

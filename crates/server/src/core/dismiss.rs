@@ -61,6 +61,7 @@ impl Core {
     /// A connection has ended: it is not sent to any more. Its socket is still there.
     pub(crate) fn closed(&self, conn: &Conn) {
         conn.through(Through::Frames);
+        self.not_suspended(conn);
         self.unlist(conn);
     }
 

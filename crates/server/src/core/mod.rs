@@ -9,6 +9,7 @@
 //! * `histories` records what is sent to channels, and sends it to those who join later;
 //! * `presence` tells of users who join channels and leave them;
 //! * `generations` puts configurations in force and takes them out of it;
+//! * `resume` waits for clients whose network is away, and lets them take up their session;
 //! * `report` is what is counted, `reporting` what the log hears of clients;
 //! * `surroundings` is what the shards see of all this.
 //!
@@ -31,18 +32,19 @@ mod post;
 mod presence;
 mod report;
 mod reporting;
+mod resume;
 mod surroundings;
 
 use std::io;
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fws_engine::{Engine, Memory};
 use fws_hub::{Hub, Key};
-use fws_session::Spares;
+use fws_session::{KeptMemory, Spares};
 use fws_wire::Budget;
 use fws_wire::deflate::{Shelf, Shelved};
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -52,6 +54,7 @@ use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
 pub(crate) use self::post::{Fanout, Post};
+pub(crate) use self::resume::Wish;
 use self::presence::Presences;
 use crate::bell::Bells;
 use crate::compress::Compressors;
@@ -83,6 +86,10 @@ pub struct Core {
     pub(crate) values: Values,
     pub(crate) histories: Histories,
     presences: Presences,
+    /// What is kept for clients that may come back.
+    kept: Arc<KeptMemory>,
+    /// How many clients are waited for.
+    suspended: AtomicUsize,
     pub(crate) timers: Timers,
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) bells: Bells,
@@ -129,6 +136,8 @@ impl Core {
             values: Values::new(options.values),
             histories: Histories::new(options.max_history_bytes),
             presences: Presences::new(),
+            kept: Arc::new(KeptMemory::new(options.max_resume_bytes)),
+            suspended: AtomicUsize::new(0),
             timers: Timers::default(),
             dispatch: Arc::new(Dispatch::new(flag.clone(), options.max_pending_bytes)),
             bells: Bells::default(),

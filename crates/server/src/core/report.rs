@@ -54,6 +54,8 @@ impl Core {
             "histories_messages": messages,
             "histories_bytes": bytes,
             "history_evicted": evicted,
+ "suspended": self.suspended.load(Ordering::Relaxed),
+            "resume_bytes": self.kept.used(),
             "unfinished_bytes": self.unfinished.used(),
             "compression_bytes_kept": self.shelved.windows.load(Ordering::Relaxed) + self.shelved.contexts.load(Ordering::Relaxed),
             "compression_windows_given_up": self.shelved.windows_given_up.load(Ordering::Relaxed),

@@ -33,6 +33,19 @@ impl Core {
         self.log.burst(Trouble::SlowClient, &conn.route_name, message, || dropped(conn, messages));
     }
 
+    /// More connections broke than clients are waited for.
+    pub(super) fn too_many_suspended(&self, conn: &Conn) {
+        let message = "a connection broke and its client is not waited for: as many are as max_suspended allows";
+        self.log.burst(Trouble::Suspended, &conn.route_name, message, || about(conn));
+    }
+
+    /// What was sent to clients could not be kept.
+    pub(crate) fn not_kept(&self, conn: &Conn, clients: u64) {
+        add(&self.counters.resumes_lost, clients);
+        let message = "a client cannot come back after a break: what it was sent could not be kept, see max_outbox and max_resume_bytes";
+        self.log.burst(Trouble::Suspended, &conn.route_name, message, || about(conn));
+    }
+
     /// Messages of clients that the server closes were not told to PHP.
     pub(crate) fn thrown_away(&self, conn: &Conn, messages: u64) {
         let message = "messages of a client are thrown away: the server has closed it";

@@ -48,6 +48,14 @@ impl Surroundings for Core {
         Core::dismiss(self, conn);
     }
 
+    fn suspend(&self, conn: &Conn) -> bool {
+        Core::suspend(self, conn)
+    }
+
+    fn resumed(&self, conn: &Conn) {
+        Core::resumed(self, conn);
+    }
+
     fn closed(&self, conn: &Conn) {
         Core::closed(self, conn);
     }
@@ -86,6 +94,7 @@ impl Surroundings for Core {
             Report::Overtaken => self.overtaken(conn, count),
             Report::TooSlow => self.too_slow(conn, count),
             Report::ThrownAway => self.thrown_away(conn, count),
+            Report::NotKept => self.not_kept(conn, count),
         }
     }
 

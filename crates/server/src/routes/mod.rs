@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::handler::{Echo, Protocol, Worker};
 use crate::quota::Quota;
+use crate::resume::Parameters;
 
 use crate::conn::Transport;
 use crate::dispatch::BranchId;
@@ -40,6 +41,8 @@ pub struct Route {
     /// Tags that are channels, in the order in which they are looked at.
     pub channels: Arc<[Channel]>,
     pub policy: Policy,
+    /// How clients ask to come back after a break, where they may.
+    pub resume: Option<Parameters>,
     pub settings: Arc<Settings>,
     /// How messages are compressed with clients that agree on it.
     pub compression: CompressionConfig,
@@ -95,6 +98,7 @@ fn settings(config: &RouteConfig) -> Settings {
                 SlowClientConfig::DropNewest => SlowClient::DropNewest,
             },
         },
+        resume_window: config.resume.as_ref().map_or(0, |resume| millis(resume.window)),
         rate_limit: config.rate_limit.as_ref().map(|limit| RateLimit {
             messages: limit.messages,
             bytes: limit.bytes,
@@ -156,6 +160,7 @@ impl Route {
             branches,
             channels: config.channels.iter().map(channel).collect(),
             policy: policy(config),
+            resume: config.resume.as_ref().map(ResumeConfig::parameters),
             compression: config.compression.clone().unwrap_or_default(),
             max_pending_events: config.max_pending_events.unwrap_or(MAX_PENDING_EVENTS),
             max_pending_weight: usize::try_from(settings.max_message_size).unwrap_or(usize::MAX).max(1 << 20),
@@ -207,6 +212,11 @@ impl Route {
                 "bytes": (limit.bytes > 0).then_some(limit.bytes),
                 "burst": nanos(limit.burst),
                 "exceed": match limit.exceed { Exceed::Delay => ExceedConfig::Delay, Exceed::Close => ExceedConfig::Close },
+            })),
+            "resume": self.resume.as_ref().map(|names| json!({
+                "window": nanos(settings.resume_window),
+                "parameter": names.token,
+                "received": names.received,
             })),
             "message_timeout": time(settings.message_timeout),
             "ping_interval": time(settings.ping_interval),
@@ -282,7 +292,7 @@ mod tests {
             "compression":{"context_takeover":true,"window_bits":9,"client_window_bits":10,"threshold":1,"level":2},"max_connections":2,"max_connections_per_ip":3,
             "rate_limit":{"messages":4,"bytes":5,"burst":6000000,"exceed":"close"},"message_timeout":6500000000,"ping_interval":7000000,"pong_timeout":8000000,
             "idle_timeout":9000000,"max_lifetime":10000000,"close_timeout":11000000,"max_outbox":12,"slow_client":"drop_oldest",
-            "max_pending_events":13,"on_error":"close","channels":[{"pattern":"c:*","history":{"count":3,"age":15000000},"presence":{"grace":16000000}}]}"#;
+            "max_pending_events":13,"on_error":"close","resume":{"window":17000000,"parameter":"session","received":"count"},"channels":[{"pattern":"c:*","history":{"count":3,"age":15000000},"presence":{"grace":16000000}}]}"#;
         let mut config: Value = serde_json::from_str(options).expect("JSON");
         let wanted = config.clone();
         config["name"] = "a".into();

@@ -13,13 +13,17 @@ use crate::link::Link;
 impl Shard {
     /// A client is known. What it is sent waits until its connection is there, and so does its end, if it comes first.
     pub(super) fn enter(&mut self, newcomer: Newcomer) {
-        let Newcomer { conn, route } = newcomer;
+        let Newcomer { conn, route, greeting } = newcomer;
         let at = conn.key.index as usize / self.count;
         if self.entries.len() <= at {
             self.entries.resize_with(at + 1, || None);
         }
-        let session = Session::new(route.settings_for(conn.transport), self.now, conn.key.index);
-        let session = session.with_compression(conn.compression, conn.peer().owner, &self.spares);
+        let session = Session::new(route.settings_for(conn.transport()), self.now, conn.key.index);
+        let mut session = session.with_compression(conn.compression, conn.peer().owner, &self.spares);
+        if let (Some(resume), Some(greeting)) = (&conn.resume, greeting) {
+            session.send_message(false, greeting.as_bytes(), &mut self.spares);
+            session.keep(resume.memory.clone());
+        }
         self.entries[at] = Some(Box::new(Entry {
             conn,
             route,

@@ -50,7 +50,7 @@ impl Shard {
         match entry.link.read(scratch) {
             Ok(0) => {
                 entry.readable = false;
-                entry.session.disconnected();
+                entry.session.disconnected(self.now);
                 self.touch(at);
             }
             Ok(count) => {
@@ -62,7 +62,7 @@ impl Shard {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => {
                 entry.readable = false;
-                entry.session.disconnected();
+                entry.session.disconnected(self.now);
                 self.touch(at);
             }
         }
@@ -131,6 +131,9 @@ impl Shard {
         let signs = entry.session.take_signs();
         if signs.pong_received {
             entry.conn.traffic.pong_received(self.started.elapsed().as_nanos() as u64);
+            if let Some(resume) = entry.conn.resume.as_ref().filter(|_| entry.session.is_greeted()) {
+                resume.greeted();
+            }
         }
         let held = entry.session.is_held();
         if held {

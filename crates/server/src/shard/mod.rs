@@ -4,7 +4,7 @@
 //! dispatcher together. Reading once – rather than until a socket is empty – keeps a fast client from starving the others.
 //!
 //! In the order of a turn: `thread` waits, `input` reads, `operate` carries out what was posted (an [`Op`], through the `handle`; those of
-//! new clients are in `arrive`), `doing` what handlers want, `output` writes and tells. `turn` has the turns that other threads may have. What is around a shard it
+//! new clients are in `arrive`, those of clients whose network was away in `away`), `doing` what handlers want, `output` writes and tells. `turn` has the turns that other threads may have. What is around a shard it
 //! knows as [`Surroundings`] only.
 
 use std::cmp::Reverse;
@@ -27,6 +27,7 @@ use crate::link::Link;
 use crate::routes::Route;
 
 mod arrive;
+mod away;
 mod doing;
 mod handle;
 mod input;
@@ -38,7 +39,7 @@ mod thread;
 mod turn;
 
 pub use handle::{Deferral, ShardHandle};
-pub use op::{Linked, Newcomer, Op};
+pub use op::{Linked, Newcomer, Op, Returned};
 pub use surroundings::{Report, Surroundings};
 pub use thread::{ShardThread, panicked};
 

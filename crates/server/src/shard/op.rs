@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use fws_hub::{Key, Pinging, RouteId};
 use fws_session::{Frame, Opened};
 
+use crate::adoption::Back;
 use crate::conn::Conn;
 use crate::link::Link;
 use crate::pipe::PipeReady;
@@ -18,6 +19,8 @@ pub enum Op {
     Enter(Box<Newcomer>),
     /// The connection of a client that was entered is there.
     Link(Box<Linked>),
+    /// A client that is known came back on another connection.
+    Return(Box<Returned>),
     /// The connection of a client that was entered will not come.
     Abandon {
         key: Key,
@@ -82,6 +85,8 @@ pub enum Op {
 pub struct Newcomer {
     pub conn: Arc<Conn>,
     pub route: Arc<Route>,
+    /// The first message to a client that may come back.
+    pub greeting: Option<String>,
 }
 
 /// A client's connection, with what was read of it already.
@@ -90,4 +95,13 @@ pub struct Linked {
     pub link: Link,
     pub opened: Box<Opened>,
     pub buffered: Box<[u8]>,
+}
+
+/// The new connection of a client that came back.
+pub struct Returned {
+    pub key: Key,
+    pub link: Link,
+    pub opened: Box<Opened>,
+    pub buffered: Box<[u8]>,
+    pub back: Box<Back>,
 }

@@ -15,6 +15,7 @@ impl Shard {
         match op {
             Op::Enter(newcomer) => self.enter(*newcomer),
             Op::Link(linked) => self.link(around, *linked, scratch),
+            Op::Return(returned) => self.take_back(around, *returned, scratch),
             Op::Abandon { key } => self.abandon(around, key),
             Op::Send { key, frame } => self.send(key, Posted::Frame(frame)),
             Op::SendMany { keys, frame } => {
@@ -58,7 +59,7 @@ impl Shard {
             Pinging::Off => Some(0),
         };
         if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
-            let interval = interval.map(|asked| u32::try_from(entry.conn.transport.ping_interval(asked.into())).unwrap_or(asked));
+            let interval = interval.map(|asked| u32::try_from(entry.conn.transport().ping_interval(asked.into())).unwrap_or(asked));
             entry.session.set_ping_interval(interval, self.now);
             // A caller that asks for pings wants to know their time at once, not only after the first interval.
             if how != Pinging::Off {
@@ -105,7 +106,7 @@ impl Shard {
             let Some(entry) = self.entries[at].as_mut().filter(|entry| entry.route.id == route.id) else { continue };
             entry.conn.backlog.configure(&route.settings.backlog);
             let leaving = entry.session.leaves_at();
-            entry.session.configure(route.settings_for(entry.conn.transport), self.now, entry.conn.key.index);
+            entry.session.configure(route.settings_for(entry.conn.transport()), self.now, entry.conn.key.index);
             if entry.route.protocol == route.protocol {
                 entry.route = route.clone();
                 // Of a sub-protocol that is gone it leaves as from a route that is gone.
@@ -160,6 +161,11 @@ impl Shard {
             Taken::Closing => {
                 self.tally.messages_dropped += 1;
                 return;
+            }
+            Taken::NotKept { dropped } => {
+                self.tally.messages_dropped += dropped + 1;
+                note(&mut self.notes, Report::NotKept, &entry.conn, 1);
+                0
             }
         };
         if dropped > 0 {

@@ -23,6 +23,8 @@ impl Shard {
                 // It is we who do not listen: the client's silence means nothing.
                 entry.session.heard(self.now);
             }
+            self.wait_for_visitor(at);
+            let Some(entry) = self.entries[at].as_mut() else { continue };
             entry.session.tick(self.now, &mut self.spares);
             note_ping(entry, self.started);
             self.look_at_held(at);
@@ -53,6 +55,10 @@ impl Shard {
             }
             return;
         }
+        self.keep_up(at);
+        if !self.is_there(around, at) {
+            return;
+        }
         // Before the client reads our close frame: it may come back at once, and its old connection must not keep it out.
         self.tell_end(around, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
@@ -68,12 +74,15 @@ impl Shard {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => entry.session.disconnected(),
+                Err(_) => entry.session.disconnected(self.now),
             }
         }
         entry.session.report_written(&entry.conn.backlog);
         if entry.session.take_half_close() {
             entry.link.half_close();
+        }
+        if !self.is_there(around, at) {
+            return;
         }
         self.tell_end(around, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
@@ -86,6 +95,19 @@ impl Shard {
             }
             return;
         }
+        self.set_timer(at);
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        if entry.session.is_closing() || entry.session.is_ending() {
+            // Nothing but the end is left to wait for, and nothing that comes is for PHP.
+            entry.paused = false;
+        }
+        // There may be room in the outbox, by what was written, dropped or configured: then reading goes on.
+        self.read_again(at);
+    }
+
+    /// Has the timer queue look at a connection when something of it is due.
+    pub(super) fn set_timer(&mut self, at: usize) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
         if let Some(deadline) = entry.session.deadline()
             && deadline < entry.timer
         {
@@ -94,12 +116,6 @@ impl Shard {
             entry.timer = deadline;
             self.timers.push(Reverse((deadline, at)));
         }
-        if entry.session.is_closing() || entry.session.is_ending() {
-            // Nothing but the end is left to wait for, and nothing that comes is for PHP.
-            entry.paused = false;
-        }
-        // There may be room in the outbox, by what was written, dropped or configured: then reading goes on.
-        self.read_again(at);
     }
 
     /// Tells the registry and PHP that a connection is over, once that is known.

@@ -34,6 +34,12 @@ pub trait Surroundings {
     /// May be called again for the same connection.
     fn dismiss(&self, conn: &Arc<Conn>);
 
+    /// A connection broke. `true`: its client is waited for, see [`Session::suspend`](fws_session::Session::suspend).
+    fn suspend(&self, conn: &Conn) -> bool;
+
+    /// A client that was waited for is back.
+    fn resumed(&self, conn: &Conn);
+
     /// The frames of a connection have ended: it is not sent to any more.
     fn closed(&self, conn: &Conn);
 
@@ -67,4 +73,6 @@ pub enum Report {
     TooSlow,
     /// Messages of a client that the server closes were not told to PHP.
     ThrownAway,
+    /// What clients were sent could not be kept, so they cannot come back after a break.
+    NotKept,
 }

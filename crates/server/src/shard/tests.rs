@@ -39,6 +39,8 @@ impl Surroundings for Notes {
                 Event::Open(_) => "open".to_owned(),
                 Event::Message { data, .. } => format!("message {}", String::from_utf8_lossy(&data)),
                 Event::Close(closed) => format!("close {}", closed.code),
+                Event::Suspend => "suspend".to_owned(),
+                Event::Resume(opened) => format!("resume {}", opened.ip),
                 Event::Timer(_) | Event::Join(_) | Event::Leave(_) => "of no connection".to_owned(),
             });
         }
@@ -59,6 +61,14 @@ impl Surroundings for Notes {
 
     fn dismiss(&self, _: &Arc<Conn>) {
         self.note("dismissed".to_owned());
+    }
+
+    fn suspend(&self, _: &Conn) -> bool {
+        true
+    }
+
+    fn resumed(&self, _: &Conn) {
+        self.note("resumed".to_owned());
     }
 
     fn closed(&self, _: &Conn) {
@@ -106,14 +116,14 @@ impl Stage {
         let quota = Arc::new(Quota::default());
         let route = Arc::new(Route::new(&config.routes[0], RouteId(0), "r".into(), quota.clone(), |_| BranchId(0)));
         let key = Key { index: 0, generation: 0 };
-        let request = Request { path: (*b"/").into(), ip: "192.0.2.1".into(), subprotocol: "".into() };
-        let conn = Arc::new(Conn::new(key, "ann".into(), &route, BranchId(0), request, Transport::Tls));
+        let request = Request { path: (*b"/").into(), ip: "192.0.2.1".into(), subprotocol: "".into(), transport: Transport::Tls };
+        let conn = Arc::new(Conn::new(key, "ann".into(), &route, BranchId(0), request));
         let pipes = Pipes::new().expect("a flag");
         let pipe = pipes.open(key, Seat::new(quota, None, key));
         let stage = Stage { handle, pipe: pipe.id(), pipes, key, notes: Notes::default() };
         let opened = Opened { path: b"/".into(), ip: "192.0.2.1".into(), ..Opened::default() };
         stage.turn(vec![
-            Op::Enter(Box::new(Newcomer { conn, route })),
+            Op::Enter(Box::new(Newcomer { conn, route, greeting: None })),
             Op::Link(Box::new(Linked { key, link: Link::Pipe(pipe), opened: Box::new(opened), buffered: Box::default() })),
         ]);
         stage

@@ -16,7 +16,7 @@ impl Shard {
     pub(super) fn turn_of(&mut self, around: &impl Surroundings, pipe: &Pipe, bytes: &[u8]) -> Option<(usize, News)> {
         let (at, entry) = find(&mut self.entries, self.count, pipe.key())?;
         let behind = self.hushed
-            || entry.link.is_pending()
+            || !entry.link.is(pipe)
             || entry.reading
             || entry.paused
             || entry.session.has_rest()

@@ -68,6 +68,8 @@ pub fn next(core: &Core, bell: &Bell) -> Option<String> {
         Event::Close(closed) => format!("close {} {}", closed.code, closed.clean),
         Event::Join(membership) => format!("join {} {}", membership.tag, membership.user),
         Event::Leave(membership) => format!("leave {} {}", membership.tag, membership.user),
+        Event::Suspend => "suspend".to_owned(),
+        Event::Resume(_) => "resume".to_owned(),
         Event::Timer(timer) => format!("timer {} {}", timer.id, String::from_utf8_lossy(&timer.payload)),
     })
 }

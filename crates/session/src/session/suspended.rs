@@ -163,8 +163,8 @@ impl Session {
         }
     }
 
-    /// Messages that are kept: those that are lost if the client does not come back.
-    pub fn kept(&self) -> u64 {
-        self.kept.as_ref().map_or(0, |kept| kept.len())
+    /// Messages that were kept for a client that will not come back. Told once.
+    pub fn take_kept(&mut self) -> u64 {
+        self.kept.as_mut().map_or(0, |kept| kept.lose())
     }
 }

@@ -1,0 +1,127 @@
+//! Clients that come back after their network was away.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use fws_wire::deflate::Params;
+
+use super::Core;
+use crate::admission::Ticket;
+use crate::adoption::{Back, Entered};
+use crate::conn::{Conn, Through, Transport};
+use crate::resume::{Asked, Bound, NotResumed, Secret, Visit};
+use crate::routes::Route;
+use crate::stats::add;
+
+/// What a handshake wants of a session that is kept.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// To begin one. If the client came with a token, why it cannot take up the one that it had.
+    Anew(Option<NotResumed>),
+    /// To take one up.
+    Back(Returning),
+}
+
+/// A client with a valid token.
+#[derive(Debug)]
+pub(crate) struct Returning {
+    pub secret: Secret,
+    /// The number of the last message that it has got.
+    pub arrived: u64,
+    pub visit: Visit,
+}
+
+impl Core {
+    /// What the query of a request asks. The query is left without it.
+    pub(super) fn wish(&self, route: &Route, query: &mut Vec<u8>) -> Option<Wish> {
+        Some(match route.resume.as_ref()?.take(query)? {
+            Asked::Anew => Wish::Anew(None),
+            Asked::Wrong(why) => Wish::Anew(Some(why)),
+            Asked::Back { token, received } => match self.returning(route, token.key, token.secret, received) {
+                Ok(returning) => Wish::Back(returning),
+                Err(why) => Wish::Anew(Some(why)),
+            },
+        })
+    }
+
+    fn returning(&self, route: &Route, key: fws_hub::Key, secret: Secret, received: u64) -> Result<Returning, NotResumed> {
+        let conn = self.hub.read().live_handle(key).cloned().filter(|conn| conn.route == route.id).ok_or(NotResumed::Unknown)?;
+        // First, so that it does not end between the check and the takeover.
+        let visit = Visit::new(conn).ok_or(NotResumed::Unknown)?;
+        let resume = visit.conn().resume.as_ref().ok_or(NotResumed::Unknown)?;
+        let arrived = resume.find(&secret, received)?;
+        Ok(Returning { secret, arrived, visit })
+    }
+
+    /// Has the session of a client that is back taken up, if it still can be.
+    pub(super) fn take_up(&self, ticket: &mut Ticket, returning: Returning, transport: Transport) -> Result<Entered, NotResumed> {
+        let Returning { secret, arrived, visit } = returning;
+        let conn = visit.conn().clone();
+        let resume = conn.resume.as_ref().ok_or(NotResumed::Unknown)?;
+        if conn.is_dismissed() || conn.is_through(Through::Frames) {
+            return Err(NotResumed::Unknown);
+        }
+        let alike = conn.branch == ticket.branch
+            && what_is_sent(conn.compression.map(|own| own.params)) == what_is_sent(ticket.compression.map(|own| own.params))
+            && resume.bound == bound(ticket);
+        if !alike {
+            return Err(NotResumed::Different);
+        }
+        // What it is not like is found out at once; whether its messages are still there, once more by the shard.
+        let fresh = Secret::random().map_err(|_| NotResumed::Unknown)?;
+        let compression = ticket.compression;
+        let back = Box::new(Back { secret, arrived, fresh, compression, transport, _visit: visit });
+        let opened = Some(std::mem::take(&mut ticket.opened));
+        let shard = self.shard(conn.key).clone();
+        Ok(Entered { conn, opened, shard, back: Some(back) })
+    }
+
+    /// A connection broke. `false`: its client is not waited for, since that is known to be in vain, or too many others are.
+    pub(crate) fn suspend(&self, conn: &Conn) -> bool {
+        let Some(resume) = conn.resume.as_ref().filter(|_| !conn.is_dismissed() && !self.is_draining()) else { return false };
+        if self.suspended.fetch_add(1, Ordering::AcqRel) >= self.options.max_suspended {
+            self.suspended.fetch_sub(1, Ordering::AcqRel);
+            add(&self.counters.suspensions_refused, 1);
+            self.too_many_suspended(conn);
+            return false;
+        }
+        resume.set_suspended(true);
+        add(&self.counters.connections_suspended, 1);
+        true
+    }
+
+    /// A client that was waited for is back.
+    pub(crate) fn resumed(&self, conn: &Conn) {
+        self.not_suspended(conn);
+        add(&self.counters.connections_resumed, 1);
+    }
+
+    /// A connection that may have been suspended is not any more.
+    pub(super) fn not_suspended(&self, conn: &Conn) {
+        if conn.resume.as_ref().is_some_and(|resume| resume.set_suspended(false)) {
+            self.suspended.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// What a new client that may come back is known by.
+    pub(super) fn resume_for(&self, ticket: &Ticket) -> Option<Result<Box<crate::resume::Resume>, getrandom::Error>> {
+        ticket.wish.as_ref()?;
+        let resume = |secret| Box::new(crate::resume::Resume::new(bound(ticket), self.kept.clone(), secret));
+        Some(Secret::random().map(resume))
+    }
+}
+
+/// What the site has said of a client.
+fn bound(ticket: &Ticket) -> Bound {
+    Bound { id: ticket.named.clone(), user: ticket.initial.user_name().unwrap_or_default().into() }
+}
+
+/// What a client must be able to read of what was compressed for it before it came back.
+fn what_is_sent(params: Option<Params>) -> Option<(bool, u8)> {
+    params.map(|params| (params.server_takeover, params.server_bits))
+}
+
+/// A shared handle, for who has only this.
+pub(crate) fn is_suspended(conn: &Arc<Conn>) -> bool {
+    conn.resume.as_ref().is_some_and(|resume| resume.is_suspended())
+}
