@@ -46,6 +46,11 @@ type App struct {
 	// MaxHistoryBytes is how many bytes the histories of all channels may take, with 64 for each message and 256 for each channel. What
 	// expires first is forgotten first. Default: 64 MiB. It is read when the server starts, and a reload does not change it.
 	MaxHistoryBytes uint64 `json:"max_history_bytes,omitempty"`
+	// MaxSuspended is how many clients are waited for after their connection broke, see [Resume]. Default: 10000.
+	MaxSuspended uint64 `json:"max_suspended,omitempty"`
+	// MaxResumeBytes is how many bytes of messages are kept for all clients that may come back, with 64 for each message. A client
+	// whose messages cannot be kept cannot come back. Default: 256 MiB.
+	MaxResumeBytes uint64 `json:"max_resume_bytes,omitempty"`
 	// SearchTimeout is how long a command may look at clients, tags and stored information before it fails. Default: 1s. It is read when
 	// the server starts, and a reload does not change it.
 	SearchTimeout caddy.Duration `json:"search_timeout,omitempty"`

@@ -37,6 +37,8 @@ func (a *App) options() []option {
 		{name: "max_pending_bytes", syntax: "<size>", read: into(&a.MaxPendingBytes, size)},
 		{name: "max_compression_memory", syntax: "<size>", read: into(&a.MaxCompressionMemory, size)},
 		{name: "max_history_bytes", syntax: "<size>", read: into(&a.MaxHistoryBytes, size)},
+		{name: "max_suspended", syntax: "<n>", read: into(&a.MaxSuspended, number)},
+		{name: "max_resume_bytes", syntax: "<size>", read: into(&a.MaxResumeBytes, size)},
 		{name: "search_timeout", syntax: "<duration>", read: into(&a.SearchTimeout, duration)},
 		{name: "values", syntax: "{", read: into(&a.Values, parseValues)},
 		{name: "control", syntax: "[off | <path>] {", read: into(&a.Control, parseControl)},
@@ -139,6 +141,7 @@ func (h *Handler) options(at *positions) []option {
 		{name: "max_outbox", syntax: "<size>", read: into(&h.MaxOutbox, size)},
 		{name: "slow_client", syntax: "close|drop_oldest|drop_newest", read: into(&h.SlowClient, word, h.checkSlowClient)},
 		{name: "max_pending_events", syntax: "<n>", read: into(&h.MaxPendingEvents, number)},
+		{name: "resume", syntax: "<duration> {", read: into(&h.Resume, parseResume, h.checkResume)},
 		{name: "channel", syntax: "<pattern> {", many: true, read: h.parseChannel},
 		{name: "on_error", syntax: "continue|close", read: into(&h.OnError, word, h.checkOnError)},
 	}

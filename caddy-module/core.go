@@ -93,9 +93,14 @@ func (p *coreProcess) start(app *App) error {
 		MaxPendingBytes      uint64  `json:"max_pending_bytes"`
 		MaxCompressionMemory uint64  `json:"max_compression_memory"`
 		MaxHistoryBytes      uint64  `json:"max_history_bytes"`
+		MaxSuspended         uint64  `json:"max_suspended"`
+		MaxResumeBytes       uint64  `json:"max_resume_bytes"`
 		SearchTimeout        int64   `json:"search_timeout"`
 		Values               *Values `json:"values,omitempty"`
-	}{app.Shards, app.MaxUnfinished, app.MaxPendingBytes, app.MaxCompressionMemory, app.MaxHistoryBytes, int64(app.SearchTimeout), app.Values})
+	}{
+		app.Shards, app.MaxUnfinished, app.MaxPendingBytes, app.MaxCompressionMemory, app.MaxHistoryBytes, app.MaxSuspended, app.MaxResumeBytes,
+		int64(app.SearchTimeout), app.Values,
+	})
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,9 @@ func (r *Route) eachTime(do func(name string, t caddy.Duration)) {
 	do("idle_timeout", r.IdleTimeout)
 	do("max_lifetime", r.MaxLifetime)
 	do("close_timeout", r.CloseTimeout)
+	if r.Resume != nil {
+		do("window of resume", r.Resume.Window)
+	}
 	if r.RateLimit != nil {
 		do("burst of rate_limit", r.RateLimit.Burst)
 	}

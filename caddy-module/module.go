@@ -16,6 +16,8 @@
 //			max_pending_bytes      <size>
 //			max_compression_memory <size>
 //			max_history_bytes      <size>
+//			max_suspended          <n>
+//			max_resume_bytes       <size>
 //			search_timeout         <duration>
 //			values {
 //				max_entries <n>
@@ -70,6 +72,10 @@
 //		max_outbox             <size>
 //		slow_client            close|drop_oldest|drop_newest
 //		max_pending_events     <n>
+//		resume                 <duration> {
+//			parameter <name>
+//			received  <name>
+//		}
 //		channel                <pattern> {
 //			history <count> <age>
 //			presence {
@@ -79,7 +85,7 @@
 //		on_error               continue|close
 //	}
 //
-// The block of presence may be left out. Instead of on, compression can have a block:
+// The blocks of presence and of resume may be left out. Instead of on, compression can have a block:
 //
 //	compression {
 //		context_takeover

@@ -80,6 +80,9 @@ type Route struct {
 	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
 	// CloseTimeout is how long a client may take to answer a close frame. Default: 5s.
 	CloseTimeout caddy.Duration `json:"close_timeout,omitempty"`
+	// Resume lets clients that ask for it come back after their connection broke, without being closed and without missing a
+	// message. Default: they are closed.
+	Resume *Resume `json:"resume,omitempty"`
 	// Channels are tags of which something is kept. The first one whose pattern matches a tag counts. Default: none.
 	Channels []Channel `json:"channels,omitempty"`
 	// OnError says what happens to a connection whose event failed in PHP: "continue" with its next event, or "close" it
@@ -134,7 +137,7 @@ func (r *Route) complete() error {
 		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
 	}
 
-	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins, r.checkChannels} {
+	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins, r.checkResume, r.checkChannels} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -57,6 +57,12 @@
 // The kind of fws_event: a user has left a channel with presence. It is of no connection: `id` is empty.
 #define FWS_EVENT_LEAVE 6
 
+// The kind of fws_event: the connection broke, and its client is waited for.
+#define FWS_EVENT_SUSPEND 7
+
+// The kind of fws_event: the client is back, on another connection with a request of its own.
+#define FWS_EVENT_RESUME 8
+
 // Target: all clients.
 #define FWS_TO_ALL 0
 
@@ -415,19 +421,19 @@ typedef struct {
   fws_bytes data;
   // Timer: its number.
   uint64_t timer;
-  // Open: the path of the request, byte for byte as the client sent it.
+  // Open, resume: the path of the request, byte for byte as the client sent it.
   fws_bytes path;
-  // Open: the query without `?`.
+  // Open, resume: the query without `?`.
   fws_bytes query;
-  // Open: the client's address.
+  // Open, resume: the client's address.
   fws_bytes ip;
-  // Open: the sub-protocol agreed on; empty where there is none.
+  // Open, resume: the sub-protocol agreed on; empty where there is none.
   fws_bytes subprotocol;
-  // Open: whose the connection is; empty where it is nobody's. Join, leave: the user.
+  // Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user.
   fws_bytes user;
   // Join, leave: the channel's tag.
   fws_bytes tag;
-  // Open: how many headers there are, see fws_event_header.
+  // Open, resume: how many headers there are, see fws_event_header.
   size_t header_count;
 } fws_event;
 
@@ -443,6 +449,8 @@ typedef struct {
 typedef struct {
   // It is connected; where not, its close event is still to be handled.
   bool connected;
+  // Its connection broke, and it is waited for.
+  bool suspended;
   // When it connected, milliseconds since 1970.
   uint64_t connected_at;
   // When its last message came, milliseconds since 1970; 0 before the first.
@@ -597,9 +605,12 @@ fws_result fws_bell_claim(const uint8_t *query, size_t query_len, fws_bell **out
 // this bell.
 fws_result fws_event_next(fws_bell *bell, fws_event *out);
 
-// One header of the current event, which is an open event; names are in lower case, and valid as long as the event. FWS_END beyond
+// One header of the current event, which is an open or a resume event; names are in lower case, and valid as long as the event. FWS_END beyond
 // the last, and for other events.
-fws_result fws_event_header(const fws_bell *bell, size_t index, fws_bytes *name, fws_bytes *value);
+fws_result fws_event_header(const fws_bell *bell,
+                            size_t index,
+                            fws_bytes *name,
+                            fws_bytes *value);
 
 // The current event failed, with a cause for the log: it is counted and the route's on_error carried out; fws_event_next goes on
 // with the next one. FWS_END: no event is current.

@@ -38,12 +38,13 @@ PHP_FUNCTION(frankenphp_ws_getClient) {
     RETURN_THROWS();
   }
 
-  array_init_size(return_value, 19);
+  array_init_size(return_value, 20);
   size_t at = 0;
   for (; at < sizeof(names) / sizeof(names[0]); at++) {
     add_assoc_str(return_value, names[at], item(reply, at));
   }
   add_assoc_bool(return_value, "connected", client.connected);
+  add_assoc_bool(return_value, "suspended", client.suspended);
   add_assoc_double(return_value, "connected_at", seconds(client.connected_at));
   if (client.last_message_at > 0) {
     add_assoc_double(return_value, "last_message_at", seconds(client.last_message_at));

@@ -29,6 +29,8 @@
   _(user)                                                                                                              \
   _(join)                                                                                                              \
   _(leave)                                                                                                             \
+  _(suspend)                                                                                                           \
+  _(resume)                                                                                                            \
   _(tag)                                                                                                               \
   _(info)
 
@@ -170,21 +172,31 @@ static zend_string *type_of(uint32_t kind) {
     return strings.join;
   case FWS_EVENT_LEAVE:
     return strings.leave;
+  case FWS_EVENT_SUSPEND:
+    return strings.suspend;
+  case FWS_EVENT_RESUME:
+    return strings.resume;
   default:
     return strings.timer;
   }
 }
 
+static bool is_unconnected(uint32_t kind) {
+  return kind == FWS_EVENT_TIMER || kind == FWS_EVENT_JOIN || kind == FWS_EVENT_LEAVE;
+}
+
 void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *return_value) {
-  /* The most keys that a kind has: 3 + 7 for open, and at most 3 + 3 in the smallest table, which has room for 8. */
-  zend_array *array = zend_new_array(event->kind == FWS_EVENT_OPEN ? 10 : HT_MIN_SIZE);
+  /* The most keys that a kind has: 3 + 7 for open and resume, and at most 3 + 3 in the smallest table, which has room
+   * for 8. */
+  bool has_request = event->kind == FWS_EVENT_OPEN || event->kind == FWS_EVENT_RESUME;
+  zend_array *array = zend_new_array(has_request ? 10 : HT_MIN_SIZE);
   zval value;
 
   RETVAL_ARR(array);
   zend_hash_real_init_mixed(array);
 
   append_string(array, strings.type, type_of(event->kind));
-  if (UNEXPECTED(event->kind >= FWS_EVENT_TIMER)) {
+  if (UNEXPECTED(is_unconnected(event->kind))) {
     append_unconnected(array, event);
     return;
   }
@@ -197,7 +209,10 @@ void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *retu
     append_bool(array, strings.binary, event->binary);
     break;
   case FWS_EVENT_OPEN:
+  case FWS_EVENT_RESUME:
     append_request(array, bell, event);
+    break;
+  case FWS_EVENT_SUSPEND:
     break;
   default:
     ZVAL_LONG(&value, event->code);

@@ -88,22 +88,24 @@ namespace {
      * restarts and `max_requests` of the worker go on working. The call acknowledges the event handed out before, and so does a normal
      * return of the handler. An event is failed when the handler ends otherwise: exit, a fatal error, a limit of memory or time, an
      * exception that nobody caught. No event is handed out twice. Events of one
-     * connection come one at a time and in order: open, messages, close. Each event has the whole of max_execution_time; the time spent
+     * connection come one at a time and in order: open, messages, close; "suspend" and "resume" between them. Each event has the whole of max_execution_time; the time spent
      * waiting does not count.
      * What a handler leaves behind (its session, ini settings, error handlers, output buffers …) is undone by the call, too: docs/php.md
      *
-     * Every event has a `type`. "open", "message" and "close" are of a connection, and have its `id` and the name of its `route`; "timer",
+     * Every event has a `type`. "open", "message", "suspend", "resume" and "close" are of a connection, and have its `id` and the name of its `route`; "timer",
      * "join" and "leave" are of none.
      *   - open: `path`; `query` (without "?", "" when there is none); `headers` (lowercase name => value, repeated ones joined with ", ");
      *     `cookies` (name => value, decoded as in $_COOKIE, names unchanged); `ip`; `subprotocol` ("" when none was agreed);
      *     `user` ("" when it is nobody's)
      *   - message: `data` (any bytes; valid UTF-8 unless binary); `binary` (bool)
+     *   - suspend: the connection broke, and its client is waited for; what it is sent is kept for it: docs/resume.md
+     *   - resume: the client is back, and gets what it missed; with the same as open, of its new request
      *   - close: `code` (RFC 6455, 7.1.5; 1005: the peer gave none, 1006: the connection was cut); `reason`; `clean` (bool: the closing
      *     handshake was completed)
      *   - timer: `timer` (its number, as setTimer() returned it), `payload`
      *   - join, leave: `route`, `tag`, `user` and `info` of a user who has joined a channel with presence, or left it: docs/presence.md
      *
-     * @return array{type: 'open', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string, user: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|array{type: 'join'|'leave', route: string, tag: string, user: string, info: string}|null null: return from the handler now
+     * @return array{type: 'open'|'resume', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string, user: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'suspend', id: string, route: string}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|array{type: 'join'|'leave', route: string, tag: string, user: string, info: string}|null null: return from the handler now
      * @throws \FrankenPHP\WebSocket\OutsideEventLoopException when the request was not started by the server for events of connections
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
@@ -539,13 +541,13 @@ namespace {
      * All that is known of a client, until its close event has been handled.
      *
      * `id`, `route` (its name), `path` (of its request), `ip`, `subprotocol` ("" when none was agreed), `transport` ("tcp", "unix", "tls", "http2" or
-     * "http3"), `user` ("" when it is nobody's), `connected` (bool), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
+     * "http3"), `user` ("" when it is nobody's), `connected` (bool), `suspended` (bool: its connection broke, and it is waited for), `connected_at` and `last_message_at` (seconds since 1970 as microtime(true) has them; the latter null
      * before the first message), `messages_received`, `bytes_received` (frame headers included), `messages_sent`, `bytes_sent`,
      * `messages_dropped` (for its being too slow), `messages_discarded` (that no event told, since the server had closed it), `queued_bytes`
      * (what waits to be sent to it), `ping_time` (as getClientPingTime()), `tags` (list, sorted).
      *
      * @param string $id the client's id
-     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, user: string, connected: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null null when the client is gone
+     * @return array{id: string, route: string, path: string, ip: string, subprotocol: string, transport: string, user: string, connected: bool, suspended: bool, connected_at: float, last_message_at: float|null, messages_received: int, bytes_received: int, messages_sent: int, bytes_sent: int, messages_dropped: int, messages_discarded: int, queued_bytes: int, ping_time: int, tags: list<string>}|null null when the client is gone
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_getClient(string $id): ?array

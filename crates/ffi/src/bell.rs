@@ -117,6 +117,10 @@ pub const FWS_EVENT_TIMER: u32 = 4;
 pub const FWS_EVENT_JOIN: u32 = 5;
 /// The kind of fws_event: a user has left a channel with presence. It is of no connection: `id` is empty.
 pub const FWS_EVENT_LEAVE: u32 = 6;
+/// The kind of fws_event: the connection broke, and its client is waited for.
+pub const FWS_EVENT_SUSPEND: u32 = 7;
+/// The kind of fws_event: the client is back, on another connection with a request of its own.
+pub const FWS_EVENT_RESUME: u32 = 8;
 
 /// One event of a connection, of a timer, or of a channel.
 #[repr(C)]
@@ -137,19 +141,19 @@ pub struct fws_event {
     pub data: fws_bytes,
     /// Timer: its number.
     pub timer: u64,
-    /// Open: the path of the request, byte for byte as the client sent it.
+    /// Open, resume: the path of the request, byte for byte as the client sent it.
     pub path: fws_bytes,
-    /// Open: the query without `?`.
+    /// Open, resume: the query without `?`.
     pub query: fws_bytes,
-    /// Open: the client's address.
+    /// Open, resume: the client's address.
     pub ip: fws_bytes,
-    /// Open: the sub-protocol agreed on; empty where there is none.
+    /// Open, resume: the sub-protocol agreed on; empty where there is none.
     pub subprotocol: fws_bytes,
-    /// Open: whose the connection is; empty where it is nobody's. Join, leave: the user.
+    /// Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user.
     pub user: fws_bytes,
     /// Join, leave: the channel's tag.
     pub tag: fws_bytes,
-    /// Open: how many headers there are, see fws_event_header.
+    /// Open, resume: how many headers there are, see fws_event_header.
     pub header_count: usize,
 }
 
@@ -206,7 +210,11 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
             header_count: 0,
         };
         match current.event() {
-            Event::Open(opened) => {
+            Event::Suspend => event.kind = FWS_EVENT_SUSPEND,
+            Event::Open(opened) | Event::Resume(opened) => {
+                if matches!(current.event(), Event::Resume(_)) {
+                    event.kind = FWS_EVENT_RESUME;
+                }
                 event.path = fws_bytes::of(&opened.path);
                 event.query = fws_bytes::of(&opened.query);
                 event.ip = fws_bytes::of(opened.ip.as_bytes());
@@ -243,7 +251,7 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
     })
 }
 
-/// One header of the current event, which is an open event; names are in lower case, and valid as long as the event. FWS_END beyond
+/// One header of the current event, which is an open or a resume event; names are in lower case, and valid as long as the event. FWS_END beyond
 /// the last, and for other events.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fws_event_header(bell: *const fws_bell, index: usize, name: *mut fws_bytes, value: *mut fws_bytes) -> fws_result {
@@ -253,7 +261,7 @@ pub unsafe extern "C" fn fws_event_header(bell: *const fws_bell, index: usize, n
             return FWS_ERR_NULL;
         };
         let Some(current) = bell.0.current() else { return FWS_END };
-        let Event::Open(opened) = current.event() else { return FWS_END };
+        let (Event::Open(opened) | Event::Resume(opened)) = current.event() else { return FWS_END };
         match opened.headers.get(index) {
             Some((n, v)) => {
                 // As in fws_event_next: the bell owns them until its next call.

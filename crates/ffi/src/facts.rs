@@ -8,6 +8,8 @@ use fws_hub::Client;
 pub struct fws_client {
     /// It is connected; where not, its close event is still to be handled.
     pub connected: bool,
+    /// Its connection broke, and it is waited for.
+    pub suspended: bool,
     /// When it connected, milliseconds since 1970.
     pub connected_at: u64,
     /// When its last message came, milliseconds since 1970; 0 before the first.
@@ -34,6 +36,7 @@ impl fws_client {
     pub(crate) fn of(client: &Client) -> fws_client {
         fws_client {
             connected: client.connected,
+            suspended: client.suspended,
             connected_at: client.connected_at,
             last_message_at: client.last_message_at.unwrap_or(0),
             messages_received: client.messages_received,

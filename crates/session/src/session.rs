@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fws_wire::close::{self, CloseFrame};
+use fws_wire::close;
 use fws_wire::message::{self, Decoder, Item, Payload};
 use fws_wire::{Error, Owner, Peer};
 
@@ -65,10 +65,8 @@ pub struct Session {
     compressor: Option<Box<Compressor>>,
     outbox: Option<Box<Outbox>>,
     phase: Phase,
-    /// The end, until [`Session::take_closed`] tells it.
+    /// While the client's close frame is waited for, what ours said. Later how it ended, until [`Session::take_closed`] tells it.
     closed: Option<Box<Closed>>,
-    /// What the first close frame said, while the other is waited for.
-    sent_close: Option<Box<CloseFrame>>,
     /// The last ping while the outbox is over its limit: of several, only the latest must be answered (RFC 6455, 5.5.3).
     late_pong: Option<Box<LatePong>>,
     /// Only where the settings ask for some.
@@ -102,7 +100,6 @@ impl Session {
             outbox: None,
             phase: Phase::Open,
             closed: None,
-            sent_close: None,
             late_pong: None,
             kept: None,
             last_heard: now,

@@ -292,7 +292,7 @@ mod tests {
             "compression":{"context_takeover":true,"window_bits":9,"client_window_bits":10,"threshold":1,"level":2},"max_connections":2,"max_connections_per_ip":3,
             "rate_limit":{"messages":4,"bytes":5,"burst":6000000,"exceed":"close"},"message_timeout":6500000000,"ping_interval":7000000,"pong_timeout":8000000,
             "idle_timeout":9000000,"max_lifetime":10000000,"close_timeout":11000000,"max_outbox":12,"slow_client":"drop_oldest",
-            "max_pending_events":13,"on_error":"close","resume":{"window":17000000,"parameter":"session","received":"count"},"channels":[{"pattern":"c:*","history":{"count":3,"age":15000000},"presence":{"grace":16000000}}]}"#;
+            "max_pending_events":13,"on_error":"close","resume":{"window":17000000000,"parameter":"session","received":"count"},"channels":[{"pattern":"c:*","history":{"count":3,"age":15000000},"presence":{"grace":16000000}}]}"#;
         let mut config: Value = serde_json::from_str(options).expect("JSON");
         let wanted = config.clone();
         config["name"] = "a".into();

@@ -13,7 +13,7 @@ impl Session {
     pub fn close(&mut self, code: u16, reason: &str, now: Millis, spares: &mut Spares) {
         if self.phase == Phase::Open {
             self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(code, reason));
-            self.sent_close = Some(Box::new(CloseFrame { code, reason: reason.to_owned() }));
+            self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, failed: None }));
             self.phase = Phase::Closing { begun: now, since: now };
             // Its answer may lie behind what it sent too fast.
             if let Some(held) = self.limits.as_mut().and_then(|limits| limits.held.as_mut()) {
@@ -27,15 +27,15 @@ impl Session {
     }
 
     pub(super) fn received_close(&mut self, frame: CloseFrame, now: Millis, spares: &mut Spares) {
-        let first = match self.sent_close.take() {
-            Some(ours) => *ours,
+        let closed = match self.closed.take() {
+            Some(ours) => Closed { clean: true, ..*ours },
             None => {
                 // RFC 6455, 5.5.1: "When sending a Close frame in response, the endpoint typically echos the status code it received."
                 self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(frame.code, ""));
-                frame
+                Closed { code: frame.code, reason: frame.reason, clean: true, failed: None }
             }
         };
-        self.closed = Some(Box::new(Closed { code: first.code, reason: first.reason, clean: true, failed: None }));
+        self.closed = Some(Box::new(closed));
         self.end(now);
     }
 
@@ -51,7 +51,7 @@ impl Session {
     /// RFC 6455, 7.1.7: "Fail the WebSocket Connection": our close frame, then no more is looked at.
     pub(super) fn fail(&mut self, why: Failed, code: u16, reason: &str, now: Millis, spares: &mut Spares) {
         // The first close frame is the one that counts: ours, if it is on its way already.
-        let code = match self.sent_close.take() {
+        let code = match self.closed.take() {
             Some(ours) => ours.code,
             None => {
                 self.outbox(spares).encode(OpCode::Control(Control::Close), &close::body(code, reason));
@@ -82,7 +82,7 @@ impl Session {
     /// Ends at once, without a handshake: `reason` is for the event.
     pub fn cut(&mut self, reason: &str) {
         if matches!(self.phase, Phase::Open | Phase::Suspended { .. } | Phase::Closing { .. }) {
-            let code = self.sent_close.as_deref().map_or(close::ABNORMAL, |frame| frame.code);
+            let code = self.closed.as_deref().map_or(close::ABNORMAL, |ours| ours.code);
             self.closed = Some(Box::new(Closed { code, reason: reason.to_owned(), clean: false, failed: None }));
         }
         self.ended();
@@ -123,6 +123,6 @@ impl Session {
 
     /// How the connection ended, once, as soon as it is known.
     pub fn take_closed(&mut self) -> Option<Box<Closed>> {
-        self.closed.take()
+        if self.is_closing() { None } else { self.closed.take() }
     }
 }

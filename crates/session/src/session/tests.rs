@@ -94,7 +94,7 @@ fn an_idle_connection_owns_no_buffer() {
     wire.session.send_message(false, b"ho", &mut wire.spares);
     assert_eq!(wire.written(), b"\x81\x02ho");
     assert!(wire.session.outbox.is_none() && wire.session.decoder.buffered() == 0);
-    assert!(size_of::<Session>() <= 136, "{} bytes", size_of::<Session>());
+    assert!(size_of::<Session>() <= 128, "{} bytes", size_of::<Session>());
 }
 
 #[test]
