@@ -36,7 +36,7 @@ final class Dispatcher
 
             return;
         }
-        $connection = $event['type'] === 'open' ? new Connection(
+        $connection = $event['type'] === 'open' || $event['type'] === 'resume' ? new Connection(
             $event['id'],
             $event['route'],
             $event['path'],
@@ -52,6 +52,7 @@ final class Dispatcher
                 'message' => $this->application->onMessage($connection, $event['data'], $event['binary']),
                 'open' => $this->application->onOpen($connection),
                 'close' => $this->application->onClose($connection, $event['code'], $event['reason']),
+                'suspend', 'resume' => $this->away($connection, $event['type'] === 'suspend'),
                 // An event type that this version does not know is not the application's business.
                 default => null,
             };
@@ -72,6 +73,14 @@ final class Dispatcher
         } catch (\Throwable $error) {
             Caller::blameIfOurs($error);
             \frankenphp_ws_failEvent(Cause::of($error));
+        }
+    }
+
+    /** An application that does not ask for it is told nothing. */
+    private function away(Connection $connection, bool $left): void
+    {
+        if ($this->application instanceof ResumeApplication) {
+            $left ? $this->application->onSuspend($connection) : $this->application->onResume($connection);
         }
     }
 

@@ -19,9 +19,10 @@ namespace FrankenPHP\WebSocket;
  * The router puts a tag on each client of a sub-protocol, `subprotocol:chat.v2`, by which the clients of one application can be sent
  * to. onStart() is called of every application that implements StartApplication, and a timer is told to every one that implements
  * TimerApplication: tell yours by the payload. Who joins or leaves a channel of a route is told to the application of that route, or else
- * the default, and to those of sub-protocols, where they implement PresenceApplication.
+ * the default, and to those of sub-protocols, where they implement PresenceApplication. That the network of a client is away, and that it
+ * is back, is told to its application, where that implements ResumeApplication.
  */
-final class Router implements PresenceApplication, StartApplication, TimerApplication
+final class Router implements PresenceApplication, ResumeApplication, StartApplication, TimerApplication
 {
     private const TAG = 'subprotocol:';
 
@@ -67,6 +68,22 @@ final class Router implements PresenceApplication, StartApplication, TimerApplic
     public function onClose(Connection $connection, int $code, string $reason): void
     {
         $this->find($connection)?->onClose($connection, $code, $reason);
+    }
+
+    public function onSuspend(Connection $connection): void
+    {
+        $application = $this->find($connection);
+        if ($application instanceof ResumeApplication) {
+            $application->onSuspend($connection);
+        }
+    }
+
+    public function onResume(Connection $connection): void
+    {
+        $application = $this->find($connection);
+        if ($application instanceof ResumeApplication) {
+            $application->onResume($connection);
+        }
     }
 
     public function onError(Connection $connection, \Throwable $error): void

@@ -377,13 +377,9 @@ mod tests {
     fn a_count_that_cannot_be_and_a_session_with_a_loss_are_told() {
         let resume = Resume::new(Bound::default(), Arc::default(), secret(1));
         resume.publish(progress(2, 5, 0));
-        for (received, found) in [
-            (1, Err(NotResumed::Received)),
-            (2, Ok(2)),
-            (5, Ok(5)),
-            (6, Err(NotResumed::Received)),
-            (u64::MAX, Err(NotResumed::Received)),
-        ] {
+        for (received, found) in
+            [(1, Err(NotResumed::Received)), (2, Ok(2)), (5, Ok(5)), (6, Err(NotResumed::Received)), (u64::MAX, Err(NotResumed::Received))]
+        {
             assert_eq!(resume.find(&secret(1), received), found, "{received}");
         }
         assert!(resume.publish(Progress { lost: true, ..Progress::default() }));

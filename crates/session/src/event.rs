@@ -98,7 +98,9 @@ impl Event {
     pub fn is_message(&self) -> bool {
         match self {
             Event::Message { .. } => true,
-            Event::Open(_) | Event::Suspend | Event::Resume(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => false,
+            Event::Open(_) | Event::Suspend | Event::Resume(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => {
+                false
+            }
         }
     }
 

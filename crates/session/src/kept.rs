@@ -86,16 +86,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub fn new(memory: Arc<KeptMemory>) -> Kept {
-        Kept {
-            frames: VecDeque::new(),
-            bytes: 0,
-            arrived: 0,
-            probes: VecDeque::new(),
-            received: 0,
-            lost: false,
-            greeted: false,
-            memory,
-        }
+        Kept { frames: VecDeque::new(), bytes: 0, arrived: 0, probes: VecDeque::new(), received: 0, lost: false, greeted: false, memory }
     }
 
     pub fn progress(&self) -> Progress {

@@ -10,11 +10,8 @@ const own = {
 };
 sessionStorage.setItem('key', own.key);
 
-/** The open or opening WebSocket; null while waiting to try again, or before joining. */
+/** The connection, which comes back by itself; null before joining. */
 let socket = null;
-/** Failed tries since the last welcome, and the timer of the next one. */
-let failures = 0;
-let retry = 0;
 /** id => name of everyone here. */
 let people = new Map();
 /** What was said about joining and leaving before the welcome came; null afterwards. */
@@ -27,17 +24,17 @@ function newKey() {
 }
 
 function connect() {
-  clearTimeout(retry);
-  const url = new URL('chat', location.href);
-  url.protocol = url.protocol.replace('http', 'ws');
-  const mine = socket = new WebSocket(url);
-  early = [];
-  mine.onopen = () => tell({ type: 'hello', name: own.name, key: own.key });
-  mine.onmessage = (event) => {
-    if (mine === socket) receive(JSON.parse(event.data));
+  const mine = socket = new ResumingSocket('chat');
+  mine.onsession = () => {
+    early = [];
+    tell({ type: 'hello', name: own.name, key: own.key });
   };
-  mine.onclose = (event) => {
-    if (mine === socket) disconnected(event.code);
+  mine.onstate = (yes) => online(yes);
+  mine.onmessage = (data) => {
+    if (mine === socket) receive(JSON.parse(data));
+  };
+  mine.onclose = (code) => {
+    if (mine === socket) toDoor(code === 4000 ? 'You have joined from another window.' : 'The chat has closed the connection.');
   };
 }
 
@@ -45,24 +42,10 @@ function tell(message) {
   socket.send(JSON.stringify(message));
 }
 
-function disconnected(code) {
-  socket = null;
-  online(false);
-  if (code === 4000) {
-    toDoor('You have joined from another window.');
-  } else {
-    // A random half, so that after a restart not everybody comes at once.
-    const wait = Math.min(500 * 2 ** failures++, 15000) * (0.5 + Math.random() / 2);
-    retry = setTimeout(connect, wait);
-    if (!$('door').hidden) $('refusal').textContent = 'The chat cannot be reached. Trying again…';
-  }
-}
-
 function toDoor(reason) {
   const closing = socket;
   socket = null;
   closing?.close();
-  clearTimeout(retry);
   sessionStorage.removeItem('name');
   $('room').hidden = true;
   $('door').hidden = false;
@@ -92,7 +75,6 @@ function welcome({ id, name, people: list }) {
   const again = own.id !== '';
   own.id = id;
   own.name = name;
-  failures = 0;
   sessionStorage.setItem('name', name);
   people = new Map(list.map((person) => [person.id, person.name]));
   for (const message of early) {
@@ -130,6 +112,7 @@ function online(yes) {
   $('status').dataset.state = yes ? 'online' : 'offline';
   $('status').textContent = yes ? own.name : 'Reconnecting…';
   $('send').disabled = !yes;
+  if (!$('door').hidden) $('refusal').textContent = yes ? '' : 'The chat cannot be reached. Trying again…';
 }
 
 function element(tag, className, text) {
@@ -238,7 +221,6 @@ $('join').onsubmit = (event) => {
   event.preventDefault();
   own.name = $('nickname').value.trim();
   own.id = '';
-  failures = 0;
   $('enter').disabled = true;
   $('refusal').textContent = '';
   connect();
@@ -272,11 +254,6 @@ $('everyone').onclick = () => {
 };
 
 $('who').onclick = () => toggleSide(!$('side').classList.contains('open'));
-
-// Back on the network: do not wait for the timer.
-addEventListener('online', () => {
-  if (socket === null && retry !== 0 && own.name !== '' && $('room').hidden === false) connect();
-});
 
 $('nickname').value = own.name;
 if (own.name !== '') $('join').requestSubmit();

@@ -17,6 +17,7 @@ $online = count(frankenphp_ws_getClientsByTag('chat'));
   <title>Chat · frankenphp-ws</title>
   <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Cpath fill='%235b5bd6' d='M6 5h20a4 4 0 0 1 4 4v10a4 4 0 0 1-4 4H15l-7 6v-6H6a4 4 0 0 1-4-4V9a4 4 0 0 1 4-4z'/%3E%3C/svg%3E">
   <link rel="stylesheet" href="chat.css">
+  <script src="resuming-socket.js" defer></script>
   <script src="chat.js" defer></script>
 </head>
 <body>

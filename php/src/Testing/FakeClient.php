@@ -18,6 +18,9 @@ final class FakeClient
 
     public string $closeReason = '';
 
+    /** Whether its connection broke, and it is waited for: see suspend(). */
+    public bool $suspended = false;
+
     /** While true, it does not read and its outbox is full: send() answers false, group sends leave it out. */
     public bool $stalled = false;
 
@@ -92,9 +95,31 @@ final class FakeClient
         $this->server->disconnect($this, 1006, 'the connection was cut without a close frame', false);
     }
 
-    /** @return list<string> the data of the messages since the last call */
+    /** Its network is away, on a route with `resume`: it is waited for, and what it is sent is kept for it until it resumes. */
+    public function suspend(): void
+    {
+        $this->server->suspend($this);
+    }
+
+    /**
+     * Its network is back: it gets what was kept for it.
+     *
+     * @param string                $query   of its new request
+     * @param array<string, string> $headers by name
+     * @param array<string, string> $cookies by name
+     */
+    public function resume(string $query = '', array $headers = [], array $cookies = []): void
+    {
+        $this->server->resume($this, ['type' => 'resume', 'path' => $this->path, 'query' => $query, 'headers' => array_change_key_case($headers),
+            'cookies' => $cookies, 'ip' => $this->ip, 'subprotocol' => $this->subprotocol, 'user' => $this->user[0] ?? '']);
+    }
+
+    /** @return list<string> the data of the messages since the last call; none while its network is away */
     public function take(): array
     {
+        if ($this->suspended) {
+            return [];
+        }
         $new = array_slice($this->received, $this->taken);
         $this->taken = count($this->received);
 
@@ -118,7 +143,7 @@ final class FakeClient
     {
         return [
             'id' => $this->id, 'route' => $this->route, 'path' => $this->path, 'ip' => $this->ip, 'subprotocol' => $this->subprotocol,
-            'transport' => 'tcp', 'user' => $this->user[0] ?? '', 'connected' => $this->live, 'connected_at' => $this->connectedAt, 'last_message_at' => $this->lastMessageAt,
+            'transport' => 'tcp', 'user' => $this->user[0] ?? '', 'connected' => $this->live, 'suspended' => $this->suspended, 'connected_at' => $this->connectedAt, 'last_message_at' => $this->lastMessageAt,
             'messages_received' => $this->messages, 'bytes_received' => $this->bytes, 'messages_sent' => count($this->received),
             'bytes_sent' => array_sum(array_map(static fn (FakeMessage $message): int => strlen($message->data), $this->received)),
             'messages_dropped' => 0, 'messages_discarded' => $this->discarded, 'queued_bytes' => 0, 'ping_time' => 0, 'tags' => $this->tags,

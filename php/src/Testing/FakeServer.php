@@ -174,11 +174,38 @@ final class FakeServer
         if (!$client->isConnected()) {
             throw Caller::blame(new \LogicException("the client $client->id is not connected any more, so it cannot send"));
         }
+        if ($client->suspended) {
+            throw Caller::blame(new \LogicException("the network of the client $client->id is away, so it cannot send"));
+        }
         if (!$binary && preg_match('//u', $data) !== 1) {
             throw Caller::blame(new \LogicException('a text message must be UTF-8: the server closes such a connection with 1007'));
         }
         $client->arrived($data);
         $this->event($client, ['type' => 'message', 'data' => $data, 'binary' => $binary]);
+    }
+
+    /** The connection of a client breaks, and the client is waited for. */
+    public function suspend(FakeClient $client): void
+    {
+        if (!$client->isConnected() || $client->suspended) {
+            throw Caller::blame(new \LogicException("the client $client->id has no connection that could break"));
+        }
+        $client->suspended = true;
+        $this->event($client, ['type' => 'suspend']);
+    }
+
+    /**
+     * A client that was waited for is back.
+     *
+     * @param array<string, mixed> $event what the application is told
+     */
+    public function resume(FakeClient $client, array $event): void
+    {
+        if (!$client->isConnected() || !$client->suspended) {
+            throw Caller::blame(new \LogicException("the client $client->id is not away, so it cannot come back"));
+        }
+        $client->suspended = false;
+        $this->event($client, $event);
     }
 
     /** A client goes. */

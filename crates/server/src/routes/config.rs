@@ -146,7 +146,8 @@ impl ResumeConfig {
             return Err("resume: clients are waited for between a second and a day".to_owned());
         }
         let Parameters { token, received } = self.parameters();
-        let is_plain = |name: &str| (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let is_plain =
+            |name: &str| (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if let Some(wrong) = [&token, &received].into_iter().find(|name| !is_plain(name)) {
             return Err(format!("resume: {wrong:?} cannot be a parameter: it has 1 to 64 letters, digits, and any of - _ ."));
         }

@@ -71,7 +71,8 @@ impl Shard {
         let Returned { key, link, opened, buffered, back } = returned;
         let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return dismiss(&link) };
         // It has ended, or another connection was faster, or the client has proved meanwhile that it has more.
-        let progress = entry.session.progress().filter(|progress| !progress.lost && (progress.arrived..=progress.sent).contains(&back.arrived));
+        let progress =
+            entry.session.progress().filter(|progress| !progress.lost && (progress.arrived..=progress.sent).contains(&back.arrived));
         let (Some(resume), Some(progress)) = (&entry.conn.resume, progress) else { return dismiss(&link) };
         let can_wait = entry.session.is_suspended() || (!entry.link.is_pending() && entry.session.suspend(self.now));
         let Some(received) = resume.renew(&back.secret, back.fresh, back.arrived, progress).filter(|_| can_wait) else {
@@ -96,12 +97,8 @@ impl Shard {
         entry.conn.set_request(Request { path, ip, subprotocol, transport: back.transport });
         entry.session.configure(entry.route.settings_for(back.transport), self.now, key.index);
         let greeting = greeting(&entry.conn, entry.route.settings.resume_window, received);
-        let back = fws_session::Back {
-            arrived: back.arrived,
-            compression: back.compression,
-            owner: entry.conn.peer().owner,
-            greeting: &greeting,
-        };
+        let back =
+            fws_session::Back { arrived: back.arrived, compression: back.compression, owner: entry.conn.peer().owner, greeting: &greeting };
         entry.session.come_back(back, self.now, &mut self.spares);
         around.resumed(&entry.conn);
         let event = entry.route.protocol.resumed(opened);

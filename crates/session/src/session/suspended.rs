@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use fws_wire::message::Decoder;
 use fws_wire::Owner;
+use fws_wire::message::Decoder;
 
 use super::{Phase, Posted, Session, Taken};
 use crate::compression::Compressor;
