@@ -118,7 +118,7 @@ func blocks() []option {
 
 	return slices.Concat(
 		new(App).options(), new(Values).options(), new(Control).options(), new(AuthorizeLimits).options(),
-		new(Handler).options(at), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(RateLimit).options(), new(Compression).options(),
+		new(Handler).options(at), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(Resume).options(), new(RateLimit).options(), new(Compression).options(),
 	)
 }
 
@@ -167,7 +167,7 @@ func inForce(t *testing.T) map[string]any {
 
 // flattened has the members of blocks as block.member, too.
 func flattened(options map[string]any) map[string]any {
-	for _, block := range []string{"rate_limit", "compression", "values"} {
+	for _, block := range []string{"rate_limit", "compression", "resume", "values"} {
 		inner, _ := options[block].(map[string]any)
 		for name, value := range inner {
 			options[block+"."+name] = value
@@ -195,12 +195,13 @@ func defaultValue(text string) (value any, isNumber bool) {
 func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 	run(t, site("\twebsocket /core {\n\t\techo\n\t}"))
 	real := inForce(t)
-	load(t, site("\twebsocket /core {\n\t\techo\n\t\tcompression\n\t\trate_limit {\n\t\t\tmessages 1/s\n\t\t}\n\t}"), t.TempDir()+"/s")
+	load(t, site("\twebsocket /core {\n\t\techo\n\t\tcompression\n\t\tresume 60s\n\t\trate_limit {\n\t\t\tmessages 1/s\n\t\t}\n\t}"), t.TempDir()+"/s")
 	limited := inForce(t)
 	// What another option brings along, and what the core does not know.
 	for _, name := range []string{
 		"rate_limit.bytes", "rate_limit.burst", "rate_limit.exceed",
 		"compression.context_takeover", "compression.window_bits", "compression.client_window_bits", "compression.threshold", "compression.level",
+		"resume.parameter", "resume.received",
 	} {
 		real[name] = limited[name]
 	}
@@ -212,7 +213,7 @@ func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 	for _, row := range documentedOptions(t) {
 		got, known := real[row.json]
 		switch row.json {
-		case "name", "worker", "echo", "subprotocol_workers", "subprotocol_required", "authorize", "authorize.uri", "authorize.copy_response_headers":
+		case "name", "worker", "echo", "subprotocol_workers", "subprotocol_required", "authorize", "authorize.uri", "authorize.copy_response_headers", "resume.window":
 			continue // what the handler is, and what is not there unless it is said
 		case "origins", "subprotocols", "channels":
 			if list, ok := got.([]any); !ok || len(list) > 0 {

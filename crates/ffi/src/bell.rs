@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fws_server::{Bell, Ended};
-use fws_session::Event;
+use fws_session::{Event, Membership, Opened};
 use parking_lot::Mutex;
 
 use crate::bytes::{fws_bytes, input};
@@ -190,65 +190,77 @@ pub unsafe extern "C" fn fws_event_next(bell: *mut fws_bell, out: *mut fws_event
         // SAFETY: the caller passes pointers that are NULL or valid.
         let (Some(bell), Some(out)) = (unsafe { (bell.as_ref(), out.as_mut()) }) else { return FWS_ERR_NULL };
         let Some(current) = core.next_event(&bell.0) else { return FWS_END };
-        // What is pointed to is owned by the bell, on the heap, and stays there until its next call.
-        let conn = current.conn();
-        let mut event = fws_event {
-            kind: FWS_EVENT_OPEN,
-            binary: false,
-            clean: false,
-            code: 0,
-            id: fws_bytes::of(current.id().as_bytes()),
-            route: conn.map_or(fws_bytes::NONE, |conn| fws_bytes::of(conn.route_name.as_bytes())),
-            data: fws_bytes::NONE,
-            timer: 0,
-            path: fws_bytes::NONE,
-            query: fws_bytes::NONE,
-            ip: fws_bytes::NONE,
-            subprotocol: fws_bytes::NONE,
-            user: fws_bytes::NONE,
-            tag: fws_bytes::NONE,
-            header_count: 0,
-        };
-        match current.event() {
-            Event::Suspend => event.kind = FWS_EVENT_SUSPEND,
-            Event::Open(opened) | Event::Resume(opened) => {
-                if matches!(current.event(), Event::Resume(_)) {
-                    event.kind = FWS_EVENT_RESUME;
-                }
-                event.path = fws_bytes::of(&opened.path);
-                event.query = fws_bytes::of(&opened.query);
-                event.ip = fws_bytes::of(opened.ip.as_bytes());
-                event.subprotocol = fws_bytes::of(opened.subprotocol.as_bytes());
-                event.user = fws_bytes::of(opened.user.as_bytes());
-                event.header_count = opened.headers.len();
-            }
-            Event::Message { binary, data } => {
-                event.kind = FWS_EVENT_MESSAGE;
-                event.binary = *binary;
-                event.data = fws_bytes::of(data);
-            }
-            Event::Close(closed) => {
-                event.kind = FWS_EVENT_CLOSE;
-                event.clean = closed.clean;
-                event.code = closed.code;
-                event.data = fws_bytes::of(closed.reason.as_bytes());
-            }
-            Event::Join(membership) | Event::Leave(membership) => {
-                event.kind = if matches!(current.event(), Event::Join(_)) { FWS_EVENT_JOIN } else { FWS_EVENT_LEAVE };
-                event.route = fws_bytes::of(membership.route.as_bytes());
-                event.tag = fws_bytes::of(membership.tag.as_bytes());
-                event.user = fws_bytes::of(membership.user.as_bytes());
-                event.data = fws_bytes::of(&membership.info);
-            }
-            Event::Timer(timer) => {
-                event.kind = FWS_EVENT_TIMER;
-                event.timer = timer.id;
-                event.data = fws_bytes::of(&timer.payload);
-            }
-        }
-        *out = event;
+        *out = described(current);
         FWS_OK
     })
+}
+
+/// An event as C reads it. What is pointed to is owned by the bell, on the heap, and stays there until its next call.
+fn described(current: fws_server::Current<'_>) -> fws_event {
+    let conn = current.conn();
+    let mut event = fws_event {
+        kind: FWS_EVENT_OPEN,
+        binary: false,
+        clean: false,
+        code: 0,
+        id: fws_bytes::of(current.id().as_bytes()),
+        route: conn.map_or(fws_bytes::NONE, |conn| fws_bytes::of(conn.route_name.as_bytes())),
+        data: fws_bytes::NONE,
+        timer: 0,
+        path: fws_bytes::NONE,
+        query: fws_bytes::NONE,
+        ip: fws_bytes::NONE,
+        subprotocol: fws_bytes::NONE,
+        user: fws_bytes::NONE,
+        tag: fws_bytes::NONE,
+        header_count: 0,
+    };
+    match current.event() {
+        Event::Open(opened) => event.request(opened),
+        Event::Suspend => event.kind = FWS_EVENT_SUSPEND,
+        Event::Resume(opened) => {
+            event.kind = FWS_EVENT_RESUME;
+            event.request(opened);
+        }
+        Event::Message { binary, data } => {
+            event.kind = FWS_EVENT_MESSAGE;
+            event.binary = *binary;
+            event.data = fws_bytes::of(data);
+        }
+        Event::Close(closed) => {
+            event.kind = FWS_EVENT_CLOSE;
+            event.clean = closed.clean;
+            event.code = closed.code;
+            event.data = fws_bytes::of(closed.reason.as_bytes());
+        }
+        Event::Join(membership) => event.membership(FWS_EVENT_JOIN, membership),
+        Event::Leave(membership) => event.membership(FWS_EVENT_LEAVE, membership),
+        Event::Timer(timer) => {
+            event.kind = FWS_EVENT_TIMER;
+            event.timer = timer.id;
+            event.data = fws_bytes::of(&timer.payload);
+        }
+    }
+    event
+}
+
+impl fws_event {
+    fn request(&mut self, opened: &Opened) {
+        self.path = fws_bytes::of(&opened.path);
+        self.query = fws_bytes::of(&opened.query);
+        self.ip = fws_bytes::of(opened.ip.as_bytes());
+        self.subprotocol = fws_bytes::of(opened.subprotocol.as_bytes());
+        self.user = fws_bytes::of(opened.user.as_bytes());
+        self.header_count = opened.headers.len();
+    }
+
+    fn membership(&mut self, kind: u32, membership: &Membership) {
+        self.kind = kind;
+        self.route = fws_bytes::of(membership.route.as_bytes());
+        self.tag = fws_bytes::of(membership.tag.as_bytes());
+        self.user = fws_bytes::of(membership.user.as_bytes());
+        self.data = fws_bytes::of(&membership.info);
+    }
 }
 
 /// One header of the current event, which is an open or a resume event; names are in lower case, and valid as long as the event. FWS_END beyond

@@ -38,47 +38,55 @@ impl Core {
             .collect();
         let authorizing = *self.authorizing.lock();
         let mut stats = self.counters.to_json();
-        let [channels, messages, bytes, evicted] = self.histories.counts();
         let own = json!({
-                   "connections": connections,
-                   "connections_known": known,
-                   "tags": tags,
-                   "users": users,
-                   "presence_members": members,
-                   "presence_members_away": in_grace,
-                   "presence_grace_skipped": hurried,
-                   "values": self.values.len(),
-                   "values_bytes": self.values.bytes(),
-                   "timers": self.timers.len(),
-                   "histories": channels,
-                   "histories_messages": messages,
-                   "histories_bytes": bytes,
-                   "history_evicted": evicted,
-        "suspended": self.suspended.load(Ordering::Relaxed),
-                   "resume_bytes": self.kept.used(),
-                   "unfinished_bytes": self.unfinished.used(),
-                   "compression_bytes_kept": self.shelved.windows.load(Ordering::Relaxed) + self.shelved.contexts.load(Ordering::Relaxed),
-                   "compression_windows_given_up": self.shelved.windows_given_up.load(Ordering::Relaxed),
-                   "compression_contexts_given_up": self.shelved.contexts_given_up.load(Ordering::Relaxed),
-                   "events_pending": pending_events,
-                   "events_pending_bytes": self.dispatch.weight(),
-                   "connections_with_events": pending_connections,
-                   "shards": self.shards.len(),
-                   "options": self.options,
-                   "pipes": self.pipes.len(),
-                   "authorize_waiting": authorizing.waiting,
-                   "authorize_running": authorizing.running,
-                   "authorize_asked": authorizing.asked,
-                   "authorize_given_up": authorizing.given_up,
-                   "authorize_refused_busy": authorizing.refused_busy,
-                   "uptime_seconds": self.started.elapsed().as_secs(),
-                   "routes": routes,
-                   "workers": workers,
-               });
-        if let (Value::Object(stats), Value::Object(own)) = (&mut stats, own) {
+        "connections": connections,
+        "connections_known": known,
+        "tags": tags,
+        "users": users,
+        "presence_members": members,
+        "presence_members_away": in_grace,
+        "presence_grace_skipped": hurried,
+        "events_pending": pending_events,
+        "events_pending_bytes": self.dispatch.weight(),
+        "connections_with_events": pending_connections,
+        "shards": self.shards.len(),
+        "options": self.options,
+        "pipes": self.pipes.len(),
+        "authorize_waiting": authorizing.waiting,
+        "authorize_running": authorizing.running,
+        "authorize_asked": authorizing.asked,
+        "authorize_given_up": authorizing.given_up,
+        "authorize_refused_busy": authorizing.refused_busy,
+        "uptime_seconds": self.started.elapsed().as_secs(),
+        "routes": routes,
+        "workers": workers,
+           });
+        if let (Value::Object(stats), Value::Object(own), Value::Object(kept)) = (&mut stats, own, self.kept_stats()) {
             stats.extend(own);
+            stats.extend(kept);
         }
         stats
+    }
+
+    /// What is kept, and takes memory.
+    fn kept_stats(&self) -> Value {
+        let [channels, messages, bytes, evicted] = self.histories.counts();
+        let shelved = &self.shelved;
+        json!({
+            "values": self.values.len(),
+            "values_bytes": self.values.bytes(),
+            "timers": self.timers.len(),
+            "histories": channels,
+            "histories_messages": messages,
+            "histories_bytes": bytes,
+            "history_evicted": evicted,
+            "suspended": self.suspended.load(Ordering::Relaxed),
+            "resume_bytes": self.kept.used(),
+            "unfinished_bytes": self.unfinished.used(),
+            "compression_bytes_kept": shelved.windows.load(Ordering::Relaxed) + shelved.contexts.load(Ordering::Relaxed),
+            "compression_windows_given_up": shelved.windows_given_up.load(Ordering::Relaxed),
+            "compression_contexts_given_up": shelved.contexts_given_up.load(Ordering::Relaxed),
+        })
     }
 }
 
