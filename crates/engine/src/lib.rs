@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod memory;
+pub mod redis;
 
 use fws_hub::{Command, CommandError, Reply, Scope};
 

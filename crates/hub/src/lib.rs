@@ -36,7 +36,7 @@ mod users;
 
 pub use blob::Blob;
 pub use channel::{Channel, ChannelPattern, HistoryPolicy, PresencePolicy};
-pub use command::{Command, CommandError, PING_INTERVALS, Pinging, Scope, Target, UnknownRoute};
+pub use command::{ClusterError, Command, CommandError, PING_INTERVALS, Pinging, Scope, Target, UnknownRoute};
 pub use expression::{Expected, Expression, SyntaxError, TagIndex};
 pub use history::{Held, Histories, InvalidPosition, Kept, Position, Read};
 pub use information::{Information, InformationError};

@@ -78,9 +78,37 @@ pub enum CommandError {
     /// Several routes have presence for the tag.
     #[error("several routes have presence for this tag: name the route")]
     SeveralPresences,
+    /// Other servers are needed, and cannot be asked.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// A search took too long, or was interrupted.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+/// Why other servers of a cluster could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum ClusterError {
+    /// There is no connection to the Redis server at the moment.
+    #[error("the cluster's Redis server cannot be reached: what concerns this server only works; try again later")]
+    Unavailable,
+    /// Redis, or another server, did not answer in time.
+    #[error("the cluster did not answer within its timeout; what was asked may have been done")]
+    Timeout,
+    /// Some servers did not answer in time.
+    #[error("{missing} of {others} other servers did not answer within the timeout of the cluster")]
+    Incomplete {
+        /// So many.
+        missing: u32,
+        /// Of so many that were asked.
+        others: u32,
+    },
+    /// More waits to be sent to other servers than may.
+    #[error("too much waits to be sent to the other servers; try again later")]
+    Overloaded,
+    /// Redis or another server refused it.
+    #[error("it was refused: {0}")]
+    Refused(Box<str>),
 }
 
 /// A name that no route has, and those there are.

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::client::{Close, Describe, Kill, PING_INTERVALS, Ping, PingTime, Pinging, Rename};
 pub use self::clients::{Count, List, Target};
-pub use self::error::{CommandError, UnknownRoute};
+pub use self::error::{ClusterError, CommandError, UnknownRoute};
 pub use self::history::{ClearHistory, ReadHistory};
 pub use self::information::{AllInformation, ClearInformation, DeleteInformation, GetInformation, SearchInformation, SetInformation};
 pub use self::message::SendTo;

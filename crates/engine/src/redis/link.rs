@@ -1,0 +1,397 @@
+//! The connections to Redis: made again and again, kept, and with them the lease of this server.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, RedisError, RedisResult, Script};
+use tokio::sync::mpsc::{Receiver as Queue, UnboundedReceiver};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::frame::{self, Kind};
+use super::node::NodeId;
+use super::outgoing::{Outbound, publish};
+use super::settings::{Place, moved};
+use super::topics::Wish;
+use super::{Answer, Incoming, Node, Receiver, Shared};
+
+/// Between two attempts to connect.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Topics in one command.
+const TOPICS: usize = 256;
+/// How often ids that are claimed are claimed anew.
+const RENEW: Duration = Duration::from_secs(1200);
+
+/// How the link is.
+#[derive(Debug)]
+pub(super) struct Health {
+    since: Instant,
+    /// Why it is broken.
+    why: Option<String>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Health { since: Instant::now(), why: Some("it has not been reached yet".to_owned()) }
+    }
+}
+
+impl Health {
+    pub fn trouble(&self) -> Option<String> {
+        let seconds = self.since.elapsed().as_secs();
+        self.why.as_ref().map(|why| format!("the cluster's Redis server cannot be reached for {seconds} s: {why}"))
+    }
+
+    /// `true`: that is news.
+    fn set(&mut self, why: Option<String>) -> bool {
+        let news = self.why.is_some() != why.is_some();
+        if news {
+            self.since = Instant::now();
+        }
+        self.why = why;
+        news
+    }
+}
+
+/// Both connections: one for commands, one for what other servers send.
+struct Link {
+    connection: MultiplexedConnection,
+    sink: PubSubSink,
+    stream: PubSubStream,
+}
+
+/// Keeps the link for the life of the process.
+pub(super) async fn keep(
+    shared: &std::sync::Arc<Shared>,
+    receiver: &dyn Receiver,
+    mut queue: Queue<Outbound>,
+    mut wishes: UnboundedReceiver<Wish>,
+) {
+    let (mut pause, mut elsewhere, mut registered) = (PAUSE.0, None, false);
+    loop {
+        let begun = Instant::now();
+        let why = match connect(shared, elsewhere.take(), &mut registered).await {
+            Ok((link, anew)) => {
+                up(shared, receiver, &link, anew).await;
+                let why = serve(shared, receiver, link, &mut queue, &mut wishes).await;
+                down(shared, receiver, &mut queue, &why);
+                why
+            }
+            Err(Failure::Moved(info)) => {
+                elsewhere = Some(info);
+                continue;
+            }
+            Err(Failure::Other(why)) => why,
+        };
+        shared.health.lock().set(Some(why));
+        pause = if begun.elapsed() > PAUSE.1 { PAUSE.0 } else { (pause * 2).min(PAUSE.1) };
+        // Not all servers at the same moment.
+        sleep(pause.mul_f64(0.5 + f64::from(jitter()) / 512.0)).await;
+    }
+}
+
+fn jitter() -> u8 {
+    let mut byte = [0];
+    let _ = getrandom::fill(&mut byte);
+    byte[0]
+}
+
+enum Failure {
+    /// Another server of a Redis Cluster has our keys.
+    Moved(Box<ConnectionInfo>),
+    /// In words, without a secret.
+    Other(String),
+}
+
+/// What went wrong, without an address that could have a password in it.
+fn words(error: &RedisError) -> Failure {
+    let code = error.code().unwrap_or_default();
+    let detail = error.detail().unwrap_or_default();
+    Failure::Other(match (code, detail) {
+        ("", "") => error.category().to_owned(),
+        _ => format!("{} {code} {detail}", error.category()).trim().to_owned(),
+    })
+}
+
+async fn within<T>(limit: Duration, future: impl Future<Output = RedisResult<T>>) -> Result<T, Failure> {
+    match timeout(limit, future).await {
+        Ok(result) => result.map_err(|error| words(&error)),
+        Err(_) => Err(Failure::Other("it did not answer within the timeout".to_owned())),
+    }
+}
+
+/// Connects, subscribes, and registers this server. Also says whether the others believed that it was dead.
+async fn connect(shared: &Shared, elsewhere: Option<Box<ConnectionInfo>>, registered: &mut bool) -> Result<(Link, bool), Failure> {
+    let limit = shared.settings.timeout.max(Duration::from_secs(1));
+    let info = match elsewhere {
+        Some(info) => *info,
+        None => place(shared, limit).await?,
+    };
+    let client = Client::open(info.clone()).map_err(|error| words(&error))?;
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(None);
+    let mut connection = within(limit, client.get_multiplexed_async_connection_with_config(&config)).await?;
+    let (mut sink, stream) = within(limit, client.get_async_pubsub()).await?.split();
+    let own = [shared.settings.key("n", shared.node.bytes()), shared.settings.key("n", b"")];
+    within(limit, sink.subscribe(&own[..])).await?;
+    for topics in shared.topics.all_anew().chunks(TOPICS) {
+        let channels: Vec<Vec<u8>> = topics.iter().map(|topic| shared.settings.key("t", topic.as_bytes())).collect();
+        within(limit, sink.subscribe(&channels[..])).await?;
+        topics.iter().for_each(|topic| shared.topics.is_ready(topic));
+    }
+    // Only now, so that who sees this server reaches it.
+    let lease = match timeout(limit, renew(shared, &mut connection)).await {
+        Ok(Ok(lease)) => lease,
+        Ok(Err(error)) => {
+            return Err(match error.redirect_node().and_then(|(address, _)| address.rsplit_once(':')) {
+                Some((host, port)) => Failure::Moved(Box::new(moved(&info, host, port.parse().unwrap_or(6379)))),
+                None => words(&error),
+            });
+        }
+        Err(_) => return Err(Failure::Other("it did not answer within the timeout".to_owned())),
+    };
+    // Before the first time nobody can have known it.
+    let anew = *registered && !lease.was_alive;
+    *registered = true;
+    shared.see(&lease);
+    Ok((Link { connection, sink, stream }, anew))
+}
+
+/// Where Redis is now.
+async fn place(shared: &Shared, limit: Duration) -> Result<ConnectionInfo, Failure> {
+    let (sentinels, master, settings) = match &shared.settings.place.0 {
+        Place::One(info) => return Ok(info.clone()),
+        Place::Sentinel { sentinels, master, settings } => (sentinels, master, settings),
+    };
+    let mut failure = Failure::Other("there is no sentinel".to_owned());
+    for sentinel in sentinels {
+        let ask = async {
+            let mut connection = Client::open(sentinel.clone())?.get_multiplexed_async_connection().await?;
+            redis::cmd("SENTINEL").arg("get-master-addr-by-name").arg(master).query_async::<Option<(String, u16)>>(&mut connection).await
+        };
+        match within(limit, ask).await {
+            Ok(Some((host, port))) => return Ok(moved(sentinel, &host, port).set_redis_settings(settings.clone())),
+            Ok(None) => failure = Failure::Other("a sentinel does not know the master".to_owned()),
+            Err(why) => failure = why,
+        }
+    }
+    Err(failure)
+}
+
+/// What Redis knows of the servers.
+struct Lease {
+    /// The others did not believe that this one was dead.
+    was_alive: bool,
+    others: Vec<Node>,
+    dead: Vec<NodeId>,
+}
+
+/// Says that this server is alive. The clock is that of Redis: those of the servers may differ.
+///
+/// `nodes` has each server with the time at which it was heard of last, `labels` what it says of itself.
+const LEASE: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local before = redis.call('ZSCORE', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+local oldest = now - ARGV[3]
+local others = {}
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. oldest, '+inf')) do
+  if node ~= ARGV[1] then
+    others[#others + 1] = node
+    others[#others + 1] = redis.call('HGET', KEYS[2], node) or ''
+  end
+end
+local alive = 0
+if before and tonumber(before) > oldest then alive = 1 end
+return {alive, others, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', oldest)}
+";
+
+async fn renew(shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Lease> {
+    let settings = &shared.settings;
+    let (alive, others, dead): (u8, Vec<String>, Vec<String>) = Script::new(LEASE)
+        .key(settings.key("nodes", b""))
+        .key(settings.key("labels", b""))
+        .arg(shared.node.as_str())
+        .arg(&settings.label)
+        .arg(settings.lease.as_millis() as u64)
+        .invoke_async(connection)
+        .await?;
+    let others =
+        others.chunks_exact(2).filter_map(|pair| Some(Node { id: pair[0].parse().ok()?, label: pair[1].as_str().into() })).collect();
+    let dead = dead.iter().filter_map(|node| node.parse().ok()).collect();
+    Ok(Lease { was_alive: alive == 1, others, dead })
+}
+
+impl Shared {
+    fn see(&self, lease: &Lease) {
+        let mut nodes = self.nodes.write();
+        if **nodes != lease.others[..] {
+            *nodes = lease.others.clone().into();
+        }
+    }
+}
+
+/// The link is there: callers may use it.
+async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link, anew: bool) {
+    let mut connection = link.connection.clone();
+    // What Redis may have forgotten, or others may have taken, before anybody asks for it.
+    let restored = async {
+        let lost = shared.claims.renew(shared, &mut connection).await?;
+        shared.members.restore(shared, &mut connection).await?;
+        Ok::<_, RedisError>(lost)
+    };
+    let lost = restored.await.unwrap_or_default();
+    *shared.connection.write() = Some(link.connection.clone());
+    shared.counts.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    shared.health.lock().set(None);
+    if !lost.is_empty() {
+        receiver.lost(lost);
+    }
+    receiver.connected(anew);
+}
+
+fn down(shared: &Shared, receiver: &dyn Receiver, queue: &mut Queue<Outbound>, why: &str) {
+    *shared.connection.write() = None;
+    let lost = shared.outgoing.clear(queue);
+    shared.counts.lost.fetch_add(lost as u64, std::sync::atomic::Ordering::Relaxed);
+    shared.questions.fail_all();
+    if shared.health.lock().set(Some(why.to_owned())) {
+        receiver.disconnected(why);
+    }
+}
+
+/// Does all there is to do on a link, until it breaks; why it did.
+async fn serve(
+    shared: &std::sync::Arc<Shared>,
+    receiver: &dyn Receiver,
+    link: Link,
+    queue: &mut Queue<Outbound>,
+    wishes: &mut UnboundedReceiver<Wish>,
+) -> String {
+    let Link { connection, mut sink, mut stream } = link;
+    let mut outgoing = connection.clone();
+    tokio::select! {
+        why = publish(shared, &mut outgoing, queue) => why,
+        why = listen(shared, receiver, &mut stream) => why,
+        why = subscribe(shared, &mut sink, wishes) => why,
+        why = look_after(shared, receiver, connection) => why,
+    }
+}
+
+/// Hands over what other servers send.
+async fn listen(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, stream: &mut PubSubStream) -> String {
+    while let Some(message) = stream.next().await {
+        shared.counts.received.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        hear(shared, receiver, message.get_payload_bytes());
+    }
+    "the connection for what other servers send was closed".to_owned()
+}
+
+fn hear(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, bytes: &[u8]) {
+    let own = shared.settings.version;
+    let frame = match frame::decode(bytes, own) {
+        Ok(frame) => frame,
+        Err(foreign) => {
+            shared.counts.foreign.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if let Some(frame::Foreign { asks: Some((from, number)), version }) = foreign {
+                let why = format!("a server speaks version {own} of what servers of a cluster say to each other, not {version}");
+                shared.answer(Kind::Refusal, from, number, why.as_bytes());
+            }
+            return;
+        }
+    };
+    if frame.from == shared.node && frame.kind != Kind::Tell {
+        return; // what is for all comes here, too
+    }
+    match frame.kind {
+        Kind::Answer => shared.questions.answered(frame.number, frame.payload.to_vec()),
+        Kind::Refusal => shared.questions.refused(frame.number, &String::from_utf8_lossy(frame.payload)),
+        Kind::Tell | Kind::Ask => {
+            let answer = (frame.kind == Kind::Ask).then(|| Answer { shared: shared.clone(), to: frame.from, number: frame.number });
+            receiver.incoming(Incoming { from: frame.from, payload: frame.payload.to_vec(), answer });
+        }
+    }
+}
+
+/// Subscribes to topics and unsubscribes from them.
+async fn subscribe(shared: &Shared, sink: &mut PubSubSink, wishes: &mut UnboundedReceiver<Wish>) -> String {
+    let mut batch = Vec::new();
+    loop {
+        if wishes.recv_many(&mut batch, TOPICS).await == 0 {
+            return "the server ends".to_owned();
+        }
+        let channel = |topic: &str| shared.settings.key("t", topic.as_bytes());
+        let (on, off): (Vec<_>, Vec<_>) = batch.iter().map(|Wish::Look(topic, _)| topic).partition(|topic| shared.topics.is_wanted(topic));
+        let (on_channels, off_channels): (Vec<_>, Vec<_>) =
+            (on.iter().map(|topic| channel(topic)).collect(), off.iter().map(|topic| channel(topic)).collect());
+        let done = async {
+            if !off_channels.is_empty() {
+                sink.unsubscribe(&off_channels[..]).await?;
+            }
+            if !on_channels.is_empty() {
+                sink.subscribe(&on_channels[..]).await?;
+            }
+            Ok(())
+        };
+        if let Err(Failure::Other(why)) = within(shared.settings.timeout, done).await {
+            // The next link subscribes to all that is wanted.
+            return why;
+        }
+        on.iter().for_each(|topic| shared.topics.is_ready(topic));
+        for Wish::Look(_, tell) in batch.drain(..) {
+            let _ = tell.try_send(());
+        }
+    }
+}
+
+/// Renews the lease, and cleans up after servers that are dead.
+async fn look_after(shared: &Shared, receiver: &dyn Receiver, mut connection: MultiplexedConnection) -> String {
+    let mut ticks = interval(shared.settings.lease / 3);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut renewed = Instant::now();
+    loop {
+        ticks.tick().await;
+        match look(shared, receiver, &mut connection, &mut renewed).await {
+            ControlFlow::Continue(()) => {}
+            ControlFlow::Break(why) => return why,
+        }
+    }
+}
+
+async fn look(
+    shared: &Shared,
+    receiver: &dyn Receiver,
+    connection: &mut MultiplexedConnection,
+    renewed: &mut Instant,
+) -> ControlFlow<String> {
+    let lease = match within(shared.settings.timeout, renew(shared, connection)).await {
+        Ok(lease) => lease,
+        Err(Failure::Moved(_)) => return ControlFlow::Break("the keys have moved".to_owned()),
+        Err(Failure::Other(why)) => return ControlFlow::Break(why),
+    };
+    shared.see(&lease);
+    if !lease.was_alive || renewed.elapsed() > RENEW {
+        *renewed = Instant::now();
+        match shared.claims.renew(shared, connection).await {
+            Ok(lost) if !lost.is_empty() => receiver.lost(lost),
+            Ok(_) => {}
+            Err(error) => return ControlFlow::Break(error.category().to_owned()),
+        }
+    }
+    if !lease.was_alive {
+        if let Err(error) = shared.members.restore(shared, connection).await {
+            return ControlFlow::Break(error.category().to_owned());
+        }
+        receiver.connected(true);
+    }
+    for node in lease.dead {
+        match shared.members.reap(shared, connection, node).await {
+            Ok(vacated) if !vacated.is_empty() => receiver.vacated(vacated),
+            Ok(_) => {}
+            Err(error) => return ControlFlow::Break(error.category().to_owned()),
+        }
+    }
+    ControlFlow::Continue(())
+}

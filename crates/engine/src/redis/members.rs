@@ -1,0 +1,166 @@
+//! Who is in which channel on which server, so that joining and leaving is told once.
+
+use fws_hub::ClusterError;
+use hashbrown::HashSet;
+use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Script};
+
+use super::node::NodeId;
+use super::{Cluster, Shared};
+
+/// Members that are put back, or cleaned up, at a time.
+const BATCH: usize = 500;
+
+/// A user in a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// The name of the channel's route.
+    pub route: Box<str>,
+    /// The channel's tag.
+    pub tag: Box<str>,
+    /// The user.
+    pub user: Box<str>,
+}
+
+impl Member {
+    /// Lengths before the first two, since all three may have any bytes.
+    fn encode(&self) -> Vec<u8> {
+        let len = |text: &str| u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
+        [&len(&self.route)[..], self.route.as_bytes(), &len(&self.tag), self.tag.as_bytes(), self.user.as_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Member> {
+        let text = |bytes: &[u8]| Some(Box::from(std::str::from_utf8(bytes).ok()?));
+        let split = |bytes: &'_ [u8]| -> Option<usize> { Some(usize::from(u16::from_be_bytes(bytes.get(..2)?.try_into().ok()?))) };
+        let route = split(bytes)?;
+        let rest = bytes.get(2 + route..)?;
+        let tag = split(rest)?;
+        Some(Member { route: text(&bytes[2..2 + route])?, tag: text(rest.get(2..2 + tag)?)?, user: text(rest.get(2 + tag..)?)? })
+    }
+}
+
+/// The members that this server has, encoded.
+#[derive(Debug, Default)]
+pub(super) struct Members(Mutex<HashSet<Vec<u8>>>);
+
+/// A server has a member: 1 if no other had it.
+const ENTER: &str = r"
+local others = redis.call('SCARD', KEYS[1]) - redis.call('SISMEMBER', KEYS[1], ARGV[1])
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('SADD', KEYS[2], ARGV[2])
+if others == 0 then return 1 end
+return 0
+";
+
+/// A server has a member no more: 1 if no other has it.
+const LEAVE: &str = r"
+local had = redis.call('SREM', KEYS[1], ARGV[1])
+redis.call('SREM', KEYS[2], ARGV[2])
+if had == 1 and redis.call('SCARD', KEYS[1]) == 0 then return 1 end
+return 0
+";
+
+/// Takes members of a dead server away, at most so many: those that no other server has. Each is told to one caller only. The server is
+/// forgotten with the last.
+const REAP: &str = r"
+local t = redis.call('TIME')
+local heard = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if heard and tonumber(heard) > t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[3] then return {} end
+local gone = {}
+for _, member in ipairs(redis.call('SPOP', KEYS[1], ARGV[4])) do
+  local key = ARGV[2] .. member
+  if redis.call('SREM', key, ARGV[1]) == 1 and redis.call('SCARD', key) == 0 then
+    gone[#gone + 1] = member
+  end
+end
+if redis.call('SCARD', KEYS[1]) == 0 then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('HDEL', KEYS[3], ARGV[1])
+end
+return gone
+";
+
+fn invocation<'a>(shared: &Shared, script: &'a Script, member: &[u8]) -> redis::ScriptInvocation<'a> {
+    let mut invocation = script.prepare_invoke();
+    invocation
+        .key(shared.settings.key("m", member))
+        .key(shared.settings.key("of", shared.node.bytes()))
+        .arg(shared.node.as_str())
+        .arg(member);
+    invocation
+}
+
+impl Members {
+    /// Tells Redis of all members once more, which may have forgotten them.
+    pub async fn restore(&self, shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        let members: Vec<Vec<u8>> = self.0.lock().iter().cloned().collect();
+        let script = Script::new(ENTER);
+        for members in members.chunks(BATCH) {
+            let mut pipe = redis::pipe();
+            pipe.load_script(&script).ignore();
+            for member in members {
+                pipe.invoke_script(&invocation(shared, &script, member)).ignore();
+            }
+            pipe.query_async::<()>(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Cleans up after a dead server; the members that were on that server only.
+    pub async fn reap(&self, shared: &Shared, connection: &mut MultiplexedConnection, node: NodeId) -> RedisResult<Vec<Member>> {
+        let settings = &shared.settings;
+        let gone: Vec<Vec<u8>> = Script::new(REAP)
+            .key(settings.key("of", node.bytes()))
+            .key(settings.key("nodes", b""))
+            .key(settings.key("labels", b""))
+            .arg(node.as_str())
+            .arg(settings.key("m", b""))
+            .arg(settings.lease.as_millis() as u64)
+            .arg(BATCH)
+            .invoke_async(connection)
+            .await?;
+        Ok(gone.iter().filter_map(|member| Member::decode(member)).collect())
+    }
+}
+
+impl Cluster {
+    /// This server has a member. `true`: no other server had it.
+    pub fn enter(&self, member: &Member) -> Result<bool, ClusterError> {
+        let encoded = member.encode();
+        self.shared.members.0.lock().insert(encoded.clone());
+        self.member_call(ENTER, encoded)
+    }
+
+    /// This server has a member no more. `true`: no other server has it.
+    pub fn leave(&self, member: &Member) -> Result<bool, ClusterError> {
+        let encoded = member.encode();
+        self.shared.members.0.lock().remove(&encoded);
+        self.member_call(LEAVE, encoded)
+    }
+
+    fn member_call(&self, script: &'static str, member: Vec<u8>) -> Result<bool, ClusterError> {
+        let shared = self.shared.clone();
+        let told = self.shared.call(move |mut connection| async move {
+            let script = Script::new(script);
+            invocation(&shared, &script, &member).invoke_async::<u8>(&mut connection).await
+        })?;
+        Ok(told == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_comes_back_whatever_its_names_are() {
+        for (route, tag, user) in [("chat", "room:1", "ann"), ("", "", ""), ("a\0b", "\0", "\0\u{1f600}")] {
+            let member = Member { route: route.into(), tag: tag.into(), user: user.into() };
+            assert_eq!(Member::decode(&member.encode()), Some(member));
+        }
+        for wrong in [&b""[..], b"\0", b"\0\x09abc", b"\0\x01a\0\x09b", b"\0\x01\xff\0\x01a"] {
+            assert_eq!(Member::decode(wrong), None);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Several servers that meet in a Redis or Valkey server.
+//!
+//! [`Cluster`] is the handle. All I/O is on one thread of its own; the calls of other threads wait for it, no longer than
+//! [`Settings::timeout`]. In the order of a call:
+//!
+//! * `settings` says where Redis is, `node` what the servers are called, `frame` what they say to each other, as bytes;
+//! * `link` connects, again and again if need be, and keeps the server's lease;
+//! * `outgoing` publishes what is for other servers, in the order in which it was given;
+//! * `questions` waits for answers, `topics` says what other servers send here;
+//! * `claims` are ids of clients that applications choose: one server has each;
+//! * `values` are the global values, `members` who is in which channel on which server, `records` the histories of channels;
+//! * `counts` is what is counted.
+//!
+//! There is no consensus and no gossip: Redis carries messages, and scripts in it decide what must be decided once.
+
+mod claims;
+mod counts;
+mod frame;
+mod link;
+mod members;
+mod node;
+mod outgoing;
+mod questions;
+mod records;
+mod settings;
+mod topics;
+mod values;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+use fws_hub::ClusterError;
+use parking_lot::{Mutex, RwLock};
+use redis::RedisResult;
+use redis::aio::MultiplexedConnection;
+use tokio::runtime::{Builder, Handle};
+
+use self::claims::Claims;
+use self::counts::Counts;
+use self::frame::{Frame, Kind};
+use self::link::Health;
+use self::members::Members;
+use self::outgoing::{Outbound, Outgoing};
+use self::questions::Questions;
+use self::topics::Topics;
+
+pub use self::members::Member;
+pub use self::node::NodeId;
+pub use self::records::{Recorded, Records, Retention};
+pub use self::settings::{Address, AddressError, Settings};
+
+/// The most calls at a time.
+const CALLS: usize = 10_000;
+/// Above the timeout a caller waits so much longer for the thread that is to tell it of the timeout.
+const SLACK: Duration = Duration::from_millis(500);
+
+/// Something that another server sent.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Who sent it.
+    pub from: NodeId,
+    /// What it says.
+    pub payload: Vec<u8>,
+    /// Where the answer goes; `None`: nobody waits for one.
+    pub answer: Option<Answer>,
+}
+
+/// Where the answer to a question goes. Dropped without an answer, the other server waits until its timeout.
+#[derive(Debug)]
+pub struct Answer {
+    shared: Arc<Shared>,
+    to: NodeId,
+    number: u64,
+}
+
+impl Answer {
+    /// Answers.
+    pub fn send(self, payload: &[u8]) {
+        self.shared.answer(Kind::Answer, self.to, self.number, payload);
+    }
+}
+
+/// What is told of other servers. All of it is called on the thread of the cluster, and must be quick.
+pub trait Receiver: Send + Sync {
+    /// Another server has sent something.
+    fn incoming(&self, incoming: Incoming);
+
+    /// Redis can be reached. `anew`: the other servers believed that this one was dead, or Redis has lost what it knew.
+    fn connected(&self, anew: bool);
+
+    /// Redis cannot be reached any more, for this reason.
+    fn disconnected(&self, why: &str);
+
+    /// Other servers have these ids by now, since this one was believed to be dead.
+    fn lost(&self, ids: Vec<Box<str>>);
+
+    /// These members are in no channel any more, since their server is dead.
+    fn vacated(&self, members: Vec<Member>);
+}
+
+/// Another server, as it told of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub id: NodeId,
+    /// What it says of itself: see [`Settings::label`].
+    pub label: Box<str>,
+}
+
+/// The servers that work as one, as one of them sees them.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+}
+
+/// What the callers and the cluster's thread share.
+pub(crate) struct Shared {
+    settings: Settings,
+    node: NodeId,
+    /// Of the cluster's thread.
+    runtime: Handle,
+    /// `None`: Redis cannot be reached.
+    connection: RwLock<Option<MultiplexedConnection>>,
+    outgoing: Outgoing,
+    questions: Questions,
+    topics: Topics,
+    claims: Claims,
+    members: Members,
+    /// The others that are alive.
+    nodes: RwLock<Arc<[Node]>>,
+    health: Mutex<Health>,
+    counts: Counts,
+    calls: AtomicUsize,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("node", &self.node).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// Starts the thread, which connects by itself. `receiver` is made with the handle, so that it can have it.
+    pub fn start<R: Receiver + 'static>(settings: Settings, receiver: impl FnOnce(&Cluster) -> Arc<R>) -> io::Result<Cluster> {
+        settings.check().map_err(io::Error::other)?;
+        let node = NodeId::random().map_err(io::Error::other)?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (outgoing, queue) = Outgoing::new();
+        let (topics, wishes) = Topics::new();
+        let shared = Arc::new(Shared {
+            settings,
+            node,
+            runtime: runtime.handle().clone(),
+            connection: RwLock::default(),
+            outgoing,
+            questions: Questions::default(),
+            topics,
+            claims: Claims::default(),
+            members: Members::default(),
+            nodes: RwLock::new(Arc::new([])),
+            health: Mutex::default(),
+            counts: Counts::default(),
+            calls: AtomicUsize::new(0),
+        });
+        let cluster = Cluster { shared: shared.clone() };
+        let receiver: Arc<dyn Receiver> = receiver(&cluster);
+        std::thread::Builder::new()
+            .name("fws-engine".into())
+            .spawn(move || runtime.block_on(link::keep(&shared, &*receiver, queue, wishes)))?;
+        Ok(cluster)
+    }
+
+    /// The name of this server.
+    pub fn node(&self) -> NodeId {
+        self.shared.node
+    }
+
+    /// The other servers that are alive, as far as is known. Does no I/O.
+    pub fn others(&self) -> Arc<[Node]> {
+        self.shared.nodes.read().clone()
+    }
+
+    /// Whether Redis can be reached.
+    pub fn is_connected(&self) -> bool {
+        self.shared.connection.read().is_some()
+    }
+
+    /// What is counted, by name.
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        let mut counts = self.shared.counts.list();
+        counts.push(("waiting", self.shared.outgoing.waiting() as u64));
+        counts.push(("topics", self.shared.topics.len() as u64));
+        counts.push(("claims", self.shared.claims.len() as u64));
+        counts.push(("connected", self.is_connected().into()));
+        counts
+    }
+
+    /// Why Redis cannot be reached; `None`: it can. There is no secret in it.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.health.lock().trouble()
+    }
+
+    /// Has one other server do something; its answer. `None`: there is no such server.
+    pub fn ask(&self, node: NodeId, payload: &[u8]) -> Result<Option<Vec<u8>>, ClusterError> {
+        let channel = self.shared.settings.key("n", node.bytes());
+        let mut answers = self.shared.question(channel, payload, false)?;
+        Ok(answers.pop())
+    }
+
+    /// Has all other servers do something; their answers.
+    pub fn ask_all(&self, payload: &[u8]) -> Result<Vec<Vec<u8>>, ClusterError> {
+        let channel = self.shared.settings.key("n", b"");
+        self.shared.question(channel, payload, true)
+    }
+
+    /// Sends something to all other servers that have subscribed to a topic; to all, without one. Does not wait.
+    pub fn tell(&self, topic: Option<&str>, payload: &[u8]) -> Result<(), ClusterError> {
+        let shared = &self.shared;
+        let channel = topic.map_or_else(|| shared.settings.key("n", b""), |topic| shared.settings.key("t", topic.as_bytes()));
+        let frame = Frame { kind: Kind::Tell, from: shared.node, number: 0, payload }.encode(shared.settings.version);
+        shared.publish(Outbound { channel, frame, number: None }).inspect_err(|error| shared.counts.failed(error))
+    }
+
+    /// Has other servers send here what they tell of a topic, from when this returns. It waits for Redis, but only for the first subscription
+    /// of a topic. Each call needs one of [`Cluster::unsubscribe`]. An error says that it will be subscribed to later.
+    pub fn subscribe(&self, topic: &str) -> Result<(), ClusterError> {
+        let Some(done) = self.shared.topics.want(topic) else { return Ok(()) };
+        if !self.is_connected() {
+            return Err(ClusterError::Unavailable);
+        }
+        done.recv_timeout(self.shared.settings.timeout).map_err(|_| ClusterError::Timeout)
+    }
+
+    /// Ends a subscription. Does not wait.
+    pub fn unsubscribe(&self, topic: &str) {
+        self.shared.topics.unwant(topic);
+    }
+}
+
+impl Shared {
+    /// Runs something on the connection, and waits for it.
+    fn call<T, F>(&self, run: impl FnOnce(MultiplexedConnection) -> F) -> Result<T, ClusterError>
+    where
+        T: Send + 'static,
+        F: Future<Output = RedisResult<T>> + Send + 'static,
+    {
+        let connection = self.connection.read().clone().ok_or(ClusterError::Unavailable).inspect_err(|error| self.counts.failed(error))?;
+        if self.calls.fetch_add(1, Ordering::Relaxed) >= CALLS {
+            self.calls.fetch_sub(1, Ordering::Relaxed);
+            self.counts.failed(&ClusterError::Overloaded);
+            return Err(ClusterError::Overloaded);
+        }
+        let (done, answer) = sync_channel(1);
+        let (timeout, begun) = (self.settings.timeout, Instant::now());
+        let future = run(connection);
+        self.runtime.spawn(async move {
+            let _ = done.send(tokio::time::timeout(timeout, future).await);
+        });
+        let answer = answer.recv_timeout(timeout + SLACK);
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+        self.counts.called(begun.elapsed());
+        let answer = match answer {
+            Ok(Ok(answer)) => answer.map_err(|error| refused(&error)),
+            Ok(Err(_)) | Err(_) => Err(ClusterError::Timeout),
+        };
+        answer.inspect_err(|error| self.counts.failed(error))
+    }
+
+    fn publish(&self, outbound: Outbound) -> Result<(), ClusterError> {
+        let connected = if self.connection.read().is_some() { Ok(()) } else { Err(ClusterError::Unavailable) };
+        connected.and_then(|()| self.outgoing.push(outbound))
+    }
+
+    /// Publishes a question and waits for its answers.
+    fn question(&self, channel: Vec<u8>, payload: &[u8], all: bool) -> Result<Vec<Vec<u8>>, ClusterError> {
+        let begun = Instant::now();
+        let asked = self.questions.open(all);
+        let frame = Frame { kind: Kind::Ask, from: self.node, number: asked.number, payload }.encode(self.settings.version);
+        let answers = self
+            .publish(Outbound { channel, frame, number: Some(asked.number) })
+            .and_then(|()| asked.wait(&self.questions, self.settings.timeout));
+        self.counts.called(begun.elapsed());
+        answers.inspect_err(|error| self.counts.failed(error))
+    }
+
+    fn answer(&self, kind: Kind, to: NodeId, number: u64, payload: &[u8]) {
+        let channel = self.settings.key("n", to.bytes());
+        let frame = Frame { kind, from: self.node, number, payload }.encode(self.settings.version);
+        // Who does not get it finds that out by its timeout.
+        let _ = self.publish(Outbound { channel, frame, number: None });
+    }
+}
+
+/// What Redis said, or what the connection met.
+fn refused(error: &redis::RedisError) -> ClusterError {
+    if error.is_timeout() {
+        ClusterError::Timeout
+    } else if error.is_io_error() || error.is_connection_dropped() || error.is_cluster_error() {
+        ClusterError::Unavailable
+    } else {
+        ClusterError::Refused(format!("Redis answered {} {}", error.code().unwrap_or_default(), error.detail().unwrap_or_default()).into())
+    }
+}

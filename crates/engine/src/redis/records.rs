@@ -1,0 +1,155 @@
+//! The histories of channels, recorded once for all servers.
+
+use fws_hub::ClusterError;
+use redis::Script;
+
+use super::Cluster;
+use super::frame::{Frame, Kind};
+
+/// How much is kept of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Messages.
+    pub count: usize,
+    /// Milliseconds.
+    pub age: u64,
+}
+
+/// A message that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number among all of its channel and epoch, from 1 on.
+    pub offset: u64,
+    /// When it was recorded, milliseconds since 1970, on the clock of Redis.
+    pub time: u64,
+    /// What was recorded.
+    pub payload: Vec<u8>,
+}
+
+/// What is kept of a channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// A random number, another one where the past of the channel was lost; 0: nothing was ever recorded.
+    pub epoch: u64,
+    /// The number of the last message.
+    pub last: u64,
+    /// In their order.
+    pub messages: Vec<Recorded>,
+}
+
+/// How long the epoch and the last number are known longer than the messages, milliseconds.
+const REMEMBERED: u64 = 3_600_000;
+
+/// Records a message and publishes it: its epoch and number. The message is published with `EPOCH:NUMBER:TIME:` in front of it.
+const RECORD: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+if not epoch then
+  epoch = ARGV[3]
+  redis.call('HSET', KEYS[2], 'epoch', epoch, 'last', 0)
+  redis.call('DEL', KEYS[1])
+end
+local offset = redis.call('HINCRBY', KEYS[2], 'last', 1)
+redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[1], offset .. '-0', 't', now, 'p', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[2] + ARGV[7])
+redis.call('PUBLISH', ARGV[5], ARGV[6] .. epoch .. ':' .. offset .. ':' .. now .. ':' .. ARGV[4])
+return {epoch, offset}
+";
+
+/// Reads messages that are not too old: those after a number, or the last ones.
+const READ: &str = r"
+local t = redis.call('TIME')
+local oldest = t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[3]
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+if not epoch then return {'', 0, {}} end
+local last = redis.call('HGET', KEYS[2], 'last')
+local entries
+if ARGV[1] == '' then
+  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[2])
+  entries = {}
+  for i = #newest, 1, -1 do entries[#entries + 1] = newest[i] end
+else
+  entries = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-0', '+', 'COUNT', ARGV[2])
+end
+local found = {}
+for _, entry in ipairs(entries) do
+  if tonumber(entry[2][2]) > oldest then
+    found[#found + 1] = string.match(entry[1], '^%d+')
+    found[#found + 1] = entry[2][2]
+    found[#found + 1] = entry[2][4]
+  end
+end
+return {epoch, last, found}
+";
+
+impl Cluster {
+    /// Records a message of a channel, and sends it to all servers that have subscribed to its topic, this one included, with its
+    /// epoch, number and time in front of it: see [`Records::split`].
+    pub fn record(&self, channel: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError> {
+        let shared = &self.shared;
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|_| ClusterError::Unavailable)?;
+        let epoch = u64::from_ne_bytes(random).max(1);
+        let head = Frame { kind: Kind::Tell, from: shared.node, number: 0, payload: b"" }.encode(shared.settings.version);
+        let (stream, meta) = (shared.settings.key("h", channel.as_bytes()), shared.settings.key("hm", channel.as_bytes()));
+        let (topic, payload) = (shared.settings.key("t", channel.as_bytes()), payload.to_vec());
+        let (epoch, offset) = shared.call(move |mut connection| async move {
+            Script::new(RECORD)
+                .key(stream)
+                .key(meta)
+                .arg(retention.count)
+                .arg(retention.age)
+                .arg(format!("{epoch:016x}"))
+                .arg(payload)
+                .arg(topic)
+                .arg(head)
+                .arg(REMEMBERED)
+                .invoke_async::<(String, u64)>(&mut connection)
+                .await
+        })?;
+        Ok((u64::from_str_radix(&epoch, 16).unwrap_or_default(), offset))
+    }
+
+    /// What is kept of a channel and is not older than `age` milliseconds: at most so many messages after a number, or the last ones.
+    pub fn records(&self, channel: &str, after: Option<u64>, most: usize, age: u64) -> Result<Records, ClusterError> {
+        let shared = &self.shared;
+        let (stream, meta) = (shared.settings.key("h", channel.as_bytes()), shared.settings.key("hm", channel.as_bytes()));
+        let after = after.map_or_else(String::new, |after| after.to_string());
+        let (epoch, last, found) = shared.call(move |mut connection| async move {
+            Script::new(READ)
+                .key(stream)
+                .key(meta)
+                .arg(after)
+                .arg(most)
+                .arg(age)
+                .invoke_async::<(String, u64, Vec<Vec<u8>>)>(&mut connection)
+                .await
+        })?;
+        let number = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+        let messages = found
+            .chunks_exact(3)
+            .filter_map(|three| Some(Recorded { offset: number(&three[0])?, time: number(&three[1])?, payload: three[2].clone() }))
+            .collect();
+        Ok(Records { epoch: u64::from_str_radix(&epoch, 16).unwrap_or_default(), last, messages })
+    }
+
+    /// Forgets the messages of a channel. Numbers go on. Whether there were any.
+    pub fn forget(&self, channel: &str) -> Result<bool, ClusterError> {
+        let mut del = redis::cmd("DEL");
+        del.arg(self.shared.settings.key("h", channel.as_bytes()));
+        self.shared.call(move |mut connection| async move { del.query_async::<u64>(&mut connection).await }).map(|count| count > 0)
+    }
+}
+
+impl Records {
+    /// The epoch, the number, the time and the rest of what was sent for a recorded message.
+    pub fn split(payload: &[u8]) -> Option<(u64, Recorded)> {
+        let mut parts = payload.splitn(4, |byte| *byte == b':');
+        let epoch = u64::from_str_radix(std::str::from_utf8(parts.next()?).ok()?, 16).ok()?;
+        let offset = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+        let time = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+        Some((epoch, Recorded { offset, time, payload: parts.next()?.to_vec() }))
+    }
+}
