@@ -3,7 +3,7 @@
 //! A server carries out commands on its own clients. An [`Engine`] knows the other servers. For each command it says which servers are
 //! asked, by the command's [`Scope`], and it asks the others.
 //!
-//! [`Memory`] is the engine of a server that is alone: everything is here.
+//! [`Memory`] is the engine of a server that is alone: everything is here. [`redis`] is what an engine for several servers is made of.
 #![forbid(unsafe_code)]
 
 mod memory;
@@ -18,7 +18,7 @@ pub use self::memory::Memory;
 pub enum Place {
     /// This one.
     Here,
-    /// One other.
+    /// One other, or what keeps the values of all.
     Elsewhere,
     /// This one and all others; their answers are put together with [`Command::join`].
     Everywhere,
@@ -34,4 +34,80 @@ pub trait Engine: Send + Sync {
 
     /// Has the other servers carry out a command; their answers. It waits for them, and no longer than a time of its own.
     fn ask_others(&self, command: &Command<'_>) -> Result<Vec<Reply>, CommandError>;
+
+    /// The id of a client that has none, from a random text: it may name this server, so that the others find the client.
+    fn id(&self, random: String) -> String {
+        random
+    }
+
+    /// Claims an id that an application has chosen for a client of this server. `false`: another server has a client with it.
+    fn claim(&self, id: &str) -> Result<bool, CommandError> {
+        let _ = id;
+        Ok(true)
+    }
+
+    /// The client with an id is gone, or it has another id. Does not wait.
+    fn release(&self, id: &str) {
+        let _ = id;
+    }
+
+    /// There is a client now with this tag, or of this user: what others send to these is wanted here. Does not wait; it is called while the
+    /// registry is locked, so that the order is right. What is returned waits until it is so.
+    fn watch(&self, topic: Topic<'_>) -> Option<Watching> {
+        let _ = topic;
+        None
+    }
+
+    /// There is none any more.
+    fn unwatch(&self, topic: Topic<'_>) {
+        let _ = topic;
+    }
+
+    /// How the server and the others are; `None`: it is alone.
+    fn standing(&self) -> Option<Standing> {
+        None
+    }
+}
+
+/// What servers send each other messages about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic<'a> {
+    /// Clients with a tag.
+    Tag(&'a str),
+    /// Clients of a user.
+    User(&'a str),
+}
+
+/// What waits until others send here what was asked for.
+pub struct Watching(Box<dyn FnOnce() + Send>);
+
+impl Watching {
+    /// `wait` waits for it, no longer than a time of its own.
+    pub fn new(wait: impl FnOnce() + Send + 'static) -> Watching {
+        Watching(Box::new(wait))
+    }
+
+    /// Waits.
+    pub fn wait(self) {
+        (self.0)();
+    }
+}
+
+impl std::fmt::Debug for Watching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watching")
+    }
+}
+
+/// How a server is among others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The name of this server.
+    pub node: String,
+    /// The names of the others that are alive, and what they say of themselves.
+    pub others: Vec<(String, String)>,
+    /// Why they cannot be reached; `None`: they can. There is no secret in it.
+    pub trouble: Option<String>,
+    /// What is counted, by name.
+    pub counts: Vec<(&'static str, u64)>,
 }

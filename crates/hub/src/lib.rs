@@ -41,7 +41,7 @@ pub use expression::{Expected, Expression, SyntaxError, TagIndex};
 pub use history::{Held, Histories, InvalidPosition, Kept, Position, Read};
 pub use information::{Information, InformationError};
 pub use initial_state::InitialState;
-pub use keyvalue::{Bounds, KeyValue, KeyValueError};
+pub use keyvalue::{MAX_KEY, Bounds, KeyValue, KeyValueError};
 pub use matcher::{Matcher, Operator};
 pub use patience::{Always, GoOn, Stopped};
 pub use presence::{Change, Present, Settling};
@@ -49,7 +49,7 @@ pub use registry::{Hub, Key, RouteId};
 pub use reply::{Client, History, Member, Outcome, Recorded, Renamed, Reply};
 pub use selection::{Access, Steps};
 pub use timers::{Due, MAX_DELAY, MAX_TIMER_PAYLOAD, NewTimer, TimerBounds, TimerError, Timers};
-pub use users::User;
+pub use users::{User, Watched};
 
 /// The longest id, tag or user, bytes.
 pub const MAX_NAME: usize = 255;

@@ -168,6 +168,7 @@ impl Reply {
         match (self, other) {
             (Reply::Queued(sum), Reply::Queued(more)) | (Reply::Count(sum), Reply::Count(more)) => *sum += more,
             (Reply::Names(names), Reply::Names(more)) => names.extend(more),
+            (Reply::Members(members), Reply::Members(more)) => members.extend(more),
             (
                 Reply::Done
                 | Reply::Sent(_)

@@ -16,6 +16,9 @@ pub(crate) struct TagSets {
     sets: HashMap<Arc<str>, RoaringBitmap>,
     /// All names in order: so a walk over them can stop and go on, and names with one beginning stand together.
     names: BTreeSet<Arc<str>>,
+    /// Tags that have their first client, or have lost their last one, since [`Hub::take_watched`](crate::Hub::take_watched); only where
+    /// somebody wants to know.
+    pub(crate) changes: Option<Vec<(Arc<str>, bool)>>,
 }
 
 impl TagSets {
@@ -29,6 +32,9 @@ impl TagSets {
         let name: Arc<str> = tag.into();
         self.names.insert(name.clone());
         self.sets.insert(name.clone(), RoaringBitmap::from_iter([client]));
+        if let Some(changes) = &mut self.changes {
+            changes.push((name.clone(), true));
+        }
         name
     }
 
@@ -38,7 +44,9 @@ impl TagSets {
             tagged.remove(client);
             if tagged.is_empty() {
                 self.sets.remove(tag);
-                self.names.remove(tag);
+                if let (Some(name), Some(changes)) = (self.names.take(tag), &mut self.changes) {
+                    changes.push((name, false));
+                }
             }
         }
     }

@@ -18,34 +18,69 @@ pub struct User {
 
 /// Live clients by user; a user without a client is not here.
 #[derive(Debug, Default)]
-pub(crate) struct Users(HashMap<Arc<str>, RoaringBitmap>);
+pub(crate) struct Users {
+    clients: HashMap<Arc<str>, RoaringBitmap>,
+    /// Users who have their first client, or have lost their last one, as for tags.
+    changes: Option<Vec<(Arc<str>, bool)>>,
+}
+
+/// Tags and users that have their first client (`true`), or have lost their last one, in order.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Tags.
+    pub tags: Vec<(Arc<str>, bool)>,
+    /// Users.
+    pub users: Vec<(Arc<str>, bool)>,
+}
 
 impl Users {
     /// A client is a user's.
     fn insert(&mut self, user: &User, client: u32) {
-        self.0.entry_ref(&user.name).or_default().insert(client);
+        let clients = self.clients.entry_ref(&user.name).or_default();
+        if let Some(changes) = self.changes.as_mut().filter(|_| clients.is_empty()) {
+            changes.push((user.name.clone(), true));
+        }
+        clients.insert(client);
     }
 
     /// It is not any more.
     fn remove(&mut self, user: &User, client: u32) {
-        if let Some(clients) = self.0.get_mut(&user.name) {
+        if let Some(clients) = self.clients.get_mut(&user.name) {
             clients.remove(client);
             if clients.is_empty() {
-                self.0.remove(&user.name);
+                self.clients.remove(&user.name);
+                if let Some(changes) = &mut self.changes {
+                    changes.push((user.name.clone(), false));
+                }
             }
         }
     }
 
     /// The clients of a user.
     pub fn get(&self, user: &str) -> Option<&RoaringBitmap> {
-        self.0.get(user)
+        self.clients.get(user)
     }
 }
 
 impl<C> Hub<C> {
+    /// From now on it is noted which tags and users have a client. To be called before the first one comes.
+    pub fn watch(&mut self) {
+        self.tags.changes = Some(Vec::new());
+        self.users.changes = Some(Vec::new());
+    }
+
+    /// What was noted since the last call; `None`: nothing.
+    pub fn take_watched(&mut self) -> Option<Watched> {
+        let (tags, users) = (self.tags.changes.as_mut()?, self.users.changes.as_mut()?);
+        if tags.is_empty() && users.is_empty() {
+            return None;
+        }
+        Some(Watched { tags: std::mem::take(tags), users: std::mem::take(users) })
+    }
+
     /// How many users have a client.
     pub fn user_count(&self) -> u64 {
-        self.users.0.len() as u64
+        self.users.clients.len() as u64
     }
 
     /// Whose a client is, live or closed.

@@ -1,5 +1,6 @@
 //! The examination of upgrade requests, and what the host's authorisation adds to them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
@@ -54,12 +55,46 @@ pub struct Ticket {
     /// Held where the id is not random.
     pub reserved_id: Option<ReservedId>,
     pub compression: Option<Compression>,
+    /// The same among all servers.
+    pub claim: Option<Claim>,
     /// Whether the client wants to come back after a break, or is back after one.
     pub wish: Option<Wish>,
     /// The id that the host chose, if it chose one.
     pub named: Option<Arc<str>>,
     /// Not of a client that is back, which has its place.
     pub reservation: Option<Reservation>,
+}
+
+/// An id that no other server has. It is given up when this is dropped.
+pub struct Claim {
+    engine: Arc<dyn fws_engine::Engine>,
+    id: Option<Arc<str>>,
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Claim").field(&self.id).finish()
+    }
+}
+
+impl Claim {
+    /// Claims an id. `None`: another server has it.
+    pub fn of(engine: &Arc<dyn fws_engine::Engine>, id: &str) -> Result<Option<Claim>, CommandError> {
+        Ok(engine.claim(id)?.then(|| Claim { engine: engine.clone(), id: Some(id.into()) }))
+    }
+
+    /// A client has it from now on.
+    pub fn keep(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.engine.release(&id);
+        }
+    }
 }
 
 /// Why an authorisation cannot be followed. The handshake is as it was.

@@ -9,6 +9,7 @@
 //! * a [`Bell`] is one PHP request that drains events; [`Core::rings`] says which are to be rung;
 //! * [`Core::ask`] carries out commands of any thread: an engine says where, with several servers; here it is done on the hub, and what
 //!   follows is posted to the shards;
+//! * `servers` is the engine of a cluster: it asks other servers, and carries out what they ask;
 //! * [`Control`] serves commands of other processes, [`Remote`] is their side;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration
 //!   says, by generation; `quota` counts who is on a route, by address where asked for; `log` and `stats` tell what happens;
@@ -38,6 +39,7 @@ mod quota;
 mod reserved_ids;
 mod resume;
 mod routes;
+mod servers;
 mod shard;
 mod stats;
 mod timers;
@@ -51,5 +53,6 @@ pub use core::{Caller, Config, Core, Left, ValuesConfig};
 pub use os::own_socket;
 pub use pipe::{News, PipeId};
 pub use quota::Address;
+pub use servers::ClusterConfig;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig, check_origin};
 pub use stats::Authorizing;

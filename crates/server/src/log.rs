@@ -40,6 +40,7 @@ pub enum Trouble {
     Unfinished,
     Discarded,
     Suspended,
+    Cluster,
     Control,
 }
 
@@ -60,6 +61,7 @@ impl Trouble {
             | Trouble::WindowLost
             | Trouble::Unfinished
             | Trouble::Suspended
+            | Trouble::Cluster
             | Trouble::Origin
             | Trouble::Control => Level::Warn,
         }

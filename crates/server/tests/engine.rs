@@ -42,7 +42,7 @@ impl Engine for Other {
 fn core() -> (Arc<Core>, std::net::TcpStream, Receiver<String>, Sender<Answers>) {
     let ((asked, questions), (answer, answers)) = (channel(), channel());
     let engine = Other { asked, answers: Mutex::new(answers) };
-    let core = Core::start_with(&Config { shards: 1, ..Config::default() }, Box::new(engine)).expect("threads and epolls");
+    let core = Core::start_with(&Config { shards: 1, ..Config::default() }, Arc::new(engine)).expect("threads and epolls");
     core.stage(1, br#"{"routes":[{"name":"chat","echo":true}]}"#).expect("legal");
     core.commit(1).expect("staged");
     let client = common::adopt(&core, core.handshake("chat", HEAD, "192.0.2.1"), &[], Duration::from_secs(60));

@@ -117,6 +117,23 @@ pub struct Cluster {
     shared: Arc<Shared>,
 }
 
+/// A subscription that Redis has not confirmed yet.
+#[derive(Debug)]
+pub struct Subscribing {
+    cluster: Cluster,
+    done: std::sync::mpsc::Receiver<()>,
+}
+
+impl Subscribing {
+    /// Waits until it has, no longer than the timeout. An error says that it will do so later.
+    pub fn wait(self) -> Result<(), ClusterError> {
+        if !self.cluster.is_connected() {
+            return Err(ClusterError::Unavailable);
+        }
+        self.done.recv_timeout(self.cluster.shared.settings.timeout).map_err(|_| ClusterError::Timeout)
+    }
+}
+
 /// What the callers and the cluster's thread share.
 pub(crate) struct Shared {
     settings: Settings,
@@ -228,11 +245,13 @@ impl Cluster {
     /// Has other servers send here what they tell of a topic, from when this returns. It waits for Redis, but only for the first subscription
     /// of a topic. Each call needs one of [`Cluster::unsubscribe`]. An error says that it will be subscribed to later.
     pub fn subscribe(&self, topic: &str) -> Result<(), ClusterError> {
-        let Some(done) = self.shared.topics.want(topic) else { return Ok(()) };
-        if !self.is_connected() {
-            return Err(ClusterError::Unavailable);
-        }
-        done.recv_timeout(self.shared.settings.timeout).map_err(|_| ClusterError::Timeout)
+        self.begin_to_subscribe(topic).map_or(Ok(()), Subscribing::wait)
+    }
+
+    /// The same, but does not wait. `None`: it is subscribed to.
+    pub fn begin_to_subscribe(&self, topic: &str) -> Option<Subscribing> {
+        let done = self.shared.topics.want(topic)?;
+        Some(Subscribing { cluster: self.clone(), done })
     }
 
     /// Ends a subscription. Does not wait.

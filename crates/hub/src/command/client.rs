@@ -126,30 +126,24 @@ pub struct Rename<'a> {
 }
 
 impl Rename<'_> {
-    /// Renames it, unless the new id is `reserved` for a client that the hub does not know yet. The handle of a client that was renamed
-    /// is given to `renamed`, with the new id.
-    pub fn apply<C>(
-        &self,
-        hub: &mut Hub<C>,
-        reserved: impl FnOnce(&str) -> bool,
-        renamed: impl FnOnce(&C, Arc<str>),
-    ) -> Result<Renamed, CommandError> {
-        if self.new.is_empty() || self.new.len() > crate::MAX_NAME {
-            return Err(CommandError::InvalidId);
-        }
+    /// Refuses an id that no client can have.
+    pub fn check(&self) -> Result<(), CommandError> {
+        if self.new.is_empty() || self.new.len() > crate::MAX_NAME { Err(CommandError::InvalidId) } else { Ok(()) }
+    }
+
+    /// Renames it. The handle of a client that was renamed is given to `renamed`, with the new id. Others must not take that meanwhile: it is to
+    /// be reserved.
+    pub fn apply<C>(&self, hub: &mut Hub<C>, renamed: impl FnOnce(&C, Arc<str>)) -> Renamed {
         if hub.find_on(self.id, None).is_none() {
-            return Ok(Renamed::Gone);
-        }
-        if reserved(self.new) {
-            return Ok(Renamed::Taken);
+            return Renamed::Gone;
         }
         let new: Arc<str> = self.new.into();
-        Ok(match hub.rename(self.id, new.clone()) {
+        match hub.rename(self.id, new.clone()) {
             Some(handle) => {
                 renamed(handle, new);
                 Renamed::Done
             }
             None => Renamed::Taken,
-        })
+        }
     }
 }

@@ -163,7 +163,7 @@ pub enum Scope<'a> {
     Clients,
     /// Where the global value of this key is kept.
     Value(&'a [u8]),
-    /// Where the history of this tag is kept, and who is in it.
+    /// Where the history of this tag is kept.
     Channel(&'a str),
     /// On the server that was asked: each server has its own.
     Node,
@@ -175,7 +175,9 @@ impl Command<'_> {
         match self {
             Command::Send(SendTo { to, .. }) => to.scope(),
             Command::List(List { of, .. }) | Command::Count(Count { of, .. }) => of.scope(),
-            Command::Tags(Tags { id: None }) | Command::SearchInformation(_) | Command::DisconnectUser(_) => Scope::Clients,
+            Command::Tags(Tags { id: None }) | Command::SearchInformation(_) | Command::DisconnectUser(_) | Command::Presence(_) => {
+                Scope::Clients
+            }
             Command::Close(Close { id, .. })
             | Command::Client(Describe { id })
             | Command::PingTime(PingTime { id })
@@ -199,8 +201,7 @@ impl Command<'_> {
             | Command::Increment(Increment { key, .. })
             | Command::Expiry(Expiry { key }) => Scope::Value(key),
             Command::History(ReadHistory { tag, .. })
-            | Command::ClearHistory(ClearHistory { tag, .. })
-            | Command::Presence(Presence { tag, .. }) => Scope::Channel(tag),
+            | Command::ClearHistory(ClearHistory { tag, .. }) => Scope::Channel(tag),
             Command::SetTimer(_) | Command::ClearTimer(_) | Command::Routes | Command::Stats => Scope::Node,
         }
     }
@@ -210,12 +211,33 @@ impl Command<'_> {
         for other in others {
             here.join(other);
         }
-        // Several servers have the same tags.
+        // Several servers have the same tags, and the same users.
         if let (Command::Tags(_), Reply::Names(names)) = (self, &mut here) {
             names.sort_unstable();
             names.dedup();
         }
+        if let Reply::Members(members) = &mut here {
+            members.sort_by(|one, other| one.user.cmp(&other.user));
+            members.dedup_by(|second, first| {
+                let same = first.user == second.user;
+                first.connections += if same { second.connections } else { 0 };
+                same
+            });
+        }
         here
+    }
+
+    /// The answer to a command about a client that no server knows.
+    pub fn gone(&self) -> Reply {
+        match self {
+            Command::Send(_) => Reply::Sent(Outcome::Gone),
+            Command::Rename(_) => Reply::Renamed(Renamed::Gone),
+            // What changes something says that it did not.
+            other => match other.placeholder() {
+                Some(Reply::Flag(_)) => Reply::Flag(false),
+                Some(_) | None => Reply::Gone,
+            },
+        }
     }
 
     /// What a caller is told who need not wait for the answer, since the command changes or sends something. `None`: the command only

@@ -17,7 +17,7 @@ mod location;
 mod lock;
 mod peer;
 mod place;
-mod protocol;
+pub(crate) mod protocol;
 mod registry;
 mod server;
 mod stand;

@@ -7,7 +7,7 @@ use fws_session::Opened;
 use fws_wire::handshake::{self, Reason, Refused, Request};
 
 use super::{Core, Wish};
-use crate::admission::{AdmissionError, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
+use crate::admission::{AdmissionError, Claim, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
 use crate::conn::Through;
 use crate::dispatch::Overload;
 use crate::handler::Handler as _;
@@ -103,7 +103,7 @@ impl Core {
             Err(Full::Route) => return refuse(Refusal::Full, 503, "this route has as many connections as it may"),
         };
         let id: Arc<str> = match random_id() {
-            Ok(id) => id.into(),
+            Ok(id) => self.engine.id(id).into(),
             Err(error) => return refuse(Refusal::Unavailable, 503, &format!("no randomness for an id: {error}")),
         };
         let (status, mut headers) = answer(accepted.accept);
@@ -126,7 +126,7 @@ impl Core {
             headers: if route.protocol.has_events() { request.headers } else { Vec::new() },
         });
         let (offered, initial) = (accepted.offered, InitialState::default());
-        let ticket = Ticket { route, id, opened, branch, offered, initial, reserved_id: None, compression, wish, named: None, reservation };
+        let ticket = Ticket { route, id, opened, branch, offered, initial, reserved_id: None, claim: None, compression, wish, named: None, reservation };
         Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket), entered: None })
     }
 
@@ -163,6 +163,10 @@ impl Core {
             None => {}
         }
         let reserved = self.reserved_ids.reserve(id).ok_or(AdmissionError::IdTaken)?;
+        drop(hub);
+        // Only then, as it may wait for other servers. What the handshake had before is given up.
+        let claim = Claim::of(&self.engine, id)?.ok_or(AdmissionError::IdTaken)?;
+        ticket.claim = Some(claim);
         ticket.id = reserved.id.clone();
         ticket.named = Some(reserved.id.clone());
         ticket.reserved_id = Some(reserved);

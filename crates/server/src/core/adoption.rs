@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fws_engine::Watching;
 use fws_wire::close;
 use socket2::Socket;
 
@@ -83,7 +84,7 @@ impl Core {
             return None;
         }
         let route = route.unwrap_or(ticket.route);
-        let Ticket { id, mut opened, branch, initial, reserved_id, compression, wish, reservation, .. } = ticket;
+        let Ticket { id, mut opened, branch, initial, reserved_id, claim, compression, wish, reservation, .. } = ticket;
         opened.user = initial.user_name().unwrap_or_default().to_owned();
         let mut made = None;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
@@ -111,12 +112,17 @@ impl Core {
         if let Some(reservation) = reservation {
             reservation.adopted();
         }
-        self.tell_changes(hub);
+        let watching = self.tell_changes(hub);
         drop(reserved_id);
+        drop(routes);
+        if let Some(claim) = claim {
+            claim.keep();
+        }
         // Also one that a drain has overtaken just now.
         if gone || self.is_draining() {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
         }
+        watching.into_iter().for_each(Watching::wait);
         Some(Entered { conn, opened: Some(opened), shard: shard.clone(), back: None })
     }
 

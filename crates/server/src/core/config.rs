@@ -6,6 +6,8 @@ use std::time::Duration;
 use fws_hub::Bounds;
 use serde::{Deserialize, Serialize};
 
+use crate::servers::ClusterConfig;
+
 /// What the core is started with. An option that is 0 or absent has its default: that of [`Options::default`], of [`Bounds::default`] for
 /// the values, and for `shards` one for every two processors.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,6 +42,9 @@ pub struct Config {
     /// What the global values may take.
     #[serde(default)]
     pub values: ValuesConfig,
+    /// Where this server meets others; absent: it is alone.
+    #[serde(default)]
+    pub cluster: Option<ClusterConfig>,
 }
 
 /// What the global values may take. See [`Bounds`].

@@ -78,6 +78,10 @@ impl Core {
     /// The end of a connection has come further.
     pub(crate) fn through(&self, conn: &Conn, side: Through) {
         let over = conn.through(side);
+        if over || side == Through::Events {
+            // Before it is free here: who takes it then claims it anew.
+            self.engine.release(&conn.id());
+        }
         let empty = self.change(|hub| {
             match side {
                 _ if over => hub.forget(conn.key),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fws_engine::Place;
 use fws_hub::command::{Close, DisconnectUser, List, Ping, Rename, SendTo};
-use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Reply, Scope, Steps, Target, TimerError, Timers};
+use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Renamed, Reply, Scope, Steps, Target, TimerError, Timers};
 
 use super::patience::Patience;
 use super::{Caller, Core, Post};
@@ -54,7 +54,7 @@ impl Core {
     }
 
     /// Carries out a command on what this server has.
-    fn execute(&self, command: &Command<'_>, caller: Caller<'_>) -> Result<Reply, CommandError> {
+    pub(crate) fn execute(&self, command: &Command<'_>, caller: Caller<'_>) -> Result<Reply, CommandError> {
         let patience = &mut Patience::new(self.options.search_timeout, caller.interrupted);
         match command {
             Command::Send(message) => self.send(message, caller, patience),
@@ -76,7 +76,7 @@ impl Core {
                 Ok(command.apply(&self.hub.read(), |key, _| self.post(key, Op::Ping { key, how })))
             }
             Command::Rename(command) => self.rename(command),
-            Command::SetUser(command) => self.change(|hub| command.apply(hub)),
+            Command::SetUser(command) => self.change_and_wait(|hub| command.apply(hub)),
             Command::DisconnectUser(command) => self.disconnect_user(command, patience),
             Command::Presence(command) => self.presence(command, patience),
             Command::Tag(command) => self.tag(command),
@@ -147,8 +147,21 @@ impl Core {
     }
 
     fn rename(&self, command: &Rename<'_>) -> Result<Reply, CommandError> {
-        let mut hub = self.hub.write();
-        let renamed = command.apply(&mut hub, |new| self.reserved_ids.contains(new), |conn, new| conn.set_id(new))?;
+        command.check()?;
+        let Rename { id, new } = *command;
+        if self.hub.read().client(id).is_none_or(|(.., live)| !live) {
+            return Ok(Reply::Renamed(Renamed::Gone));
+        }
+        // Nobody on this server takes it meanwhile, and then nobody on another one.
+        let Some(_reserved) = self.reserved_ids.reserve(new).filter(|_| !self.hub.read().knows(new)) else {
+            return Ok(Reply::Renamed(Renamed::Taken));
+        };
+        if !self.engine.claim(new)? {
+            return Ok(Reply::Renamed(Renamed::Taken));
+        }
+        let renamed = command.apply(&mut self.hub.write(), |conn, new| conn.set_id(new));
+        // The id that nobody has now.
+        self.engine.release(if renamed == Renamed::Done { id } else { new });
         Ok(Reply::Renamed(renamed))
     }
 

@@ -92,14 +92,14 @@ impl Core {
 
     /// Gives a client a tag, and sends it what it has missed of the tag's history if that is asked for.
     pub(super) fn tag(&self, command: &Tag<'_>) -> Result<Reply, CommandError> {
-        let Some(since) = command.since else { return self.change(|hub| command.apply(hub)) };
+        let Some(since) = command.since else { return self.change_and_wait(|hub| command.apply(hub)) };
         let since: Position = since.parse()?;
         let Some(route) = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone()) else {
             return Ok(Reply::Flag(false));
         };
         let Some(&(route, _)) = self.policies(command.tag, Some(&route)).first() else { return Err(CommandError::NoHistory) };
         let mut held = self.histories.hold(route, command.tag);
-        let (tagged, conn) = self.change(|hub| (command.put_on(hub), hub.client(command.id).map(|(conn, ..)| conn.clone())));
+        let (tagged, conn) = self.change_and_wait(|hub| (command.put_on(hub), hub.client(command.id).map(|(conn, ..)| conn.clone())));
         let (key, conn) = match (tagged?, conn) {
             (Tagged::Now(key), Some(conn)) => (key, conn),
             // What is sent to the tag reaches it already.

@@ -66,6 +66,7 @@ use crate::notifier::Notifier;
 use crate::pipe::Pipes;
 use crate::reserved_ids::ReservedIds;
 use crate::routes::Routes;
+use crate::servers::Servers;
 use crate::shard::{Op, Shard, ShardHandle, panicked};
 use crate::stats::{Authorizing, Counters, add};
 use crate::timers::Timers;
@@ -82,7 +83,7 @@ pub struct Core {
     /// Ids that are promised to clients the hub does not know yet.
     pub(crate) reserved_ids: ReservedIds,
     /// Knows the other servers. Asked on the threads of callers only, and while nothing is locked.
-    engine: Box<dyn Engine>,
+    pub(crate) engine: Arc<dyn Engine>,
     pub(crate) values: Values,
     pub(crate) histories: Histories,
     presences: Presences,
@@ -115,11 +116,15 @@ pub struct Core {
 impl Core {
     /// Starts the core's threads, for a server that is alone.
     pub fn start(config: &Config) -> io::Result<Arc<Core>> {
-        Core::start_with(config, Box::new(Memory))
+        let Some(cluster) = &config.cluster else { return Core::start_with(config, Arc::new(Memory)) };
+        let servers = Servers::start(cluster)?;
+        let core = Core::start_with(config, servers.clone())?;
+        servers.serve(&core)?;
+        Ok(core)
     }
 
     /// Starts the core's threads, with an engine that knows other servers.
-    pub fn start_with(config: &Config, engine: Box<dyn Engine>) -> io::Result<Arc<Core>> {
+    pub fn start_with(config: &Config, engine: Arc<dyn Engine>) -> io::Result<Arc<Core>> {
         let options = Options::new(config)?;
         let count = options.shards;
         let flag = Arc::new(Notifier::new()?);
@@ -155,6 +160,9 @@ impl Core {
             draining: AtomicBool::new(false),
             empty: Default::default(),
         });
+        if core.engine.standing().is_some() {
+            core.hub.write().watch();
+        }
         for shard in shards {
             let core = core.clone();
             std::thread::Builder::new().name(format!("fws-shard-{}", shard.number)).spawn(move || {

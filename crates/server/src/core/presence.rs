@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fws_hub::command::{Presence, check_tag};
-use fws_hub::{Change, CommandError, Hub, Member, Present, Reply, RouteId, Settling, Steps};
+use fws_engine::{Topic, Watching};
+use fws_hub::{Change, CommandError, Hub, Member, Present, Reply, RouteId, Settling, Steps, Watched};
 use fws_session::{Event, Membership};
 use parking_lot::{Mutex, RwLockWriteGuard};
 
@@ -39,15 +40,27 @@ impl Presences {
 impl Core {
     /// Changes the registry, and tells of users who join channels or leave them by that.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Hub<Arc<Conn>>) -> T) -> T {
-        let mut hub = self.hub.write();
-        hub.set_time(self.presences.alarm.now());
-        let changed = change(&mut hub);
-        self.tell_changes(hub);
+        self.change_watching(change).0
+    }
+
+    /// The same. Where by that the first client of this server has a tag or a user, what other servers send to it comes from when this
+    /// returns.
+    pub(super) fn change_and_wait<T>(&self, change: impl FnOnce(&mut Hub<Arc<Conn>>) -> T) -> T {
+        let (changed, watching) = self.change_watching(change);
+        watching.into_iter().for_each(Watching::wait);
         changed
     }
 
-    /// Ends a change of the registry.
-    pub(super) fn tell_changes(&self, mut hub: RwLockWriteGuard<'_, Hub<Arc<Conn>>>) {
+    fn change_watching<T>(&self, change: impl FnOnce(&mut Hub<Arc<Conn>>) -> T) -> (T, Vec<Watching>) {
+        let mut hub = self.hub.write();
+        hub.set_time(self.presences.alarm.now());
+        let changed = change(&mut hub);
+        (changed, self.tell_changes(hub))
+    }
+
+    /// Ends a change of the registry. What is returned waits until other servers send here what concerns clients of this one.
+    pub(super) fn tell_changes(&self, mut hub: RwLockWriteGuard<'_, Hub<Arc<Conn>>>) -> Vec<Watching> {
+        let watching = hub.take_watched().map(|watched| self.watch(&watched)).unwrap_or_default();
         let sooner = self.presences.alarm.set(hub.next_leave());
         if hub.has_changes() {
             let telling = self.presences.telling.lock();
@@ -63,6 +76,22 @@ impl Core {
         if sooner {
             self.shards[0].wake();
         }
+        watching
+    }
+
+    /// Tells the engine of tags and users that have their first client on this server, or have lost the last one.
+    fn watch(&self, watched: &Watched) -> Vec<Watching> {
+        let tags = watched.tags.iter().map(|(tag, on)| (Topic::Tag(tag), *on));
+        let users = watched.users.iter().map(|(user, on)| (Topic::User(user), *on));
+        let mut watching = Vec::new();
+        for (topic, on) in tags.chain(users) {
+            if on {
+                watching.extend(self.engine.watch(topic));
+            } else {
+                self.engine.unwatch(topic);
+            }
+        }
+        watching
     }
 
     /// Has users leave whose time of grace is over.

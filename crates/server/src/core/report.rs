@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use fws_engine::Standing;
 use serde_json::{Value, json};
 
 use super::Core;
@@ -61,11 +62,19 @@ impl Core {
         "routes": routes,
         "workers": workers,
            });
-        if let (Value::Object(stats), Value::Object(own), Value::Object(kept)) = (&mut stats, own, self.kept_stats()) {
-            stats.extend(own);
-            stats.extend(kept);
+        let more = [own, self.kept_stats(), self.cluster_stats()];
+        if let Value::Object(stats) = &mut stats {
+            stats.extend(more.into_iter().filter_map(|value| if let Value::Object(value) = value { Some(value) } else { None }).flatten());
         }
         stats
+    }
+
+    /// How the other servers are.
+    fn cluster_stats(&self) -> Value {
+        let Some(Standing { node, others, trouble, counts }) = self.engine.standing() else { return json!({ "cluster": null }) };
+        let others: Vec<Value> = others.into_iter().map(|(node, label)| json!({ "node": node, "label": label })).collect();
+        let counts: serde_json::Map<String, Value> = counts.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
+        json!({ "cluster": { "node": node, "others": others, "trouble": trouble, "counts": counts } })
     }
 
     /// What is kept, and takes memory.

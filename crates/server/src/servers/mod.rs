@@ -1,0 +1,280 @@
+//! The engine of a cluster: asks other servers, and carries out what they ask of this one.
+//!
+//! What concerns one client goes to the server that has it: an id that a server has made names that server, and one that an application has
+//! chosen is claimed in Redis. What concerns groups goes to all; a message to a tag or a user to those that have a client with it. The global values
+//! are kept in Redis.
+
+mod relay;
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Settings, Subscribing};
+use fws_engine::{Engine, Place, Standing, Topic, Watching};
+use fws_hub::command::{Add, Delete, Expiry, Get, Increment, SendTo, Set};
+use fws_hub::{ClusterError, Command, CommandError, KeyValueError, MAX_KEY, Reply, Scope, Target};
+use serde::Deserialize;
+use serde_json::json;
+
+use self::relay::Relay;
+use crate::control::protocol::{VERSION, read};
+use crate::core::Core;
+use crate::log::{Level, Trouble};
+
+/// Where servers meet. Times are nanoseconds.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterConfig {
+    /// The address of a Redis or Valkey server, with what is secret about it.
+    pub address: String,
+    /// What keys and channels begin with; absent: `fws`.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// How long others are waited for; 0: a second.
+    #[serde(default)]
+    pub timeout: u64,
+    /// After how long a silence a server is dead; 0: 9 seconds.
+    #[serde(default)]
+    pub lease: u64,
+    /// What others are told of this server.
+    #[serde(default)]
+    pub label: String,
+}
+
+impl fmt::Debug for ClusterConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterConfig").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl ClusterConfig {
+    fn settings(&self) -> io::Result<Settings> {
+        let mut settings = Settings::at(&self.address).map_err(io::Error::other)?;
+        if let Some(prefix) = &self.prefix {
+            settings.prefix.clone_from(prefix);
+        }
+        if self.timeout > 0 {
+            settings.timeout = Duration::from_nanos(self.timeout);
+        }
+        if self.lease > 0 {
+            settings.lease = Duration::from_nanos(self.lease);
+        }
+        settings.version = u8::try_from(VERSION).unwrap_or(u8::MAX);
+        settings.label.clone_from(&self.label);
+        settings.check().map_err(io::Error::other)?;
+        Ok(settings)
+    }
+}
+
+/// The engine of a cluster.
+pub struct Servers {
+    cluster: Cluster,
+    hearing: Arc<Hearing>,
+    /// Messages to groups that other servers could not be told.
+    lost: AtomicU64,
+}
+
+/// What is told of other servers.
+struct Hearing {
+    core: OnceLock<Weak<Core>>,
+    relay: OnceLock<Relay>,
+    node: NodeId,
+}
+
+impl Servers {
+    /// Connects, in the background.
+    pub fn start(config: &ClusterConfig) -> io::Result<Arc<Servers>> {
+        let mut hearing = None;
+        let cluster = Cluster::start(config.settings()?, |cluster| {
+            hearing.insert(Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), node: cluster.node() })).clone()
+        })?;
+        let hearing = hearing.expect("bug: the cluster has made no receiver");
+        Ok(Arc::new(Servers { cluster, hearing, lost: AtomicU64::new(0) }))
+    }
+
+    /// Carries out on `core` what others ask.
+    pub fn serve(&self, core: &Arc<Core>) -> io::Result<()> {
+        let _ = self.hearing.core.set(Arc::downgrade(core));
+        let _ = self.hearing.relay.set(Relay::start(core)?);
+        Ok(())
+    }
+
+    fn core(&self) -> Option<Arc<Core>> {
+        self.hearing.core.get()?.upgrade()
+    }
+
+    /// Which other server has a client that this one does not know.
+    fn owner(&self, id: &str) -> Result<Option<NodeId>, ClusterError> {
+        match NodeId::of_client(id) {
+            Some(node) if node == self.cluster.node() => Ok(None),
+            Some(node) if self.cluster.others().iter().any(|other| other.id == node) => Ok(Some(node)),
+            // A name that an application has chosen may look like that, and a server may have come a moment ago.
+            Some(_) | None => Ok(self.cluster.holder(id)?.or(NodeId::of_client(id)).filter(|node| *node != self.cluster.node())),
+        }
+    }
+
+    fn ask_owner(&self, id: &str, command: &Command<'_>) -> Result<Vec<Reply>, CommandError> {
+        let Some(node) = self.owner(id)? else { return Ok(vec![command.gone()]) };
+        match self.cluster.ask(node, &encode(command))? {
+            Some(answer) => Ok(vec![decode(&answer)?]),
+            // The server is gone, and the client with it.
+            None => Ok(vec![command.gone()]),
+        }
+    }
+
+    /// Sends a message to those of a group who are on other servers. Where that is not possible it is counted and logged: this server's
+    /// clients get it in any case.
+    fn send_to_group(&self, message: &SendTo<'_>, command: &Command<'_>) {
+        let topic = match message.to {
+            Target::Tag(tag) => Some(topic_name(Topic::Tag(tag))),
+            Target::User(user) => Some(topic_name(Topic::User(user))),
+            Target::Expression(_) | Target::All | Target::Client(_) => None,
+        };
+        let Err(why) = self.cluster.tell(topic.as_deref(), &encode(command)) else { return };
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        if let Some(core) = self.core() {
+            let text = "a message to a group was sent to this server's clients only: the other servers cannot be reached";
+            core.log.burst(Trouble::Cluster, &"".into(), text, || serde_json::Map::from_iter([("error".into(), why.to_string().into())]));
+        }
+    }
+
+    fn value(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
+        let fits = |key: &[u8]| if key.is_empty() || key.len() > MAX_KEY { Err(KeyValueError::InvalidKey) } else { Ok(()) };
+        Ok(match command {
+            Command::Set(Set { key, value, expire }) => {
+                fits(key)?;
+                self.cluster.value_set(key, value, *expire, false)?;
+                Reply::Done
+            }
+            Command::Add(Add { key, value, expire }) => {
+                fits(key)?;
+                Reply::Flag(self.cluster.value_set(key, value, *expire, true)?)
+            }
+            Command::Get(Get { key }) => Reply::Value(self.cluster.value_get(key)?.map(Arc::from)),
+            Command::Delete(Delete { key }) => Reply::Flag(self.cluster.value_delete(key)?),
+            Command::Increment(Increment { key, by }) => {
+                fits(key)?;
+                Reply::Integer(self.cluster.value_increment(key, *by)??)
+            }
+            Command::Expiry(Expiry { key }) => Reply::Expiry(self.cluster.value_expiry(key)?),
+            other => unreachable!("bug: {other:?} is about no value"),
+        })
+    }
+}
+
+impl Engine for Servers {
+    fn place(&self, scope: Scope<'_>) -> Place {
+        match scope {
+            Scope::Node | Scope::Channel(_) => Place::Here,
+            Scope::Clients => Place::Everywhere,
+            Scope::Value(_) => Place::Elsewhere,
+            Scope::Client(id) => {
+                let known = self.core().is_some_and(|core| core.hub.read().knows(id));
+                let ours = NodeId::of_client(id) == Some(self.cluster.node());
+                if known || ours { Place::Here } else { Place::Elsewhere }
+            }
+        }
+    }
+
+    fn ask_others(&self, command: &Command<'_>) -> Result<Vec<Reply>, CommandError> {
+        match (command, command.scope()) {
+            (Command::Send(message), Scope::Clients) => {
+                self.send_to_group(message, command);
+                Ok(Vec::new())
+            }
+            (_, Scope::Client(id)) => self.ask_owner(id, command),
+            (_, Scope::Value(_)) => Ok(vec![self.value(command)?]),
+            (_, Scope::Clients | Scope::Channel(_) | Scope::Node) => {
+                self.cluster.ask_all(&encode(command))?.iter().map(|answer| decode(answer)).collect()
+            }
+        }
+    }
+
+    fn id(&self, random: String) -> String {
+        format!("{}.{random}", self.cluster.node())
+    }
+
+    fn claim(&self, id: &str) -> Result<bool, CommandError> {
+        Ok(self.cluster.claim(id)?)
+    }
+
+    fn release(&self, id: &str) {
+        self.cluster.release(id);
+    }
+
+    fn watch(&self, topic: Topic<'_>) -> Option<Watching> {
+        // Without Redis there is nothing to wait for: it is subscribed to when it is back.
+        let subscribing: Subscribing = self.cluster.begin_to_subscribe(&topic_name(topic))?;
+        Some(Watching::new(move || drop(subscribing.wait())))
+    }
+
+    fn unwatch(&self, topic: Topic<'_>) {
+        self.cluster.unsubscribe(&topic_name(topic));
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        let mut counts = self.cluster.counts();
+        counts.push(("groups_not_told", self.lost.load(Ordering::Relaxed)));
+        counts.push(("dropped", self.hearing.relay.get().map_or(0, Relay::dropped)));
+        let others = self.cluster.others().iter().map(|Node { id, label }| (id.to_string(), label.to_string())).collect();
+        Some(Standing { node: self.cluster.node().to_string(), others, trouble: self.cluster.trouble(), counts })
+    }
+}
+
+fn topic_name(topic: Topic<'_>) -> String {
+    match topic {
+        Topic::Tag(tag) => format!("t:{tag}"),
+        Topic::User(user) => format!("u:{user}"),
+    }
+}
+
+fn encode(command: &Command<'_>) -> Vec<u8> {
+    postcard::to_stdvec(command).expect("bug: a command that cannot be encoded")
+}
+
+/// What another server has answered.
+fn decode(answer: &[u8]) -> Result<Reply, CommandError> {
+    let unreadable = |why: String| CommandError::from(ClusterError::Refused(format!("the answer of a server cannot be read: {why}").into()));
+    read::<Result<Reply, CommandError>>(answer).map_err(unreadable)?
+}
+
+impl Receiver for Hearing {
+    fn incoming(&self, incoming: Incoming) {
+        // This server's own clients have it already.
+        if incoming.from == self.node {
+            return;
+        }
+        if let Some(relay) = self.relay.get() {
+            relay.give(incoming);
+        }
+    }
+
+    fn connected(&self, anew: bool) {
+        self.log(Level::Info, "the cluster's Redis server is reached", json!({ "anew": anew }));
+    }
+
+    fn disconnected(&self, why: &str) {
+        self.log(Level::Warn, "the cluster's Redis server cannot be reached: this server works on alone", json!({ "error": why }));
+    }
+
+    fn lost(&self, ids: Vec<Box<str>>) {
+        let text = "other servers have clients with the ids of clients of this one, which was believed to be dead: these are closed";
+        self.log(Level::Warn, text, json!({ "clients": ids.len() }));
+        if let Some(relay) = self.relay.get() {
+            relay.close(ids);
+        }
+    }
+
+    fn vacated(&self, _: Vec<Member>) {}
+}
+
+impl Hearing {
+    fn log(&self, level: Level, message: &str, fields: serde_json::Value) {
+        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
+            core.log.write(level, message, fields);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What other servers send: carried out on threads of its own, so that the cluster's thread goes on.
+//!
+//! One thread carries out messages to clients, in the order in which another server has sent them. What may take long, or waits for others, is
+//! for a few more threads: whoever asks for that waits for the answer, so that its order is kept by that.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
+
+use fws_engine::redis::Incoming;
+use fws_hub::command::Kill;
+use fws_hub::{ClusterError, Command, CommandError, Reply};
+use parking_lot::Mutex;
+
+use crate::control::protocol::read;
+use crate::core::{Caller, Core};
+use crate::os::block_signals;
+
+/// The most that waits for a thread.
+const WAITING: usize = 16_384;
+/// Threads for what may take long.
+const THREADS: usize = 4;
+
+enum Task {
+    Incoming(Incoming),
+    /// Other servers have clients with these ids.
+    Close(Vec<Box<str>>),
+}
+
+/// The threads' entrance.
+pub struct Relay {
+    ordered: SyncSender<Task>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Relay {
+    pub fn start(core: &Arc<Core>) -> io::Result<Relay> {
+        let dropped = Arc::new(AtomicU64::new(0));
+        let (aside, tasks) = sync_channel(WAITING);
+        let tasks = Arc::new(Mutex::new(tasks));
+        for number in 0..THREADS {
+            let (core, tasks) = (Arc::downgrade(core), tasks.clone());
+            spawn(format!("fws-asked-{number}"), move || {
+                loop {
+                    let task = tasks.lock().recv();
+                    let (Ok(task), Some(core)) = (task, core.upgrade()) else { return };
+                    carry_out(&core, task);
+                }
+            })?;
+        }
+        let (ordered, in_order) = sync_channel(WAITING);
+        let (core, lost) = (Arc::downgrade(core), dropped.clone());
+        spawn("fws-relay".to_owned(), move || in_order_of_arrival(&core, &in_order, &aside, &lost))?;
+        Ok(Relay { ordered, dropped })
+    }
+
+    /// Takes what another server has sent. Does not wait: where too much does, it is dropped and counted.
+    pub fn give(&self, incoming: Incoming) {
+        self.push(Task::Incoming(incoming));
+    }
+
+    /// Closes clients whose ids others have.
+    pub fn close(&self, ids: Vec<Box<str>>) {
+        self.push(Task::Close(ids));
+    }
+
+    fn push(&self, task: Task) {
+        if self.ordered.try_send(task).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What was dropped, as too much waited.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name).spawn(move || {
+        let _ = block_signals();
+        run();
+    })?;
+    Ok(())
+}
+
+fn in_order_of_arrival(core: &Weak<Core>, tasks: &Receiver<Task>, aside: &SyncSender<Task>, dropped: &AtomicU64) {
+    while let (Ok(task), Some(core)) = (tasks.recv(), core.upgrade()) {
+        let quick = match &task {
+            Task::Close(_) => false,
+            Task::Incoming(incoming) => matches!(read::<Command<'_>>(&incoming.payload), Ok(Command::Send(_))),
+        };
+        if quick {
+            carry_out(&core, task);
+        } else if let Err(full) = aside.try_send(task) {
+            dropped.fetch_add(1, Ordering::Relaxed);
+            let (std::sync::mpsc::TrySendError::Full(task) | std::sync::mpsc::TrySendError::Disconnected(task)) = full;
+            if let Task::Incoming(Incoming { answer: Some(answer), .. }) = task {
+                answer.send(&encode(&Err(ClusterError::Overloaded.into())));
+            }
+        }
+    }
+}
+
+fn carry_out(core: &Core, task: Task) {
+    match task {
+        Task::Incoming(Incoming { payload, answer, from: _ }) => {
+            let done = match read::<Command<'_>>(&payload) {
+                Ok(command) => core.execute(&command, Caller::default()),
+                Err(why) => Err(ClusterError::Refused(format!("the command cannot be read: {why}").into()).into()),
+            };
+            if let Some(answer) = answer {
+                answer.send(&encode(&done));
+            }
+        }
+        Task::Close(ids) => {
+            for id in ids {
+                let _ = core.execute(&Command::Kill(Kill { id: &id }), Caller::default());
+            }
+        }
+    }
+}
+
+fn encode(answer: &Result<Reply, CommandError>) -> Vec<u8> {
+    postcard::to_stdvec(answer).expect("bug: an answer that cannot be encoded")
+}

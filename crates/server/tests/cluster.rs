@@ -1,0 +1,255 @@
+//! Several servers that work as one, with a real Redis.
+
+mod common;
+
+use std::net::TcpStream;
+use std::process::{Child, Command as Process, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::wait_until;
+use fws_hub::command::{
+    Add, Close, Count, Delete, Describe, DisconnectUser, Expiry, Get, GetInformation, Increment, List, Presence, Rename, SendTo, Set,
+    SetInformation, SetUser, Tag, Tags, Untag,
+};
+use fws_hub::{ClusterError, Command, CommandError, KeyValueError, Outcome, Renamed, Reply, Target};
+use fws_server::{AdmissionError, ClusterConfig, Config, Core};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+const ROUTES: &[u8] = br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","presence":{"grace":0}}]}]}"#;
+
+/// A Redis server on a socket of its own.
+struct Redis {
+    process: Child,
+    folder: std::path::PathBuf,
+}
+
+impl Redis {
+    fn start() -> Redis {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let name = format!("fws-redis-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let process = Redis::launch(&folder);
+        Redis { process, folder }
+    }
+
+    fn launch(folder: &std::path::Path) -> Child {
+        let process = Process::new("redis-server")
+            .args(["--port", "0", "--save", "", "--unixsocket"])
+            .arg(folder.join("s"))
+            .arg("--dir")
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        wait_until(PATIENCE, "redis-server listens", || std::os::unix::net::UnixStream::connect(folder.join("s")).is_ok());
+        process
+    }
+
+    fn kill(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it has ended");
+    }
+
+    fn restart(&mut self) {
+        self.process = Redis::launch(&self.folder);
+    }
+
+    /// A server that is connected.
+    fn server(&self) -> Arc<Core> {
+        let address = format!("unix://{}", self.folder.join("s").display());
+        let cluster = ClusterConfig { address, timeout: 5_000_000_000, lease: 2_000_000_000, ..ClusterConfig::default() };
+        let core = Core::start(&Config { shards: 1, cluster: Some(cluster), ..Config::default() }).expect("threads and epolls");
+        core.stage(1, ROUTES).expect("legal");
+        core.commit(1).expect("staged");
+        wait_connected(&core);
+        core
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn is_connected(core: &Core) -> bool {
+    core.stats()["cluster"]["trouble"].is_null()
+}
+
+fn wait_connected(core: &Core) {
+    wait_until(PATIENCE, "it is connected", || is_connected(core));
+}
+
+/// A client, with an id that the host has chosen or one that the server makes.
+fn connect(core: &Core, id: Option<&str>) -> WebSocket<TcpStream> {
+    let mut handshake = core.handshake("chat", HEAD, "192.0.2.1");
+    if let Some(id) = id {
+        core.set_id(&mut handshake, id).expect("free");
+    }
+    WebSocket::from_raw_socket(common::adopt(core, handshake, &[], PATIENCE), Role::Client, None)
+}
+
+fn message(to: Target<'_>) -> Command<'_> {
+    Command::Send(SendTo { to, route: None, except: None, binary: false, data: b"hello"[..].into() })
+}
+
+fn read(client: &mut WebSocket<TcpStream>) -> String {
+    client.read().expect("a message").to_text().expect("text").to_owned()
+}
+
+#[test]
+fn what_is_about_one_client_works_from_every_server() {
+    let redis = Redis::start();
+    let (here, there) = (redis.server(), redis.server());
+    let mut client = connect(&there, None);
+    let id = there.ids()[0].clone();
+    let ask = |command: Command<'_>| here.ask(&command);
+    assert_eq!(ask(message(Target::Client(&id))), Ok(Reply::Sent(Outcome::Queued)));
+    assert_eq!(read(&mut client), "hello");
+    assert_eq!(ask(Command::SetInformation(SetInformation { id: &id, key: "k", value: b"v"[..].into() })), Ok(Reply::Flag(true)));
+    assert_eq!(ask(Command::GetInformation(GetInformation { id: &id, key: "k" })), Ok(Reply::Value(Some(b"v"[..].into()))));
+    assert_eq!(ask(Command::Tag(Tag { id: &id, tag: "t", since: None })), Ok(Reply::Flag(true)));
+    assert_eq!(ask(Command::Tag(Tag { id: &id, tag: "", since: None })), Err(CommandError::InvalidTag), "its errors come back as they are");
+    assert!(matches!(ask(Command::Client(Describe { id: &id })), Ok(Reply::Client(client)) if client.tags == [Arc::<str>::from("t")]));
+    assert_eq!(ask(Command::Rename(Rename { id: &id, new: "ann" })), Ok(Reply::Renamed(Renamed::Done)));
+    assert_eq!(ask(message(Target::Client("ann"))), Ok(Reply::Sent(Outcome::Queued)), "it is found by its new id");
+    assert_eq!(read(&mut client), "hello");
+    assert_eq!(ask(Command::Close(Close { id: "ann", code: 4000, reason: "bye" })), Ok(Reply::Flag(true)));
+    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 4000));
+    drop(client);
+    wait_until(PATIENCE, "it is gone", || there.connections() == 0);
+    for gone in [&*id, "ann", "nobody"] {
+        assert_eq!(ask(message(Target::Client(gone))), Ok(Reply::Sent(Outcome::Gone)));
+        assert_eq!(ask(Command::Untag(Untag { id: gone, tag: "t" })), Ok(Reply::Flag(false)));
+        assert_eq!(ask(Command::Client(Describe { id: gone })), Ok(Reply::Gone));
+        assert_eq!(ask(Command::Rename(Rename { id: gone, new: "x" })), Ok(Reply::Renamed(Renamed::Gone)));
+    }
+}
+
+#[test]
+fn what_is_about_groups_reaches_all_servers() {
+    let redis = Redis::start();
+    let servers = [redis.server(), redis.server(), redis.server()];
+    let mut clients: Vec<_> = ["a", "b", "c"].iter().zip(&servers).map(|(id, core)| connect(core, Some(id))).collect();
+    let ask = |command: Command<'_>| servers[0].ask(&command);
+    for id in ["a", "b", "c"] {
+        assert_eq!(ask(Command::Tag(Tag { id, tag: "room:1", since: None })), Ok(Reply::Flag(true)));
+        assert_eq!(ask(Command::SetUser(SetUser { id, user: Some("ann"), info: b"Ann"[..].into() })), Ok(Reply::Flag(true)));
+    }
+    assert_eq!(ask(Command::Count(Count::default())), Ok(Reply::Count(3)));
+    let mut ids = match ask(Command::List(List { of: Target::Tag("room:1"), route: None })) {
+        Ok(Reply::Names(ids)) => ids,
+        other => panic!("{other:?}"),
+    };
+    ids.sort_unstable();
+    assert_eq!(ids, ["a", "b", "c"].map(Arc::<str>::from));
+    assert_eq!(ask(Command::Tags(Tags { id: None })), Ok(Reply::Names(vec!["room:1".into()])));
+    let members = ask(Command::Presence(Presence { tag: "room:1", route: None }));
+    assert!(matches!(&members, Ok(Reply::Members(members)) if members.len() == 1 && members[0].connections == 3), "{members:?}");
+    for to in [Target::Tag("room:1"), Target::User("ann"), Target::Expression("room:*"), Target::All] {
+        assert_eq!(ask(message(to)), Ok(Reply::Queued(1)), "on this server");
+        assert!(clients.iter_mut().all(|client| read(client) == "hello"), "{to:?}");
+    }
+    // All that is sent comes in its order, whomever it is sent to.
+    for n in 0..200 {
+        let text = n.to_string();
+        let to = [Target::Tag("room:1"), Target::Client("b"), Target::All][n % 3];
+        let send = SendTo { to, route: None, except: None, binary: false, data: text.as_bytes().into() };
+        servers[0].ask(&Command::Send(send)).expect("connected");
+    }
+    for n in 0..200 {
+        assert_eq!(read(&mut clients[1]), n.to_string());
+    }
+    assert_eq!(ask(Command::DisconnectUser(DisconnectUser { user: "ann", code: 1000, reason: "", route: None })), Ok(Reply::Count(3)));
+    drop(clients);
+    wait_until(PATIENCE, "all are gone", || servers.iter().all(|core| core.connections() == 0));
+    wait_until(PATIENCE, "nobody listens any more", || servers.iter().all(|core| core.stats()["cluster"]["counts"]["topics"] == 0));
+}
+
+#[test]
+fn one_id_has_one_client_on_all_servers() {
+    let redis = Redis::start();
+    let servers = [redis.server(), redis.server(), redis.server()];
+    let clients: Vec<_> = ["a", "b", "c"].iter().zip(&servers).map(|(id, core)| connect(core, Some(id))).collect();
+    let renamed: Vec<Reply> = std::thread::scope(|scope| {
+        let renaming: Vec<_> = ["a", "b", "c"]
+            .iter()
+            .zip(&servers)
+            .map(|(id, core)| scope.spawn(move || core.ask(&Command::Rename(Rename { id, new: "king" })).expect("connected")))
+            .collect();
+        renaming.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(renamed.iter().filter(|reply| **reply == Reply::Renamed(Renamed::Done)).count(), 1, "{renamed:?}");
+    let mut handshake = servers[0].handshake("chat", HEAD, "192.0.2.1");
+    for taken in ["a", "b", "c", "king"] {
+        let free = !servers.iter().any(|core| core.ids().iter().any(|id| **id == *taken));
+        let expected = if free { Ok(()) } else { Err(AdmissionError::IdTaken) };
+        assert_eq!(servers[0].set_id(&mut handshake, taken), expected, "{taken}");
+    }
+    // What a handshake has claimed is free when it is given up, and what a client had when it is gone.
+    drop(handshake);
+    drop(clients);
+    for id in ["a", "b", "c", "king"] {
+        wait_until(PATIENCE, "the id is free", || {
+            let mut handshake = servers[1].handshake("chat", HEAD, "192.0.2.1");
+            servers[1].set_id(&mut handshake, id).is_ok()
+        });
+    }
+}
+
+#[test]
+fn values_are_the_same_on_all_servers_and_have_their_errors() {
+    let redis = Redis::start();
+    let (here, there) = (redis.server(), redis.server());
+    let key = || b"\xff\0"[..].into();
+    assert_eq!(here.ask(&Command::Set(Set { key: key(), value: b"v"[..].into(), expire: None })), Ok(Reply::Done));
+    assert_eq!(there.ask(&Command::Get(Get { key: key() })), Ok(Reply::Value(Some(b"v"[..].into()))));
+    assert_eq!(there.ask(&Command::Add(Add { key: key(), value: b"w"[..].into(), expire: None })), Ok(Reply::Flag(false)));
+    assert_eq!(there.ask(&Command::Increment(Increment { key: key(), by: 1 })), Err(KeyValueError::NotAnInteger.into()));
+    assert_eq!(there.ask(&Command::Expiry(Expiry { key: key() })), Ok(Reply::Expiry(Some(None))));
+    assert_eq!(there.ask(&Command::Delete(Delete { key: key() })), Ok(Reply::Flag(true)));
+    assert_eq!(here.ask(&Command::Increment(Increment { key: key(), by: 5 })), Ok(Reply::Integer(5)));
+    let empty = Command::Set(Set { key: b""[..].into(), value: b""[..].into(), expire: None });
+    assert_eq!(here.ask(&empty), Err(KeyValueError::InvalidKey.into()));
+}
+
+#[test]
+fn without_redis_a_server_serves_its_own_clients_and_says_what_does_not_work() {
+    let mut redis = Redis::start();
+    let (here, there) = (redis.server(), redis.server());
+    let (mut client, _far) = (connect(&here, None), connect(&there, None));
+    let (id, far) = (here.ids()[0].clone(), there.ids()[0].clone());
+    here.ask(&Command::Tag(Tag { id: &id, tag: "t", since: None })).expect("connected");
+    redis.kill();
+    wait_until(PATIENCE, "it is noticed", || !is_connected(&here));
+    let away = Err(CommandError::Cluster(ClusterError::Unavailable));
+    for to in [Target::Client(&id), Target::Tag("t"), Target::All] {
+        assert!(here.ask(&message(to)).is_ok(), "{to:?}");
+        assert_eq!(read(&mut client), "hello");
+    }
+    assert_eq!(here.ask(&Command::Tag(Tag { id: &id, tag: "new", since: None })), Ok(Reply::Flag(true)));
+    assert_eq!(here.ask(&message(Target::Client(&far))), away);
+    assert_eq!(here.ask(&Command::Count(Count::default())), away);
+    assert_eq!(here.ask(&Command::Get(Get { key: b"k"[..].into() })), away);
+    assert_eq!(here.ask(&Command::Rename(Rename { id: &id, new: "x" })), away);
+    assert_eq!(here.stats()["cluster"]["counts"]["groups_not_told"], 2);
+    let log = common::log(&here);
+    assert!(log.iter().any(|record| record["msg"].as_str().is_some_and(|text| text.contains("cannot be reached"))), "{log:?}");
+    redis.restart();
+    [&here, &there].iter().for_each(|core| wait_connected(core));
+    wait_until(PATIENCE, "the servers see each other", || here.ask(&Command::Count(Count::default())) == Ok(Reply::Count(2)));
+    let send = SendTo { to: Target::Tag("new"), route: None, except: None, binary: false, data: b"again"[..].into() };
+    there.ask(&Command::Send(send)).expect("connected");
+    assert_eq!(read(&mut client), "again", "what was subscribed to meanwhile is");
+}
