@@ -56,6 +56,9 @@ type App struct {
 	SearchTimeout caddy.Duration `json:"search_timeout,omitempty"`
 	// Values bounds the global key-value store. It is read when the server starts, and a reload does not change it.
 	Values *Values `json:"values,omitempty"`
+	// Cluster is where this server meets others, so that they work as one. Default: it is alone. It is read when the server starts, and
+	// a reload does not change it.
+	Cluster *Cluster `json:"cluster,omitempty"`
 	// Control configures the control socket, by which programs on the command line reach the server. Default: it is there, for the
 	// server's own user.
 	Control *Control `json:"control,omitempty"`
@@ -108,6 +111,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.Authorize.check(); err != nil {
+		return err
+	}
+	if err := a.Cluster.check(); err != nil {
 		return err
 	}
 

@@ -41,6 +41,7 @@ func (a *App) options() []option {
 		{name: "max_resume_bytes", syntax: "<size>", read: into(&a.MaxResumeBytes, size)},
 		{name: "search_timeout", syntax: "<duration>", read: into(&a.SearchTimeout, duration)},
 		{name: "values", syntax: "{", read: into(&a.Values, parseValues)},
+		{name: "cluster", syntax: "<address> {", read: into(&a.Cluster, parseCluster)},
 		{name: "control", syntax: "[off | <path>] {", read: into(&a.Control, parseControl)},
 		{name: "authorize", syntax: "{", read: into(&a.Authorize, parseAuthorizeLimits)},
 	}

@@ -85,22 +85,28 @@ func (p *coreProcess) log() *zap.Logger {
 	return caddy.Log().Named(appID)
 }
 
+// coreConfig is what the core is started with.
+type coreConfig struct {
+	Shards               int      `json:"shards"`
+	MaxUnfinished        uint64   `json:"max_unfinished"`
+	MaxPendingBytes      uint64   `json:"max_pending_bytes"`
+	MaxCompressionMemory uint64   `json:"max_compression_memory"`
+	MaxHistoryBytes      uint64   `json:"max_history_bytes"`
+	MaxSuspended         uint64   `json:"max_suspended"`
+	MaxResumeBytes       uint64   `json:"max_resume_bytes"`
+	SearchTimeout        int64    `json:"search_timeout"`
+	Values               *Values  `json:"values,omitempty"`
+	Cluster              *Cluster `json:"cluster,omitempty"`
+}
+
 // start starts the core, the first time, and sees that somebody listens to it.
 func (p *coreProcess) start(app *App) error {
-	config, err := json.Marshal(struct {
-		Shards               int     `json:"shards"`
-		MaxUnfinished        uint64  `json:"max_unfinished"`
-		MaxPendingBytes      uint64  `json:"max_pending_bytes"`
-		MaxCompressionMemory uint64  `json:"max_compression_memory"`
-		MaxHistoryBytes      uint64  `json:"max_history_bytes"`
-		MaxSuspended         uint64  `json:"max_suspended"`
-		MaxResumeBytes       uint64  `json:"max_resume_bytes"`
-		SearchTimeout        int64   `json:"search_timeout"`
-		Values               *Values `json:"values,omitempty"`
-	}{
-		app.Shards, app.MaxUnfinished, app.MaxPendingBytes, app.MaxCompressionMemory, app.MaxHistoryBytes, app.MaxSuspended, app.MaxResumeBytes,
-		int64(app.SearchTimeout), app.Values,
-	})
+	encoded := coreConfig{
+		Shards: app.Shards, MaxUnfinished: app.MaxUnfinished, MaxPendingBytes: app.MaxPendingBytes,
+		MaxCompressionMemory: app.MaxCompressionMemory, MaxHistoryBytes: app.MaxHistoryBytes, MaxSuspended: app.MaxSuspended,
+		MaxResumeBytes: app.MaxResumeBytes, SearchTimeout: int64(app.SearchTimeout), Values: app.Values, Cluster: app.Cluster.resolved(),
+	}
+	config, err := json.Marshal(encoded)
 	if err != nil {
 		return err
 	}
@@ -115,8 +121,10 @@ func (p *coreProcess) start(app *App) error {
 	if p.config == "" {
 		p.config = string(config)
 	} else if p.config != string(config) {
-		app.logger.Warn("shards, max_unfinished, max_pending_bytes, max_compression_memory, search_timeout and values cannot change while the server runs: restart it to apply",
-			zap.String("running", p.config), zap.ByteString("configured", config))
+		// The address of a cluster may have a password in it.
+		encoded.Cluster = nil
+		public, _ := json.Marshal(encoded)
+		app.logger.Warn("these options of the server, and cluster, cannot change while it runs: restart it to apply", zap.ByteString("configured", public))
 	}
 
 	if p.watched {

@@ -88,6 +88,8 @@ func grant(ctx context.Context, handshake *bridge.Handshake, header http.Header)
 		return 0, nil
 	case errors.Is(err, bridge.ErrIDTaken), errors.Is(err, bridge.ErrIDLeaving):
 		return http.StatusConflict, err
+	case errors.Is(err, bridge.ErrCluster):
+		return http.StatusServiceUnavailable, err
 	default:
 		return http.StatusInternalServerError, err
 	}

@@ -357,7 +357,8 @@ func TestTheAdminEndpointShowsTheCountersAndMetricsShowThemAll(t *testing.T) {
 			}
 		}
 		for _, s := range c.table {
-			if _, isNumber := numbers[s.key].(float64); !isNumber {
+			// A server that is alone counts nothing of a cluster: tests/e2e looks at one that is not.
+			if _, isNumber := numbers[s.key].(float64); !isNumber && !strings.HasPrefix(s.key, "cluster_") {
 				t.Errorf("%s is a metric, but the core does not count it", s.key)
 			}
 		}

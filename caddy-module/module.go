@@ -23,6 +23,12 @@
 //				max_entries <n>
 //				max_size    <size>
 //			}
+//			cluster                <address> {
+//				prefix  <name>
+//				timeout <duration>
+//				lease   <duration>
+//				label   <text>
+//			}
 //			control [off | <path>] {
 //				mode  <octal>
 //				group <name>
@@ -85,7 +91,7 @@
 //		on_error               continue|close
 //	}
 //
-// The blocks of presence and of resume may be left out. Instead of on, compression can have a block:
+// The blocks of presence, resume and cluster may be left out. Instead of on, compression can have a block:
 //
 //	compression {
 //		context_takeover

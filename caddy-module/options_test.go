@@ -105,7 +105,7 @@ func TestEveryOptionOfTheServerIsInTheDocumentedTable(t *testing.T) {
 		documented = append(documented, row.json)
 	}
 	known := slices.DeleteFunc(jsonNames(reflect.TypeFor[App](), ""), func(name string) bool {
-		return name == "values" || name == "authorize" || strings.HasPrefix(name, "control.") // the table has their members; docs/command-line.md has those
+		return name == "values" || name == "authorize" || name == "cluster" || strings.HasPrefix(name, "control.") // the table has their members; docs/command-line.md has those
 	})
 	if !slices.Equal(documented, known) {
 		t.Errorf("documented %v\nknown      %v", documented, known)
@@ -117,7 +117,7 @@ func blocks() []option {
 	at := new(positions)
 
 	return slices.Concat(
-		new(App).options(), new(Values).options(), new(Control).options(), new(AuthorizeLimits).options(),
+		new(App).options(), new(Values).options(), new(Cluster).options(), new(Control).options(), new(AuthorizeLimits).options(),
 		new(Handler).options(at), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(Resume).options(), new(RateLimit).options(), new(Compression).options(),
 	)
 }
@@ -279,7 +279,7 @@ func goDefaults(t *testing.T) map[string]string {
 
 	blocks := map[string]string{
 		"Route": "", "Compression": "compression.", "RateLimit": "rate_limit.", "Authorize": "authorize.",
-		"App": "", "Values": "values.", "AuthorizeLimits": "authorize.",
+		"App": "", "Values": "values.", "AuthorizeLimits": "authorize.", "Cluster": "cluster.", "Resume": "resume.",
 	}
 	sentence := regexp.MustCompile(`Default: ([^.]+)\.`)
 	defaults := make(map[string]string)

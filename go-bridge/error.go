@@ -44,6 +44,7 @@ const (
 	ErrPosition         Result = C.FWS_ERR_POSITION
 	ErrNoHistory        Result = C.FWS_ERR_NO_HISTORY
 	ErrNoPresence       Result = C.FWS_ERR_NO_PRESENCE
+	ErrCluster          Result = C.FWS_ERR_CLUSTER
 	ErrInvalidUser      Result = C.FWS_ERR_INVALID_USER
 	ErrUserInfoTooLong  Result = C.FWS_ERR_USER_INFO_TOO_LONG
 )

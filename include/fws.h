@@ -235,6 +235,8 @@ enum fws_result
   FWS_ERR_INVALID_USER = 40,
   // More than 4096 bytes of information about a user.
   FWS_ERR_USER_INFO_TOO_LONG = 41,
+  // Other servers of the cluster are needed, and cannot be asked, or did not answer in time.
+  FWS_ERR_CLUSTER = 42,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -8,7 +8,7 @@
 #include <ext/standard/html.h>
 
 static struct {
-  zend_class_entry *base, *invalid_argument, *unknown_route, *not_running, *no_bell, *search_timeout, *control;
+  zend_class_entry *base, *invalid_argument, *unknown_route, *not_running, *no_bell, *search_timeout, *control, *cluster;
 } classes;
 
 void phpext_errors_startup(void) {
@@ -19,6 +19,7 @@ void phpext_errors_startup(void) {
   classes.no_bell = register_class_FrankenPHP_WebSocket_OutsideEventLoopException(classes.base);
   classes.search_timeout = register_class_FrankenPHP_WebSocket_SearchTimeoutException(classes.base);
   classes.control = register_class_FrankenPHP_WebSocket_ControlException(classes.base);
+  classes.cluster = register_class_FrankenPHP_WebSocket_ClusterException(classes.base);
 }
 
 static zend_class_entry *class_of(fws_result result) {
@@ -52,6 +53,8 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_SEARCH_TIMEOUT:
   case FWS_ERR_INTERRUPTED:
     return classes.search_timeout;
+  case FWS_ERR_CLUSTER:
+    return classes.cluster;
   case FWS_ERR_NO_SERVER:
   case FWS_ERR_CONTROL_DENIED:
   case FWS_ERR_CONTROL_VERSION:

@@ -97,3 +97,17 @@ static zend_class_entry *register_class_FrankenPHP_WebSocket_ControlException(ze
 
 	return class_entry;
 }
+
+static zend_class_entry *register_class_FrankenPHP_WebSocket_ClusterException(zend_class_entry *class_entry_FrankenPHP_WebSocket_Exception)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "FrankenPHP\\WebSocket", "ClusterException", NULL);
+#if (PHP_VERSION_ID >= 80400)
+	class_entry = zend_register_internal_class_with_flags(&ce, class_entry_FrankenPHP_WebSocket_Exception, 0);
+#else
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_FrankenPHP_WebSocket_Exception);
+#endif
+
+	return class_entry;
+}

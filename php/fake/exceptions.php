@@ -33,3 +33,8 @@ class SearchTimeoutException extends Exception
 class ControlException extends Exception
 {
 }
+
+/** Other servers of the cluster are needed, and could not be asked. The fake server is alone and never throws it. */
+class ClusterException extends Exception
+{
+}

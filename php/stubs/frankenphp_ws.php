@@ -51,6 +51,14 @@ namespace FrankenPHP\WebSocket {
     class ControlException extends Exception
     {
     }
+
+    /**
+     * Other servers of the cluster are needed, and could not be asked, or did not answer in time: docs/scaling.md. Only where the message says
+     * so may the call have been carried out. What concerns this server only works meanwhile.
+     */
+    class ClusterException extends Exception
+    {
+    }
 }
 
 namespace {

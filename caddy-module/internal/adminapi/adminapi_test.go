@@ -319,6 +319,7 @@ func TestWhatTheCoreRefusesHasAStatus(t *testing.T) {
 		bridge.ErrPayloadTooLong:   413,
 		bridge.ErrFull:             507,
 		bridge.ErrSearchTimeout:    504,
+		bridge.ErrCluster:          502,
 		bridge.ErrNotAnInteger:     409,
 		bridge.ErrInvalidCloseCode: 400,
 		bridge.ErrSyntax:           400,

@@ -354,6 +354,8 @@ func refusalStatus(result bridge.Result) int {
 		return http.StatusConflict
 	case bridge.ErrFull:
 		return http.StatusInsufficientStorage
+	case bridge.ErrCluster:
+		return http.StatusBadGateway
 	case bridge.ErrSearchTimeout, bridge.ErrInterrupted:
 		return http.StatusGatewayTimeout
 	case bridge.ErrPanic, bridge.ErrIO, bridge.ErrNull, bridge.ErrConfig, bridge.ErrStale, bridge.ErrNoBell:

@@ -217,6 +217,7 @@ func TestExitCodesTellWhatKindOfFailureItIs(t *testing.T) {
 		bridge.ErrSyntax:           exitFailed,
 		bridge.ErrFull:             exitFailed,
 		bridge.ErrSearchTimeout:    exitFailed,
+		bridge.ErrCluster:          exitFailed,
 	} {
 		fake := &fakeCore{err: &bridge.CallError{Function: "f", Result: result, Text: "the core's reason"}}
 		got := runCLI(fake.door, "", "tags", "ann")

@@ -95,6 +95,8 @@ pub enum fws_result {
     FWS_ERR_INVALID_USER = 40,
     /// More than 4096 bytes of information about a user.
     FWS_ERR_USER_INFO_TOO_LONG = 41,
+    /// Other servers of the cluster are needed, and cannot be asked, or did not answer in time.
+    FWS_ERR_CLUSTER = 42,
 }
 
 use fws_result::*;
@@ -143,12 +145,13 @@ impl fws_result {
             FWS_ERR_NO_PRESENCE => c"it is not known who has this tag",
             FWS_ERR_INVALID_USER => c"a user has 1 to 255 bytes",
             FWS_ERR_USER_INFO_TOO_LONG => c"the information about a user has at most 4096 bytes",
+            FWS_ERR_CLUSTER => c"the other servers of the cluster could not be asked",
             FWS_ERR_PAYLOAD_TOO_LONG => c"the payload of a timer has at most 1 MiB",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 42] = [
+    const ALL: [fws_result; 43] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -191,6 +194,7 @@ impl fws_result {
         FWS_ERR_NO_PRESENCE,
         FWS_ERR_INVALID_USER,
         FWS_ERR_USER_INFO_TOO_LONG,
+        FWS_ERR_CLUSTER,
     ];
 }
 
@@ -229,6 +233,7 @@ impl From<&CommandError> for fws_result {
             CommandError::NoPresence | CommandError::SeveralPresences => FWS_ERR_NO_PRESENCE,
             CommandError::InvalidUser => FWS_ERR_INVALID_USER,
             CommandError::UserInfoTooLong => FWS_ERR_USER_INFO_TOO_LONG,
+            CommandError::Cluster(_) => FWS_ERR_CLUSTER,
         }
     }
 }

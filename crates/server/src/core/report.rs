@@ -72,9 +72,13 @@ impl Core {
     /// How the other servers are.
     fn cluster_stats(&self) -> Value {
         let Some(Standing { node, others, trouble, counts }) = self.engine.standing() else { return json!({ "cluster": null }) };
+        let nodes = others.len() as u64 + 1;
         let others: Vec<Value> = others.into_iter().map(|(node, label)| json!({ "node": node, "label": label })).collect();
-        let counts: serde_json::Map<String, Value> = counts.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
-        json!({ "cluster": { "node": node, "others": others, "trouble": trouble, "counts": counts } })
+        let mut stats: serde_json::Map<String, Value> =
+            counts.into_iter().map(|(name, count)| (format!("cluster_{name}"), count.into())).collect();
+        stats.insert("cluster_nodes".into(), nodes.into());
+        stats.insert("cluster".into(), json!({ "node": node, "others": others, "trouble": trouble }));
+        stats.into()
     }
 
     /// What is kept, and takes memory.
