@@ -43,7 +43,7 @@ type App struct {
 	// MaxCompressionMemory is how many bytes compression may keep of all clients between messages. New clients are served without
 	// compression when it is used up. Default: 256 MiB. It is read when the server starts, and a reload does not change it.
 	MaxCompressionMemory uint64 `json:"max_compression_memory,omitempty"`
-	// MaxHistoryBytes is how many bytes the histories of all channels may take, with 64 for each message and 256 for each channel. What
+	// MaxHistoryBytes is how many bytes the histories of all channels may take, with 64 for each message and 512 for each channel. What
 	// expires first is forgotten first. Default: 64 MiB. It is read when the server starts, and a reload does not change it.
 	MaxHistoryBytes uint64 `json:"max_history_bytes,omitempty"`
 	// MaxSuspended is how many clients are waited for after their connection broke, see [Resume]. Default: 10000.

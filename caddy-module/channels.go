@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
@@ -24,14 +25,14 @@ func (r *Route) checkChannels() error {
 		case slices.ContainsFunc(r.Channels[:i], func(earlier Channel) bool { return earlier.Pattern == channel.Pattern }):
 			return fmt.Errorf("channel %s is given twice", channel.Pattern)
 		case channel.History == nil && channel.Presence == nil:
-			return fmt.Errorf("channel %s has neither a history nor presence: it would be a tag like any other. Write: channel %s { history <count> <age> }, or channel %s { presence }", channel.Pattern, channel.Pattern, channel.Pattern)
+			return fmt.Errorf("channel %s has neither a history nor presence: it would be a tag like any other. Write into its block a line as: history 100 1h, or: presence", channel.Pattern)
 		case channel.Presence != nil && channel.Presence.Grace != nil && (*channel.Presence.Grace < 0 || time.Duration(*channel.Presence.Grace) > mostGrace):
 			return fmt.Errorf("the grace of presence in channel %s is off, or a time of at most an hour, as 5s", channel.Pattern)
 		case channel.History == nil:
 		case channel.History.Count == 0 || channel.History.Count > mostHistory:
 			return fmt.Errorf("the history of channel %s keeps 1 to %d messages, not %d", channel.Pattern, mostHistory, channel.History.Count)
-		case channel.History.Age <= 0:
-			return fmt.Errorf("the history of channel %s keeps messages for a time as 10m or 24h", channel.Pattern)
+		case channel.History.Age < caddy.Duration(time.Millisecond):
+			return fmt.Errorf("the history of channel %s keeps messages for a millisecond at least, as 10m or 24h", channel.Pattern)
 		}
 	}
 
@@ -79,7 +80,7 @@ func (p *Presence) options() []option {
 func parsePresence(d *caddyfile.Dispenser) (*Presence, error) {
 	presence := new(Presence)
 	if d.NextArg() {
-		return nil, d.Errf("presence takes no argument: its time of grace stands in its block, as in: presence { grace 5s }")
+		return nil, d.Errf("presence takes no argument: its time of grace stands in its block, on a line as: grace 5s")
 	}
 
 	return presence, readBlock(d, "presence", presence.options())

@@ -44,7 +44,7 @@ var (
 		gauge("presence_members_away", "Members whose last connection has ended and who may still come back."),
 		gauge("histories", "Channels of which a history is known."),
 		gauge("histories_messages", "Messages that histories keep."),
-		gauge("histories_bytes", "Bytes of these, with 64 for each and 256 for each channel."),
+		gauge("histories_bytes", "Bytes of these, with 64 for each and 512 for each channel."),
 		gauge("timers", "Timers set."),
 		gauge("unfinished_bytes", "Bytes that messages take which have come only in part."),
 		gauge("events_pending", "Events that wait for PHP or are being handled."),

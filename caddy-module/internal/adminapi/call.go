@@ -93,9 +93,9 @@ func parseQuery(r *http.Request, known []string) (url.Values, error) {
 	return query, nil
 }
 
-// checkPath sees that ids, tags and keys of information are text. Keys of global values are any bytes.
+// checkPath sees that ids, tags, users and keys of information are text. Keys of global values are any bytes.
 func checkPath(r *http.Request, pattern string) error {
-	for _, name := range []string{"id", "tag", "key"} {
+	for _, name := range []string{"id", "tag", "key", "user"} {
 		if name == "key" && strings.HasPrefix(pattern, "/websocket/values/") {
 			continue
 		}
@@ -346,7 +346,7 @@ func refusal(err error) error {
 // refusalStatus is the status of a result. Those that are not named here say that an argument is wrong.
 func refusalStatus(result bridge.Result) int {
 	switch result {
-	case bridge.ErrUnknownRoute, bridge.ErrNoHistory:
+	case bridge.ErrUnknownRoute, bridge.ErrNoHistory, bridge.ErrNoPresence:
 		return http.StatusNotFound
 	case bridge.ErrTooLarge, bridge.ErrPayloadTooLong:
 		return http.StatusRequestEntityTooLarge

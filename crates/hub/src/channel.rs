@@ -21,7 +21,7 @@ impl Channel {
 }
 
 /// What a channel keeps of the messages that are sent to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HistoryPolicy {
     /// The most messages.
     pub count: usize,

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::channel::HistoryPolicy;
 use crate::registry::RouteId;
 
-/// What a channel counts for beside its messages.
-const CHANNEL: usize = 256;
+/// What a channel counts for beside its messages: what its name, its lock, and its places in two tables take.
+const CHANNEL: usize = 512;
 /// What a message counts for beside its payload.
 const MESSAGE: usize = 64;
 /// How long a channel's epoch and offset are known when it has no messages any more.
@@ -82,7 +82,8 @@ pub struct Kept {
     pub binary: bool,
     /// The payload.
     pub data: Arc<[u8]>,
-    expires: u64,
+    /// On the caller's clock.
+    recorded: u64,
 }
 
 /// What a reader gets.
@@ -94,6 +95,17 @@ pub struct Read {
     pub complete: bool,
     /// In their order.
     pub messages: Vec<Kept>,
+}
+
+/// How far [`Histories::sweep`] has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swept {
+    /// Nothing more is due.
+    All,
+    /// There may be more.
+    More,
+    /// Somebody has locked the channel that is due: it is to be looked at again in a moment.
+    Busy,
 }
 
 /// All histories of this process.
@@ -146,6 +158,8 @@ struct Channel {
     /// The offset of the last message.
     last: u64,
     messages: VecDeque<Kept>,
+    /// How much is kept, since the last message or the last reload.
+    policy: HistoryPolicy,
     /// When it is to be looked at, as [`Histories::due`] has it; `None`: it is not there.
     due: Option<Look>,
     /// When it had a message last.
@@ -158,7 +172,7 @@ impl Channel {
     /// When its oldest message expires or, without one, the channel is forgotten.
     fn expires(&self) -> Look {
         match self.messages.front() {
-            Some(oldest) => Look { empty: false, at: oldest.expires },
+            Some(oldest) => Look { empty: false, at: oldest.recorded.saturating_add(self.policy.age) },
             None => Look { empty: true, at: self.used.saturating_add(REMEMBERED) },
         }
     }
@@ -212,8 +226,18 @@ impl Histories {
                 let new = || {
                     self.bytes.fetch_add(CHANNEL + key.len(), Ordering::Relaxed);
                     let (key, number) = (key.clone().into(), self.last.fetch_add(1, Ordering::Relaxed));
-                    let messages = VecDeque::new();
-                    Arc::new(Mutex::new(Channel { key, number, epoch: random(), last: 0, messages, due: None, used: now, gone: false }))
+                    let (messages, policy) = (VecDeque::new(), HistoryPolicy::default());
+                    Arc::new(Mutex::new(Channel {
+                        key,
+                        number,
+                        epoch: random(),
+                        last: 0,
+                        messages,
+                        policy,
+                        due: None,
+                        used: now,
+                        gone: false,
+                    }))
                 };
                 self.channels.entry(key.clone().into()).or_insert_with(new).clone()
             });
@@ -224,22 +248,46 @@ impl Histories {
         }
     }
 
-    /// Forgets what has expired, looking at `most` channels at most; whether there may be more.
-    pub fn sweep(&self, now: u64, most: usize) -> bool {
-        (0..most).all(|_| self.look_at_next(Some(now), 0))
+    /// Forgets what has expired, looking at `most` channels at most. It does not wait for a channel that somebody has locked.
+    pub fn sweep(&self, now: u64, most: usize) -> Swept {
+        for _ in 0..most {
+            match self.look_at_next(Some(now), 0) {
+                Swept::More => {}
+                done => return done,
+            }
+        }
+        Swept::More
     }
 
     /// Forgets channels without messages, and then messages, until all take no more than they may: first of the channel whose oldest message
-    /// would expire first.
+    /// would expire first. Whoever has locked that one makes room when it is done.
     pub fn make_room(&self) {
         while let over @ 1.. = self.bytes().saturating_sub(self.max_bytes)
-            && self.look_at_next(None, over)
+            && self.look_at_next(None, over) == Swept::More
         {}
     }
 
+    /// The configuration has changed: channels have the policy that it has for them now, or are forgotten where it has none.
+    pub fn reconcile(&self, now: u64, policy: impl Fn(RouteId, &str) -> Option<HistoryPolicy>) {
+        let all: Vec<Arc<Mutex<Channel>>> = self.channels.iter().map(|channel| channel.value().clone()).collect();
+        for channel in all {
+            let mut held = Held { all: self, channel: Mutex::lock_arc(&channel) };
+            let key = held.channel.key.clone();
+            let (route, tag) = key.split_at(4);
+            let route = RouteId(u32::from_be_bytes(route.try_into().expect("bug: a channel's key begins with its route")));
+            match policy(route, std::str::from_utf8(tag).expect("bug: a tag is text")) {
+                Some(policy) => held.set_policy(policy, now),
+                None => {
+                    while held.drop_oldest() > 0 {}
+                    held.forget();
+                }
+            }
+            held.reschedule(true);
+        }
+    }
+
     /// Looks at the channel that is due next. Without `now` it is due in any case, and gives up messages of so many bytes, or itself.
-    /// `false`: none is due.
-    fn look_at_next(&self, now: Option<u64>, over: usize) -> bool {
+    fn look_at_next(&self, now: Option<u64>, over: usize) -> Swept {
         let next = {
             let due = self.due.lock();
             let (kept, empty) = (due.kept.first_key_value(), due.empty.first_key_value());
@@ -249,8 +297,9 @@ impl Histories {
             };
             next.map(|(&(at, _), channel)| (at, channel.clone()))
         };
-        let Some((at, channel)) = next else { return false };
-        let mut held = Held { all: self, channel: Mutex::lock_arc(&channel) };
+        let Some((at, channel)) = next else { return Swept::All };
+        let Some(locked) = Mutex::try_lock_arc(&channel) else { return Swept::Busy };
+        let mut held = Held { all: self, channel: locked };
         // Else it was looked at in between.
         if held.channel.due.is_some_and(|due| due.at == at) {
             match now {
@@ -265,7 +314,7 @@ impl Histories {
             }
             held.reschedule(true);
         }
-        true
+        Swept::More
     }
 
     /// When [`Histories::sweep`] has something to do.
@@ -303,18 +352,39 @@ impl Histories {
 impl Held<'_> {
     /// Records a message; its offset.
     pub fn record(&mut self, binary: bool, data: Arc<[u8]>, policy: HistoryPolicy, now: u64, time: u64) -> u64 {
-        self.expire(now);
+        self.set_policy(policy, now);
         self.channel.last += 1;
         self.channel.used = now;
-        let (offset, expires) = (self.channel.last, now.saturating_add(policy.age));
-        self.all.bytes.fetch_add(MESSAGE + data.len(), Ordering::Relaxed);
-        self.all.messages.fetch_add(1, Ordering::Relaxed);
-        self.channel.messages.push_back(Kept { offset, time, binary, data, expires });
-        while self.channel.messages.len() > policy.count {
-            self.drop_oldest();
+        let offset = self.channel.last;
+        if MESSAGE + data.len() > self.all.max_bytes {
+            // It would take the place of all others, of other channels as well, and not fit even then. Those before it go: what is kept has no
+            // gaps.
+            let mut evicted = 1;
+            while self.drop_oldest() > 0 {
+                evicted += 1;
+            }
+            self.all.evicted.fetch_add(evicted, Ordering::Relaxed);
+        } else {
+            self.all.bytes.fetch_add(MESSAGE + data.len(), Ordering::Relaxed);
+            self.all.messages.fetch_add(1, Ordering::Relaxed);
+            self.channel.messages.push_back(Kept { offset, time, binary, data, recorded: now });
+            self.trim();
         }
         self.reschedule(false);
         offset
+    }
+
+    /// So much is kept from now on.
+    fn set_policy(&mut self, policy: HistoryPolicy, now: u64) {
+        self.channel.policy = policy;
+        self.expire(now);
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        while self.channel.messages.len() > self.channel.policy.count {
+            self.drop_oldest();
+        }
     }
 
     /// What was sent after a position, at most `most` messages: the first ones; or, without a position, the last ones.
@@ -327,7 +397,7 @@ impl Held<'_> {
             Some(since) if since == Position::BEGINNING => (gone, gone == 0),
             Some(since) if since.epoch == epoch && since.offset <= last => (since.offset.max(gone), since.offset >= gone),
             Some(_) => (gone, false),
-            None => (gone, gone == 0),
+            None => (gone, gone == 0 && messages.len() <= most),
         };
         let first = (after - gone) as usize;
         let skip = if since.is_none() { first.max(messages.len().saturating_sub(most)) } else { first };
@@ -342,7 +412,8 @@ impl Held<'_> {
     }
 
     fn expire(&mut self, now: u64) {
-        while self.channel.messages.front().is_some_and(|oldest| oldest.expires <= now) {
+        let age = self.channel.policy.age;
+        while self.channel.messages.front().is_some_and(|oldest| oldest.recorded.saturating_add(age) <= now) {
             self.drop_oldest();
         }
     }
@@ -367,6 +438,10 @@ impl Held<'_> {
         let bytes = MESSAGE + oldest.data.len();
         self.all.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.all.messages.fetch_sub(1, Ordering::Relaxed);
+        let messages = &mut self.channel.messages;
+        if messages.capacity() > 16 && messages.len() < messages.capacity() / 4 {
+            messages.shrink_to(messages.len() * 2);
+        }
         bytes
     }
 
@@ -400,10 +475,10 @@ impl Held<'_> {
 }
 
 impl Drop for Held<'_> {
-    /// A channel that was made for somebody who only looked at it is not left behind unseen.
+    /// A channel that was made for somebody who only looked at it is not left behind.
     fn drop(&mut self) {
         if self.channel.due.is_none() && !self.channel.gone {
-            self.reschedule(false);
+            if self.channel.last == 0 { self.forget() } else { self.reschedule(false) }
         }
     }
 }

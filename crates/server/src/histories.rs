@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use fws_hub::{Held, Position, Read, RouteId};
+use fws_hub::{Held, HistoryPolicy, Position, Read, RouteId, Swept};
 
 use crate::alarm::Alarm;
 
 /// The most channels that are looked at in one turn.
 const TURN: usize = 256;
+/// When a channel is looked at again that somebody had locked.
+const BUSY: Duration = Duration::from_millis(5);
 
 /// [`fws_hub::Histories`] and their time.
 pub struct Histories {
@@ -55,6 +57,11 @@ impl Histories {
         had
     }
 
+    /// See [`fws_hub::Histories::reconcile`].
+    pub fn reconcile(&self, policy: impl Fn(RouteId, &str) -> Option<HistoryPolicy>) {
+        self.all.reconcile(self.alarm.now(), policy);
+    }
+
     /// See [`fws_hub::Histories::make_room`].
     pub fn make_room(&self) {
         self.all.make_room();
@@ -64,8 +71,13 @@ impl Histories {
     pub fn sweep(&self) -> Option<Duration> {
         let now = self.alarm.now();
         let due = self.all.next_due()?;
-        if due <= now && self.all.sweep(now, TURN) {
-            return Some(Duration::ZERO);
+        if due <= now {
+            match self.all.sweep(now, TURN) {
+                Swept::More => return Some(Duration::ZERO),
+                // Not at once: whoever has locked the channel may be busy with it for a while.
+                Swept::Busy => return Some(BUSY),
+                Swept::All => {}
+            }
         }
         self.all.next_due().map(|due| Duration::from_millis(due.saturating_sub(self.alarm.now())))
     }

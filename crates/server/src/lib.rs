@@ -53,6 +53,6 @@ pub use core::{Caller, Config, Core, Left, ValuesConfig};
 pub use os::own_socket;
 pub use pipe::{News, PipeId};
 pub use quota::Address;
-pub use servers::ClusterConfig;
 pub use routes::{ConfigError, RouteConfig, RoutesConfig, Stale, SubprotocolConfig, check_origin};
+pub use servers::ClusterConfig;
 pub use stats::Authorizing;

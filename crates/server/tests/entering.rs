@@ -97,7 +97,7 @@ fn a_client_is_found_before_its_answer_and_what_it_is_sent_comes_behind_it() {
     let core = started();
     let (mut client, mut server) = ends();
     let handshake = entered(&core, "php", "ann");
-    assert_eq!(core.ids(), ["ann".into()]);
+    assert_eq!(core.ids(), [std::sync::Arc::<str>::from("ann")]);
     assert_eq!(core.ask(&Command::Count(Count { of: Target::Tag("t"), route: Some("php") })), Ok(Reply::Count(1)));
     assert_eq!(send(&core, Target::Client("ann"), b"one"), Reply::Sent(Outcome::Queued));
     assert_eq!(send(&core, Target::Expression("t"), b"two"), Reply::Queued(1));

@@ -212,3 +212,58 @@ fn messages_are_forgotten_in_time_though_nobody_asks() {
     let read = history(&core, "a", Some(""), 0, None).expect("a channel");
     assert_eq!((read.messages.len(), read.complete), (0, false));
 }
+
+#[test]
+fn a_client_that_joins_gets_more_than_may_wait_for_it_without_being_taken_for_slow() {
+    const SMALL: &str = r#"{"routes":[{"name":"chat","echo":true,"max_outbox":65536,"channels":[
+        {"pattern":"room:*","history":{"count":1000,"age":3600000000000}}]}]}"#;
+    let core = started_with(Config::default(), SMALL);
+    let _early = connect(&core, "chat", "early");
+    join(&core, "early", "room:1", None).expect("known");
+    for n in 0..200 {
+        let text = format!("{n} {}", "x".repeat(if n == 100 { 70_000 } else { 20_000 }));
+        core.ask(&Command::Send(SendTo {
+            to: Target::Tag("room:1"),
+            route: Some("chat"),
+            except: Some("early"),
+            binary: false,
+            data: text.as_bytes().into(),
+        }))
+        .expect("recorded");
+    }
+    let mut client = connect(&core, "chat", "late");
+    assert_eq!(join(&core, "late", "room:1", Some("")), Ok(Reply::Flag(true)));
+    let number = |client: &mut WebSocket<TcpStream>| {
+        let text = client.read().expect("a message").into_text().expect("text");
+        text.split(' ').next().expect("a number").to_owned()
+    };
+    // What is sent while it catches up comes behind, and so does the end.
+    assert_eq!(send(&core, "room:1", Some("chat"), "new"), 2);
+    let close = fws_hub::command::Close { id: "late", code: 4000, reason: "" };
+    assert_eq!(core.ask(&Command::Close(close)), Ok(Reply::Flag(true)));
+    // The one that is longer than max_outbox is nobody's.
+    for n in (0..200).filter(|n| *n != 100) {
+        assert_eq!(number(&mut client), n.to_string());
+    }
+    assert_eq!(number(&mut client), "new");
+    assert!(matches!(client.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 4000));
+    assert_eq!(common::counter(&core, "messages_dropped"), 1);
+}
+
+#[test]
+fn a_channel_that_was_none_for_a_while_does_not_claim_to_be_complete() {
+    let core = started();
+    for text in ["one", "two"] {
+        send(&core, "room:1", Some("chat"), text);
+    }
+    let seen = history(&core, "room:1", None, 0, Some("chat")).expect("a channel").position;
+    core.stage(2, br#"{"routes":[{"name":"chat","echo":true}]}"#).expect("legal");
+    core.commit(2).expect("staged");
+    assert_eq!((common::counter(&core, "histories"), common::counter(&core, "histories_bytes")), (0, 0));
+    send(&core, "room:1", Some("chat"), "missed");
+    core.stage(3, ROUTES.as_bytes()).expect("legal");
+    core.commit(3).expect("staged");
+    send(&core, "room:1", Some("chat"), "four");
+    let after = history(&core, "room:1", Some(&seen), 0, Some("chat")).expect("a channel");
+    assert_eq!((texts(&after), after.complete), (vec!["four".to_owned()], false));
+}

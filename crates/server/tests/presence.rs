@@ -51,6 +51,26 @@ fn presence(core: &Core, tag: &str, route: Option<&str>) -> Result<Vec<(String, 
     })
 }
 
+/// The events that a bell brings.
+fn all_events(core: &Core, nonce: &str) -> Vec<String> {
+    let mut told = Vec::new();
+    let bell = core.claim_bell(format!("fws_bell={nonce}").as_bytes()).expect("a live nonce");
+    while let Some(current) = core.next_event(&bell) {
+        told.push(match current.event() {
+            Event::Open(opened) => format!("open {}", opened.user),
+            Event::Join(membership) => format!("+{} {}", membership.user, membership.tag),
+            Event::Leave(membership) => format!("-{} {}", membership.user, membership.tag),
+            Event::Message { .. } => "message".into(),
+            Event::Close(_) => "close".into(),
+            Event::Suspend | Event::Resume(_) => "away".into(),
+            Event::Timer(_) => "timer".into(),
+        });
+    }
+    core.release_bell(&bell, false, "");
+    core.end_bell(nonce, Ended::Served, b"", "");
+    told
+}
+
 /// Events, as "+ann room:1" and "open", until so many of joining and leaving have come; none after `PATIENCE`.
 fn events(core: &Core, joins_and_leaves: usize) -> Vec<String> {
     let mut told: Vec<String> = Vec::new();
@@ -61,21 +81,7 @@ fn events(core: &Core, joins_and_leaves: usize) -> Vec<String> {
             ring = ring.take().or_else(|| core.take_ring());
             ring.is_some()
         });
-        let nonce = ring.expect("just seen").nonce;
-        let bell = core.claim_bell(format!("fws_bell={nonce}").as_bytes()).expect("a live nonce");
-        while let Some(current) = core.next_event(&bell) {
-            told.push(match current.event() {
-                Event::Open(opened) => format!("open {}", opened.user),
-                Event::Join(membership) => format!("+{} {}", membership.user, membership.tag),
-                Event::Leave(membership) => format!("-{} {}", membership.user, membership.tag),
-                Event::Message { .. } => "message".into(),
-                Event::Close(_) => "close".into(),
-                Event::Suspend | Event::Resume(_) => "away".into(),
-                Event::Timer(_) => "timer".into(),
-            });
-        }
-        core.release_bell(&bell, false, "");
-        core.end_bell(&nonce, Ended::Served, b"", "");
+        told.extend(all_events(core, &ring.expect("just seen").nonce));
     }
     told.retain(|event| event != "message");
     told
@@ -252,4 +258,24 @@ fn whatever_many_threads_do_at_once_events_come_in_order_and_tell_who_is_there()
         }
     });
     assert_eq!(joined.load(Ordering::Relaxed), 450);
+}
+
+#[test]
+fn nobody_leaves_a_channel_because_the_server_ends() {
+    let core = started();
+    let clients: Vec<_> = (0..20).map(|n| connect(&core, "chat", &format!("c{n}"), &format!("u{n}"), &["room:1", "slow"])).collect();
+    assert_eq!(events(&core, 40).iter().filter(|event| event.starts_with('+')).count(), 40);
+    let told = std::thread::scope(|scope| {
+        // The clients do not answer: only the server's own end could have them leave.
+        let draining = scope.spawn(|| core.drain(Duration::from_millis(500)));
+        let mut told = Vec::new();
+        while !draining.is_finished() {
+            if core.take_ring().map(|ring| told.extend(all_events(&core, &ring.nonce))).is_none() {
+                std::thread::yield_now();
+            }
+        }
+        told
+    });
+    assert!(!told.iter().any(|event| event.starts_with('-')), "{told:?}");
+    drop(clients);
 }

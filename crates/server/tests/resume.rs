@@ -181,7 +181,7 @@ fn a_client_that_comes_back_has_all_that_it_had_and_gets_what_it_missed_once_and
     send(&core, "ann", "6");
     assert_eq!([back.next(), back.next(), back.next(), back.next()], ["3", "4", "5", "6"]);
     assert_eq!(only(&core), "ann");
-    assert_eq!(describe(&core, "ann").tags, ["room".into()]);
+    assert_eq!(describe(&core, "ann").tags, [Arc::<str>::from("room")]);
     assert!(!describe(&core, "ann").suspended);
     back.socket.send(Message::text("hi")).expect("sent");
     assert_eq!(events(&core, "message"), ["open ", "suspend", "resume 192.0.2.1 ", "message hi"]);

@@ -107,7 +107,11 @@ impl Backlog {
         Offer::Full { closes: self.is(SlowClient::Close) && !self.doomed.swap(true, Ordering::Relaxed) }
     }
 
-    /// How many bytes may wait, headers of frames included: one message that is as long as `max_outbox` always fits.
+    /// How many bytes the longest frame may have: one message that is as long as `max_outbox` always fits.
+    pub fn longest(&self) -> usize {
+        self.room()
+    }
+
     fn room(&self) -> usize {
         frame::encoded_len(self.max_outbox().min(usize::MAX - frame::MAX_HEADER))
     }
@@ -145,7 +149,8 @@ impl Backlog {
         }
     }
 
-    pub(crate) fn count_dropped(&self, messages: u64) {
+    /// So many messages were dropped.
+    pub fn count_dropped(&self, messages: u64) {
         if messages > 0 {
             self.dropped.fetch_add(messages, Ordering::Relaxed);
         }

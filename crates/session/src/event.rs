@@ -114,7 +114,8 @@ impl Event {
             Event::Message { data, .. } => data.len(),
             Event::Close(closed) => closed.reason.len(),
             Event::Timer(timer) => timer.payload.len(),
-            Event::Join(membership) | Event::Leave(membership) => membership.user.len() + membership.info.len(),
+            // What was said about the user is shared by all events of the user.
+            Event::Join(membership) | Event::Leave(membership) => membership.user.len(),
         }
     }
 }

@@ -45,7 +45,8 @@ final class Histories
         ['epoch' => $epoch, 'last' => $last, 'messages' => $messages] = $known;
         $gone = ($messages[0]['offset'] ?? $last + 1) - 1;
         [$after, $complete] = match (true) {
-            $since === null || $since === [str_repeat('0', 16), 0] => [$gone, $gone === 0],
+            $since === null => [$gone, $gone === 0 && ($limit === 0 || count($messages) <= $limit)],
+            $since === [str_repeat('0', 16), 0] => [$gone, $gone === 0],
             $since[0] === $epoch && $since[1] <= $last => [max($since[1], $gone), $since[1] >= $gone],
             default => [$gone, false],
         };
@@ -89,7 +90,7 @@ final class Histories
         return $this->routes->only(
             $tag,
             $route,
-            'no history is kept of this tag: `channel PATTERN { history COUNT AGE }` in the websocket directive of its route does that',
+            'no history is kept of this tag: a line `history COUNT AGE` in a block `channel PATTERN` of its route\'s websocket directive does that',
             'several routes keep a history of this tag: name the route',
         );
     }

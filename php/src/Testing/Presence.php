@@ -107,7 +107,7 @@ final class Presence
         $only = $this->channels->only(
             $tag,
             $route,
-            'it is not known who has this tag: `channel PATTERN { presence }` in the websocket directive of its route does that',
+            'it is not known who has this tag: a line `presence` in a block `channel PATTERN` of its route\'s websocket directive does that',
             'several routes have presence for this tag: name the route',
         );
         $members = $this->members["$only\0$tag"] ?? [];

@@ -67,13 +67,17 @@ pub enum CommandError {
     #[error(transparent)]
     InvalidPosition(#[from] InvalidPosition),
     /// No route that was meant keeps a history of the tag.
-    #[error("no history is kept of this tag: `channel PATTERN {{ history COUNT AGE }}` in the websocket directive of its route does that")]
+    #[error(
+        "no history is kept of this tag: a line `history COUNT AGE` in a block `channel PATTERN` of its route's websocket directive does that"
+    )]
     NoHistory,
     /// Several routes keep a history of the tag.
     #[error("several routes keep a history of this tag: name the route")]
     SeveralHistories,
     /// No route that was meant has presence for the tag.
-    #[error("it is not known who has this tag: `channel PATTERN {{ presence }}` in the websocket directive of its route does that")]
+    #[error(
+        "it is not known who has this tag: a line `presence` in a block `channel PATTERN` of its route's websocket directive does that"
+    )]
     NoPresence,
     /// Several routes have presence for the tag.
     #[error("several routes have presence for this tag: name the route")]

@@ -200,8 +200,7 @@ impl Command<'_> {
             | Command::Delete(Delete { key })
             | Command::Increment(Increment { key, .. })
             | Command::Expiry(Expiry { key }) => Scope::Value(key),
-            Command::History(ReadHistory { tag, .. })
-            | Command::ClearHistory(ClearHistory { tag, .. }) => Scope::Channel(tag),
+            Command::History(ReadHistory { tag, .. }) | Command::ClearHistory(ClearHistory { tag, .. }) => Scope::Channel(tag),
             Command::SetTimer(_) | Command::ClearTimer(_) | Command::Routes | Command::Stats => Scope::Node,
         }
     }

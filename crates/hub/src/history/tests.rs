@@ -24,6 +24,11 @@ fn the_last_messages_are_kept_by_count_and_by_age() {
     }
     assert_eq!(read(&all, "t", None, 10, 500), (vec![3, 4, 5], false));
     assert_eq!(read(&all, "t", None, 2, 500), (vec![4, 5], false));
+    record(&all, "u", b"x", 500);
+    assert_eq!(read(&all, "u", None, 10, 500), (vec![1], true));
+    record(&all, "u", b"x", 500);
+    assert_eq!(read(&all, "u", None, 1, 500), (vec![2], false), "there is one before it");
+    all.reconcile(500, |_, tag| (tag == "t").then_some(POLICY));
     assert_eq!(read(&all, "t", None, 10, 1300), (vec![4, 5], false), "the third was sent at 300");
     assert_eq!(read(&all, "t", None, 10, 1500), (vec![], false));
     assert_eq!((all.messages(), all.len()), (0, 1), "the channel's epoch is still known");
@@ -58,12 +63,11 @@ fn what_has_expired_goes_when_it_is_swept_and_then_the_channel() {
         record(&all, &format!("t{channel}"), b"x", channel);
     }
     assert_eq!((all.next_due(), all.messages(), all.len()), (Some(1000), 10, 10));
-    assert!(!all.sweep(1004, 100));
+    assert_eq!(all.sweep(1004, 100), Swept::All);
     assert_eq!((all.messages(), all.len(), all.next_due()), (5, 10, Some(1005)));
-    assert!(all.sweep(5000, 2), "there is more");
-    assert!(!all.sweep(5000, 100));
+    assert_eq!((all.sweep(5000, 2), all.sweep(5000, 100)), (Swept::More, Swept::All));
     assert_eq!((all.messages(), all.next_due()), (0, Some(REMEMBERED)));
-    assert!(!all.sweep(REMEMBERED + 4, 100));
+    assert_eq!(all.sweep(REMEMBERED + 4, 100), Swept::All);
     assert_eq!((all.len(), all.next_due()), (5, Some(REMEMBERED + 5)));
     all.sweep(REMEMBERED + 9, 100);
     assert_eq!((all.len(), all.bytes(), all.next_due()), (0, 0, None));
@@ -82,10 +86,58 @@ fn all_together_are_bounded_and_what_expires_first_goes_first() {
     assert!(all.find(ROUTE, "t0").is_none_or(|mut held| held.read(None, 9, 100).messages.is_empty()));
     assert_eq!(read(&all, "t99", None, 9, 100).0, [1]);
     assert_eq!(all.evicted() as usize + all.messages(), 100);
-    // One that is larger than all may be is not kept, and costs no others their place for long.
-    record(&all, "large", &[0; 30_000], 100);
+    // One that is larger than all may be is not kept, and costs no other channel its place.
+    let before = all.messages();
+    assert_eq!((record(&all, "t99", &[0; 30_000], 100), record(&all, "t99", b"x", 100)), (2, 3));
     all.make_room();
-    assert!(all.bytes() <= 20_000);
+    assert_eq!(all.messages(), before, "its own message went, and the next one came");
+    assert_eq!(read(&all, "t99", at(1), 9, 100), (vec![3], false), "a reader learns that one is missing");
+}
+
+#[test]
+fn a_reload_that_keeps_less_or_nothing_holds_for_what_there_is() {
+    let all = Histories::new(1 << 20);
+    for n in 0..3 {
+        record(&all, "t", b"x", n * 100);
+        record(&all, "u", b"x", n * 100);
+    }
+    all.reconcile(300, |route, tag| (route == ROUTE && tag == "t").then_some(HistoryPolicy { count: 2, age: 150 }));
+    assert_eq!(read(&all, "t", None, 9, 300), (vec![3], false), "the second was sent 200 ago");
+    assert_eq!(all.next_due(), Some(350));
+    assert!(all.find(ROUTE, "u").is_none());
+    assert_eq!(record(&all, "u", b"x", 400), 1, "with another epoch, so nobody believes that nothing is missing");
+    assert_eq!((all.len(), all.messages()), (2, 2));
+    all.reconcile(400, |_, _| None);
+    assert_eq!((all.len(), all.bytes(), all.messages(), all.next_due()), (0, 0, 0, None));
+}
+
+#[test]
+fn a_channel_that_somebody_has_locked_is_waited_for_by_nobody_who_cleans_up() {
+    let all = Histories::new(2000);
+    record(&all, "t", &[0; 500], 0);
+    let held = all.find(ROUTE, "t").expect("known");
+    assert_eq!(all.sweep(5000, 10), Swept::Busy);
+    record(&all, "u", &[0; 800], 0);
+    all.make_room();
+    assert!(all.bytes() > 2000);
+    drop(held);
+    all.make_room();
+    assert!(all.bytes() <= 2000 && all.sweep(5000, 10) == Swept::All);
+}
+
+#[test]
+fn who_only_looks_leaves_no_channel_behind_and_what_was_kept_leaves_no_memory() {
+    let all = Histories::new(1 << 20);
+    for n in 0..100 {
+        drop(all.hold(ROUTE, &format!("t{n}"), || 1, 0));
+    }
+    assert_eq!((all.len(), all.bytes()), (0, 0));
+    let much = HistoryPolicy { count: 10_000, age: 1000 };
+    for _ in 0..10_000 {
+        all.hold(ROUTE, "t", || 1, 0).record(false, b"x"[..].into(), much, 0, 0);
+    }
+    assert_eq!(all.sweep(2000, 10), Swept::All);
+    assert!(all.find(ROUTE, "t").expect("known").channel.messages.capacity() <= 16);
 }
 
 #[test]
@@ -127,6 +179,6 @@ fn threads_that_record_sweep_and_read_agree_on_what_there_is() {
             });
         }
     });
-    while all.sweep(u64::MAX, 100) {}
+    while all.sweep(u64::MAX, 100) == Swept::More {}
     assert_eq!((all.len(), all.bytes(), all.messages(), all.next_due()), (0, 0, 0, None));
 }

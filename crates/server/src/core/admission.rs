@@ -126,7 +126,20 @@ impl Core {
             headers: if route.protocol.has_events() { request.headers } else { Vec::new() },
         });
         let (offered, initial) = (accepted.offered, InitialState::default());
-        let ticket = Ticket { route, id, opened, branch, offered, initial, reserved_id: None, claim: None, compression, wish, named: None, reservation };
+        let ticket = Ticket {
+            route,
+            id,
+            opened,
+            branch,
+            offered,
+            initial,
+            reserved_id: None,
+            claim: None,
+            compression,
+            wish,
+            named: None,
+            reservation,
+        };
         Ok(Handshake { status, headers, text: String::new(), ticket: Some(ticket), entered: None })
     }
 

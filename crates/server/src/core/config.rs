@@ -26,7 +26,7 @@ pub struct Config {
     /// The most bytes that compression keeps of all clients between messages.
     #[serde(default)]
     pub max_compression_memory: usize,
-    /// The most bytes that the histories of all channels may take, with 64 for each message and 256 for each channel; 0: the default, 64 MiB.
+    /// The most bytes that the histories of all channels may take, with 64 for each message and 512 for each channel; 0: the default, 64 MiB.
     /// What expires first is forgotten first.
     #[serde(default)]
     pub max_history_bytes: usize,

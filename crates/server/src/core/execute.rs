@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fws_engine::Place;
-use fws_hub::command::{Close, DisconnectUser, List, Ping, Rename, SendTo};
+use fws_hub::command::{Close, DisconnectUser, Ping, Rename, SendTo, Tag};
 use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Renamed, Reply, Scope, Steps, Target, TimerError, Timers};
 
 use super::patience::Patience;
@@ -47,8 +47,10 @@ impl Core {
         match self.engine.place(scope) {
             Place::Elsewhere | Place::Everywhere => true,
             Place::Here => match scope {
-                Scope::Clients => true,
-                Scope::Client(_) | Scope::Value(_) | Scope::Channel(_) | Scope::Node => false,
+                // A channel is locked while a message to it is being sent.
+                Scope::Clients | Scope::Channel(_) => true,
+                Scope::Client(_) => matches!(command, Command::Tag(Tag { since: Some(_), .. }) | Command::Untag(_) | Command::ClearTags(_)),
+                Scope::Value(_) | Scope::Node => false,
             },
         }
     }
@@ -142,8 +144,14 @@ impl Core {
     fn disconnect_user(&self, command: &DisconnectUser<'_>, patience: &mut Patience<'_>) -> Result<Reply, CommandError> {
         command.check()?;
         let DisconnectUser { user, code, reason, route } = *command;
-        let Reply::Names(ids) = (List { of: Target::User(user), route }).apply(self, patience)? else { return Ok(Reply::Count(0)) };
-        Ok(Reply::Count(ids.iter().filter(|id| self.close_client(id, code, reason)).count() as u64))
+        let all = SendTo { to: Target::User(user), route, except: None, binary: true, data: b""[..].into() };
+        let mut conns = Vec::new();
+        all.address(self, patience, |_, conn| conns.push(conn.clone()))?;
+        for conn in &conns {
+            self.dismiss(conn);
+            self.post(conn.key, Op::Close { key: conn.key, code, reason: reason.into() });
+        }
+        Ok(Reply::Count(conns.len() as u64))
     }
 
     fn rename(&self, command: &Rename<'_>) -> Result<Reply, CommandError> {

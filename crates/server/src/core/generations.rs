@@ -114,6 +114,10 @@ impl Core {
         for &route in &removed {
             self.settle_presence(route, Arc::default());
         }
+        self.histories.reconcile(|id, tag| {
+            let route = routes.with_channels.iter().find(|route| route.id == id)?;
+            route.channel(tag)?.history
+        });
         for shard in &self.shards {
             for route in routes.current.values() {
                 shard.post(Op::Configure(route.clone()));
@@ -152,6 +156,9 @@ impl Core {
         let until = now + timeout;
         self.draining.store(true, Ordering::Release);
         self.hush(now + timeout / 2);
+        // Nobody leaves a channel because the server ends.
+        let present: Vec<RouteId> = self.routes.read().with_channels.iter().map(|route| route.id).collect();
+        present.into_iter().for_each(|route| self.settle_presence(route, Arc::default()));
         for shard in &self.shards {
             shard.post(Op::CloseRoute { route: None });
             shard.wake();

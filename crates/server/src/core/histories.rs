@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fws_hub::command::{ClearHistory, ClearTags, ReadHistory, SendTo, Tag, Tagged, Untag, check_tag};
-use fws_hub::{CommandError, Held, History, HistoryPolicy, Kept, Key, Outcome, Position, Recorded, Reply, RouteId, Target};
+use fws_hub::{CommandError, Held, History, HistoryPolicy, Kept, Key, Position, Recorded, Reply, RouteId, Target};
 
-use super::{Core, Post};
-use crate::conn::Conn;
-use crate::shard::Deferral;
+use super::Core;
+use crate::shard::{Missed, Op};
 
 /// The histories that a message was recorded in. They are locked until it is posted: so nobody joins in between, and the next message is posted
 /// behind it.
@@ -99,15 +98,14 @@ impl Core {
         };
         let Some(&(route, _)) = self.policies(command.tag, Some(&route)).first() else { return Err(CommandError::NoHistory) };
         let mut held = self.histories.hold(route, command.tag);
-        let (tagged, conn) = self.change_and_wait(|hub| (command.put_on(hub), hub.client(command.id).map(|(conn, ..)| conn.clone())));
-        let (key, conn) = match (tagged?, conn) {
-            (Tagged::Now(key), Some(conn)) => (key, conn),
+        let key = match self.change_and_wait(|hub| command.put_on(hub))? {
+            Tagged::Now(key) => key,
             // What is sent to the tag reaches it already.
-            (Tagged::Before, _) => return Ok(Reply::Flag(true)),
-            (Tagged::Gone | Tagged::Now(_), _) => return Ok(Reply::Flag(false)),
+            Tagged::Before => return Ok(Reply::Flag(true)),
+            Tagged::Gone => return Ok(Reply::Flag(false)),
         };
         let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now), || self.shards[0].wake()).messages;
-        self.send_missed(key, &conn, &missed);
+        self.send_missed(key, missed);
         Ok(Reply::Flag(true))
     }
 
@@ -139,20 +137,12 @@ impl Core {
         self.histories.find(route, tag)
     }
 
-    /// Sends messages to one client, in their order; it gets no later one where there is no room for an earlier one.
-    fn send_missed(&self, key: Key, conn: &Arc<Conn>, missed: &[Kept]) {
-        let id = conn.id();
-        let deferral = Deferral::default();
-        deferral.allow(u32::MAX);
-        for Kept { binary, data, .. } in missed {
-            let message = SendTo { to: Target::Client(&id), route: None, except: None, binary: *binary, data: (&**data).into() };
-            let mut post = Post::new(self, &message, Some(&deferral));
-            post.send(key, conn);
-            if !matches!(post.finish(), Ok(Reply::Sent(Outcome::Queued))) {
-                break;
-            }
+    /// Sends a client what it has missed, before all that is sent to it from now on.
+    fn send_missed(&self, key: Key, missed: Vec<Kept>) {
+        if !missed.is_empty() {
+            let messages = missed.into_iter().map(|Kept { binary, data, .. }| Missed { binary, data }).collect();
+            self.post(key, Op::CatchUp { key, messages });
         }
-        deferral.end(|number| self.shards[number].wake());
     }
 }
 

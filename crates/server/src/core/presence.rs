@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fws_hub::command::{Presence, check_tag};
 use fws_engine::{Topic, Watching};
+use fws_hub::command::{Presence, check_tag};
 use fws_hub::{Change, CommandError, Hub, Member, Present, Reply, RouteId, Settling, Steps, Watched};
 use fws_session::{Event, Membership};
 use parking_lot::{Mutex, RwLockWriteGuard};

@@ -95,6 +95,7 @@ impl Surroundings for Core {
             Report::TooSlow => self.too_slow(conn, count),
             Report::ThrownAway => self.thrown_away(conn, count),
             Report::NotKept => self.not_kept(conn, count),
+            Report::TooLarge => self.too_large(conn, conn.backlog.longest() + 1),
         }
     }
 

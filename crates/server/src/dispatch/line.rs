@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use fws_hub::RouteId;
 use hashbrown::HashMap;
 
 use super::queue::{QueueKey, Source};
@@ -11,15 +12,18 @@ use crate::quota::Address;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Party {
     Address(Address),
-    /// A timer, a channel, or a client whose address is not known.
+    /// All channels of a route: one client can join many at a time.
+    Channels(RouteId),
+    /// A timer, or a client whose address is not known.
     Single(QueueKey),
 }
 
 impl Party {
     pub fn of(source: &Source) -> Party {
-        match source.conn().and_then(|conn| conn.address()) {
-            Some(address) => Party::Address(address),
-            None => Party::Single(source.key()),
+        match source {
+            Source::Conn(conn) => conn.address().map_or(Party::Single(source.key()), Party::Address),
+            Source::Channel { route, .. } => Party::Channels(*route),
+            Source::Timer { .. } => Party::Single(source.key()),
         }
     }
 }
@@ -87,6 +91,13 @@ mod tests {
 
     fn address(text: &str) -> Party {
         Party::Address(Address::parse(text).expect("an address"))
+    }
+
+    #[test]
+    fn the_channels_of_a_route_are_one_party_however_many_there_are() {
+        let party = |tag: &str| Party::of(&Source::channel(RouteId(1), tag));
+        assert_eq!(party("a"), party("b"));
+        assert_ne!(party("a"), Party::of(&Source::channel(RouteId(2), "a")));
     }
 
     #[test]

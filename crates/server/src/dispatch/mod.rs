@@ -251,14 +251,16 @@ impl Dispatch {
 
     /// Whether a new client of an address may have events for PHP.
     ///
-    /// Also while as much waits as may, an address is let in that has less of it than the mean: those who take more do not lock out others.
+    /// Also while as much waits as may, an address is let in that has less of it than the mean: those who take more do not lock out others. That
+    /// is so where it is clients whose events wait, and not mostly timers and channels, which nobody's turn makes less.
     pub fn admits(&self, address: Option<Address>) -> Result<(), Overload> {
         let inner = self.inner.lock();
         let share = address.map_or(0, |address| inner.shares.of(address));
         if share >= self.max_share() {
             return Err(Overload::Address);
         }
-        let below_mean = address.is_some() && share.saturating_mul(inner.shares.len()) < self.weight();
+        let of_clients = inner.shares.total() >= self.max_weight / 2;
+        let below_mean = of_clients && address.is_some_and(|address| inner.shares.is_below_mean(address));
         if self.is_overloaded() && !below_mean { Err(Overload::All) } else { Ok(()) }
     }
 

@@ -7,13 +7,18 @@ use crate::quota::Address;
 
 /// The weight of the events that wait, by the address of their connections. An address that has none is not here.
 #[derive(Default)]
-pub(super) struct Shares(HashMap<Address, usize>);
+pub(super) struct Shares {
+    of: HashMap<Address, usize>,
+    /// What all addresses have together: timers and channels have none.
+    total: usize,
+}
 
 impl Shares {
     /// So much more of a source waits; how much that is now. Events come in runs of one address: `run` has what is not written down yet of the
     /// last one, and goes to [`Shares::write_down`] in the end.
     pub fn grow(&mut self, run: &mut Option<(Address, usize)>, source: &Source, weight: usize) -> usize {
         let Some(address) = source.conn().and_then(|conn| conn.address()) else { return 0 };
+        self.total += weight;
         match run {
             Some((of, share)) if *of == address => {
                 *share += weight;
@@ -30,29 +35,35 @@ impl Shares {
 
     pub fn write_down(&mut self, run: Option<(Address, usize)>) {
         if let Some((address, share)) = run {
-            self.0.insert(address, share);
+            self.of.insert(address, share);
         }
     }
 
     /// So much less; how much that is now.
     pub fn shrink(&mut self, source: &Source, weight: usize) -> usize {
         let Some(address) = source.conn().and_then(|conn| conn.address()) else { return 0 };
-        let Some(share) = self.0.get_mut(&address) else { return 0 };
+        let Some(share) = self.of.get_mut(&address) else { return 0 };
+        self.total = self.total.saturating_sub(weight);
         *share = share.saturating_sub(weight);
         let left = *share;
         if left == 0 {
-            self.0.remove(&address);
+            self.of.remove(&address);
         }
         left
     }
 
     /// How much waits of an address.
     pub fn of(&self, address: Address) -> usize {
-        self.0.get(&address).copied().unwrap_or(0)
+        self.of.get(&address).copied().unwrap_or(0)
     }
 
-    /// How many addresses have some.
-    pub fn len(&self) -> usize {
-        self.0.len()
+    /// How much waits of all addresses together.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Whether an address has less than the mean of those that have some.
+    pub fn is_below_mean(&self, address: Address) -> bool {
+        self.of(address).saturating_mul(self.of.len()) < self.total
     }
 }

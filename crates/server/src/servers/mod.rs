@@ -237,7 +237,8 @@ fn encode(command: &Command<'_>) -> Vec<u8> {
 
 /// What another server has answered.
 fn decode(answer: &[u8]) -> Result<Reply, CommandError> {
-    let unreadable = |why: String| CommandError::from(ClusterError::Refused(format!("the answer of a server cannot be read: {why}").into()));
+    let unreadable =
+        |why: String| CommandError::from(ClusterError::Refused(format!("the answer of a server cannot be read: {why}").into()));
     read::<Result<Reply, CommandError>>(answer).map_err(unreadable)?
 }
 

@@ -15,6 +15,7 @@ impl Shard {
     pub(super) fn enter(&mut self, newcomer: Newcomer) {
         let Newcomer { conn, route, greeting } = newcomer;
         let at = conn.key.index as usize / self.count;
+        self.give_up_catching_up(at);
         if self.entries.len() <= at {
             self.entries.resize_with(at + 1, || None);
         }
@@ -67,6 +68,7 @@ impl Shard {
     /// A client of which PHP has heard nothing goes, and PHP hears nothing of that either.
     pub(super) fn abandon(&mut self, around: &impl Surroundings, key: Key) {
         let Some((at, _)) = find(&mut self.entries, self.count, key) else { return };
+        self.give_up_catching_up(at);
         if let Some(entry) = self.entries[at].take() {
             let Entry { conn, route, link, .. } = *entry;
             around.closed(&conn);

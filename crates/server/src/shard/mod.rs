@@ -4,7 +4,8 @@
 //! dispatcher together. Reading once – rather than until a socket is empty – keeps a fast client from starving the others.
 //!
 //! In the order of a turn: `thread` waits, `input` reads, `operate` carries out what was posted (an [`Op`], through the `handle`; those of
-//! new clients are in `arrive`, those of clients whose network was away in `away`), `doing` what handlers want, `output` writes and tells. `turn` has the turns that other threads may have. What is around a shard it
+//! new clients are in `arrive`, those of clients whose network was away in `away`; `catch_up` sends
+//! what clients have missed), `doing` what handlers want, `output` writes and tells. `turn` has the turns that other threads may have. What is around a shard it
 //! knows as [`Surroundings`] only.
 
 use std::cmp::Reverse;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fws_hub::Key;
 use fws_session::{Millis, Session, Spares};
+use hashbrown::HashMap;
 use mio::{Poll, Registry, Token, Waker};
 use parking_lot::Mutex;
 
@@ -28,6 +30,7 @@ use crate::routes::Route;
 
 mod arrive;
 mod away;
+mod catch_up;
 mod doing;
 mod handle;
 mod input;
@@ -39,10 +42,11 @@ mod thread;
 mod turn;
 
 pub use handle::{Deferral, ShardHandle};
-pub use op::{Linked, Newcomer, Op, Returned};
+pub use op::{Linked, Missed, Newcomer, Op, Returned};
 pub use surroundings::{Report, Surroundings};
 pub use thread::{ShardThread, panicked};
 
+use catch_up::CatchUp;
 use handle::{ASLEEP, AWAKE, DOZING, Inbox};
 
 /// The receive buffer: the most that is read of a connection in a turn.
@@ -125,6 +129,8 @@ pub struct Shard {
     entries: Vec<Option<Box<Entry>>>,
     read: Vec<usize>,
     touched: Vec<usize>,
+    /// Clients that get what they have missed, by their places.
+    catching_up: HashMap<usize, CatchUp>,
     arrivals: Vec<Arrival>,
     timers: BinaryHeap<Reverse<(Millis, usize)>>,
     spares: Spares,
@@ -159,6 +165,7 @@ impl Shard {
             entries: Vec::new(),
             read: Vec::new(),
             touched: Vec::new(),
+            catching_up: HashMap::new(),
             arrivals: Vec::new(),
             timers: BinaryHeap::new(),
             spares,

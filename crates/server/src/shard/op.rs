@@ -1,5 +1,6 @@
 //! What other threads ask of a shard.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -39,6 +40,11 @@ pub enum Op {
         binary: bool,
         payload: Box<[u8]>,
         reserved: usize,
+    },
+    /// Messages that the client gets before all that is sent to it from now on, as fast as it reads.
+    CatchUp {
+        key: Key,
+        messages: VecDeque<Missed>,
     },
     Close {
         key: Key,
@@ -104,4 +110,10 @@ pub struct Returned {
     pub opened: Box<Opened>,
     pub buffered: Box<[u8]>,
     pub back: Box<Back>,
+}
+
+/// A message that a client has missed.
+pub struct Missed {
+    pub binary: bool,
+    pub data: Arc<[u8]>,
 }

@@ -26,6 +26,7 @@ impl Shard {
             Op::SendPrivately { key, binary, payload, reserved } => {
                 self.send(key, Posted::Message { binary, payload: &payload, reserved });
             }
+            Op::CatchUp { key, messages } => self.catch_up(key, messages),
             Op::Close { key, code, reason } => self.close(key, code, &reason),
             Op::Kill { key } => self.kill(key),
             Op::Ping { key, how } => self.ping(key, how),
@@ -151,7 +152,17 @@ impl Shard {
 
     /// Puts a message that was posted into the outbox of its client.
     pub(super) fn send(&mut self, key: Key, posted: Posted<'_>) {
-        let Some((at, entry)) = find(&mut self.entries, self.count, key) else { return };
+        let Some((at, _)) = find(&mut self.entries, self.count, key) else { return };
+        if let Some(behind) = self.catching_up.get_mut(&at) {
+            behind.push(posted);
+            return;
+        }
+        self.put(at, posted);
+    }
+
+    /// Puts a message into the outbox of the client at a place.
+    pub(super) fn put(&mut self, at: usize, posted: Posted<'_>) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
         let dropped = match entry.session.take(posted, &entry.conn.backlog, &mut self.spares) {
             Taken::Queued { dropped } => {
                 entry.conn.traffic.sent_messages(1);
@@ -177,7 +188,11 @@ impl Shard {
 
     pub(super) fn close(&mut self, key: Key, code: u16, reason: &str) {
         if let Some((at, entry)) = find(&mut self.entries, self.count, key) {
-            entry.session.close(code, reason, self.now, &mut self.spares);
+            if let Some(behind) = self.catching_up.get_mut(&at) {
+                behind.close(code, reason);
+            } else {
+                entry.session.close(code, reason, self.now, &mut self.spares);
+            }
             self.touch(at);
         }
     }

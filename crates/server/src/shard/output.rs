@@ -63,7 +63,8 @@ impl Shard {
         self.tell_end(around, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
         entry.touched = false;
-        while entry.writable && entry.session.outbox_len() > 0 {
+        while self.has_more(at) {
+            let Some(entry) = self.entries[at].as_mut() else { return };
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = entry.session.slices(&mut slices);
             match entry.link.write(&slices[..filled]) {
@@ -77,6 +78,7 @@ impl Shard {
                 Err(_) => entry.session.disconnected(self.now),
             }
         }
+        let Some(entry) = self.entries[at].as_mut() else { return };
         entry.session.report_written(&entry.conn.backlog);
         if entry.session.take_half_close() {
             entry.link.half_close();
@@ -85,6 +87,10 @@ impl Shard {
             return;
         }
         self.tell_end(around, at);
+        let Some(entry) = self.entries[at].as_mut() else { return };
+        if entry.session.is_ended() {
+            self.give_up_catching_up(at);
+        }
         let Some(entry) = self.entries[at].as_mut() else { return };
         if entry.session.is_ended() {
             entry.link.end(&self.registry);

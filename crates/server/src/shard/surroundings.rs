@@ -73,6 +73,8 @@ pub enum Report {
     TooSlow,
     /// Messages of a client that the server closes were not told to PHP.
     ThrownAway,
+    /// A message that a client has missed is longer than what may wait for it.
+    TooLarge,
     /// What clients were sent could not be kept, so they cannot come back after a break.
     NotKept,
 }

@@ -1,0 +1,111 @@
+//! Clients that get what they have missed.
+//!
+//! It may be more than may wait for a client, so it is put into the outbox piece by piece, as the client reads. What is sent to the client
+//! meanwhile waits behind it, and counts for the client's limit as always.
+
+use std::collections::VecDeque;
+
+use fws_hub::Key;
+use fws_session::{Frame, Posted};
+use fws_wire::frame;
+
+use super::{Missed, Report, Shard, find, note};
+
+/// While less waits for the socket, more is put into the outbox.
+const FED: usize = 64 * 1024;
+
+/// What a client is still to get.
+pub struct CatchUp {
+    items: VecDeque<Item>,
+    /// The client is to be closed behind all that.
+    close: Option<(u16, Box<str>)>,
+}
+
+enum Item {
+    Missed(Missed),
+    /// Sent meanwhile, with the room that it has in the backlog.
+    Frame(Frame),
+    Message {
+        binary: bool,
+        payload: Box<[u8]>,
+        reserved: usize,
+    },
+}
+
+impl CatchUp {
+    /// Something is sent to the client.
+    pub fn push(&mut self, posted: Posted<'_>) {
+        self.items.push_back(match posted {
+            Posted::Frame(frame) => Item::Frame(frame),
+            Posted::Message { binary, payload, reserved } => Item::Message { binary, payload: payload.into(), reserved },
+        });
+    }
+
+    /// The client is closed when it has got all.
+    pub fn close(&mut self, code: u16, reason: &str) {
+        self.close.get_or_insert_with(|| (code, reason.into()));
+    }
+}
+
+impl Shard {
+    /// A client is to get these messages before all others.
+    pub(super) fn catch_up(&mut self, key: Key, messages: VecDeque<Missed>) {
+        let Some((at, _)) = find(&mut self.entries, self.count, key) else { return };
+        let behind = self.catching_up.entry(at).or_insert_with(|| CatchUp { items: VecDeque::new(), close: None });
+        behind.items.extend(messages.into_iter().map(Item::Missed));
+        self.touch(at);
+    }
+
+    /// Whether there is something to write, and the socket takes it. First more of what a client has missed is put into its outbox.
+    pub(super) fn has_more(&mut self, at: usize) -> bool {
+        let Some(entry) = self.entries[at].as_ref() else { return false };
+        if !entry.writable {
+            return false;
+        }
+        if !self.catching_up.is_empty() {
+            self.feed(at);
+        }
+        self.entries[at].as_ref().is_some_and(|entry| entry.session.outbox_len() > 0)
+    }
+
+    fn feed(&mut self, at: usize) {
+        while let (Some(entry), Some(behind)) = (self.entries[at].as_mut(), self.catching_up.get_mut(&at)) {
+            let open = !(entry.session.is_closing() || entry.session.is_ending());
+            if entry.session.outbox_len() >= FED || !open {
+                return;
+            }
+            let Some(item) = behind.items.pop_front() else {
+                let close = self.catching_up.remove(&at).and_then(|behind| behind.close);
+                if let (Some((code, reason)), Some(entry)) = (close, self.entries[at].as_mut()) {
+                    entry.session.close(code, &reason, self.now, &mut self.spares);
+                }
+                return;
+            };
+            let taken = match &item {
+                // What no client of the route can be sent, those who were there have not got either.
+                Item::Missed(Missed { data, .. }) if frame::encoded_len(data.len()) > entry.conn.backlog.longest() => {
+                    entry.conn.backlog.count_dropped(1);
+                    self.tally.messages_dropped += 1;
+                    note(&mut self.notes, Report::TooLarge, &entry.conn, 1);
+                    continue;
+                }
+                Item::Missed(Missed { binary, data }) => {
+                    entry.session.send_message(*binary, data, &mut self.spares);
+                    entry.conn.traffic.sent_messages(1);
+                    self.tally.messages_sent += 1;
+                    continue;
+                }
+                Item::Frame(frame) => Posted::Frame(frame.clone()),
+                Item::Message { binary, payload, reserved } => Posted::Message { binary: *binary, payload, reserved: *reserved },
+            };
+            self.put(at, taken);
+        }
+    }
+
+    /// A client that was to get more has ended.
+    pub(super) fn give_up_catching_up(&mut self, at: usize) {
+        if let Some(behind) = self.catching_up.remove(&at) {
+            self.tally.messages_dropped += behind.items.len() as u64;
+        }
+    }
+}
