@@ -8,7 +8,8 @@
 #include <ext/standard/html.h>
 
 static struct {
-  zend_class_entry *base, *invalid_argument, *unknown_route, *not_running, *no_bell, *search_timeout, *control, *cluster;
+  zend_class_entry *base, *invalid_argument, *unknown_route, *not_running, *no_bell, *search_timeout, *control,
+      *cluster;
 } classes;
 
 void phpext_errors_startup(void) {

@@ -67,6 +67,32 @@ impl Core {
         })
     }
 
+    /// Refuses a client for whose events there is no room.
+    fn admit_events(&self, route: &Route, ip: &str) -> Result<(), Box<(Refusal, Handshake)>> {
+        if !route.protocol.has_events() {
+            return Ok(());
+        }
+        self.dispatch.admits(Address::parse(ip)).map_err(|overload| {
+            let (refusal, status, text) = match overload {
+                Overload::Address => (Refusal::Address, 429, "too many events of this address wait for PHP"),
+                Overload::All => (Refusal::Overload, 503, "too many events wait for PHP"),
+            };
+            Box::new((refusal, Handshake::refused(status, text)))
+        })
+    }
+
+    fn reserve_or_refuse(&self, route: &Route, ip: &str) -> Result<Reservation, Box<(Refusal, Handshake)>> {
+        self.reserve_on(route, ip).map_err(|full| {
+            // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".
+            // 503 would say that the server cannot cope, to balancers and monitors too, which one client must not make it say.
+            let (refusal, status, text) = match full {
+                Full::Address => (Refusal::Address, 429, "this address has as many connections to this route as it may"),
+                Full::Route => (Refusal::Full, 503, "this route has as many connections as it may"),
+            };
+            Box::new((refusal, Handshake::refused(status, text)))
+        })
+    }
+
     fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str) -> Result<Handshake, Box<(Refusal, Handshake)>> {
         let refuse = |refusal, status, text: &str| Err(Box::new((refusal, Handshake::refused(status, text))));
         if self.is_draining() {
@@ -82,25 +108,12 @@ impl Core {
             }
             Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused)))
         })?;
-        if route.protocol.has_events() {
-            match self.dispatch.admits(Address::parse(ip)) {
-                Ok(()) => {}
-                Err(Overload::Address) => return refuse(Refusal::Address, 429, "too many events of this address wait for PHP"),
-                Err(Overload::All) => return refuse(Refusal::Overload, 503, "too many events wait for PHP"),
-            }
-        }
+        self.admit_events(&route, ip)?;
         let mut query = request.query;
         let wish = self.wish(&route, &mut query);
         let reservation = match &wish {
             Some(Wish::Back(_)) => None,
-            Some(Wish::Anew(_)) | None => Some(self.reserve_on(&route, ip)),
-        };
-        let reservation = match reservation.transpose() {
-            Ok(reservation) => reservation,
-            // RFC 6585, 4: 429 says that "the user" asks for too much, and "does not define how the origin server identifies the user".
-            // 503 would say that the server cannot cope, to balancers and monitors too, which one client must not make it say.
-            Err(Full::Address) => return refuse(Refusal::Address, 429, "this address has as many connections to this route as it may"),
-            Err(Full::Route) => return refuse(Refusal::Full, 503, "this route has as many connections as it may"),
+            Some(Wish::Anew(_)) | None => Some(self.reserve_or_refuse(&route, ip)?),
         };
         let id: Arc<str> = match random_id() {
             Ok(id) => self.engine.id(id).into(),
