@@ -70,6 +70,7 @@ var (
 		counter("messages_sent", "Messages queued for clients."),
 		counter("bytes_sent", "Bytes written to sockets."),
 		counter("messages_dropped", "Messages dropped because the client's outbox was full."),
+		counter("history_gaps", "Times that messages to a channel of several servers were lost while Redis could not be reached."),
 		counter("connections_suspended", "Times that a connection broke and its client was waited for."),
 		counter("connections_resumed", "Times that such a client came back."),
 		counter("resumes_refused", "Clients that came with a token and got a new session, since the old one was over or did not fit."),

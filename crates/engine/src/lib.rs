@@ -9,7 +9,10 @@
 mod memory;
 pub mod redis;
 
-use fws_hub::{Command, CommandError, Reply, Scope};
+use std::sync::Arc;
+
+use fws_hub::command::SendTo;
+use fws_hub::{Command, CommandError, HistoryPolicy, Position, Reply, Scope};
 
 pub use self::memory::Memory;
 
@@ -63,10 +66,51 @@ pub trait Engine: Send + Sync {
         let _ = topic;
     }
 
+    /// Where channels are recorded for all servers. `None`: each server records its own.
+    fn recorder(&self) -> Option<&dyn Recorder> {
+        None
+    }
+
     /// How the server and the others are; `None`: it is alone.
     fn standing(&self) -> Option<Standing> {
         None
     }
+}
+
+/// Records what is sent to channels, once for all servers. Its calls wait for it.
+pub trait Recorder: Send + Sync {
+    /// Records a message to a tag of a route. All servers with a client that has the tag are told of it, this one included.
+    fn record(&self, route: &str, message: &SendTo<'_>, policy: HistoryPolicy) -> Result<(), CommandError>;
+
+    /// What is kept of a tag of a route: at most so many messages after a number, or the last ones.
+    fn read(&self, route: &str, tag: &str, after: Option<u64>, most: usize, policy: HistoryPolicy) -> Result<Past, CommandError>;
+
+    /// Forgets the messages of a channel. Whether there were any.
+    fn clear(&self, route: &str, tag: &str) -> Result<bool, CommandError>;
+}
+
+/// What is kept of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// That of the last message; [`Position::BEGINNING`]: there never was one.
+    pub last: Position,
+    /// In their order.
+    pub messages: Vec<Sent>,
+}
+
+/// A message that was sent to a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Its number among all of the channel, from 1 on.
+    pub offset: u64,
+    /// When it was sent, milliseconds since 1970.
+    pub time: u64,
+    /// Binary rather than text.
+    pub binary: bool,
+    /// Who did not get it.
+    pub except: Option<Box<str>>,
+    /// The payload.
+    pub data: Arc<[u8]>,
 }
 
 /// What servers send each other messages about.

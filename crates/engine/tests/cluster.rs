@@ -119,21 +119,21 @@ fn records_have_numbers_without_gaps_and_each_who_listens_gets_each_once_and_in_
     let (one, two) = (Server::at(&redis), Server::at(&redis));
     let keeps = Retention { count: 500, age: 60_000 };
     let heard = [&one, &two].map(|server| {
-        server.cluster.subscribe("h").expect("connected");
+        server.cluster.subscribe("topic").expect("connected");
         server.told.clone()
     });
     std::thread::scope(|scope| {
         for server in [&one, &two] {
             scope.spawn(move || {
                 for n in 0..400 {
-                    server.cluster.record("h", keeps, format!("{n}").as_bytes()).expect("connected");
+                    server.cluster.record("h", "topic", keeps, format!("{n}").as_bytes()).expect("connected");
                 }
             });
         }
     });
-    wait_until("all is heard", || heard.iter().all(|told| told.heard.lock().len() == 800));
+    wait_until("all is heard", || heard.iter().all(|told| told.recorded.lock().len() == 800));
     for told in &heard {
-        let offsets: Vec<u64> = told.heard.lock().iter().map(|payload| Records::split(payload).expect("a record").1.offset).collect();
+        let offsets: Vec<u64> = told.recorded.lock().iter().map(|(_, recorded)| recorded.offset).collect();
         assert_eq!(offsets, (1..=800).collect::<Vec<_>>());
     }
     let all = one.cluster.records("h", Some(0), 1000, 60_000).expect("connected");
@@ -145,7 +145,7 @@ fn records_have_numbers_without_gaps_and_each_who_listens_gets_each_once_and_in_
     assert_eq!(last.messages, some.messages);
     assert_eq!(two.cluster.records("h", None, 2, 0).expect("connected").messages, [], "all are too old");
     assert_eq!((one.cluster.forget("h"), one.cluster.forget("h")), (Ok(true), Ok(false)));
-    assert_eq!(one.cluster.record("h", keeps, b"next"), Ok((all.epoch, 801)));
+    assert_eq!(one.cluster.record("h", "topic", keeps, b"next"), Ok((all.epoch, 801)));
     assert_eq!(one.cluster.records("nothing", Some(0), 9, 9), Ok(Records::default()));
 }
 
@@ -194,13 +194,13 @@ fn a_redis_that_stands_still_makes_calls_end_and_late_answers_are_nobodys() {
 fn connections_that_are_cut_in_the_middle_lose_no_record() {
     let redis = Redis::start();
     let (one, two) = (Server::at(&redis), Server::at(&redis));
-    two.cluster.subscribe("h").expect("connected");
+    two.cluster.subscribe("topic").expect("connected");
     let keeps = Retention { count: 10_000, age: 60_000 };
     let mut recorded = 0;
     for round in 0..10 {
         redis.cli(&["CLIENT", "KILL", "TYPE", if round % 2 == 0 { "pubsub" } else { "normal" }]);
         while recorded < (round + 1) * 20 {
-            recorded += u64::from(one.cluster.record("h", keeps, b"x").is_ok());
+            recorded += u64::from(one.cluster.record("h", "topic", keeps, b"x").is_ok());
         }
     }
     wait_until("they are connected", || one.cluster.is_connected() && two.cluster.is_connected());
@@ -303,8 +303,8 @@ fn a_redis_cluster_and_a_valkey_server_will_do() {
         assert_eq!(one.cluster.ask_all(b"hi"), Ok(vec![b"echo hi".to_vec()]));
         assert_eq!((one.cluster.claim("ann"), two.cluster.claim("ann")), (Ok(true), Ok(false)));
         assert_eq!((one.cluster.enter(&member("ann")), two.cluster.enter(&member("ann"))), (Ok(true), Ok(false)));
-        two.cluster.subscribe("h").expect("connected");
-        assert!(one.cluster.record("h", Retention { count: 9, age: 9000 }, b"x").is_ok());
-        wait_until("it is heard", || two.told.heard.lock().len() == 1);
+        two.cluster.subscribe("topic").expect("connected");
+        assert!(one.cluster.record("h", "topic", Retention { count: 9, age: 9000 }, b"x").is_ok());
+        wait_until("it is heard", || two.told.recorded.lock().len() == 1);
     }
 }

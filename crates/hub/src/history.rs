@@ -160,6 +160,8 @@ struct Channel {
     messages: VecDeque<Kept>,
     /// How much is kept, since the last message or the last reload.
     policy: HistoryPolicy,
+    /// See [`Held::followed`]; 0: it is recorded here.
+    stay: u64,
     /// When it is to be looked at, as [`Histories::due`] has it; `None`: it is not there.
     due: Option<Look>,
     /// When it had a message last.
@@ -209,6 +211,15 @@ impl Histories {
         }
     }
 
+    /// The channels that are known: their routes and tags.
+    pub fn known(&self) -> Vec<(RouteId, Box<str>)> {
+        let names = self.channels.iter().filter_map(|channel| {
+            let (route, tag) = channel.key().split_at_checked(4)?;
+            Some((RouteId(u32::from_be_bytes(route.try_into().ok()?)), std::str::from_utf8(tag).ok()?.into()))
+        });
+        names.collect()
+    }
+
     /// Locks a channel if it is there.
     pub fn find(&self, route: RouteId, tag: &str) -> Option<Held<'_>> {
         let channel = self.channels.get(&key(route, tag)[..])?.clone();
@@ -234,6 +245,7 @@ impl Histories {
                         last: 0,
                         messages,
                         policy,
+                        stay: 0,
                         due: None,
                         used: now,
                         gone: false,
@@ -374,6 +386,19 @@ impl Held<'_> {
         offset
     }
 
+    /// Of a channel that is recorded elsewhere: the position of the last message that its members were sent, since there are these members, which
+    /// `stay` names. `None`: that is not known.
+    pub fn followed(&self, stay: u64) -> Option<Position> {
+        (self.channel.stay == stay && stay > 0).then_some(Position { epoch: self.channel.epoch, offset: self.channel.last })
+    }
+
+    /// The members were sent all up to this position.
+    pub fn follow(&mut self, position: Position, stay: u64, now: u64) {
+        let channel = &mut *self.channel;
+        (channel.epoch, channel.last, channel.stay, channel.used) = (position.epoch, position.offset, stay, now);
+        self.reschedule(true);
+    }
+
     /// So much is kept from now on.
     fn set_policy(&mut self, policy: HistoryPolicy, now: u64) {
         self.channel.policy = policy;
@@ -478,7 +503,7 @@ impl Drop for Held<'_> {
     /// A channel that was made for somebody who only looked at it is not left behind.
     fn drop(&mut self) {
         if self.channel.due.is_none() && !self.channel.gone {
-            if self.channel.last == 0 { self.forget() } else { self.reschedule(false) }
+            if self.channel.last == 0 && self.channel.stay == 0 { self.forget() } else { self.reschedule(false) }
         }
     }
 }

@@ -33,6 +33,16 @@ impl Histories {
         self.all.find(route, tag)
     }
 
+    /// See [`fws_hub::Histories::known`].
+    pub fn known(&self) -> Vec<(RouteId, Box<str>)> {
+        self.all.known()
+    }
+
+    /// The time on the channels' clock.
+    pub fn now(&self) -> u64 {
+        self.alarm.now()
+    }
+
     /// Runs one operation on a channel, which is told the time in milliseconds. `sooner` is called when [`Histories::sweep`] is due sooner
     /// than before.
     pub fn run<T>(&self, run: impl FnOnce(u64) -> T, sooner: impl FnOnce()) -> T {

@@ -34,6 +34,8 @@ counters! {
     suspensions_refused,
     /// Clients that cannot come back, as not all that they were sent could be kept.
     resumes_lost,
+    /// Times that messages to a channel of several servers were lost, since the connection to Redis was broken for longer than they are kept.
+    history_gaps,
     /// Upgrade requests that were refused, for one of the following reasons.
     handshakes_refused,
     /// It was no upgrade request as RFC 6455 has them, or too long.

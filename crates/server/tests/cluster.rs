@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::wait_until;
 use fws_hub::command::{
-    Add, Close, Count, Delete, Describe, DisconnectUser, Expiry, Get, GetInformation, Increment, List, Presence, Rename, SendTo, Set,
-    SetInformation, SetUser, Tag, Tags, Untag,
+    Add, ClearHistory, Close, Count, Delete, Describe, DisconnectUser, Expiry, Get, GetInformation, Increment, List, Presence, ReadHistory,
+    Rename, SendTo, Set, SetInformation, SetUser, Tag, Tags, Untag,
 };
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, Outcome, Renamed, Reply, Target};
 use fws_server::{AdmissionError, ClusterConfig, Config, Core};
@@ -22,7 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-const ROUTES: &[u8] = br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","presence":{"grace":0}}]}]}"#;
+const ROUTES: &[u8] = br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","presence":{"grace":0}},
+    {"pattern":"news:*","history":{"count":100000,"age":3600000000000}}]},
+  {"name":"plain","echo":true}]}"#;
 
 /// A Redis server on a socket of its own.
 struct Redis {
@@ -193,9 +195,11 @@ fn one_id_has_one_client_on_all_servers() {
     assert_eq!(renamed.iter().filter(|reply| **reply == Reply::Renamed(Renamed::Done)).count(), 1, "{renamed:?}");
     let mut handshake = servers[0].handshake("chat", HEAD, "192.0.2.1");
     for taken in ["a", "b", "c", "king"] {
-        let free = !servers.iter().any(|core| core.ids().iter().any(|id| **id == *taken));
-        let expected = if free { Ok(()) } else { Err(AdmissionError::IdTaken) };
-        assert_eq!(servers[0].set_id(&mut handshake, taken), expected, "{taken}");
+        if servers.iter().any(|core| core.ids().iter().any(|id| **id == *taken)) {
+            assert_eq!(servers[0].set_id(&mut handshake, taken), Err(AdmissionError::IdTaken), "{taken}");
+        } else {
+            wait_until(PATIENCE, "the others know that it is free", || servers[0].set_id(&mut handshake, taken).is_ok());
+        }
     }
     // What a handshake has claimed is free when it is given up, and what a client had when it is gone.
     drop(handshake);
@@ -252,4 +256,129 @@ fn without_redis_a_server_serves_its_own_clients_and_says_what_does_not_work() {
     let send = SendTo { to: Target::Tag("new"), route: None, except: None, binary: false, data: b"again"[..].into() };
     there.ask(&Command::Send(send)).expect("connected");
     assert_eq!(read(&mut client), "again", "what was subscribed to meanwhile is");
+}
+
+fn history(core: &Core, since: Option<&str>, limit: u32) -> fws_hub::History {
+    match core.ask(&Command::History(ReadHistory { tag: "news:1", since, limit, route: None })) {
+        Ok(Reply::History(history)) => *history,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn texts(history: &fws_hub::History) -> Vec<String> {
+    history.messages.iter().map(|message| String::from_utf8_lossy(&message.data).into_owned()).collect()
+}
+
+fn news(core: &Core, text: &str) -> u64 {
+    let send = SendTo { to: Target::Tag("news:1"), route: None, except: None, binary: false, data: text.as_bytes().into() };
+    match core.ask(&Command::Send(send)) {
+        Ok(Reply::Queued(queued)) => queued,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_channel_has_one_history_on_all_servers() {
+    let redis = Redis::start();
+    let servers = [redis.server(), redis.server()];
+    let mut clients: Vec<_> = ["a", "b"].iter().zip(&servers).map(|(id, core)| connect(core, Some(id))).collect();
+    let mut plain = {
+        let mut handshake = servers[1].handshake("plain", HEAD, "192.0.2.1");
+        servers[1].set_id(&mut handshake, "p").expect("free");
+        WebSocket::from_raw_socket(common::adopt(&servers[1], handshake, &[], PATIENCE), Role::Client, None)
+    };
+    let tag = |id, since| servers[0].ask(&Command::Tag(Tag { id, tag: "news:1", since }));
+    assert_eq!(history(&servers[0], None, 0).messages, []);
+    assert_eq!(news(&servers[0], "one"), 0);
+    assert_eq!((tag("a", None), tag("p", None)), (Ok(Reply::Flag(true)), Ok(Reply::Flag(true))));
+    assert_eq!(news(&servers[0], "two"), 1, "the clients of the own server");
+    // Only a channel is in the same order for all.
+    assert_eq!(read(&mut plain), "two");
+    assert_eq!(news(&servers[1], "three"), 1);
+    assert_eq!(tag("b", Some("")), Ok(Reply::Flag(true)));
+    assert_eq!(news(&servers[1], "four"), 2);
+    assert_eq!([(); 3].map(|()| read(&mut clients[0])), ["two", "three", "four"]);
+    assert_eq!([(); 4].map(|()| read(&mut clients[1])), ["one", "two", "three", "four"]);
+    assert_eq!([(); 2].map(|()| read(&mut plain)), ["three", "four"], "a route without a history gets it as always");
+    let all = history(&servers[1], Some(""), 0);
+    assert_eq!((texts(&all), all.complete, all.messages[0].offset), (["one", "two", "three", "four"].map(String::from).into(), true, 1));
+    assert_eq!(history(&servers[0], Some(""), 0), all, "it is the same wherever it is read");
+    let last = history(&servers[0], None, 2);
+    assert_eq!((texts(&last), last.complete), (vec!["three".to_owned(), "four".to_owned()], false));
+    let page = history(&servers[0], Some(&all.messages[0].position), 2);
+    assert_eq!((texts(&page), page.complete), (vec!["two".to_owned(), "three".to_owned()], true));
+    let other = history(&servers[0], Some("00000000deadbeef:2"), 0);
+    assert_eq!((other.messages.len(), other.complete), (4, false));
+    // It comes back to where it was.
+    assert_eq!(servers[1].ask(&Command::Untag(Untag { id: "b", tag: "news:1" })), Ok(Reply::Flag(true)));
+    news(&servers[0], "five");
+    assert_eq!(tag("b", Some(&all.position)), Ok(Reply::Flag(true)));
+    assert_eq!(read(&mut clients[1]), "five");
+    let clear = || servers[1].ask(&Command::ClearHistory(ClearHistory { tag: "news:1", route: None }));
+    assert_eq!((clear(), clear()), (Ok(Reply::Flag(true)), Ok(Reply::Flag(false))));
+    assert_eq!((history(&servers[0], None, 0).messages.len(), history(&servers[0], Some(&all.position), 0).complete), (0, false));
+}
+
+#[test]
+fn members_on_all_servers_get_each_message_once_and_in_order_while_others_join_and_connections_break() {
+    let redis = Redis::start();
+    let servers = [redis.server(), redis.server(), redis.server()];
+    let mut members: Vec<_> = (0..3).map(|n| connect(&servers[n], Some(&format!("m{n}")))).collect();
+    for n in 0..3 {
+        assert_eq!(servers[n].ask(&Command::Tag(Tag { id: &format!("m{n}"), tag: "news:1", since: None })), Ok(Reply::Flag(true)));
+    }
+    const EACH: usize = 300;
+    let joined = std::thread::scope(|scope| {
+        for (number, core) in servers.iter().enumerate() {
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let text = format!("{number} {n}");
+                    let send = SendTo { to: Target::Tag("news:1"), route: None, except: None, binary: false, data: text.as_bytes().into() };
+                    // While the connection is broken it is refused. Where that was too late to know, it may be recorded twice.
+                    wait_until(PATIENCE, "it is recorded", || core.ask(&Command::Send(send.clone())).is_ok());
+                }
+            });
+        }
+        let socket = redis.folder.join("s");
+        scope.spawn(move || {
+            for round in 0..6 {
+                let kind = if round % 2 == 0 { "pubsub" } else { "normal" };
+                let killed = Process::new("redis-cli").arg("-s").arg(&socket).args(["CLIENT", "KILL", "TYPE", kind]).output();
+                assert!(killed.expect("redis-cli").status.success());
+                std::thread::sleep(Duration::from_millis(120));
+            }
+        });
+        // Meanwhile clients join with all that was sent before.
+        (0..12)
+            .map(|n| {
+                let core = &servers[n % 3];
+                let id = format!("j{n}");
+                let mut client = None;
+                wait_until(PATIENCE, "its id can be claimed", || {
+                    let mut handshake = core.handshake("chat", HEAD, "192.0.2.1");
+                    if core.set_id(&mut handshake, &id).is_ok() {
+                        client = Some(WebSocket::from_raw_socket(common::adopt(core, handshake, &[], PATIENCE), Role::Client, None));
+                    }
+                    client.is_some()
+                });
+                let join = Tag { id: &id, tag: "news:1", since: Some("") };
+                wait_until(PATIENCE, "it joins", || core.ask(&Command::Tag(join.clone())) == Ok(Reply::Flag(true)));
+                client.expect("just connected")
+            })
+            .collect::<Vec<_>>()
+    });
+    wait_until(PATIENCE, "all are connected", || servers.iter().all(|core| is_connected(core)));
+    wait_until(PATIENCE, "the last is recorded", || servers[0].ask(&message(Target::Tag("news:1"))).is_ok());
+    let all = texts(&history(&servers[0], Some(""), 0));
+    assert!(all.len() > 3 * EACH);
+    members.extend(joined);
+    for client in &mut members {
+        let mut got = Vec::new();
+        while got.len() < all.len() {
+            got.push(read(client));
+        }
+        let differs = got.iter().zip(&all).position(|(got, all)| got != all);
+        assert_eq!(differs.map(|at| (at, &got[at..], &all[at..])), None);
+    }
+    assert!(servers.iter().all(|core| common::counter(core, "history_gaps") == 0));
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     Answer = 3,
     /// Why an [`Kind::Ask`] is not done: a text.
     Refusal = 4,
+    /// A message that was recorded: see [`super::Records::split`].
+    Record = 5,
 }
 
 /// A frame.
@@ -62,6 +64,7 @@ pub fn decode(bytes: &[u8], own: u8) -> Result<Frame<'_>, Option<Foreign>> {
         2 => Some(Kind::Ask),
         3 => Some(Kind::Answer),
         4 => Some(Kind::Refusal),
+        5 => Some(Kind::Record),
         _ => None,
     };
     // A refusal is a text in every version: it says what the other server speaks.
@@ -79,7 +82,7 @@ mod tests {
     #[test]
     fn a_frame_comes_back_and_one_of_another_version_is_refused_with_its_number() {
         let from = NodeId::random().expect("randomness");
-        for kind in [Kind::Tell, Kind::Ask, Kind::Answer, Kind::Refusal] {
+        for kind in [Kind::Tell, Kind::Ask, Kind::Answer, Kind::Refusal, Kind::Record] {
             let frame = Frame { kind, from, number: 7, payload: b"what" };
             assert_eq!(decode(&frame.encode(3), 3), Ok(frame));
         }

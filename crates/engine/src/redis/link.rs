@@ -14,7 +14,7 @@ use super::node::NodeId;
 use super::outgoing::{Outbound, publish};
 use super::settings::{Place, moved};
 use super::topics::Wish;
-use super::{Answer, Incoming, Node, Receiver, Shared};
+use super::{Answer, Incoming, Node, Receiver, Records, Shared};
 
 /// Between two attempts to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -302,12 +302,17 @@ fn hear(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, bytes: &[u8]) 
             return;
         }
     };
-    if frame.from == shared.node && frame.kind != Kind::Tell {
+    if frame.from == shared.node && !matches!(frame.kind, Kind::Tell | Kind::Record) {
         return; // what is for all comes here, too
     }
     match frame.kind {
         Kind::Answer => shared.questions.answered(frame.number, frame.payload.to_vec()),
         Kind::Refusal => shared.questions.refused(frame.number, &String::from_utf8_lossy(frame.payload)),
+        Kind::Record => {
+            if let Some((epoch, recorded)) = Records::split(frame.payload) {
+                receiver.recorded(epoch, recorded);
+            }
+        }
         Kind::Tell | Kind::Ask => {
             let answer = (frame.kind == Kind::Ask).then(|| Answer { shared: shared.clone(), to: frame.from, number: frame.number });
             receiver.incoming(Incoming { from: frame.from, payload: frame.payload.to_vec(), answer });

@@ -89,6 +89,10 @@ pub trait Receiver: Send + Sync {
     /// Another server has sent something.
     fn incoming(&self, incoming: Incoming);
 
+    /// A message of a topic that is subscribed to was recorded, by this server or another one. They come in the order of their numbers, but some may be
+    /// missing after the connection was broken.
+    fn recorded(&self, epoch: u64, recorded: Recorded);
+
     /// Redis can be reached. `anew`: the other servers believed that this one was dead, or Redis has lost what it knew.
     fn connected(&self, anew: bool);
 

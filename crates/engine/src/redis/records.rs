@@ -85,16 +85,16 @@ return {epoch, last, found}
 ";
 
 impl Cluster {
-    /// Records a message of a channel, and sends it to all servers that have subscribed to its topic, this one included, with its
-    /// epoch, number and time in front of it: see [`Records::split`].
-    pub fn record(&self, channel: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError> {
+    /// Records a message of a channel, and sends it to all servers that have subscribed to a topic, this one included: see
+    /// [`Receiver::recorded`](super::Receiver::recorded). Its epoch and number.
+    pub fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError> {
         let shared = &self.shared;
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| ClusterError::Unavailable)?;
         let epoch = u64::from_ne_bytes(random).max(1);
-        let head = Frame { kind: Kind::Tell, from: shared.node, number: 0, payload: b"" }.encode(shared.settings.version);
+        let head = Frame { kind: Kind::Record, from: shared.node, number: 0, payload: b"" }.encode(shared.settings.version);
         let (stream, meta) = (shared.settings.key("h", channel.as_bytes()), shared.settings.key("hm", channel.as_bytes()));
-        let (topic, payload) = (shared.settings.key("t", channel.as_bytes()), payload.to_vec());
+        let (topic, payload) = (shared.settings.key("t", topic.as_bytes()), payload.to_vec());
         let (epoch, offset) = shared.call(move |mut connection| async move {
             Script::new(RECORD)
                 .key(stream)
@@ -145,7 +145,7 @@ impl Cluster {
 
 impl Records {
     /// The epoch, the number, the time and the rest of what was sent for a recorded message.
-    pub fn split(payload: &[u8]) -> Option<(u64, Recorded)> {
+    pub(super) fn split(payload: &[u8]) -> Option<(u64, Recorded)> {
         let mut parts = payload.splitn(4, |byte| *byte == b':');
         let epoch = u64::from_str_radix(std::str::from_utf8(parts.next()?).ok()?, 16).ok()?;
         let offset = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_engine::redis::{Answer, Cluster, Incoming, Member, NodeId, Receiver, Settings};
+use fws_engine::redis::{Answer, Cluster, Incoming, Member, NodeId, Receiver, Recorded, Settings};
 use parking_lot::Mutex;
 
 /// How long anything may take.
@@ -108,6 +108,7 @@ impl Drop for Redis {
 #[derive(Default)]
 pub struct Told {
     pub heard: Mutex<Vec<Vec<u8>>>,
+    pub recorded: Mutex<Vec<(u64, Recorded)>>,
     pub lost: Mutex<Vec<Box<str>>>,
     pub vacated: Mutex<Vec<Member>>,
     pub connected: AtomicUsize,
@@ -126,6 +127,10 @@ impl Receiver for Told {
                 None => answer.send(&[b"echo ", &incoming.payload[..]].concat()),
             },
         }
+    }
+
+    fn recorded(&self, epoch: u64, recorded: Recorded) {
+        self.recorded.lock().push((epoch, recorded));
     }
 
     fn connected(&self, anew: bool) {

@@ -28,6 +28,12 @@ impl Core {
 
     /// [`Core::ask`] for a caller of whom more is known.
     pub fn ask_as(&self, command: &Command<'_>, caller: Caller<'_>) -> Result<Reply, CommandError> {
+        if let Command::Send(message) = command
+            && let Some(recorder) = self.engine.recorder()
+            && let Some(sent) = self.send_recorded(recorder, message, caller)?
+        {
+            return Ok(sent);
+        }
         match self.engine.place(command.scope()) {
             Place::Here => self.execute(command, caller),
             Place::Elsewhere => {
@@ -60,7 +66,10 @@ impl Core {
         let patience = &mut Patience::new(self.options.search_timeout, caller.interrupted);
         match command {
             Command::Send(message) => self.send(message, caller, patience),
-            Command::History(command) => self.history(command),
+            Command::History(command) => match self.engine.recorder() {
+                Some(recorder) => self.past(recorder, command),
+                None => self.history(command),
+            },
             Command::ClearHistory(command) => self.clear_history(command),
             Command::List(command) => command.apply(self, patience),
             Command::Count(command) => command.apply(self, patience),
@@ -182,7 +191,7 @@ impl Core {
     }
 
     /// The names of the routes in force, sorted.
-    fn route_names(&self) -> Vec<Arc<str>> {
+    pub(super) fn route_names(&self) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = self.routes.read().current.keys().cloned().collect();
         names.sort_unstable();
         names

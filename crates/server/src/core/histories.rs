@@ -1,5 +1,6 @@
 //! Histories: what is sent to channels is recorded, and sent to clients that join later.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,7 +34,7 @@ impl Core {
         let Target::Tag(tag) = message.to else { return Ok(recording) };
         check_tag(tag)?;
         let kept = self.policies(tag, message.route);
-        if kept.is_empty() {
+        if kept.is_empty() || self.engine.recorder().is_some() {
             return Ok(recording);
         }
         let data: Arc<[u8]> = message.data[..].into();
@@ -46,17 +47,17 @@ impl Core {
     }
 
     /// The routes in force that keep a history of a tag, in the order in which their channels are locked.
-    fn policies(&self, tag: &str, only: Option<&str>) -> Vec<(RouteId, HistoryPolicy)> {
+    pub(super) fn policies(&self, tag: &str, only: Option<&str>) -> Vec<(RouteId, HistoryPolicy)> {
         let routes = self.routes.read();
         let asked = routes.with_channels.iter().filter(|route| only.is_none_or(|only| *route.name == *only));
         asked.filter_map(|route| Some((route.id, route.channel(tag)?.history?))).collect()
     }
 
     /// The route whose history of a tag is meant.
-    fn recorded_on(&self, tag: &str, route: Option<&str>) -> Result<RouteId, CommandError> {
+    pub(super) fn recorded_on(&self, tag: &str, route: Option<&str>) -> Result<(RouteId, HistoryPolicy), CommandError> {
         self.hub.read().check_route(route)?;
         match self.policies(tag, route)[..] {
-            [(route, _)] => Ok(route),
+            [found] => Ok(found),
             [] => Err(CommandError::NoHistory),
             [_, _, ..] => Err(CommandError::SeveralHistories),
         }
@@ -65,7 +66,7 @@ impl Core {
     pub(super) fn history(&self, command: &ReadHistory<'_>) -> Result<Reply, CommandError> {
         let since: Option<Position> = command.since.map(str::parse).transpose()?;
         let most = if command.limit == 0 { usize::MAX } else { command.limit as usize };
-        let route = self.recorded_on(command.tag, command.route)?;
+        let (route, _) = self.recorded_on(command.tag, command.route)?;
         let Some(read) = self.histories.read(route, command.tag, since, most) else {
             // Nobody has ever sent anything, or it was long ago.
             let complete = since.is_none_or(|since| since == Position::BEGINNING);
@@ -85,18 +86,29 @@ impl Core {
     }
 
     pub(super) fn clear_history(&self, command: &ClearHistory<'_>) -> Result<Reply, CommandError> {
-        let route = self.recorded_on(command.tag, command.route)?;
+        let (route, _) = self.recorded_on(command.tag, command.route)?;
+        if let Some(recorder) = self.engine.recorder() {
+            let name = self.hub.read().route_name(route).clone();
+            return Ok(Reply::Flag(recorder.clear(&name, command.tag)?));
+        }
         Ok(Reply::Flag(self.histories.clear(route, command.tag)))
     }
 
     /// Gives a client a tag, and sends it what it has missed of the tag's history if that is asked for.
     pub(super) fn tag(&self, command: &Tag<'_>) -> Result<Reply, CommandError> {
-        let Some(since) = command.since else { return self.change_and_wait(|hub| command.apply(hub)) };
+        let Some(since) = command.since else {
+            let tagged = self.change_and_wait(|hub| command.apply(hub))?;
+            self.settle_channel(command);
+            return Ok(tagged);
+        };
         let since: Position = since.parse()?;
-        let Some(route) = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone()) else {
+        let Some(name) = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone()) else {
             return Ok(Reply::Flag(false));
         };
-        let Some(&(route, _)) = self.policies(command.tag, Some(&route)).first() else { return Err(CommandError::NoHistory) };
+        let Some(&(route, policy)) = self.policies(command.tag, Some(&name)).first() else { return Err(CommandError::NoHistory) };
+        if let Some(recorder) = self.engine.recorder() {
+            return self.tag_with_past(recorder, command, since, (route, &name, policy));
+        }
         let mut held = self.histories.hold(route, command.tag);
         let key = match self.change_and_wait(|hub| command.put_on(hub))? {
             Tagged::Now(key) => key,
@@ -105,7 +117,7 @@ impl Core {
             Tagged::Gone => return Ok(Reply::Flag(false)),
         };
         let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now), || self.shards[0].wake()).messages;
-        self.send_missed(key, missed);
+        self.send_missed(key, missed.into_iter().map(|Kept { binary, data, .. }| Missed { binary, data }));
         Ok(Reply::Flag(true))
     }
 
@@ -138,9 +150,9 @@ impl Core {
     }
 
     /// Sends a client what it has missed, before all that is sent to it from now on.
-    fn send_missed(&self, key: Key, missed: Vec<Kept>) {
-        if !missed.is_empty() {
-            let messages = missed.into_iter().map(|Kept { binary, data, .. }| Missed { binary, data }).collect();
+    pub(super) fn send_missed(&self, key: Key, missed: impl Iterator<Item = Missed>) {
+        let messages: VecDeque<Missed> = missed.collect();
+        if !messages.is_empty() {
             self.post(key, Op::CatchUp { key, messages });
         }
     }

@@ -6,7 +6,8 @@
 //! * `caller` is who gives a command, `patience` how long it may take;
 //! * `config` is what the core is started with, and its defaults;
 //! * `dismiss` ends connections that the server has decided to end;
-//! * `histories` records what is sent to channels, and sends it to those who join later;
+//! * `histories` records what is sent to channels, and sends it to those who join later; `channels` does that where several servers have one
+//!   history;
 //! * `presence` tells of users who join channels and leave them;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `resume` waits for clients whose network is away, and lets them take up their session;
@@ -19,6 +20,7 @@ mod admission;
 mod adoption;
 mod bells;
 mod caller;
+mod channels;
 mod compress;
 mod config;
 mod dismiss;
@@ -50,6 +52,7 @@ use fws_wire::deflate::{Shelf, Shelved};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 pub use self::caller::Caller;
+use self::channels::Stays;
 use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
@@ -87,6 +90,8 @@ pub struct Core {
     pub(crate) values: Values,
     pub(crate) histories: Histories,
     presences: Presences,
+    /// Tags that clients of this server have, where it is one of several: each with a number that is another one after nobody had the tag.
+    stays: Stays,
     /// What is kept for clients that may come back.
     kept: Arc<KeptMemory>,
     /// How many clients are waited for.
@@ -141,6 +146,7 @@ impl Core {
             values: Values::new(options.values),
             histories: Histories::new(options.max_history_bytes),
             presences: Presences::new(),
+            stays: Stays::default(),
             kept: Arc::new(KeptMemory::new(options.max_resume_bytes)),
             suspended: AtomicUsize::new(0),
             timers: Timers::default(),

@@ -83,6 +83,7 @@ impl Core {
     fn watch(&self, watched: &Watched) -> Vec<Watching> {
         let tags = watched.tags.iter().map(|(tag, on)| (Topic::Tag(tag), *on));
         let users = watched.users.iter().map(|(user, on)| (Topic::User(user), *on));
+        self.stays.change(&watched.tags);
         let mut watching = Vec::new();
         for (topic, on) in tags.chain(users) {
             if on {

@@ -4,6 +4,7 @@
 //! chosen is claimed in Redis. What concerns groups goes to all; a message to a tag or a user to those that have a client with it. The global values
 //! are kept in Redis.
 
+mod recorder;
 mod relay;
 
 use std::fmt;
@@ -12,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Settings, Subscribing};
-use fws_engine::{Engine, Place, Standing, Topic, Watching};
+use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings, Subscribing};
+use fws_engine::{Engine, Place, Recorder, Standing, Topic, Watching};
 use fws_hub::command::{Add, Delete, Expiry, Get, Increment, SendTo, Set};
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, MAX_KEY, Reply, Scope, Target};
 use serde::Deserialize;
@@ -215,6 +216,10 @@ impl Engine for Servers {
         self.cluster.unsubscribe(&topic_name(topic));
     }
 
+    fn recorder(&self) -> Option<&dyn Recorder> {
+        Some(self)
+    }
+
     fn standing(&self) -> Option<Standing> {
         let mut counts = self.cluster.counts();
         counts.push(("groups_not_told", self.lost.load(Ordering::Relaxed)));
@@ -253,7 +258,16 @@ impl Receiver for Hearing {
         }
     }
 
+    fn recorded(&self, epoch: u64, recorded: Recorded) {
+        if let Some(relay) = self.relay.get() {
+            relay.recorded(epoch, recorded);
+        }
+    }
+
     fn connected(&self, anew: bool) {
+        if let Some(relay) = self.relay.get() {
+            relay.catch_up();
+        }
         self.log(Level::Info, "the cluster's Redis server is reached", json!({ "anew": anew }));
     }
 

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 
-use fws_engine::redis::Incoming;
+use fws_engine::redis::{Incoming, Recorded};
 use fws_hub::command::Kill;
 use fws_hub::{ClusterError, Command, CommandError, Reply};
 use parking_lot::Mutex;
 
+use super::recorder::decode;
 use crate::control::protocol::read;
 use crate::core::{Caller, Core};
 use crate::os::block_signals;
@@ -24,6 +25,10 @@ const THREADS: usize = 4;
 
 enum Task {
     Incoming(Incoming),
+    /// A message to a channel.
+    Recorded(u64, Recorded),
+    /// Redis can be reached again.
+    CatchUp,
     /// Other servers have clients with these ids.
     Close(Vec<Box<str>>),
 }
@@ -60,6 +65,16 @@ impl Relay {
         self.push(Task::Incoming(incoming));
     }
 
+    /// Takes a message to a channel.
+    pub fn recorded(&self, epoch: u64, recorded: Recorded) {
+        self.push(Task::Recorded(epoch, recorded));
+    }
+
+    /// Has what was recorded meanwhile fetched.
+    pub fn catch_up(&self) {
+        self.push(Task::CatchUp);
+    }
+
     /// Closes clients whose ids others have.
     pub fn close(&self, ids: Vec<Box<str>>) {
         self.push(Task::Close(ids));
@@ -88,7 +103,8 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
 fn in_order_of_arrival(core: &Weak<Core>, tasks: &Receiver<Task>, aside: &SyncSender<Task>, dropped: &AtomicU64) {
     while let (Ok(task), Some(core)) = (tasks.recv(), core.upgrade()) {
         let quick = match &task {
-            Task::Close(_) => false,
+            Task::Close(_) | Task::CatchUp => false,
+            Task::Recorded(..) => true,
             Task::Incoming(incoming) => matches!(read::<Command<'_>>(&incoming.payload), Ok(Command::Send(_))),
         };
         if quick {
@@ -114,6 +130,12 @@ fn carry_out(core: &Core, task: Task) {
                 answer.send(&encode(&done));
             }
         }
+        Task::Recorded(epoch, recorded) => {
+            if let Some((route, tag, sent)) = decode(recorded) {
+                core.recorded(&route, &tag, epoch, &sent);
+            }
+        }
+        Task::CatchUp => core.catch_up_channels(),
         Task::Close(ids) => {
             for id in ids {
                 let _ = core.execute(&Command::Kill(Kill { id: &id }), Caller::default());
