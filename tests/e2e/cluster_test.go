@@ -48,6 +48,8 @@ func (r *redisServer) kill() {
 // clustered is the lab as one of several servers.
 func clustered(r *redisServer, label string) site {
 	want := lab()
+	const route = "websocket /lab {"
+	want.body = strings.Replace(want.body, route, route+"\n\t\tchannel news:* {\n\t\t\thistory 10 1h\n\t\t\tpresence {\n\t\t\t\tgrace off\n\t\t\t}\n\t\t}", 1)
 	want.global += "\n\twebsocket {\n\t\tcluster {env.E2E_REDIS} {\n\t\t\ttimeout 5s\n\t\t\tlease 2s\n\t\t\tlabel " + label + "\n\t\t}\n\t}"
 	want.files = map[string]string{"call.php": `<?php
 try {
@@ -119,6 +121,32 @@ func TestServersOfAClusterWorkAsOneForPHPTheCommandLineAndTheAdminAPI(t *testing
 			t.Errorf("no metric %s", name)
 		}
 	}
+	// A channel is one on all servers.
+	for n, text := range []string{"one", "two"} {
+		if got := servers[n].call(t, "sendToTag", "news:1", text); got != "0" {
+			t.Error(got)
+		}
+	}
+	var history struct {
+		Complete bool
+		Messages []struct{ Data string }
+	}
+	if err := json.Unmarshal([]byte(servers[2].call(t, "history", "news:1")), &history); err != nil || !history.Complete || len(history.Messages) != 2 || history.Messages[1].Data != "two" {
+		t.Errorf("%+v %v", history, err)
+	}
+	for call, want := range map[string]string{
+		servers[0].call(t, "tagClient", "ann", "news:1", ""): "true",
+		servers[2].call(t, "setUser", "ann", "Ann"):          "true",
+		servers[0].call(t, "presence", "news:1"):             `[{"user":"Ann","info":"","connections":1}]`,
+		servers[2].call(t, "sendToUser", "Ann", "to a user"): "0",
+	} {
+		if call != want {
+			t.Errorf("%s, want %s", call, want)
+		}
+	}
+	client.want(t, "one")
+	client.want(t, "two")
+	client.want(t, "to a user")
 	if got := servers[2].call(t, "close", "ann", 4001, "bye"); got != "true" {
 		t.Error(got)
 	}

@@ -12,7 +12,7 @@ pub mod redis;
 use std::sync::Arc;
 
 use fws_hub::command::SendTo;
-use fws_hub::{Command, CommandError, HistoryPolicy, Position, Reply, Scope};
+use fws_hub::{Command, CommandError, HistoryPolicy, Position, Reply, RouteId, Scope};
 
 pub use self::memory::Memory;
 
@@ -66,6 +66,12 @@ pub trait Engine: Send + Sync {
         let _ = topic;
     }
 
+    /// Users have joined channels with their first client on this server, or left with the last one, in this order. An engine that has to ask whether
+    /// that is so on all servers takes the changes, and tells later which ones are; it does not wait. Else they are left.
+    fn attend(&self, changes: &mut Vec<Attendance>) {
+        let _ = changes;
+    }
+
     /// Where channels are recorded for all servers. `None`: each server records its own.
     fn recorder(&self) -> Option<&dyn Recorder> {
         None
@@ -75,6 +81,25 @@ pub trait Engine: Send + Sync {
     fn standing(&self) -> Option<Standing> {
         None
     }
+}
+
+/// A user has joined a channel on this server, or left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attendance {
+    /// It has joined; else it has left.
+    pub joined: bool,
+    /// Nobody is to be told.
+    pub silent: bool,
+    /// The route that the channel is of, on this server.
+    pub id: RouteId,
+    /// Its name.
+    pub route: Arc<str>,
+    /// The channel's tag.
+    pub tag: Arc<str>,
+    /// The user.
+    pub user: Arc<str>,
+    /// What was said about the user.
+    pub info: Arc<[u8]>,
 }
 
 /// Records what is sent to channels, once for all servers. Its calls wait for it.

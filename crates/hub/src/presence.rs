@@ -21,6 +21,8 @@ const MOST_IN_GRACE: usize = 100_000;
 pub struct Change {
     /// It has joined; else it has left.
     pub joined: bool,
+    /// Nobody is to be told: the channel has no presence any more. There are such changes only where somebody [watches](Hub::watch).
+    pub silent: bool,
     /// The route that the channel is of.
     pub route: RouteId,
     /// The channel.
@@ -51,6 +53,8 @@ pub(crate) struct Presence {
     now: u64,
     members: u64,
     hurried: u64,
+    /// Silent changes are noted as well.
+    pub(crate) watched: bool,
 }
 
 impl Presence {
@@ -68,7 +72,7 @@ impl Presence {
             None => {
                 members.insert(user.name.clone(), Member { user: user.clone(), connections: 1, leaves: None });
                 self.members += 1;
-                self.changes.push(Change { joined: true, route, tag: tag.clone(), user: user.clone() });
+                self.changes.push(Change { joined: true, silent: false, route, tag: tag.clone(), user: user.clone() });
             }
         }
     }
@@ -105,8 +109,8 @@ impl Presence {
             if let Some(leaves) = member.leaves {
                 self.in_grace.remove(&(leaves, route, tag.clone(), member.user.name.clone()));
             }
-            if tell {
-                self.changes.push(Change { joined: false, route, tag: tag.clone(), user: member.user });
+            if tell || self.watched {
+                self.changes.push(Change { joined: false, silent: !tell, route, tag: tag.clone(), user: member.user });
             }
         }
         if members.is_empty() {

@@ -67,6 +67,7 @@ impl<C> Hub<C> {
     pub fn watch(&mut self) {
         self.tags.changes = Some(Vec::new());
         self.users.changes = Some(Vec::new());
+        self.presence.watched = true;
     }
 
     /// What was noted since the last call; `None`: nothing.

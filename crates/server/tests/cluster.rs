@@ -24,7 +24,8 @@ const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnect
 
 const ROUTES: &[u8] = br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","presence":{"grace":0}},
     {"pattern":"news:*","history":{"count":100000,"age":3600000000000}}]},
-  {"name":"plain","echo":true}]}"#;
+  {"name":"plain","echo":true},
+  {"name":"worker","worker":"w","channels":[{"pattern":"hall:*","presence":{"grace":0}}]}]}"#;
 
 /// A Redis server on a socket of its own.
 struct Redis {
@@ -381,4 +382,66 @@ fn members_on_all_servers_get_each_message_once_and_in_order_while_others_join_a
         assert_eq!(differs.map(|at| (at, &got[at..], &all[at..])), None);
     }
     assert!(servers.iter().all(|core| common::counter(core, "history_gaps") == 0));
+}
+
+/// The events of joining and leaving that PHP is told on a server, as "+ann" and "-ann", until so many have come.
+fn attendance(core: &Core, count: usize) -> Vec<String> {
+    let mut told = Vec::new();
+    wait_until(PATIENCE, "users join and leave", || {
+        while let Some(ring) = core.take_ring() {
+            let bell = core.claim_bell(format!("fws_bell={}", ring.nonce).as_bytes()).expect("a live nonce");
+            while let Some(current) = core.next_event(&bell) {
+                match current.event() {
+                    fws_session::Event::Join(membership) => told.push(format!("+{}", membership.user)),
+                    fws_session::Event::Leave(membership) => told.push(format!("-{}", membership.user)),
+                    _ => {}
+                }
+            }
+            core.release_bell(&bell, false, "");
+            core.end_bell(&ring.nonce, fws_server::Ended::Served, b"", "");
+        }
+        told.len() >= count
+    });
+    told
+}
+
+#[test]
+fn a_user_joins_a_channel_once_on_all_servers_and_leaves_with_the_last_connection() {
+    let redis = Redis::start();
+    let servers = [redis.server(), redis.server()];
+    let join = |core: &Core, user: &str| {
+        let mut handshake = core.handshake("worker", HEAD, "192.0.2.1");
+        handshake.set_user(user, b"").expect("legal");
+        handshake.add_tag("hall:1").expect("legal");
+        common::adopt(core, handshake, &[], PATIENCE)
+    };
+    let close = |core: &Core, user: &str| {
+        core.ask(&Command::DisconnectUser(DisconnectUser { user, code: 1000, reason: "", route: None })).expect("connected")
+    };
+    let (first, second) = (join(&servers[0], "ann"), join(&servers[0], "ann"));
+    assert_eq!(attendance(&servers[0], 1), ["+ann"]);
+    let third = join(&servers[1], "ann");
+    let bob = join(&servers[1], "bob");
+    assert_eq!(attendance(&servers[1], 1), ["+bob"], "ann was there");
+    drop((first, second));
+    let eve = join(&servers[0], "eve");
+    assert_eq!(attendance(&servers[0], 1), ["+eve"], "ann is still on the other server");
+    drop(third);
+    assert_eq!(attendance(&servers[1], 1), ["-ann"]);
+    // A reload that ends presence tells nobody, and leaves nothing behind.
+    for core in &servers {
+        core.stage(2, br#"{"routes":[{"name":"worker","worker":"w"}]}"#).expect("legal");
+        core.commit(2).expect("staged");
+        core.stage(3, ROUTES).expect("legal");
+    }
+    wait_until(PATIENCE, "Redis knows of nobody", || {
+        let keys = Process::new("redis-cli").arg("-s").arg(redis.folder.join("s")).args(["KEYS", "{fws}:m:*"]).output().expect("redis-cli");
+        keys.stdout.trim_ascii().is_empty()
+    });
+    servers[0].commit(3).expect("staged");
+    let mut joined = attendance(&servers[0], 1);
+    assert_eq!(joined.pop().as_deref(), Some("+eve"));
+    assert_eq!(close(&servers[0], "eve"), Reply::Count(1));
+    assert_eq!(attendance(&servers[0], 1), ["-eve"]);
+    drop((bob, eve));
 }

@@ -94,31 +94,35 @@ impl Core {
         Ok(Some(Reply::Queued(queued)))
     }
 
-    /// A message was recorded: the members on this server are sent it.
-    pub(crate) fn recorded(&self, route: &str, tag: &str, epoch: u64, sent: &Sent) {
-        let (Some(recorder), Some(&(id, policy))) = (self.engine.recorder(), self.policies(tag, Some(route)).first()) else { return };
+    /// A message was recorded: the members on this server are sent it. `false`: some before it are missing and cannot be had now, so it has to
+    /// wait for [`Core::catch_up_channels`].
+    pub(crate) fn recorded(&self, route: &str, tag: &str, epoch: u64, sent: &Sent) -> bool {
+        let (Some(recorder), Some(&(id, policy))) = (self.engine.recorder(), self.policies(tag, Some(route)).first()) else { return true };
         let place = Place { route, tag, policy };
         let mut held = self.histories.hold(id, tag);
         let stay = self.stays.of(tag);
         if let Some(at) = held.followed(stay) {
             if at.epoch == epoch && sent.offset <= at.offset {
-                return;
+                return true;
             }
             if !is_of(at, epoch) || sent.offset > at.offset + 1 {
-                self.fill(recorder, &mut held, place, at);
+                if !self.fill(recorder, &mut held, place, at) {
+                    return false;
+                }
                 if held.followed(stay).is_some_and(|at| at.epoch == epoch && sent.offset <= at.offset) {
-                    return;
+                    return true;
                 }
             }
         }
         self.send_to_members(place, sent);
         held.follow(Position { epoch, offset: sent.offset }, stay, self.histories.now());
+        true
     }
 
-    /// Sends the members what they have missed since a position.
-    fn fill(&self, recorder: &dyn Recorder, held: &mut Held<'_>, place: Place<'_>, at: Position) {
+    /// Sends the members what they have missed since a position. `false`: it cannot be had now.
+    fn fill(&self, recorder: &dyn Recorder, held: &mut Held<'_>, place: Place<'_>, at: Position) -> bool {
         let Place { route, tag, policy, .. } = place;
-        let Ok(past) = recorder.read(route, tag, Some(at.offset), usize::MAX, policy) else { return };
+        let Ok(past) = recorder.read(route, tag, Some(at.offset), usize::MAX, policy) else { return false };
         let first = past.messages.first().map_or(past.last.offset + 1, |sent| sent.offset);
         let same = is_of(at, past.last.epoch);
         if !same || first > at.offset + 1 {
@@ -133,6 +137,7 @@ impl Core {
             past.messages.iter().for_each(|sent| self.send_to_members(place, sent));
         }
         held.follow(past.last, stay, self.histories.now());
+        true
     }
 
     fn send_to_members(&self, place: Place<'_>, sent: &Sent) {
@@ -151,17 +156,19 @@ impl Core {
         let _ = post.finish();
     }
 
-    /// The connection to Redis was broken: what was recorded meanwhile is fetched.
-    pub(crate) fn catch_up_channels(&self) {
-        let Some(recorder) = self.engine.recorder() else { return };
+    /// The connection to Redis was broken: what was recorded meanwhile is fetched. `false`: not all can be had now.
+    pub(crate) fn catch_up_channels(&self) -> bool {
+        let Some(recorder) = self.engine.recorder() else { return true };
+        let mut all = true;
         for (id, tag) in self.histories.known() {
             let route = self.hub.read().route_name(id).clone();
             let Some(&(id, policy)) = self.policies(&tag, Some(&route)).first() else { continue };
             let mut held = self.histories.hold(id, &tag);
             if let Some(at) = held.followed(self.stays.of(&tag)) {
-                self.fill(recorder, &mut held, Place { route: &route, tag: &tag, policy }, at);
+                all &= self.fill(recorder, &mut held, Place { route: &route, tag: &tag, policy }, at);
             }
         }
+        all
     }
 
     /// Gives a client a tag, and sends it what it has missed.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fws_engine::{Topic, Watching};
+use fws_engine::{Attendance, Topic, Watching};
 use fws_hub::command::{Presence, check_tag};
 use fws_hub::{Change, CommandError, Hub, Member, Present, Reply, RouteId, Settling, Steps, Watched};
 use fws_session::{Event, Membership};
@@ -64,12 +64,11 @@ impl Core {
         let sooner = self.presences.alarm.set(hub.next_leave());
         if hub.has_changes() {
             let telling = self.presences.telling.lock();
-            let mut batch: Vec<Arrival> = hub.take_changes().into_iter().map(|change| arrival(&hub, change)).collect();
+            let mut changes: Vec<Attendance> = hub.take_changes().into_iter().map(|change| attendance(&hub, change)).collect();
             drop(hub);
-            let pushed = self.dispatch.push(&mut batch);
+            self.engine.attend(&mut changes);
+            self.tell_attendance(changes);
             drop(telling);
-            add(&self.counters.events_queued, pushed.queued);
-            self.orphaned(pushed.orphans);
         } else {
             drop(hub);
         }
@@ -77,6 +76,29 @@ impl Core {
             self.shards[0].wake();
         }
         watching
+    }
+
+    /// Tells PHP who has joined channels, and who has left them. It locks no more than the dispatcher: its callers have locked others.
+    pub(crate) fn tell_attendance(&self, changes: Vec<Attendance>) {
+        let mut arrivals: Vec<Arrival> = changes.into_iter().filter(|change| !change.silent).map(arrival).collect();
+        if !arrivals.is_empty() {
+            let pushed = self.dispatch.push(&mut arrivals);
+            add(&self.counters.events_queued, pushed.queued);
+            self.orphaned(pushed.orphans);
+        }
+    }
+
+    /// Users have left channels with a server that is dead.
+    pub(crate) fn vacated(&self, members: impl Iterator<Item = (Arc<str>, Arc<str>, Arc<str>)>) {
+        let routes = self.routes.read();
+        let left = members.filter_map(|(route, tag, user)| {
+            let id = routes.current.get(&route)?.id;
+            // What was said about the user died with its server.
+            Some(Attendance { joined: false, silent: false, id, route, tag, user, info: Arc::default() })
+        });
+        let left = left.collect();
+        drop(routes);
+        self.tell_attendance(left);
     }
 
     /// Tells the engine of tags and users that have their first client on this server, or have lost the last one.
@@ -145,11 +167,16 @@ impl Core {
     }
 }
 
-fn arrival(hub: &Hub<Arc<Conn>>, change: Change) -> Arrival {
-    let Change { joined, route, tag, user } = change;
-    let source = Source::channel(route, &tag);
-    let (name, info) = (user.name.clone(), user.info.clone());
-    let membership = Box::new(Membership { route: hub.route_name(route).clone(), tag, user: name, info });
+fn attendance(hub: &Hub<Arc<Conn>>, change: Change) -> Attendance {
+    let Change { joined, silent, route, tag, user } = change;
+    let (user, info) = (user.name.clone(), user.info.clone());
+    Attendance { joined, silent, id: route, route: hub.route_name(route).clone(), tag, user, info }
+}
+
+fn arrival(change: Attendance) -> Arrival {
+    let Attendance { joined, silent: _, id, route, tag, user, info } = change;
+    let source = Source::channel(id, &tag);
+    let membership = Box::new(Membership { route, tag, user, info });
     let event = if joined { Event::Join(membership) } else { Event::Leave(membership) };
     Arrival { source, event, limits: (usize::MAX, usize::MAX) }
 }

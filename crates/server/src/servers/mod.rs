@@ -4,6 +4,7 @@
 //! chosen is claimed in Redis. What concerns groups goes to all; a message to a tag or a user to those that have a client with it. The global values
 //! are kept in Redis.
 
+mod attendance;
 mod recorder;
 mod relay;
 
@@ -14,12 +15,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings, Subscribing};
-use fws_engine::{Engine, Place, Recorder, Standing, Topic, Watching};
+use fws_engine::{Attendance, Engine, Place, Recorder, Standing, Topic, Watching};
 use fws_hub::command::{Add, Delete, Expiry, Get, Increment, SendTo, Set};
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, MAX_KEY, Reply, Scope, Target};
 use serde::Deserialize;
 use serde_json::json;
 
+use self::attendance::Register;
 use self::relay::Relay;
 use crate::control::protocol::{VERSION, read};
 use crate::core::Core;
@@ -76,6 +78,7 @@ pub struct Servers {
     hearing: Arc<Hearing>,
     /// Messages to groups that other servers could not be told.
     lost: AtomicU64,
+    register: OnceLock<Register>,
 }
 
 /// What is told of other servers.
@@ -93,13 +96,14 @@ impl Servers {
             hearing.insert(Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), node: cluster.node() })).clone()
         })?;
         let hearing = hearing.expect("bug: the cluster has made no receiver");
-        Ok(Arc::new(Servers { cluster, hearing, lost: AtomicU64::new(0) }))
+        Ok(Arc::new(Servers { cluster, hearing, lost: AtomicU64::new(0), register: OnceLock::new() }))
     }
 
     /// Carries out on `core` what others ask.
     pub fn serve(&self, core: &Arc<Core>) -> io::Result<()> {
         let _ = self.hearing.core.set(Arc::downgrade(core));
         let _ = self.hearing.relay.set(Relay::start(core)?);
+        let _ = self.register.set(Register::start(core, self.cluster.clone())?);
         Ok(())
     }
 
@@ -216,6 +220,12 @@ impl Engine for Servers {
         self.cluster.unsubscribe(&topic_name(topic));
     }
 
+    fn attend(&self, changes: &mut Vec<Attendance>) {
+        if let Some(register) = self.register.get() {
+            register.take(changes);
+        }
+    }
+
     fn recorder(&self) -> Option<&dyn Recorder> {
         Some(self)
     }
@@ -283,7 +293,11 @@ impl Receiver for Hearing {
         }
     }
 
-    fn vacated(&self, _: Vec<Member>) {}
+    fn vacated(&self, members: Vec<Member>) {
+        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
+            core.vacated(members.into_iter().map(|Member { route, tag, user }| (route.into(), tag.into(), user.into())));
+        }
+    }
 }
 
 impl Hearing {

@@ -20,6 +20,8 @@ use crate::os::block_signals;
 
 /// The most that waits for a thread.
 const WAITING: usize = 16_384;
+/// When it is tried again to fetch what is missing.
+const AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
 /// Threads for what may take long.
 const THREADS: usize = 4;
 
@@ -50,7 +52,10 @@ impl Relay {
                 loop {
                     let task = tasks.lock().recv();
                     let (Ok(task), Some(core)) = (task, core.upgrade()) else { return };
-                    carry_out(&core, task);
+                    let mut task = Some(task);
+                    while let Some(next) = task {
+                        task = carry_out(&core, next);
+                    }
                 }
             })?;
         }
@@ -92,7 +97,7 @@ impl Relay {
     }
 }
 
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(super) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     std::thread::Builder::new().name(name).spawn(move || {
         let _ = block_signals();
         run();
@@ -107,9 +112,9 @@ fn in_order_of_arrival(core: &Weak<Core>, tasks: &Receiver<Task>, aside: &SyncSe
             Task::Recorded(..) => true,
             Task::Incoming(incoming) => matches!(read::<Command<'_>>(&incoming.payload), Ok(Command::Send(_))),
         };
-        if quick {
-            carry_out(&core, task);
-        } else if let Err(full) = aside.try_send(task) {
+        let task = if quick { carry_out(&core, task) } else { Some(task) };
+        let Some(task) = task else { continue };
+        if let Err(full) = aside.try_send(task) {
             dropped.fetch_add(1, Ordering::Relaxed);
             let (std::sync::mpsc::TrySendError::Full(task) | std::sync::mpsc::TrySendError::Disconnected(task)) = full;
             if let Task::Incoming(Incoming { answer: Some(answer), .. }) = task {
@@ -119,7 +124,8 @@ fn in_order_of_arrival(core: &Weak<Core>, tasks: &Receiver<Task>, aside: &SyncSe
     }
 }
 
-fn carry_out(core: &Core, task: Task) {
+/// Carries out a task; what is to be done after it.
+fn carry_out(core: &Core, task: Task) -> Option<Task> {
     match task {
         Task::Incoming(Incoming { payload, answer, from: _ }) => {
             let done = match read::<Command<'_>>(&payload) {
@@ -131,17 +137,24 @@ fn carry_out(core: &Core, task: Task) {
             }
         }
         Task::Recorded(epoch, recorded) => {
-            if let Some((route, tag, sent)) = decode(recorded) {
-                core.recorded(&route, &tag, epoch, &sent);
+            let done = decode(recorded).is_none_or(|(route, tag, sent)| core.recorded(&route, &tag, epoch, &sent));
+            return if done { None } else { Some(Task::CatchUp) };
+        }
+        Task::CatchUp => {
+            // Where Redis cannot be reached it is done once that is so again.
+            let done = core.catch_up_channels() || core.engine.standing().is_none_or(|standing| standing.trouble.is_some());
+            if !done {
+                std::thread::sleep(AGAIN);
+                return Some(Task::CatchUp);
             }
         }
-        Task::CatchUp => core.catch_up_channels(),
         Task::Close(ids) => {
             for id in ids {
                 let _ = core.execute(&Command::Kill(Kill { id: &id }), Caller::default());
             }
         }
     }
+    None
 }
 
 fn encode(answer: &Result<Reply, CommandError>) -> Vec<u8> {

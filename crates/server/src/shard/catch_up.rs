@@ -1,7 +1,7 @@
 //! Clients that get what they have missed.
 //!
-//! It may be more than may wait for a client, so it is put into the outbox piece by piece, as the client reads. What is sent to the client
-//! meanwhile waits behind it, and counts for the client's limit as always.
+//! It may be more than may wait for a client, so it is put into the outbox piece by piece, as the client reads, and does not count for the
+//! client's limit. What is sent to the client meanwhile waits behind it, and counts as always.
 
 use std::collections::VecDeque;
 
@@ -68,11 +68,21 @@ impl Shard {
         self.entries[at].as_ref().is_some_and(|entry| entry.session.outbox_len() > 0)
     }
 
+    /// Puts more into the outbox. What was missed goes there in pieces and does not count for the client's limit; what was sent meanwhile goes there
+    /// when nothing of that is left in the outbox, so that what counts is counted alone.
     fn feed(&mut self, at: usize) {
         while let (Some(entry), Some(behind)) = (self.entries[at].as_mut(), self.catching_up.get_mut(&at)) {
             let open = !(entry.session.is_closing() || entry.session.is_ending());
-            if entry.session.outbox_len() >= FED || !open {
+            let waiting = entry.session.outbox_len();
+            let room = match behind.items.front() {
+                Some(Item::Missed(_)) => waiting < FED,
+                Some(Item::Frame(_) | Item::Message { .. }) | None => waiting == 0,
+            };
+            if !room || !open {
                 return;
+            }
+            if waiting == 0 {
+                entry.session.report_written(&entry.conn.backlog);
             }
             let Some(item) = behind.items.pop_front() else {
                 let close = self.catching_up.remove(&at).and_then(|behind| behind.close);
@@ -99,6 +109,15 @@ impl Shard {
                 Item::Message { binary, payload, reserved } => Posted::Message { binary: *binary, payload, reserved: *reserved },
             };
             self.put(at, taken);
+        }
+    }
+
+    /// Tells the backlog of a client what waits for it, unless that is what it has missed.
+    pub(super) fn report_waiting(&self, at: usize) {
+        if let Some(entry) = self.entries[at].as_ref()
+            && (entry.session.outbox_len() == 0 || !self.catching_up.contains_key(&at))
+        {
+            entry.session.report_written(&entry.conn.backlog);
         }
     }
 

@@ -78,8 +78,8 @@ impl Shard {
                 Err(_) => entry.session.disconnected(self.now),
             }
         }
+        self.report_waiting(at);
         let Some(entry) = self.entries[at].as_mut() else { return };
-        entry.session.report_written(&entry.conn.backlog);
         if entry.session.take_half_close() {
             entry.link.half_close();
         }

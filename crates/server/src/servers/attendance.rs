@@ -1,0 +1,49 @@
+//! Who is in which channel on which server: a user joins with the first client on any server, and leaves with the last one.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use fws_engine::Attendance;
+use fws_engine::redis::{Cluster, Member};
+
+use super::relay::spawn;
+use crate::core::Core;
+
+/// The most changes that wait to be told. Others are told as if this server were alone.
+const WAITING: usize = 100_000;
+
+/// A thread that asks Redis of each change whether it is one for all servers, in their order.
+pub struct Register(SyncSender<Attendance>);
+
+impl Register {
+    pub fn start(core: &Arc<Core>, cluster: Cluster) -> io::Result<Register> {
+        let (entrance, changes) = sync_channel(WAITING);
+        let core = Arc::downgrade(core);
+        spawn("fws-attendance".to_owned(), move || {
+            while let (Ok(change), Some(core)) = (changes.recv(), core.upgrade()) {
+                let mut told = Vec::new();
+                tell(&cluster, change, &changes, &mut told);
+                core.tell_attendance(told);
+            }
+        })?;
+        Ok(Register(entrance))
+    }
+
+    /// Takes changes, but those for which there is no room.
+    pub fn take(&self, changes: &mut Vec<Attendance>) {
+        changes.retain(|change| self.0.try_send(change.clone()).is_err());
+    }
+}
+
+/// Looks at a change, and at those that wait behind it.
+fn tell(cluster: &Cluster, first: Attendance, more: &Receiver<Attendance>, told: &mut Vec<Attendance>) {
+    for change in std::iter::once(first).chain(more.try_iter().take(63)) {
+        let member = Member { route: (*change.route).into(), tag: (*change.tag).into(), user: (*change.user).into() };
+        let first_or_last = if change.joined { cluster.enter(&member) } else { cluster.leave(&member) };
+        // Without Redis it is as if this server were alone.
+        if first_or_last.unwrap_or(true) {
+            told.push(change);
+        }
+    }
+}
