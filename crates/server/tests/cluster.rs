@@ -325,8 +325,8 @@ fn members_on_all_servers_get_each_message_once_and_in_order_while_others_join_a
     let redis = Redis::start();
     let servers = [redis.server(), redis.server(), redis.server()];
     let mut members: Vec<_> = (0..3).map(|n| connect(&servers[n], Some(&format!("m{n}")))).collect();
-    for n in 0..3 {
-        assert_eq!(servers[n].ask(&Command::Tag(Tag { id: &format!("m{n}"), tag: "news:1", since: None })), Ok(Reply::Flag(true)));
+    for (n, core) in servers.iter().enumerate() {
+        assert_eq!(core.ask(&Command::Tag(Tag { id: &format!("m{n}"), tag: "news:1", since: None })), Ok(Reply::Flag(true)));
     }
     const EACH: usize = 300;
     let joined = std::thread::scope(|scope| {
