@@ -7,21 +7,61 @@ import (
 	"testing"
 )
 
+// batch gives commands by the functions of a batch, whose names are here without frankenphp_ws_.
+func batch(t *testing.T, d door, calls ...[]any) answer {
+	t.Helper()
+	for i := range calls {
+		calls[i] = []any{"frankenphp_ws_" + calls[i][0].(string), calls[i][1:]}
+	}
+	return d.any(t, "batch", append([][]any{}, calls...))
+}
+
+// failsAtTheEnd gives batches of which a call fails, or all of it.
+func failsAtTheEnd(t *testing.T, d door) {
+	t.Helper()
+	failed := batch(t, d,
+		[]any{"global_set", "before", "1"},
+		[]any{"sendAll", "x", "no such route"},
+		[]any{"global_set", "", "no key"},
+		[]any{"global_set", "behind", "1"},
+	)
+	if !strings.HasSuffix(failed.Exception, "UnknownRouteException") {
+		t.Errorf("%+v", failed)
+	}
+	wantIn(t, failed.Message, "call 2 of 4", `no route is named "no such route"`, "1 more failed")
+	// A client that is gone is no failure.
+	gone := batch(t, d, []any{"tagClient", "nobody", "x"}, []any{"close", "nobody"}, []any{"setStoredInformation", "nobody", "k", "v"}, []any{"killConnection", "nobody"},
+		[]any{"clearTagClient", "nobody"}, []any{"clearStoredInformation", "nobody"}, []any{"renameConnection", "nobody", "x"}, []any{"untagClient", "nobody", "x"})
+	if got, want := fmt.Sprint(gone.Value.(map[string]any)["results"]), "[false false false false false false false false]"; got != want {
+		t.Errorf("results %s, want %s", got, want)
+	}
+	d.want(t, "1", "global_get", "before")
+	d.want(t, "1", "global_get", "behind")
+
+	empty := batch(t, d)
+	if got := fmt.Sprint(empty.Value); got != "map[results:[] returned:[]]" {
+		t.Errorf("an empty batch: %s", got)
+	}
+	thrown := batch(t, d, []any{"global_set", "thrown", "yes"}, []any{"no_such_function"})
+	if thrown.Exception != "Error" {
+		t.Errorf("the callable's own exception: %+v", thrown)
+	}
+	d.want(t, "yes", "global_get", "thrown")
+	nested := d.any(t, "batch", [][]any{{"batch", []any{[]any{}}}})
+	wantIn(t, nested.Message, "within another one")
+	for _, key := range []string{"before", "behind", "thrown"} {
+		d.want(t, true, "global_delete", key)
+	}
+}
+
 func TestABatchReturnsWhatItsCallsReturnedInOrder(t *testing.T) {
 	t.Parallel()
 	s := start(t, controlled())
 	for _, d := range doors(t, s, "/control") {
 		t.Run(d.name, func(t *testing.T) {
 			a, facts := dialLab(t, s, "/lab", nil)
-			batch := func(calls ...[]any) answer {
-				t.Helper()
-				for i := range calls {
-					calls[i] = []any{"frankenphp_ws_" + calls[i][0].(string), calls[i][1:]}
-				}
-				return d.any(t, "batch", append([][]any{}, calls...))
-			}
 			megabyte := strings.Repeat("0123456789abcdef", 1<<16)
-			got := batch(
+			got := batch(t, d,
 				[]any{"send", facts.ID, "first"},
 				[]any{"tagClient", facts.ID, "batched"},
 				[]any{"getTags", facts.ID}, // asks: behind what was called before
@@ -44,40 +84,7 @@ func TestABatchReturnsWhatItsCallsReturnedInOrder(t *testing.T) {
 			}
 			a.want(t, "first")
 			a.want(t, megabyte)
-
-			failed := batch(
-				[]any{"global_set", "before", "1"},
-				[]any{"sendAll", "x", "no such route"},
-				[]any{"global_set", "", "no key"},
-				[]any{"global_set", "behind", "1"},
-			)
-			if !strings.HasSuffix(failed.Exception, "UnknownRouteException") {
-				t.Errorf("%+v", failed)
-			}
-			wantIn(t, failed.Message, "call 2 of 4", `no route is named "no such route"`, "1 more failed")
-			// A client that is gone is no failure.
-			gone := batch([]any{"tagClient", "nobody", "x"}, []any{"close", "nobody"}, []any{"setStoredInformation", "nobody", "k", "v"}, []any{"killConnection", "nobody"},
-				[]any{"clearTagClient", "nobody"}, []any{"clearStoredInformation", "nobody"}, []any{"renameConnection", "nobody", "x"}, []any{"untagClient", "nobody", "x"})
-			if got, want := fmt.Sprint(gone.Value.(map[string]any)["results"]), "[false false false false false false false false]"; got != want {
-				t.Errorf("results %s, want %s", got, want)
-			}
-			d.want(t, "1", "global_get", "before")
-			d.want(t, "1", "global_get", "behind")
-
-			empty := batch()
-			if got := fmt.Sprint(empty.Value); got != "map[results:[] returned:[]]" {
-				t.Errorf("an empty batch: %s", got)
-			}
-			thrown := batch([]any{"global_set", "thrown", "yes"}, []any{"no_such_function"})
-			if thrown.Exception != "Error" {
-				t.Errorf("the callable's own exception: %+v", thrown)
-			}
-			d.want(t, "yes", "global_get", "thrown")
-			nested := d.any(t, "batch", [][]any{{"batch", []any{[]any{}}}})
-			wantIn(t, nested.Message, "within another one")
-			for _, key := range []string{"before", "behind", "thrown"} {
-				d.want(t, true, "global_delete", key)
-			}
+			failsAtTheEnd(t, d)
 		})
 	}
 }

@@ -143,6 +143,42 @@ func TestTheControlSocketGoesWithItsServerAndADeadOnesIsReplaced(t *testing.T) {
 	}
 }
 
+// isForItsUser asks by a script of another user, who becomes that before the first call. narrow is the site with the default mode.
+func isForItsUser(t *testing.T, s *server, folder, path string, narrow site) {
+	t.Helper()
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	as := `posix_setgid(65534); posix_setuid(65534); echo frankenphp_ws_getClientsCount();`
+	if got := s.eval(as); got != "0" {
+		t.Errorf("with mode 0666: %s", got)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantIn(t, s.eval(as), "ControlException", "permission denied at "+path, "user 0", "0600", "user 65534", "control")
+
+	// The mode that a socket was given by the option holds, whatever becomes of the file.
+	s.writeConfig(narrow)
+	s.load(s.source())
+	eventually(t, func() error {
+		if found, err := os.Lstat(path); err != nil || found.Mode().Perm() != 0o600 {
+			return fmt.Errorf("%v %v", found, err)
+		}
+		return os.Chmod(path, 0o666)
+	})
+	wantIn(t, s.eval(as), "ControlException", "has refused this process", "user 65534", "for user 0")
+	eventually(t, func() error {
+		if len(s.log.records("a client of the control socket was cut off", "user 65534", "for user 0")) == 0 {
+			return errors.New("it is not in the log")
+		}
+		return nil
+	})
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTheOptionControlSaysWhereAndForWhom(t *testing.T) {
 	t.Parallel()
 	want := controlled()
@@ -168,39 +204,8 @@ func TestTheOptionControlSaysWhereAndForWhom(t *testing.T) {
 		t.Errorf("%s, group %d", found.Mode(), found.Sys().(*syscall.Stat_t).Gid)
 	}
 
-	// A script of another user, who becomes that before the first call.
 	if os.Getuid() == 0 {
-		if err := os.Chmod(folder, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		as := `posix_setgid(65534); posix_setuid(65534); echo frankenphp_ws_getClientsCount();`
-		if got := s.eval(as); got != "0" {
-			t.Errorf("with mode 0666: %s", got)
-		}
-		if err := os.Chmod(path, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		wantIn(t, s.eval(as), "ControlException", "permission denied at "+path, "user 0", "0600", "user 65534", "control")
-
-		// The mode that a socket was given by the option holds, whatever becomes of the file.
-		s.writeConfig(option(path))
-		s.load(s.source())
-		eventually(t, func() error {
-			if found, err := os.Lstat(path); err != nil || found.Mode().Perm() != 0o600 {
-				return fmt.Errorf("%v %v", found, err)
-			}
-			return os.Chmod(path, 0o666)
-		})
-		wantIn(t, s.eval(as), "ControlException", "has refused this process", "user 65534", "for user 0")
-		eventually(t, func() error {
-			if len(s.log.records("a client of the control socket was cut off", "user 65534", "for user 0")) == 0 {
-				return errors.New("it is not in the log")
-			}
-			return nil
-		})
-		if err := os.Chmod(path, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		isForItsUser(t, s, folder, path, option(path))
 	}
 
 	// A reload changes it, and takes it away.

@@ -5,6 +5,31 @@ import (
 	"testing"
 )
 
+// failAtTheEnd gives functions for the end that fail: each makes its event fail.
+func failAtTheEnd(t *testing.T, s *server, ann, bob *client) {
+	t.Helper()
+	for what, code := range map[string]string{
+		"thrown at the end":                    `register_shutdown_function(function () { throw new LogicException('thrown at the end'); }); return null;`,
+		"exit() was called":                    `register_shutdown_function(function () { exit; }); return null;`,
+		"contains 1 abstract method":           `register_shutdown_function(function () { eval('class Incomplete { abstract function missing(); }'); }); return null;`,
+		"a function for its end gets no more":  `register_shutdown_function(function () { frankenphp_ws_nextEvent(); }); return null;`,
+		"strtoupper() expects exactly 1 argum": `ob_start('strtoupper'); echo 'x'; return null;`,
+	} {
+		_, _, before, _ := s.settled()
+		ann.value(t, code)
+		bob.value(t, `return null;`)
+		if _, _, failed, _ := s.settled(); failed != before+1 {
+			t.Errorf("%s: %d failed, want 1", what, failed-before)
+		}
+		eventually(t, func() error {
+			if len(s.log.records("PHP failed on a WebSocket event", what)) == 0 {
+				return fmt.Errorf("no record of the failure with %q", what)
+			}
+			return nil
+		})
+	}
+}
+
 func TestFunctionsForTheEndAreCalledAtTheEndOfTheirEvent(t *testing.T) {
 	t.Parallel()
 	s := start(t, stateful(true))
@@ -40,27 +65,7 @@ func TestFunctionsForTheEndAreCalledAtTheEndOfTheirEvent(t *testing.T) {
 		t.Errorf("what a function for the end has changed is %s", got)
 	}
 
-	// One that fails makes its event fail.
-	for what, code := range map[string]string{
-		"thrown at the end":                    `register_shutdown_function(function () { throw new LogicException('thrown at the end'); }); return null;`,
-		"exit() was called":                    `register_shutdown_function(function () { exit; }); return null;`,
-		"contains 1 abstract method":           `register_shutdown_function(function () { eval('class Incomplete { abstract function missing(); }'); }); return null;`,
-		"a function for its end gets no more":  `register_shutdown_function(function () { frankenphp_ws_nextEvent(); }); return null;`,
-		"strtoupper() expects exactly 1 argum": `ob_start('strtoupper'); echo 'x'; return null;`,
-	} {
-		_, _, before, _ := s.settled()
-		ann.value(t, code)
-		bob.value(t, `return null;`)
-		if _, _, failed, _ := s.settled(); failed != before+1 {
-			t.Errorf("%s: %d failed, want 1", what, failed-before)
-		}
-		eventually(t, func() error {
-			if len(s.log.records("PHP failed on a WebSocket event", what)) == 0 {
-				return fmt.Errorf("no record of the failure with %q", what)
-			}
-			return nil
-		})
-	}
+	failAtTheEnd(t, s, ann, bob)
 
 	// When the script ends, those that it has registered itself come, as ever.
 	before := len(s.lines("ended"))

@@ -82,6 +82,23 @@ func visits(ctx context.Context, s *server, count *atomic.Int64) (slowest time.D
 	return slowest, nil
 }
 
+// comes lets all clients try at once, and returns the connections of those that are in.
+func (h herd) comes(ctx context.Context, s *server, count *attempts, began time.Time, before int) []*raw {
+	var wg sync.WaitGroup
+	members := make([]*raw, h.clients)
+	for n := range members {
+		wg.Go(func() {
+			ip := "127.0.0.1" // all of them, as behind a proxy that nobody trusts
+			members[n] = h.join(ctx, s, upgradeRequest(s.addr, fmt.Sprint("/ws?ms=", h.ms), "X-Forwarded-For: "+ip), count)
+		})
+	}
+	if h.report {
+		go h.watch(ctx, s, count, began, before)
+	}
+	wg.Wait()
+	return members
+}
+
 func TestAHerdOfClientsThatGiveUpAndComeAgainGetsIn(t *testing.T) {
 	h := herdFromEnvironment(t)
 	if !h.report {
@@ -105,19 +122,8 @@ func TestAHerdOfClientsThatGiveUpAndComeAgainGetsIn(t *testing.T) {
 	}()
 
 	var count attempts
-	var wg sync.WaitGroup
-	members := make([]*raw, h.clients)
 	began := time.Now()
-	for n := range members {
-		wg.Go(func() {
-			ip := "127.0.0.1" // all of them, as behind a proxy that nobody trusts
-			members[n] = h.join(ctx, s, upgradeRequest(s.addr, fmt.Sprint("/ws?ms=", h.ms), "X-Forwarded-For: "+ip), &count)
-		})
-	}
-	if h.report {
-		go h.watch(ctx, s, &count, began, before)
-	}
-	wg.Wait()
+	members := h.comes(ctx, s, &count, began, before)
 	took := time.Since(began)
 	stop()
 	worst := <-slowest
