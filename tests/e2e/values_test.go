@@ -172,12 +172,12 @@ func findsInformation(t *testing.T, d door, idA, idB string) {
 
 func refusesInformation(t *testing.T, d door, id string) {
 	t.Helper()
-	d.throws(t, "InvalidrgumentException", "setStoredInformation", id, "", "no key")
-	d.throws(t, "InvalidrgumentException", "setStoredInformation", id, strings.Repeat("k", 256), "a long key")
-	d.throws(t, "InvalidrgumentException", "setStoredInformation", id, binaryArgument("\xff"), "a key that is not UTF-8")
-	d.throws(t, "InvalidrgumentException", "searchStoredInformation", "city", "EQ", "x")
-	d.throws(t, "InvalidrgumentException", "searchStoredInformation", "city", "", "x")
-	d.throws(t, "InvalidrgumentException", "searchStoredInformation", "city", "regex", "(")
+	d.throws(t, "InvalidArgumentException", "setStoredInformation", id, "", "no key")
+	d.throws(t, "InvalidArgumentException", "setStoredInformation", id, strings.Repeat("k", 256), "a long key")
+	d.throws(t, "InvalidArgumentException", "setStoredInformation", id, binaryArgument("\xff"), "a key that is not UTF-8")
+	d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "EQ", "x")
+	d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "", "x")
+	d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "regex", "(")
 	for n := range 4 {
 		a := d.php(t, "setStoredInformation", id, string(rune('a'+n)), strings.Repeat("0123456789abcdef", 1<<16))
 		if full := a.Exception != ""; full != (n == 3) {
