@@ -86,8 +86,9 @@ test-go: which-php build ## Tests of the Go bridge, the Caddy module and the PHP
 	$(ENV) cd go-bridge && go vet ./... && go test -race ./...
 	$(ENV) export CGO_CFLAGS="$$CGO_CFLAGS -Werror" && cd caddy-module && go vet ./... && go test -timeout 10m ./...
 
-test-tools: ## The set-up scripts, on machines that the tests make up
+test-tools: ## The set-up scripts, on machines that the tests make up; what make lint says of long files
 	@tests/tools/run.sh
+	cd tools && go test -count=1 length-lint.go length-lint_test.go
 
 test-licences: build ## All that the binary and the archive link may be passed on under our licence
 	cd tests/licences && go vet ./... && go test -count=1 ./...
@@ -120,6 +121,7 @@ test-xcaddy: xcaddy ## The binary that xcaddy built has the module
 	@tools/xcaddy.sh check
 
 lint: setup $(LIB) $(BUILD)/lib/watcher ## Formatters and static checks
+	@go run tools/length-lint.go
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/bench/load/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
@@ -128,13 +130,13 @@ lint: setup $(LIB) $(BUILD)/lib/watcher ## Formatters and static checks
 	CARGO_TARGET_DIR=$(BUILD)/fuzz/target cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
 	@tools/shell-lint.sh
 	@tools/static-lint.sh
-	@unformatted=$$(gofmt -l go-bridge caddy-module tests); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l go-bridge caddy-module tests tools); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 
 fmt: ## Format all sources
 	cargo fmt
 	cargo fmt --manifest-path tests/bench/load/Cargo.toml
 	cargo fmt --manifest-path fuzz/Cargo.toml
-	gofmt -w go-bridge caddy-module tests
+	gofmt -w go-bridge caddy-module tests tools
 	git ls-files '*.c' '*.h' | grep -vE '_arginfo\.h$$|^include/fws\.h$$|^caddy-module/phpext/websocket\.[ch]$$' | xargs clang-format -i
 
 bench: build ## Measure CPU per message and memory per connection beside a peer

@@ -129,71 +129,74 @@ func clientIDs(t *testing.T) []string {
 
 const jsonType = "Content-Type: application/json"
 
+// adminRequests come one after the other: what one has changed, the next ones find.
+var adminRequests = []struct {
+	method, path, body string
+	status             int
+	want               string
+}{
+	{"GET", "/websocket/clients?count&route=core", "", 200, `{"count":2}`},
+	{"PUT", "/websocket/clients/an%2Fn/tags/ly%2Fon", "", 200, `{"flag":true}`},
+	{"GET", "/websocket/clients?tag=ly/on", "", 200, `{"names":["an/n"]}`},
+	{"GET", "/websocket/clients?expression=%21%22ly/on%22", "", 200, `{"names":["bob"]}`},
+	{"GET", "/websocket/clients?expression=%21", "", 400, "byte 1: expected"},
+	{"GET", "/websocket/clients/an%2Fn/tags/ly%2Fon", "", 200, `{"flag":true}`},
+	{"PUT", "/websocket/clients/nobody/tags/x", "", 404, "no client has this id"},
+	{"GET", "/websocket/clients/nobody/tags", "", 404, "no client has this id"},
+	{"GET", "/websocket/clients/nobody/tags/x", "", 404, "no client has this id"},
+	{"DELETE", "/websocket/clients/nobody/tags", "", 404, "no client has this id"},
+	{"GET", "/websocket/clients/nobody/ping", "", 404, "no client has this id"},
+	{"GET", "/websocket/clients/nobody/information", "", 404, "no client has this id"},
+	{"GET", "/websocket/clients/nobody/information/city", "", 404, "no client has this id"},
+	{"PUT", "/websocket/clients/nobody/information/city", "x", 404, "no client has this id"},
+	{"DELETE", "/websocket/clients/nobody/information", "", 404, "no client has this id"},
+	{"DELETE", "/websocket/clients/nobody", "", 404, "no client has this id"},
+	{"POST", "/websocket/commands", `{"client":{"id":"nobody"}}`, 200, `{"gone":true}`},
+	{"GET", "/websocket/clients?route=nowhere", "", 404, `no route is named \"nowhere\": there is only \"core\"`},
+	{"POST", "/websocket/messages?all&route=nowhere", "", 404, `no route is named \"nowhere\"`},
+	{"PUT", "/websocket/clients/bob/tags/" + strings.Repeat("x", 256), "", 400, "1 to 255 bytes"},
+	{"GET", "/websocket/tags", "", 200, `{"names":["ly/on"]}`},
+	{"PUT", "/websocket/clients/bob/information/city", "\xffgrenoble\x00", 200, `{"flag":true}`},
+	{"GET", "/websocket/clients/bob/information/city", "", 200, "\xffgrenoble\x00"},
+	{"GET", "/websocket/clients?information=city&operator=suffix&value=ble%00&route=core", "", 200, `{"names":["bob"]}`},
+	{"GET", "/websocket/clients/bob/information", "", 200, `{"pairs":{"city":{"base64":"/2dyZW5vYmxlAA=="}}}`},
+	{"PATCH", "/websocket/clients/bob", `{"id":"an/n"}`, 409, "another client has this id"},
+	{"PATCH", "/websocket/clients/nobody", `{"id":"x"}`, 404, "no client has this id"},
+	{"PATCH", "/websocket/clients/bob", `{"id":"rob"}`, 200, `{"flag":true}`},
+	{"POST", "/websocket/messages?client=rob", "secret for rob", 200, `{"sent":"queued"}`},
+	{"POST", "/websocket/messages?all&except=rob", "secret for ann", 200, `{"queued":1}`},
+	{"POST", "/websocket/messages?tag=ly/on", "\xff", 400, "must be UTF-8"},
+	{"POST", "/websocket/messages?client=nobody", "", 404, "no client has this id"},
+	{"POST", "/websocket/commands", `{"send":{"to":"all","data":"x","binary":"secret command"}}`, 400, "secret command"},
+	{"POST", "/websocket/messages?client=rob", strings.Repeat("x", 5<<20), 413, "max_outbox"},
+	{"PUT", "/websocket/values/%FF%2F..", "\x00 value", 200, `{"done":true}`},
+	{"GET", "/websocket/values/%FF%2F..", "", 200, "\x00 value"},
+	{"GET", "/websocket/values/%FF%2F../expiry", "", 200, `{"expiry":"never"}`},
+	{"POST", "/websocket/values/%FF%2F../increment", "", 409, "not an integer"},
+	{"DELETE", "/websocket/values/%FF%2F..", "", 200, `{"flag":true}`},
+	{"DELETE", "/websocket/values/%FF%2F..", "", 404, "no value under this key"},
+	{"POST", "/websocket/values/hits/increment?by=41", "", 200, `{"integer":41}`},
+	{"DELETE", "/websocket/values/hits", "", 200, `{"flag":true}`},
+	{"GET", "/websocket/routes", "", 200, `{"names":["core"]}`},
+	{"GET", "/websocket/clients/rob/ping", "", 200, `{"integer":0}`},
+	{"GET", "/websocket/clients/nobody", "", 404, "no client has this id"},
+	{"PATCH", "/websocket/clients/rob", `{"ping":60000}`, 200, `{"flag":true}`},
+	{"PATCH", "/websocket/clients/rob", `{"ping":"route"}`, 200, `{"flag":true}`},
+	{"PATCH", "/websocket/clients/rob", `{"ping":1}`, 400, "every 100 milliseconds"},
+	{"PATCH", "/websocket/clients/nobody", `{"ping":"off"}`, 404, "no client has this id"},
+	{"POST", "/websocket/timers?delay=1000&worker=none", "payload", 400, "no worker"},
+	{"DELETE", "/websocket/timers/12345", "", 404, "no timer has this number"},
+	{"DELETE", "/websocket/clients/nobody?kill", "", 404, "no client has this id"},
+	{"DELETE", "/websocket/clients/rob?code=1", "", 400, "a close code is"},
+	{"DELETE", "/websocket/clients/rob?code=4001&reason=bye", "", 200, `{"flag":true}`},
+}
+
 func TestTheAdminAPIReachesClientsValuesAndTags(t *testing.T) {
 	logs := t.TempDir() + "/log"
 	socket, admin := runWithAdmin(t, echo, logs)
 	ann, bob := connectAs(t, socket, "an/n"), connectAs(t, socket, "bob")
 
-	for _, c := range []struct {
-		method, path, body string
-		status             int
-		want               string
-	}{
-		{"GET", "/websocket/clients?count&route=core", "", 200, `{"count":2}`},
-		{"PUT", "/websocket/clients/an%2Fn/tags/ly%2Fon", "", 200, `{"flag":true}`},
-		{"GET", "/websocket/clients?tag=ly/on", "", 200, `{"names":["an/n"]}`},
-		{"GET", "/websocket/clients?expression=%21%22ly/on%22", "", 200, `{"names":["bob"]}`},
-		{"GET", "/websocket/clients?expression=%21", "", 400, "byte 1: expected"},
-		{"GET", "/websocket/clients/an%2Fn/tags/ly%2Fon", "", 200, `{"flag":true}`},
-		{"PUT", "/websocket/clients/nobody/tags/x", "", 404, "no client has this id"},
-		{"GET", "/websocket/clients/nobody/tags", "", 404, "no client has this id"},
-		{"GET", "/websocket/clients/nobody/tags/x", "", 404, "no client has this id"},
-		{"DELETE", "/websocket/clients/nobody/tags", "", 404, "no client has this id"},
-		{"GET", "/websocket/clients/nobody/ping", "", 404, "no client has this id"},
-		{"GET", "/websocket/clients/nobody/information", "", 404, "no client has this id"},
-		{"GET", "/websocket/clients/nobody/information/city", "", 404, "no client has this id"},
-		{"PUT", "/websocket/clients/nobody/information/city", "x", 404, "no client has this id"},
-		{"DELETE", "/websocket/clients/nobody/information", "", 404, "no client has this id"},
-		{"DELETE", "/websocket/clients/nobody", "", 404, "no client has this id"},
-		{"POST", "/websocket/commands", `{"client":{"id":"nobody"}}`, 200, `{"gone":true}`},
-		{"GET", "/websocket/clients?route=nowhere", "", 404, `no route is named \"nowhere\": there is only \"core\"`},
-		{"POST", "/websocket/messages?all&route=nowhere", "", 404, `no route is named \"nowhere\"`},
-		{"PUT", "/websocket/clients/bob/tags/" + strings.Repeat("x", 256), "", 400, "1 to 255 bytes"},
-		{"GET", "/websocket/tags", "", 200, `{"names":["ly/on"]}`},
-		{"PUT", "/websocket/clients/bob/information/city", "\xffgrenoble\x00", 200, `{"flag":true}`},
-		{"GET", "/websocket/clients/bob/information/city", "", 200, "\xffgrenoble\x00"},
-		{"GET", "/websocket/clients?information=city&operator=suffix&value=ble%00&route=core", "", 200, `{"names":["bob"]}`},
-		{"GET", "/websocket/clients/bob/information", "", 200, `{"pairs":{"city":{"base64":"/2dyZW5vYmxlAA=="}}}`},
-		{"PATCH", "/websocket/clients/bob", `{"id":"an/n"}`, 409, "another client has this id"},
-		{"PATCH", "/websocket/clients/nobody", `{"id":"x"}`, 404, "no client has this id"},
-		{"PATCH", "/websocket/clients/bob", `{"id":"rob"}`, 200, `{"flag":true}`},
-		{"POST", "/websocket/messages?client=rob", "secret for rob", 200, `{"sent":"queued"}`},
-		{"POST", "/websocket/messages?all&except=rob", "secret for ann", 200, `{"queued":1}`},
-		{"POST", "/websocket/messages?tag=ly/on", "\xff", 400, "must be UTF-8"},
-		{"POST", "/websocket/messages?client=nobody", "", 404, "no client has this id"},
-		{"POST", "/websocket/commands", `{"send":{"to":"all","data":"x","binary":"secret command"}}`, 400, "secret command"},
-		{"POST", "/websocket/messages?client=rob", strings.Repeat("x", 5<<20), 413, "max_outbox"},
-		{"PUT", "/websocket/values/%FF%2F..", "\x00 value", 200, `{"done":true}`},
-		{"GET", "/websocket/values/%FF%2F..", "", 200, "\x00 value"},
-		{"GET", "/websocket/values/%FF%2F../expiry", "", 200, `{"expiry":"never"}`},
-		{"POST", "/websocket/values/%FF%2F../increment", "", 409, "not an integer"},
-		{"DELETE", "/websocket/values/%FF%2F..", "", 200, `{"flag":true}`},
-		{"DELETE", "/websocket/values/%FF%2F..", "", 404, "no value under this key"},
-		{"POST", "/websocket/values/hits/increment?by=41", "", 200, `{"integer":41}`},
-		{"DELETE", "/websocket/values/hits", "", 200, `{"flag":true}`},
-		{"GET", "/websocket/routes", "", 200, `{"names":["core"]}`},
-		{"GET", "/websocket/clients/rob/ping", "", 200, `{"integer":0}`},
-		{"GET", "/websocket/clients/nobody", "", 404, "no client has this id"},
-		{"PATCH", "/websocket/clients/rob", `{"ping":60000}`, 200, `{"flag":true}`},
-		{"PATCH", "/websocket/clients/rob", `{"ping":"route"}`, 200, `{"flag":true}`},
-		{"PATCH", "/websocket/clients/rob", `{"ping":1}`, 400, "every 100 milliseconds"},
-		{"PATCH", "/websocket/clients/nobody", `{"ping":"off"}`, 404, "no client has this id"},
-		{"POST", "/websocket/timers?delay=1000&worker=none", "payload", 400, "no worker"},
-		{"DELETE", "/websocket/timers/12345", "", 404, "no timer has this number"},
-		{"DELETE", "/websocket/clients/nobody?kill", "", 404, "no client has this id"},
-		{"DELETE", "/websocket/clients/rob?code=1", "", 400, "a close code is"},
-		{"DELETE", "/websocket/clients/rob?code=4001&reason=bye", "", 200, `{"flag":true}`},
-	} {
+	for _, c := range adminRequests {
 		header := jsonType
 		if c.path != "/websocket/commands" {
 			header = "Content-Type: whatever"
@@ -307,6 +310,34 @@ func TestForeignPagesAndHostsAreRefusedAsByTheRestOfTheAdminEndpoint(t *testing.
 	}
 }
 
+// readList counts the quotes in a list that is written while it is read, and says how much memory the process had after so many bytes.
+func readList(t *testing.T, client *http.Client, url string, halfway int) (quotes int, resident int) {
+	t.Helper()
+	response, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.ContentLength != -1 {
+		t.Errorf("a length of %d was known before the list was written", response.ContentLength)
+	}
+	buffer := make([]byte, 64<<10)
+	for total := 0; ; {
+		n, err := response.Body.Read(buffer)
+		quotes += bytes.Count(buffer[:n], []byte{'"'})
+		if total < halfway && total+n >= halfway {
+			resident = residentKiB(t)
+		}
+		total += n
+		if err == io.EOF {
+			return quotes, resident
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestAListOfManyIsStreamed(t *testing.T) {
 	const clients, tagsEach = 400, 250
 	socket, admin := runWithAdmin(t, echo, "")
@@ -328,31 +359,7 @@ func TestAListOfManyIsStreamed(t *testing.T) {
 	}
 
 	client := &http.Client{Timeout: time.Minute}
-	read := func() (quotes int, halfway int) {
-		response, err := client.Get(admin + "/websocket/tags")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if response.ContentLength != -1 {
-			t.Errorf("a length of %d was known before the list was written", response.ContentLength)
-		}
-		buffer := make([]byte, 64<<10)
-		for total := 0; ; {
-			n, err := response.Body.Read(buffer)
-			quotes += bytes.Count(buffer[:n], []byte{'"'})
-			if total < long/4 && total+n >= long/4 {
-				halfway = residentKiB(t)
-			}
-			total += n
-			if err == io.EOF {
-				return quotes, halfway
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	read := func() (quotes int, halfway int) { return readList(t, client, admin+"/websocket/tags", long/4) }
 	read() // connections and buffers are there now
 
 	runtime.GC()

@@ -397,6 +397,33 @@ func TestALimitOfANewConfigurationCountsAtOnce(t *testing.T) {
 	}
 }
 
+// check compares what a lane says with what its visitors see.
+func (l *lane) check(t *testing.T, all []*visitor, pauses int) {
+	t.Helper()
+	running, waiting := count(all, (*visitor).asked), count(all, (*visitor).waits)
+	if running != l.running || waiting != l.waiting || running > 3 || waiting > 20 || running+waiting != len(all) {
+		t.Fatalf("%d asked, %d waiting, %d in all; the lane says %d and %d", running, waiting, len(all), l.running, l.waiting)
+	}
+	depths, places := 0, 0
+	for _, n := range l.deeper {
+		depths += n
+	}
+	for _, q := range l.queues {
+		if q.waiting.Len()+len(q.running) == 0 {
+			t.Fatal("an address is kept that nobody has")
+		}
+		if q.place != nil {
+			places++
+		}
+	}
+	if depths != waiting || places != l.line.Len() {
+		t.Fatalf("%d places for %d waiting, %d addresses in line for %d", depths, waiting, l.line.Len(), places)
+	}
+	if pauses == 0 && waiting > 0 && running == 0 {
+		t.Fatal("somebody waits and nobody is asked")
+	}
+}
+
 func TestWhateverHappensNobodyIsLostAndTheBoundsHold(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	l := newLane(t, 3, 20)
@@ -441,28 +468,7 @@ func TestWhateverHappensNobodyIsLostAndTheBoundsHold(t *testing.T) {
 		}
 		all = kept
 
-		running, waiting := count(all, (*visitor).asked), count(all, (*visitor).waits)
-		if running != l.running || waiting != l.waiting || running > 3 || waiting > 20 || running+waiting != len(all) {
-			t.Fatalf("%d asked, %d waiting, %d in all; the lane says %d and %d", running, waiting, len(all), l.running, l.waiting)
-		}
-		depths, places := 0, 0
-		for _, n := range l.deeper {
-			depths += n
-		}
-		for _, q := range l.queues {
-			if q.waiting.Len()+len(q.running) == 0 {
-				t.Fatal("an address is kept that nobody has")
-			}
-			if q.place != nil {
-				places++
-			}
-		}
-		if depths != waiting || places != l.line.Len() {
-			t.Fatalf("%d places for %d waiting, %d addresses in line for %d", depths, waiting, l.line.Len(), places)
-		}
-		if pauses == 0 && waiting > 0 && running == 0 {
-			t.Fatal("somebody waits and nobody is asked")
-		}
+		l.check(t, all, pauses)
 	}
 }
 

@@ -197,6 +197,37 @@ static ZEND_COLD void throw_explained(fws_result result) {
   }
 }
 
+/* False: the error is not about the length of an argument. */
+static ZEND_COLD bool throw_about_length(fws_result result, const fws_command *command) {
+  switch (result) {
+  case FWS_ERR_INVALID_ID:
+    phpext_throw_text(result, "$newId must have 1 to 255 bytes, %zu given", command->new_id.len);
+    return true;
+  case FWS_ERR_INVALID_TAG:
+    phpext_throw_text(result, "$tag must have 1 to 255 bytes, %zu given", command->tag.len);
+    return true;
+  case FWS_ERR_INVALID_USER:
+    phpext_throw_text(result, "$user must have 1 to 255 bytes, %zu given", command->user.len);
+    return true;
+  case FWS_ERR_USER_INFO_TOO_LONG:
+    phpext_throw_text(result, "$info must have at most 4096 bytes, %zu given", command->value.len);
+    return true;
+  case FWS_ERR_REASON_TOO_LONG:
+    phpext_throw_text(result, "$reason must have at most 123 bytes, %zu given", command->reason.len);
+    return true;
+  case FWS_ERR_TOO_LARGE:
+    phpext_throw_text(result, "$data has %zu bytes, which is more than the max_outbox of the client's route",
+                      command->data.len);
+    return true;
+  case FWS_ERR_INVALID_KEY:
+    phpext_throw_text(result, "$key must have 1 to %d bytes, %zu given", is_about_client(command) ? 255 : 1024,
+                      command->key.len);
+    return true;
+  default:
+    return false;
+  }
+}
+
 /* What was wrong in the words of the PHP function: its parameters, and the numbers that it was given. */
 static ZEND_COLD void throw_in_words_of_php(fws_result result, const fws_command *command) {
   switch (result) {
@@ -208,18 +239,6 @@ static ZEND_COLD void throw_in_words_of_php(fws_result result, const fws_command
   case FWS_ERR_INVALID_UTF8:
     throw_invalid_utf8(command);
     break;
-  case FWS_ERR_INVALID_ID:
-    phpext_throw_text(result, "$newId must have 1 to 255 bytes, %zu given", command->new_id.len);
-    break;
-  case FWS_ERR_INVALID_TAG:
-    phpext_throw_text(result, "$tag must have 1 to 255 bytes, %zu given", command->tag.len);
-    break;
-  case FWS_ERR_INVALID_USER:
-    phpext_throw_text(result, "$user must have 1 to 255 bytes, %zu given", command->user.len);
-    break;
-  case FWS_ERR_USER_INFO_TOO_LONG:
-    phpext_throw_text(result, "$info must have at most 4096 bytes, %zu given", command->value.len);
-    break;
   case FWS_ERR_TOO_MANY_TAGS:
     throw_about(result, "the client \"%s\" has as many tags as a client may have", command->id);
     break;
@@ -227,17 +246,6 @@ static ZEND_COLD void throw_in_words_of_php(fws_result result, const fws_command
     phpext_throw_text(result,
                       "$code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455, 7.4), " ZEND_LONG_FMT " given",
                       (zend_long)command->code);
-    break;
-  case FWS_ERR_REASON_TOO_LONG:
-    phpext_throw_text(result, "$reason must have at most 123 bytes, %zu given", command->reason.len);
-    break;
-  case FWS_ERR_TOO_LARGE:
-    phpext_throw_text(result, "$data has %zu bytes, which is more than the max_outbox of the client's route",
-                      command->data.len);
-    break;
-  case FWS_ERR_INVALID_KEY:
-    phpext_throw_text(result, "$key must have 1 to %d bytes, %zu given", is_about_client(command) ? 255 : 1024,
-                      command->key.len);
     break;
   case FWS_ERR_NOT_AN_INTEGER:
     throw_about(result, "the value of \"%s\" is not an integer of 64 bits, or would not be one after the increment",
@@ -268,7 +276,8 @@ static ZEND_COLD void throw_in_words_of_php(fws_result result, const fws_command
     }
     break;
   default:
-    throw_explained(result);
+    if (!throw_about_length(result, command))
+      throw_explained(result);
   }
 }
 

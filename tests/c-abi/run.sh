@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles abi.c and echo.c against include/fws.h and the library, under AddressSanitizer, and runs them; looks at what the library exports
-# and docs/c-abi.md names; and compiles the same program against an installed copy.
+# Compiles the program abi, all C files but echo.c, and echo.c against include/fws.h and the library, under AddressSanitizer, and runs both;
+# looks at what the library exports and docs/c-abi.md names; and compiles abi against an installed copy.
 set -eu
 . "$(dirname "$0")/../../tools/lib.sh"
 cd "$top"
@@ -9,8 +9,9 @@ rm -rf "$out"; mkdir -p "$out"
 need cc gcc pkg-config pkg-config
 
 flags="-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined"
+abi=$(find tests/c-abi -name '*.c' ! -name echo.c)
 # shellcheck disable=SC2086,SC2046
-PKG_CONFIG_PATH=build/lib/pkgconfig cc $flags tests/c-abi/abi.c -o "$out/abi" $(PKG_CONFIG_PATH=build/lib/pkgconfig pkg-config --cflags --libs fws)
+PKG_CONFIG_PATH=build/lib/pkgconfig cc $flags $abi -o "$out/abi" $(PKG_CONFIG_PATH=build/lib/pkgconfig pkg-config --cflags --libs fws)
 "$out/abi"
 # shellcheck disable=SC2086,SC2046
 PKG_CONFIG_PATH=build/lib/pkgconfig cc $flags tests/c-abi/echo.c -o "$out/echo" $(PKG_CONFIG_PATH=build/lib/pkgconfig pkg-config --cflags --libs fws)
@@ -29,6 +30,6 @@ done < <(grep -oE '\bfws_[a-z_]+\b' docs/c-abi.md | sort -u)
 make -s install PREFIX="$out/prefix"
 export PKG_CONFIG_PATH=$out/prefix/lib/pkgconfig
 # shellcheck disable=SC2086,SC2046
-cc $flags tests/c-abi/abi.c -o "$out/installed" $(pkg-config --cflags --libs fws)
+cc $flags $abi -o "$out/installed" $(pkg-config --cflags --libs fws)
 "$out/installed" >/dev/null
 echo "libfws.a exports fws_* only, and works from where make install put it"

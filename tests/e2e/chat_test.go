@@ -34,6 +34,48 @@ func say(p *tab, text string) {
 	p.click("#send")
 }
 
+// showsHTMLAsText says what looks like HTML: it is shown, and nothing else happens.
+func showsHTMLAsText(t *testing.T, alice, bob *tab) {
+	t.Helper()
+	attack := `<img src=x onerror=alert(1)><b>bold</b>`
+	say(alice, attack)
+	bob.shows("#log", attack)
+	alice.shows("#log", attack)
+	var elements int
+	bob.evaluate("document.querySelectorAll('#log img, #log b').length", &elements)
+	if elements != 0 {
+		t.Errorf("a message has made %d elements", elements)
+	}
+	say(bob, "Hello Alice 👋")
+	alice.shows("#log", "Hello Alice 👋")
+}
+
+// writesToOneAlone has bob write to alice, which carol does not see, and then to everyone.
+func writesToOneAlone(t *testing.T, alice, bob *tab, carol *client) {
+	t.Helper()
+	bob.shows("#people", "Carol")
+	bob.click(`#people button[title="Write to Alice alone"]`)
+	bob.shows("#addressee", "Only to Alice")
+	say(bob, "a word in private")
+	bob.shows("#log", "only to Alice", "a word in private")
+	alice.shows("#log", "only to you", "a word in private")
+	bob.click("#everyone")
+	say(bob, "a word to all")
+	alice.shows("#log", "a word to all")
+	if got := carol.receive(t); !strings.Contains(got, "a word to all") {
+		t.Errorf("Carol was told %s", got)
+	}
+}
+
+// cannotTakeANameThatIsTaken tries to enter with a nickname that somebody has, in whatever case, and then enters with another one.
+func cannotTakeANameThatIsTaken(bob *tab, taken, free string) {
+	bob.shows("#door", "One person is here.")
+	enter(bob, taken)
+	bob.shows("#refusal", taken+" is taken")
+	bob.evaluate("document.querySelector('#nickname').value = ''", nil)
+	enter(bob, free)
+}
+
 func TestTwoPeopleChatByClickingInTheirBrowsers(t *testing.T) {
 	t.Parallel()
 	s := startChat(t)
@@ -48,28 +90,12 @@ func TestTwoPeopleChatByClickingInTheirBrowsers(t *testing.T) {
 	alice.shows("#people", "Alice (you)")
 
 	bob := open(t, chromium, address)
-	bob.shows("#door", "One person is here.")
-	// The nickname is taken in whatever case.
-	enter(bob, "ALICE")
-	bob.shows("#refusal", "ALICE is taken")
-	bob.evaluate("document.querySelector('#nickname').value = ''", nil)
-	enter(bob, "Bob")
+	cannotTakeANameThatIsTaken(bob, "ALICE", "Bob")
 	bob.shows("#people", "Alice", "Bob (you)")
 	alice.shows("#log", "Bob has joined.")
 	alice.shows("#people", "Bob")
 
-	// What looks like HTML is shown, and nothing else happens.
-	attack := `<img src=x onerror=alert(1)><b>bold</b>`
-	say(alice, attack)
-	bob.shows("#log", attack)
-	alice.shows("#log", attack)
-	var elements int
-	bob.evaluate("document.querySelectorAll('#log img, #log b').length", &elements)
-	if elements != 0 {
-		t.Errorf("a message has made %d elements", elements)
-	}
-	say(bob, "Hello Alice 👋")
-	alice.shows("#log", "Hello Alice 👋")
+	showsHTMLAsText(t, alice, bob)
 
 	// A third person sees what is for everyone, and not what is for one.
 	carol := dial(t, s, "/chat", nil)
@@ -77,18 +103,7 @@ func TestTwoPeopleChatByClickingInTheirBrowsers(t *testing.T) {
 	if welcome := carol.receive(t); !strings.Contains(welcome, `"welcome"`) || !strings.Contains(welcome, `"Alice"`) || !strings.Contains(welcome, `"Bob"`) {
 		t.Errorf("Carol was told %s", welcome)
 	}
-	bob.shows("#people", "Carol")
-	bob.click(`#people button[title="Write to Alice alone"]`)
-	bob.shows("#addressee", "Only to Alice")
-	say(bob, "a word in private")
-	bob.shows("#log", "only to Alice", "a word in private")
-	alice.shows("#log", "only to you", "a word in private")
-	bob.click("#everyone")
-	say(bob, "a word to all")
-	alice.shows("#log", "a word to all")
-	if got := carol.receive(t); !strings.Contains(got, "a word to all") {
-		t.Errorf("Carol was told %s", got)
-	}
+	writesToOneAlone(t, alice, bob, carol)
 
 	// An ordinary request speaks to everyone.
 	if status, body := s.post("/announce.php", "application/x-www-form-urlencoded", "text=Lunch+is+ready"); status != http.StatusOK || body != "Announced to 3.\n" {

@@ -6,17 +6,9 @@ import (
 	"testing"
 )
 
-func TestThousandsOfConnectionsThatComeAndGoLeaveNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("opens 2,000 connections")
-	}
-	t.Parallel()
-	s := start(t, lab())
-	dial(t, s, "/lab", nil).CloseNow()
-	expect(t, "connections", 0, func() int { return s.stat("connections") })
-	before := s.resources()
-
-	const connections, dialers = 2000, 40
+// openMany connects to /lab and /core by turns, with so many dialers at once.
+func openMany(t *testing.T, s *server, connections, dialers int) []*raw {
+	t.Helper()
 	var mu sync.Mutex // guards open
 	var open []*raw
 	var all sync.WaitGroup
@@ -36,6 +28,21 @@ func TestThousandsOfConnectionsThatComeAndGoLeaveNothing(t *testing.T) {
 		})
 	}
 	all.Wait()
+	return open
+}
+
+func TestThousandsOfConnectionsThatComeAndGoLeaveNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens 2,000 connections")
+	}
+	t.Parallel()
+	s := start(t, lab())
+	dial(t, s, "/lab", nil).CloseNow()
+	expect(t, "connections", 0, func() int { return s.stat("connections") })
+	before := s.resources()
+
+	const connections, dialers = 2000, 40
+	open := openMany(t, s, connections, dialers)
 	expect(t, "connections", connections, func() int { return s.stat("connections") })
 	// Go makes threads for calls into C that run at the same time, and keeps them: no more than there were dialers.
 	perConnection := 0

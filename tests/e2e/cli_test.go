@@ -74,6 +74,17 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 	bob, facts := dialLab(t, s, "/strict", nil)
 	s.wantCLI("", "rename", "--", facts.ID, "-bob")
 
+	cliListsAndTags(t, s)
+	cliSends(t, s, ann, bob)
+	cliTellsOfAClient(t, s)
+	cliKeepsValues(t, s)
+	cliTellsOfTheServer(t, s)
+	cliEndsConnections(t, s, ann, bob)
+}
+
+// cliListsAndTags and the functions behind it are the parts of the test above: each goes on where the one before it has ended.
+func cliListsAndTags(t *testing.T, s *server) {
+	t.Helper()
 	s.wantCLI("ann\n", "list", "--route", "lab")
 	s.wantCLI("2\n", "list", "--count")
 	if got := runCLI(t, environment(s.home), "", "websocket", "--socket", s.socket, "list", "--count"); got != (ran{stdout: "2\n"}) {
@@ -88,7 +99,10 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 	s.wantCLI("ann\n", "list", "--tag", "lyon")
 	s.failCLI(3, "no client has this id", "tag", "nobody", "vip")
 	s.failCLI(1, "byte 4", "list", "--expr", "vip&")
+}
 
+func cliSends(t *testing.T, s *server, ann, bob *client) {
+	t.Helper()
 	s.wantCLI("queued\n", "send", "ann", "to ann")
 	ann.want(t, "to ann")
 	s.wantCLI("queued for 1 client\n", "send", "--tag", "vip", "--except", "ann", "to bob")
@@ -100,7 +114,10 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 	bob.want(t, "-to all-")
 	s.failCLI(3, "no client has this id", "send", "nobody", "hi")
 	s.failCLI(3, "not on that route", "send", "ann", "hi", "--route", "strict")
+}
 
+func cliTellsOfAClient(t *testing.T, s *server) {
+	t.Helper()
 	s.wantCLI("no pong yet\n", "ping", "ann")
 	s.wantCLI("", "ping", "ann", "1h")
 	s.failCLI(1, "every 100 milliseconds", "ping", "ann", "1ms")
@@ -119,7 +136,10 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 	}
 	s.failCLI(3, "no client has this id", "info", "nobody")
 	s.failCLI(2, "unknown variant", "command", `{"sing":{}}`)
+}
 
+func cliKeepsValues(t *testing.T, s *server) {
+	t.Helper()
 	s.failCLI(3, "no value", "kv", "get", "k")
 	s.wantCLI("", "kv", "set", "k", "v", "--expire", "3600")
 	s.wantCLI("v", "kv", "get", "k")
@@ -133,7 +153,10 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 	s.wantCLI("never\n", "kv", "ttl", "k")
 	s.wantCLI("-5\n", "kv", "incr", "count", "--by", "-5")
 	s.failCLI(1, "not an integer", "kv", "incr", "k")
+}
 
+func cliTellsOfTheServer(t *testing.T, s *server) {
+	t.Helper()
 	s.wantCLI("ROUTE   CONNECTIONS  WORKER\nlab     1            lab\nstrict  1            lab\ncore    0            -\n", "routes")
 	if got := s.cli("", "stats"); !regexp.MustCompile(`(?m)^connections +2$`).MatchString(got.stdout) || got.code != 0 {
 		t.Errorf("stats: %+v", got)
@@ -145,7 +168,10 @@ func TestTheCommandLineForPeopleActsOnTheServer(t *testing.T) {
 	if got := s.cli("", "top", "--interval", "100ms"); got.code != 0 || strings.Contains(got.stdout, "\x1b") || !regexp.MustCompile(`(?m)^connections +2 `).MatchString(got.stdout) {
 		t.Errorf("top into a pipe: %+v", got)
 	}
+}
 
+func cliEndsConnections(t *testing.T, s *server, ann, bob *client) {
+	t.Helper()
 	s.wantCLI("", "untag", "ann", "lyon")
 	s.wantCLI("vip\n", "tags", "ann")
 	s.wantCLI("", "untag", "--all", "--", "-bob")
@@ -271,6 +297,44 @@ func terminal(t *testing.T) (person, program *os.File) {
 	return person, program
 }
 
+// readTop reads what top draws until it gives the terminal back. drawn is closed once there were three pictures; seen is all of it.
+func readTop(person *os.File) (drawn <-chan struct{}, seen <-chan string) {
+	// Somebody has to read, or the program would wait.
+	threeTimes, all := make(chan struct{}), make(chan string, 1)
+	go func() {
+		drawn := threeTimes
+		var read bytes.Buffer
+		buffer := make([]byte, 4096)
+		for {
+			n, err := person.Read(buffer)
+			read.Write(buffer[:n])
+			if drawn != nil && bytes.Count(read.Bytes(), []byte("connections")) >= 3 {
+				close(drawn)
+				drawn = nil
+			}
+			if err != nil || bytes.HasSuffix(read.Bytes(), []byte("\x1b[?1049l")) {
+				all <- read.String()
+				return
+			}
+		}
+	}()
+
+	return threeTimes, all
+}
+
+// wantScreen looks whether the screen is put back, and whether all pictures have fitted it.
+func wantScreen(t *testing.T, screen string) {
+	t.Helper()
+	if !strings.HasPrefix(screen, "\x1b[?1049h\x1b[?25l\x1b[Hfrankenphp-ws") || !strings.HasSuffix(screen, "\x1b[?25h\x1b[?1049l") {
+		t.Errorf("the screen is not put back: %.100q … %q", screen, screen[max(0, len(screen)-40):])
+	}
+	for _, frame := range strings.Split(screen, "\x1b[H")[1:] {
+		if lines := strings.Split(strings.Split(frame, "\x1b[J")[0], "\r\n"); len(lines) > 8 || len([]rune(strings.TrimSuffix(lines[2], "\x1b[K"))) > 40 {
+			t.Errorf("it does not fit 8 lines of 40: %q", frame)
+		}
+	}
+}
+
 func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
 	s := start(t, lab())
@@ -291,25 +355,7 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 			timer := time.AfterFunc(bound, func() { cmd.Process.Kill() })
 			defer timer.Stop()
 
-			// Somebody has to read, or the program would wait.
-			seen := make(chan string, 1)
-			drawn := make(chan struct{})
-			go func() {
-				var all bytes.Buffer
-				buffer := make([]byte, 4096)
-				for {
-					n, err := person.Read(buffer)
-					all.Write(buffer[:n])
-					if drawn != nil && bytes.Count(all.Bytes(), []byte("connections")) >= 3 {
-						close(drawn)
-						drawn = nil
-					}
-					if err != nil || bytes.HasSuffix(all.Bytes(), []byte("\x1b[?1049l")) {
-						seen <- all.String()
-						return
-					}
-				}
-			}()
+			drawn, seen := readTop(person)
 			select {
 			case <-drawn:
 			case <-time.After(bound):
@@ -332,14 +378,7 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 			case <-time.After(bound):
 				t.Fatal("the terminal was not given back")
 			}
-			if !strings.HasPrefix(screen, "\x1b[?1049h\x1b[?25l\x1b[Hfrankenphp-ws") || !strings.HasSuffix(screen, "\x1b[?25h\x1b[?1049l") {
-				t.Errorf("the screen is not put back: %.100q … %q", screen, screen[max(0, len(screen)-40):])
-			}
-			for _, frame := range strings.Split(screen, "\x1b[H")[1:] {
-				if lines := strings.Split(strings.Split(frame, "\x1b[J")[0], "\r\n"); len(lines) > 8 || len([]rune(strings.TrimSuffix(lines[2], "\x1b[K"))) > 40 {
-					t.Errorf("it does not fit 8 lines of 40: %q", frame)
-				}
-			}
+			wantScreen(t, screen)
 			after, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
 			if err != nil || *after != *before {
 				t.Errorf("the terminal's modes are %v, were %v (%v)", after, before, err)

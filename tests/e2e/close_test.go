@@ -224,70 +224,77 @@ func TestNothingOfAClientThatAnybodyElseHasClosedReachesPHPButItsCloseEvent(t *t
 	}
 }
 
+// answersClose waits for the server's close frame, and answers it.
+func answersClose(t *testing.T, r *raw, body string) {
+	r.wantFrame(t, opClose, body)
+	r.send(t, frame(true, opClose, []byte(body)))
+	r.wantEnd(t)
+}
+
+// untilTen sends eleven messages: the worker ends the connection at one of them.
+func untilTen(t *testing.T, r *raw) {
+	for n := range 11 {
+		r.send(t, text(fmt.Sprint(n)))
+	}
+}
+
+// endsOfConnections are the ways in which a connection ends (how is what the worker does), and the close event of each.
+var endsOfConnections = []struct {
+	what, how string
+	end       func(t *testing.T, r *raw)
+	want      event
+}{
+	{"the client closed", "", func(t *testing.T, r *raw) {
+		r.send(t, frame(true, opClose, []byte(closeBody(4000, "done"))))
+		r.wantEndAfterClose(t)
+	}, event{Code: 4000, Reason: "done", Clean: true}},
+	{"the client closed without a code", "", func(t *testing.T, r *raw) {
+		r.send(t, frame(true, opClose, nil))
+		r.wantEndAfterClose(t)
+	}, event{Code: 1005, Clean: true}},
+	{"the client is gone", "", func(t *testing.T, r *raw) { r.reset(t) },
+		event{Code: 1006, Reason: "the connection was cut without a close frame"}},
+	{"the server closed, and the client answered", "close", func(t *testing.T, r *raw) {
+		untilTen(t, r)
+		answersClose(t, r, closeBody(4001, "enough"))
+	}, event{Code: 4001, Reason: "enough", Clean: true}},
+	{"the server closed, and the client is gone", "close", func(t *testing.T, r *raw) {
+		untilTen(t, r)
+		r.wantFrame(t, opClose, closeBody(4001, "enough"))
+		r.reset(t)
+	}, event{Code: 4001, Reason: "the connection was cut before the closing handshake was complete"}},
+	{"the server closed, and the client did not answer", "close", func(t *testing.T, r *raw) {
+		untilTen(t, r)
+		r.wantFrame(t, opClose, closeBody(4001, "enough"))
+		_, _ = io.Copy(io.Discard, r)
+	}, event{Code: 4001, Reason: "the client did not answer the close frame"}},
+	{"the server closed, and the client closed with another code", "close", func(t *testing.T, r *raw) {
+		untilTen(t, r)
+		r.wantFrame(t, opClose, closeBody(4001, "enough"))
+		r.send(t, frame(true, opClose, []byte(closeBody(4002, "me too"))))
+		r.wantEnd(t)
+	}, event{Code: 4001, Reason: "enough", Clean: true}},
+	{"killConnection()", "kill", func(t *testing.T, r *raw) {
+		untilTen(t, r)
+		_, _ = io.Copy(io.Discard, r)
+	}, event{Code: 1006, Reason: "the server cut the connection"}},
+	{"the client broke the protocol", "", func(t *testing.T, r *raw) {
+		r.send(t, []byte{0x83, 0x80, 0, 0, 0, 0})
+		r.wantEndAfterClose(t)
+	}, event{Code: 1002, Reason: "opcode 3 is reserved"}},
+	{"the server closed, and the client broke the protocol", "close", func(t *testing.T, r *raw) {
+		untilTen(t, r)
+		r.wantFrame(t, opClose, closeBody(4001, "enough"))
+		r.send(t, []byte{0x83, 0x80, 0, 0, 0, 0})
+		_, _ = io.Copy(io.Discard, r)
+	}, event{Code: 4001, Reason: "opcode 3 is reserved"}},
+}
+
 // The table of docs/php.md.
 func TestTheCodeOfACloseEventIsThatOfTheFirstCloseFrame(t *testing.T) {
 	t.Parallel()
 	s := start(t, closing(false))
-	answer := func(t *testing.T, r *raw, body string) {
-		r.wantFrame(t, opClose, body)
-		r.send(t, frame(true, opClose, []byte(body)))
-		r.wantEnd(t)
-	}
-	untilTen := func(t *testing.T, r *raw) {
-		for n := range 11 {
-			r.send(t, text(fmt.Sprint(n)))
-		}
-	}
-	for _, row := range []struct {
-		what, how string
-		end       func(t *testing.T, r *raw)
-		want      event
-	}{
-		{"the client closed", "", func(t *testing.T, r *raw) {
-			r.send(t, frame(true, opClose, []byte(closeBody(4000, "done"))))
-			r.wantEndAfterClose(t)
-		}, event{Code: 4000, Reason: "done", Clean: true}},
-		{"the client closed without a code", "", func(t *testing.T, r *raw) {
-			r.send(t, frame(true, opClose, nil))
-			r.wantEndAfterClose(t)
-		}, event{Code: 1005, Clean: true}},
-		{"the client is gone", "", func(t *testing.T, r *raw) { r.reset(t) },
-			event{Code: 1006, Reason: "the connection was cut without a close frame"}},
-		{"the server closed, and the client answered", "close", func(t *testing.T, r *raw) {
-			untilTen(t, r)
-			answer(t, r, closeBody(4001, "enough"))
-		}, event{Code: 4001, Reason: "enough", Clean: true}},
-		{"the server closed, and the client is gone", "close", func(t *testing.T, r *raw) {
-			untilTen(t, r)
-			r.wantFrame(t, opClose, closeBody(4001, "enough"))
-			r.reset(t)
-		}, event{Code: 4001, Reason: "the connection was cut before the closing handshake was complete"}},
-		{"the server closed, and the client did not answer", "close", func(t *testing.T, r *raw) {
-			untilTen(t, r)
-			r.wantFrame(t, opClose, closeBody(4001, "enough"))
-			_, _ = io.Copy(io.Discard, r)
-		}, event{Code: 4001, Reason: "the client did not answer the close frame"}},
-		{"the server closed, and the client closed with another code", "close", func(t *testing.T, r *raw) {
-			untilTen(t, r)
-			r.wantFrame(t, opClose, closeBody(4001, "enough"))
-			r.send(t, frame(true, opClose, []byte(closeBody(4002, "me too"))))
-			r.wantEnd(t)
-		}, event{Code: 4001, Reason: "enough", Clean: true}},
-		{"killConnection()", "kill", func(t *testing.T, r *raw) {
-			untilTen(t, r)
-			_, _ = io.Copy(io.Discard, r)
-		}, event{Code: 1006, Reason: "the server cut the connection"}},
-		{"the client broke the protocol", "", func(t *testing.T, r *raw) {
-			r.send(t, []byte{0x83, 0x80, 0, 0, 0, 0})
-			r.wantEndAfterClose(t)
-		}, event{Code: 1002, Reason: "opcode 3 is reserved"}},
-		{"the server closed, and the client broke the protocol", "close", func(t *testing.T, r *raw) {
-			untilTen(t, r)
-			r.wantFrame(t, opClose, closeBody(4001, "enough"))
-			r.send(t, []byte{0x83, 0x80, 0, 0, 0, 0})
-			_, _ = io.Copy(io.Discard, r)
-		}, event{Code: 4001, Reason: "opcode 3 is reserved"}},
-	} {
+	for _, row := range endsOfConnections {
 		t.Run(row.what, func(t *testing.T) {
 			r := dialRaw(t, s.addr, "/ws?how="+row.how, "")
 			id := r.firstMessage(t)

@@ -59,40 +59,43 @@ func relay(t *testing.T, server string) *lossyRelay {
 	return r
 }
 
+// askOverHTTP3 sends an upgrade request with a message behind it, and returns a function that says what it is answered with.
+func askOverHTTP3(t *testing.T, s *server, client *http3.ClientConn) (answer func() (int, error)) {
+	t.Helper()
+	stream, err := client.OpenRequestStream(within(t, bound))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := connectRequest(s, "/core", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Proto = "websocket"
+	if err := stream.SendRequestHeader(r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Write(text("transfer 1000")); err != nil {
+		t.Fatal(err)
+	}
+	return func() (int, error) {
+		response, err := stream.ReadResponse()
+		if err != nil {
+			return 0, err
+		}
+		if response.StatusCode == http.StatusOK {
+			_, err = io.ReadFull(stream, make([]byte, len("transfer 1000")+2))
+		}
+		return response.StatusCode, err
+	}
+}
+
 func TestAHandshakeInEarlyDataOpensNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, site{tls: true, body: "\tlog\n\twebsocket /core {\n\t\techo\n\t}"})
 	through := relay(t, s.addr)
 	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{http3.NextProtoH3}, ClientSessionCache: tls.NewLRUClientSessionCache(1), ServerName: "127.0.0.1"}
 
-	// ask sends an upgrade request with a message behind it, and says what it is answered with.
-	ask := func(client *http3.ClientConn) (answer func() (int, error)) {
-		stream, err := client.OpenRequestStream(within(t, bound))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := connectRequest(s, "/core", nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Proto = "websocket"
-		if err := stream.SendRequestHeader(r); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := stream.Write(text("transfer 1000")); err != nil {
-			t.Fatal(err)
-		}
-		return func() (int, error) {
-			response, err := stream.ReadResponse()
-			if err != nil {
-				return 0, err
-			}
-			if response.StatusCode == http.StatusOK {
-				_, err = io.ReadFull(stream, make([]byte, len("transfer 1000")+2))
-			}
-			return response.StatusCode, err
-		}
-	}
+	ask := func(client *http3.ClientConn) (answer func() (int, error)) { return askOverHTTP3(t, s, client) }
 	dial := func(dial func(context.Context, string, *tls.Config, *quic.Config) (*quic.Conn, error)) *quic.Conn {
 		conn, err := dial(within(t, bound), through.LocalAddr().String(), config, &quic.Config{})
 		if err != nil {

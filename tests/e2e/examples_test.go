@@ -38,6 +38,31 @@ func field(t *testing.T, message, name string) any {
 	return fields[name]
 }
 
+// takesNamesAsTheyAre speaks to all but those in a group. A name is a name: it is no wildcard, and no end of the expression.
+func takesNamesAsTheyAre(t *testing.T, s *server, anna, window, bob *client) {
+	t.Helper()
+	for _, name := range []string{"kitch*", "x|user:*&", `"|*|"`} {
+		encoded, err := json.Marshal(map[string]string{"say": "to all but those in a group of nobody", "except group": name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		anna.send(t, string(encoded))
+		window.want(t, `{"from":"anna","said":"to all but those in a group of nobody"}`)
+		bob.want(t, `{"from":"anna","said":"to all but those in a group of nobody"}`)
+		anna.want(t, `{"heard by":2}`)
+	}
+	anna.send(t, `{"say":"to nobody","except group":"`+strings.Repeat("x", 256)+`"}`)
+	if why, _ := field(t, anna.receive(t), "error").(string); !strings.Contains(why, "$tag must have at most 255 bytes") {
+		t.Errorf("a name that no group can have: %q", why)
+	}
+	eventually(t, func() error {
+		if !s.log.contains("a message was refused: frankenphp_ws_quoteTag(): $tag") {
+			return os.ErrNotExist
+		}
+		return nil
+	})
+}
+
 func TestTheGroupsExampleHasUsersGroupsAndASecondApplicationBySubprotocol(t *testing.T) {
 	t.Parallel()
 	s := startExample(t, "groups")
@@ -72,27 +97,7 @@ func TestTheGroupsExampleHasUsersGroupsAndASecondApplicationBySubprotocol(t *tes
 	anna.send(t, `{"say":"to those who are not in the kitchen","except group":"kitchen"}`)
 	window.want(t, `{"from":"anna","said":"to those who are not in the kitchen"}`)
 	anna.want(t, `{"heard by":1}`)
-	// A name is a name: this is no wildcard, and no end of the expression.
-	for _, name := range []string{"kitch*", "x|user:*&", `"|*|"`} {
-		encoded, err := json.Marshal(map[string]string{"say": "to all but those in a group of nobody", "except group": name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		anna.send(t, string(encoded))
-		window.want(t, `{"from":"anna","said":"to all but those in a group of nobody"}`)
-		bob.want(t, `{"from":"anna","said":"to all but those in a group of nobody"}`)
-		anna.want(t, `{"heard by":2}`)
-	}
-	anna.send(t, `{"say":"to nobody","except group":"`+strings.Repeat("x", 256)+`"}`)
-	if why, _ := field(t, anna.receive(t), "error").(string); !strings.Contains(why, "$tag must have at most 255 bytes") {
-		t.Errorf("a name that no group can have: %q", why)
-	}
-	eventually(t, func() error {
-		if !s.log.contains("a message was refused: frankenphp_ws_quoteTag(): $tag") {
-			return os.ErrNotExist
-		}
-		return nil
-	})
+	takesNamesAsTheyAre(t, s, anna, window, bob)
 	anna.send(t, `{"say":"to all"}`)
 	window.want(t, `{"from":"anna","said":"to all"}`)
 	bob.want(t, `{"from":"anna","said":"to all"}`)

@@ -102,9 +102,9 @@ func TestOnErrorCloseClosesTheConnectionWith1011(t *testing.T) {
 	}
 }
 
-func TestThePackageReportsWhatAHandlerThrows(t *testing.T) {
-	t.Parallel()
-	s := start(t, site{
+// withPackage is a site with an application of the Composer package: testdata/app.php.
+func withPackage() site {
+	return site{
 		global: `
 	frankenphp {
 		worker {
@@ -122,8 +122,12 @@ func TestThePackageReportsWhatAHandlerThrows(t *testing.T) {
 		worker app
 		on_error close
 	}`,
-	})
-	c := dial(t, s, "/app?x=1", nil)
+	}
+}
+
+// knowsItsHandshake asks the application about the handshake, and for its tags.
+func knowsItsHandshake(t *testing.T, c *client) {
+	t.Helper()
 	facts := c.receive(t)
 	for _, part := range []string{`"route":"app"`, `"path":"\/app"`, `"query":"x=1"`, `"ip":"127.0.0.1"`, `"subprotocol":""`, `"upgrade":"websocket"`} {
 		if !strings.Contains(strings.ToLower(facts), part) {
@@ -139,6 +143,13 @@ func TestThePackageReportsWhatAHandlerThrows(t *testing.T) {
 	c.send(t, "untag")
 	c.send(t, "tags")
 	c.want(t, "")
+}
+
+func TestThePackageReportsWhatAHandlerThrows(t *testing.T) {
+	t.Parallel()
+	s := start(t, withPackage())
+	c := dial(t, s, "/app?x=1", nil)
+	knowsItsHandshake(t, c)
 
 	_, _, before, _ := s.settled()
 	c.send(t, "throw")

@@ -11,34 +11,18 @@ import (
 	"github.com/coder/websocket"
 )
 
-func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
-	t.Parallel()
-	s := start(t, site{body: `
-	route {
-	websocket /core {
-		echo
-	}
-	websocket /friends {
-		name friends
-		echo
-		origins app.example.org *.example.net
-		subprotocols chat.v2 chat.v1
-	}
-	websocket /open {
-		name open
-		echo
-		origins same *.example.net file:// null capacitor://localhost [::1]
-	}
-	respond "not a WebSocket"
-	}`})
-	host := s.url("")
-	for _, test := range []struct {
-		name   string
-		path   string
-		extra  []string
-		status int
-		header http.Header
-	}{
+// handshake is what a client sends to a path, and how it is answered.
+type handshake struct {
+	name   string
+	path   string
+	extra  []string
+	status int
+	header http.Header
+}
+
+// handshakesFrom are those of a page of a host, and of others.
+func handshakesFrom(host string) []handshake {
+	return []handshake{
 		{"a correct one", "/core", nil, 101, http.Header{
 			"Upgrade": {"websocket"}, "Connection": {"Upgrade"},
 			// RFC 6455, section 1.3: the answer to the key of the example.
@@ -70,7 +54,51 @@ func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 		{"a subprotocol in common", "/friends", []string{"Sec-WebSocket-Protocol: soap, chat.v1"}, 101, http.Header{"Sec-Websocket-Protocol": {"chat.v1"}}},
 		{"no subprotocol in common", "/friends", []string{"Sec-WebSocket-Protocol: soap"}, 101, http.Header{"Sec-Websocket-Protocol": nil}},
 		{"a subprotocol on a route without any", "/core", []string{"Sec-WebSocket-Protocol: soap"}, 101, http.Header{"Sec-Websocket-Protocol": nil}},
-	} {
+	}
+}
+
+// wantRefusedOrigins looks where the six handshakes above are counted that were refused for their origin.
+func wantRefusedOrigins(t *testing.T, s *server) {
+	t.Helper()
+	if refused := s.stat("handshakes_refused_origin"); refused != 6 {
+		t.Errorf("%d, want 6", refused)
+	}
+	eventually(t, func() error {
+		// Three routes, each in its own burst.
+		if records := s.log.records("refused with 403 for its origin", `"origin":"`); len(records) != 3 {
+			return fmt.Errorf("%d records: %q", len(records), records)
+		}
+		return nil
+	})
+	if records := s.log.records("refused with 403", `"route":"core"`, "evil.example", `"host":"`+s.addr+`"`); len(records) != 1 {
+		t.Errorf("the log has %q", records)
+	}
+	if _, metrics := s.do(http.MethodGet, "http://"+s.admin+"/metrics", "", nil); !strings.Contains(metrics, `frankenphp_websocket_handshakes_refused_total{reason="origin"} 6`) {
+		t.Errorf("/metrics has:\n%s", metrics)
+	}
+}
+
+func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{body: `
+	route {
+	websocket /core {
+		echo
+	}
+	websocket /friends {
+		name friends
+		echo
+		origins app.example.org *.example.net
+		subprotocols chat.v2 chat.v1
+	}
+	websocket /open {
+		name open
+		echo
+		origins same *.example.net file:// null capacitor://localhost [::1]
+	}
+	respond "not a WebSocket"
+	}`})
+	for _, test := range handshakesFrom(s.url("")) {
 		t.Run(test.name, func(t *testing.T) {
 			r := request(t, s.addr, upgradeRequest(s.addr, test.path, test.extra...))
 			if r.response.StatusCode != test.status {
@@ -90,22 +118,7 @@ func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 	}
 
 	t.Run("what was refused for its origin is counted, and logged once", func(t *testing.T) {
-		if refused := s.stat("handshakes_refused_origin"); refused != 6 {
-			t.Errorf("%d, want 6", refused)
-		}
-		eventually(t, func() error {
-			// Three routes, each in its own burst.
-			if records := s.log.records("refused with 403 for its origin", `"origin":"`); len(records) != 3 {
-				return fmt.Errorf("%d records: %q", len(records), records)
-			}
-			return nil
-		})
-		if records := s.log.records("refused with 403", `"route":"core"`, "evil.example", `"host":"`+s.addr+`"`); len(records) != 1 {
-			t.Errorf("the log has %q", records)
-		}
-		if _, metrics := s.do(http.MethodGet, "http://"+s.admin+"/metrics", "", nil); !strings.Contains(metrics, `frankenphp_websocket_handshakes_refused_total{reason="origin"} 6`) {
-			t.Errorf("/metrics has:\n%s", metrics)
-		}
+		wantRefusedOrigins(t, s)
 	})
 	t.Run("a request that is no upgrade goes to the next handler", func(t *testing.T) {
 		if status, body := s.get("/core"); status != http.StatusOK || body != "not a WebSocket" {
@@ -120,13 +133,9 @@ func TestAWrongHandshakeIsAnsweredAsRFC6455Asks(t *testing.T) {
 	})
 }
 
-func TestTheDirectiveStandsBehindAuthAndHeaderAndInFrontOfPHP(t *testing.T) {
-	t.Parallel()
-	hash, err := exec.Command(frankenphp(t), "hash-password", "--plaintext", "secret").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := start(t, site{
+// behindPassword is a site with a password in front of one of its WebSockets, and a page of PHP at the path of another.
+func behindPassword(hash string) site {
+	return site{
 		global: `
 	frankenphp {
 		worker {
@@ -149,8 +158,17 @@ func TestTheDirectiveStandsBehindAuthAndHeaderAndInFrontOfPHP(t *testing.T) {
 	websocket /private/core {
 		echo
 	}
-	php_server`, strings.TrimSpace(string(hash))),
-	})
+	php_server`, hash),
+	}
+}
+
+func TestTheDirectiveStandsBehindAuthAndHeaderAndInFrontOfPHP(t *testing.T) {
+	t.Parallel()
+	hash, err := exec.Command(frankenphp(t), "hash-password", "--plaintext", "secret").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, behindPassword(strings.TrimSpace(string(hash))))
 
 	t.Run("PHP answers what is no upgrade", func(t *testing.T) {
 		if status, body := s.get("/hello.php"); status != http.StatusOK || body != "hello from PHP" {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,21 +37,9 @@ func blockWith(t *testing.T, language, text string) string {
 	return ""
 }
 
-// TestANewcomerFollowsTheReadme does what README.md says, in a folder of its own: the files and the commands as they stand there.
-func TestANewcomerFollowsTheReadme(t *testing.T) {
-	t.Parallel()
-	top, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := exec.LookPath("composer"); err != nil {
-		t.Fatal("composer is needed: tools/setup.sh e2e installs it")
-	}
-	if built, err := filepath.EvalSymlinks(filepath.Join(top, "build/frankenphp")); err != nil || built != frankenphp(t) {
-		t.Skip("another binary is tested than make run starts")
-	}
-
-	home := t.TempDir()
+// asTheReadmeSays makes the folder of an application from the blocks of the readme, beside a clone of this project.
+func asTheReadmeSays(t *testing.T, top, home string) *server {
+	t.Helper()
 	folder := filepath.Join(home, "my chat")
 	if err := os.MkdirAll(filepath.Join(folder, "public"), 0o755); err != nil {
 		t.Fatal(err)
@@ -71,10 +60,70 @@ func TestANewcomerFollowsTheReadme(t *testing.T) {
 		}
 	}
 
+	return s
+}
+
+// startsAndChats starts the server by a line of the readme, chats in two tabs, and ends it.
+func (s *server) startsAndChats(t *testing.T, page context.Context, cmd *exec.Cmd, line string) {
+	t.Helper()
+	s.log = &serverLog{}
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	if err := startLocked(cmd); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { cmd.Process.Kill() })
+	if err := wait(func() error {
+		conn, err := dialStream(s.addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	}); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, s.log.tail(50))
+	}
+
+	address := strings.Replace(s.addr, "127.0.0.1", "localhost", 1)
+	one, two := open(t, page, "http://"+address), open(t, page, "http://"+address)
+	for _, tab := range []*tab{one, two} {
+		tab.fill("input", "I am here\n")
+		tab.shows("pre", "I am here")
+	}
+	two.fill("input", "Hello, world\n")
+	one.shows("pre", "Hello, world")
+	two.shows("pre", "Hello, world")
+	one.close()
+	two.close()
+
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("%s: %v\n%s", line, err, s.log.tail(50))
+	}
+}
+
+// TestANewcomerFollowsTheReadme does what README.md says, in a folder of its own: the files and the commands as they stand there.
+func TestANewcomerFollowsTheReadme(t *testing.T) {
+	t.Parallel()
+	top, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("composer"); err != nil {
+		t.Fatal("composer is needed: tools/setup.sh e2e installs it")
+	}
+	if built, err := filepath.EvalSymlinks(filepath.Join(top, "build/frankenphp")); err != nil || built != frankenphp(t) {
+		t.Skip("another binary is tested than make run starts")
+	}
+
+	home := t.TempDir()
+	s := asTheReadmeSays(t, top, home)
 	s.env = append(environment(home), "COMPOSER_HOME="+home, "COMPOSER_ALLOW_SUPERUSER=1", "COMPOSER_NO_AUDIT=1", "XDG_RUNTIME_DIR="+shortFolder(t))
 	run := func(lines string) *exec.Cmd {
 		cmd := exec.Command("sh", "-ec", lines)
-		cmd.Dir, cmd.Env = folder, s.env
+		cmd.Dir, cmd.Env = s.dir, s.env
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		return cmd
 	}
@@ -98,41 +147,7 @@ func TestANewcomerFollowsTheReadme(t *testing.T) {
 		line = strings.Replace(line, "make -C ~/frankenphp-ws run DIR=", "exec ~/frankenphp-ws/tools/run.sh chat ", 1)
 		line = strings.Replace(line, "~/frankenphp-ws/build/", "exec ~/frankenphp-ws/build/", 1)
 		cmd := run(line)
-		s.log = &serverLog{}
-		cmd.Stdout, cmd.Stderr = s.log, s.log
-		if err := startLocked(cmd); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
-		t.Cleanup(func() { cmd.Process.Kill() })
-		if err := wait(func() error {
-			conn, err := dialStream(s.addr)
-			if err == nil {
-				conn.Close()
-			}
-			return err
-		}); err != nil {
-			t.Fatalf("%s: %v\n%s", line, err, s.log.tail(50))
-		}
-
-		one, two := open(t, page, "http://localhost:"+port), open(t, page, "http://localhost:"+port)
-		for _, tab := range []*tab{one, two} {
-			tab.fill("input", "I am here\n")
-			tab.shows("pre", "I am here")
-		}
-		two.fill("input", "Hello, world\n")
-		one.shows("pre", "Hello, world")
-		two.shows("pre", "Hello, world")
-		one.close()
-		two.close()
-
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-		if err := <-ended; err != nil {
-			t.Errorf("%s: %v\n%s", line, err, s.log.tail(50))
-		}
+		s.startsAndChats(t, page, cmd, line)
 	}
 }
 

@@ -147,9 +147,9 @@ func TestAUnixSocketIsATransportOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestErrorPagesRenderRefusalsAndKeepTheirHeaders(t *testing.T) {
-	t.Parallel()
-	s := start(t, streams(site{
+// withErrorPages is a site that answers refusals with a file, with a page of PHP, and with a line.
+func withErrorPages() site {
+	return site{
 		files: map[string]string{"403.html": "a page of the site", "error.php": "<?php http_response_code((int) $_GET['status']); echo 'PHP says ', $_GET['status'];"},
 		body: `
 	root $DIR
@@ -171,7 +171,12 @@ func TestErrorPagesRenderRefusalsAndKeepTheirHeaders(t *testing.T) {
 		header X-Page yes
 		respond "{err.status_code}: {err.message}"
 	}`,
-	}))
+	}
+}
+
+func TestErrorPagesRenderRefusalsAndKeepTheirHeaders(t *testing.T) {
+	t.Parallel()
+	s := start(t, streams(withErrorPages()))
 	overAll(t, s, func(t *testing.T, tr transport) {
 		header := func(name, value string) http.Header {
 			if tr.name == "tls" {

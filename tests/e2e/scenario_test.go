@@ -52,6 +52,22 @@ type step struct {
 
 func (s step) String() string { return fmt.Sprintf("%s %s %.200s", s.Client, s.Action, s.Data) }
 
+// endsAsInTheFake waits for the end of a client's connection.
+func endsAsInTheFake(t *testing.T, c *client, name string, step step) {
+	t.Helper()
+	want := step.Closed[name]
+	_, message, err := c.tryReceive()
+	var closed websocket.CloseError
+	cut := !errors.As(err, &closed)
+	switch {
+	case err == nil:
+		t.Fatalf("%s: %s receives %.300q, in the fake server its connection ends with %d", step, name, message, want.Code)
+	case cut && want.Code == 1006:
+	case cut || int(closed.Code) != want.Code || closed.Reason != want.Reason:
+		t.Fatalf("%s: %s ends with %v, in the fake server with %+v", step, name, err, want)
+	}
+}
+
 // One application, one list of steps, two servers: so a test with the fake server says what the real one does.
 func TestAnApplicationBehavesWithTheFakeServerAsWithTheRealOne(t *testing.T) {
 	t.Parallel()
@@ -99,17 +115,7 @@ func TestAnApplicationBehavesWithTheFakeServerAsWithTheRealOne(t *testing.T) {
 		// Who is closed comes first: the others hear of it when the closing handshake is over, for which it must read.
 		for _, name := range sorted(step.Closed) {
 			receiveAsInTheFake(t, clients[name], name, step)
-			want := step.Closed[name]
-			_, message, err := clients[name].tryReceive()
-			var closed websocket.CloseError
-			cut := !errors.As(err, &closed)
-			switch {
-			case err == nil:
-				t.Fatalf("%s: %s receives %.300q, in the fake server its connection ends with %d", step, name, message, want.Code)
-			case cut && want.Code == 1006:
-			case cut || int(closed.Code) != want.Code || closed.Reason != want.Reason:
-				t.Fatalf("%s: %s ends with %v, in the fake server with %+v", step, name, err, want)
-			}
+			endsAsInTheFake(t, clients[name], name, step)
 		}
 		for _, name := range sorted(step.Received) {
 			if _, ended := step.Closed[name]; !ended {

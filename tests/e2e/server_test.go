@@ -1,14 +1,12 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -21,9 +19,6 @@ import (
 	"testing"
 	"time"
 )
-
-// bound is how long any condition may take to come true. It is generous: a machine busy with other tests is no failure.
-const bound = 30 * time.Second
 
 // A server is one running frankenphp process of a test.
 type server struct {
@@ -136,17 +131,6 @@ func tryStart(t *testing.T, s site) (*server, error) {
 	return srv, srv.launch()
 }
 
-// shortFolder is a folder for the length of the test whose path, unlike one of TempDir's, is short enough for a socket.
-func shortFolder(t *testing.T) string {
-	t.Helper()
-	folder, err := os.MkdirTemp("", "fws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
-	return folder
-}
-
 // launch starts the process, on the same ports each time, and waits until it accepts connections.
 func (s *server) launch() error {
 	cmd := exec.Command(frankenphp(s.t), "run", "--config", s.config, "--adapter", "caddyfile")
@@ -181,14 +165,6 @@ func (s *server) launch() error {
 		}
 		return err
 	})
-}
-
-// startLocked starts cmd from a thread that lives as long as the process: Pdeathsig is sent when the parent thread ends.
-func startLocked(cmd *exec.Cmd) error {
-	starterOnce.Do(func() { go starter() })
-	done := make(chan error)
-	starts <- func() { done <- cmd.Start() }
-	return <-done
 }
 
 const secureGlobal = "\tskip_install_trust\n\tauto_https disable_redirects\n"
@@ -402,144 +378,4 @@ func (s *server) lines(name string) []string {
 		return nil
 	}
 	return strings.Split(string(text[:end]), "\n")
-}
-
-// serverLog collects what the server writes.
-type serverLog struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (l *serverLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *serverLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *serverLog) contains(text string) bool { return strings.Contains(l.String(), text) }
-
-func (l *serverLog) tail(n int) string {
-	lines := strings.Split(strings.TrimRight(l.String(), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-// records returns the log's JSON lines that contain all of the texts.
-func (l *serverLog) records(texts ...string) []string {
-	var found []string
-	scanner := bufio.NewScanner(strings.NewReader(l.String()))
-	scanner.Buffer(nil, 1<<20)
-next:
-	for scanner.Scan() {
-		for _, text := range texts {
-			if !strings.Contains(scanner.Text(), text) {
-				continue next
-			}
-		}
-		found = append(found, scanner.Text())
-	}
-	return found
-}
-
-// stopWaiting is an error that makes wait give up at once.
-type stopWaiting struct{ error }
-
-// wait asks until the condition holds, and returns its last error when it does not within the bound.
-func wait(condition func() error) error {
-	deadline := time.Now().Add(bound)
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		err := condition()
-		if err == nil || errors.As(err, new(stopWaiting)) || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(pause)
-	}
-}
-
-// eventually fails the test when the condition does not come true within the bound.
-func eventually(t *testing.T, condition func() error) {
-	t.Helper()
-	if err := wait(condition); err != nil {
-		t.Fatalf("did not happen within %s: %v", bound, err)
-	}
-}
-
-// expect is eventually for a number.
-func expect(t *testing.T, what string, want int, number func() int) {
-	t.Helper()
-	eventually(t, func() error {
-		if got := number(); got != want {
-			return fmt.Errorf("%s: %d, want %d", what, got, want)
-		}
-		return nil
-	})
-}
-
-var (
-	starterOnce sync.Once
-	starts      = make(chan func())
-
-	portsMu sync.Mutex // guards ports
-	ports   = map[int]bool{}
-)
-
-// freePort returns a port that nobody listens on. It lies below the range that outgoing connections take theirs from: a
-// test with thousands of clients would otherwise take another's before its server has bound it.
-func freePort(t *testing.T) string {
-	t.Helper()
-	portsMu.Lock()
-	defer portsMu.Unlock()
-	for range 1000 {
-		port := 12000 + rand.IntN(20000)
-		if ports[port] {
-			continue
-		}
-		listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
-		if err != nil {
-			continue
-		}
-		listener.Close()
-		ports[port] = true
-		return strconv.Itoa(port)
-	}
-	t.Fatal("no free port found")
-	return ""
-}
-
-// frankenphp returns the path of the frankenphp to test.
-func frankenphp(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("FWS_FRANKENPHP")
-	if path == "" {
-		path = "../../build/frankenphp"
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v: run `make build` first, or name the binary in FWS_FRANKENPHP", err)
-	}
-	return path
-}
-
-// environment keeps Caddy's own files, and what a developer has set for Caddy, out of the tests.
-func environment(home string) []string {
-	env := []string{"HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_DATA_HOME=" + home}
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		switch name {
-		case "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "PORT", "PHP_INI_SCAN_DIR", "PHPRC":
-		default:
-			if !strings.HasPrefix(name, "CADDY_") && !strings.HasPrefix(name, "FRANKENPHP_") {
-				env = append(env, variable)
-			}
-		}
-	}
-	return env
 }

@@ -146,48 +146,50 @@ func TestHalfOfTheSubscribersStopReadingAndTheOthersHardlyNotice(t *testing.T) {
 	}
 }
 
-func measureSlowClients(t *testing.T, s *server, scale broadcast, policy string) {
-	b := newBroadcaster(t, s, "lab", scale.piece)
+// subscribe makes clients that read what they are sent.
+func subscribe(t *testing.T, s *server, count int, epoch time.Time) []*subscriber {
+	t.Helper()
 	var subscribers []*subscriber
-	for range scale.subscribers / 2 {
+	for range count {
 		sub := new(subscriber)
 		r := dialRaw(t, s.addr, "/lab", "")
 		if err := r.SetDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		go sub.read(r, b.epoch)
+		go sub.read(r, epoch)
 		subscribers = append(subscribers, sub)
 	}
-	measure := func() (median, p99 time.Duration) {
-		b.run(t, scale.rate, time.Second/2) // warms up
-		percentiles(subscribers)
-		before := b.sent
-		b.run(t, scale.rate, time.Duration(scale.seconds)*time.Second)
-		wanted := (b.sent - before) * len(subscribers)
-		var count int
-		eventually(t, func() error {
-			count = 0
-			for _, sub := range subscribers {
-				sub.mu.Lock()
-				count += len(sub.took)
-				sub.mu.Unlock()
-			}
-			if count < wanted {
-				return fmt.Errorf("%d of %d messages have arrived", count, wanted)
-			}
-			return nil
-		})
-		median, p99, _ = percentiles(subscribers)
-		return median, p99
-	}
+	return subscribers
+}
 
-	aloneMedian, alone := measure()
-	if dropped := s.stat("messages_dropped"); dropped != 0 {
-		t.Fatalf("%d messages were dropped though everybody reads", dropped)
-	}
+// measure sends for a while, and returns how long the messages took to those who read.
+func (b *broadcaster) measure(t *testing.T, scale broadcast, subscribers []*subscriber) (median, p99 time.Duration) {
+	t.Helper()
+	b.run(t, scale.rate, time.Second/2) // warms up
+	percentiles(subscribers)
+	before := b.sent
+	b.run(t, scale.rate, time.Duration(scale.seconds)*time.Second)
+	wanted := (b.sent - before) * len(subscribers)
+	var count int
+	eventually(t, func() error {
+		count = 0
+		for _, sub := range subscribers {
+			sub.mu.Lock()
+			count += len(sub.took)
+			sub.mu.Unlock()
+		}
+		if count < wanted {
+			return fmt.Errorf("%d of %d messages have arrived", count, wanted)
+		}
+		return nil
+	})
+	median, p99, _ = percentiles(subscribers)
+	return median, p99
+}
 
-	memory := s.memory()
-	deaf := scale.subscribers / 2
+// addDeaf makes clients that read nothing, and sends until something is dropped for each of them.
+func (b *broadcaster) addDeaf(t *testing.T, s *server, scale broadcast, deaf int) {
+	t.Helper()
 	for range deaf {
 		r := dialRaw(t, s.addr, "/lab", "")
 		if err := r.socket().SetReadBuffer(4096); err != nil {
@@ -202,6 +204,21 @@ func measureSlowClients(t *testing.T, s *server, scale broadcast, policy string)
 		}
 		return nil
 	})
+}
+
+func measureSlowClients(t *testing.T, s *server, scale broadcast, policy string) {
+	b := newBroadcaster(t, s, "lab", scale.piece)
+	subscribers := subscribe(t, s, scale.subscribers/2, b.epoch)
+	measure := func() (median, p99 time.Duration) { return b.measure(t, scale, subscribers) }
+
+	aloneMedian, alone := measure()
+	if dropped := s.stat("messages_dropped"); dropped != 0 {
+		t.Fatalf("%d messages were dropped though everybody reads", dropped)
+	}
+
+	memory := s.memory()
+	deaf := scale.subscribers / 2
+	b.addDeaf(t, s, scale, deaf)
 	beforeDropped := s.stat("messages_dropped")
 	limit := 2*alone + 100*time.Millisecond
 	if scale.report {
@@ -239,12 +256,8 @@ func measureSlowClients(t *testing.T, s *server, scale broadcast, policy string)
 	}
 }
 
-func TestAWorkerThatIsTooSlowMakesTheServerReadLessAndNotGrow(t *testing.T) {
-	t.Parallel()
-	s := start(t, site{
-		global: "\tfrankenphp {\n\t\tworker {\n\t\t\tname slow\n\t\t\tfile $DIR/slow.php\n\t\t\tnum 1\n\t\t}\n\t}",
-		body:   "\twebsocket /ws {\n\t\tworker slow\n\t\tmax_message_size 64KiB\n\t\tmax_pending_events 100000\n\t}",
-		files: map[string]string{"slow.php": `<?php
+// waitsForGo is a worker that stands still until the file go is there, and then counts the bytes that each client has sent.
+const waitsForGo = `<?php
 $received = [];
 $handler = static function () use (&$received): void {
     while (($event = frankenphp_ws_nextEvent()) !== null) {
@@ -262,7 +275,14 @@ $handler = static function () use (&$received): void {
 };
 while (frankenphp_handle_request($handler)) {
 }
-`},
+`
+
+func TestAWorkerThatIsTooSlowMakesTheServerReadLessAndNotGrow(t *testing.T) {
+	t.Parallel()
+	s := start(t, site{
+		global: "\tfrankenphp {\n\t\tworker {\n\t\t\tname slow\n\t\t\tfile $DIR/slow.php\n\t\t\tnum 1\n\t\t}\n\t}",
+		body:   "\twebsocket /ws {\n\t\tworker slow\n\t\tmax_message_size 64KiB\n\t\tmax_pending_events 100000\n\t}",
+		files:  map[string]string{"slow.php": waitsForGo},
 	})
 	const clients, messages = 20, 500 // of 32 KiB: 16 MB a client, 320 MB in all
 	dial(t, s, "/ws", nil)

@@ -46,17 +46,7 @@ func TestGlobalValuesAreSharedByWorkersAndRequests(t *testing.T) {
 			d.want(t, "-9", "global_get", "count")
 			d.want(t, true, "global_delete", "count")
 
-			d.want(t, nil, "global_set", "soon gone", "x", 1)
-			since := time.Now()
-			expect(t, "values that should have expired", 0, func() int {
-				if d.value(t, "global_has", "soon gone") == true {
-					return 1
-				}
-				return 0
-			})
-			if took := time.Since(since); took < 800*time.Millisecond {
-				t.Errorf("a value of one second was gone after %v", took)
-			}
+			d.wantExpiry(t)
 
 			d.want(t, nil, "global_set", "text", "many")
 			d.throws(t, "InvalidArgumentException", "global_increment", "text")
@@ -67,6 +57,40 @@ func TestGlobalValuesAreSharedByWorkersAndRequests(t *testing.T) {
 			d.want(t, false, "global_has", "key")
 		})
 	}
+}
+
+// wantExpiry sets a value for a second, and waits until it is gone.
+func (d door) wantExpiry(t *testing.T) {
+	t.Helper()
+	d.want(t, nil, "global_set", "soon gone", "x", 1)
+	since := time.Now()
+	expect(t, "values that should have expired", 0, func() int {
+		if d.value(t, "global_has", "soon gone") == true {
+			return 1
+		}
+		return 0
+	})
+	if took := time.Since(since); took < 800*time.Millisecond {
+		t.Errorf("a value of one second was gone after %v", took)
+	}
+}
+
+// selectedBy is whom of ann, bob, cyd and dan an expression selects.
+var selectedBy = map[string][]string{
+	"(premium|vip)&(grenoble|lyon)&!banned": {"ann", "cyd"},
+	"!(banned)&(premium)":                   {"ann"},
+	"(premium||vip) && group_* && !banned":  {"ann", "cyd"},
+	"*_1":                                   {"ann", "bob"},
+	"a&b&c":                                 {"dan"},
+	`"super admin"`:                         {"ann"},
+	`super" "admin`:                         {"ann"},
+	`group_"2"*`:                            {"cyd"},
+	"premium|vip&banned":                    {"ann", "bob"},
+	"nothing":                               {},
+	"nothing*|a":                            {"dan"},
+	"!banned&!premium&(vip|a)":              {"cyd", "dan"},
+	"!!vip":                                 {"bob", "cyd"},
+	strings.Repeat("(", 60) + "a" + strings.Repeat(")", 60): {"dan"},
 }
 
 func TestTagExpressionsSelectClients(t *testing.T) {
@@ -88,22 +112,7 @@ func TestTagExpressionsSelectClients(t *testing.T) {
 					d.want(t, true, "tagClient", facts.ID, tag)
 				}
 			}
-			for expression, names := range map[string][]string{
-				"(premium|vip)&(grenoble|lyon)&!banned": {"ann", "cyd"},
-				"!(banned)&(premium)":                   {"ann"},
-				"(premium||vip) && group_* && !banned":  {"ann", "cyd"},
-				"*_1":                                   {"ann", "bob"},
-				"a&b&c":                                 {"dan"},
-				`"super admin"`:                         {"ann"},
-				`super" "admin`:                         {"ann"},
-				`group_"2"*`:                            {"cyd"},
-				"premium|vip&banned":                    {"ann", "bob"},
-				"nothing":                               {},
-				"nothing*|a":                            {"dan"},
-				"!banned&!premium&(vip|a)":              {"cyd", "dan"},
-				"!!vip":                                 {"bob", "cyd"},
-				strings.Repeat("(", 60) + "a" + strings.Repeat(")", 60): {"dan"},
-			} {
+			for expression, names := range selectedBy {
 				want := []any{}
 				for _, name := range names {
 					want = append(want, ids[name])
@@ -138,6 +147,58 @@ func TestTagExpressionsSelectClients(t *testing.T) {
 	}
 }
 
+// findsInformation searches what the test below has stored.
+func findsInformation(t *testing.T, d door, idA, idB string) {
+	t.Helper()
+	// The constants FRANKENPHP_WS_OP_* by their values.
+	for _, search := range []struct {
+		operator, value string
+		want            []any
+	}{
+		{"eq", "Lyon", []any{idA}}, {"neq", "Lyon", []any{idB}}, {"prefix", "Ly", []any{idA}}, {"suffix", " 3", []any{idB}},
+		{"contains", "yon", []any{idA, idB}}, {"ieq", "LYON", []any{idA}}, {"iprefix", "LYON", []any{idA, idB}}, {"isuffix", "YON", []any{idA}},
+		{"icontains", "YO", []any{idA, idB}}, {"regex", "^[Ll]yon$", []any{idA}},
+	} {
+		d.want(t, search.want, "searchStoredInformation", "city", search.operator, search.value)
+	}
+	d.want(t, []any{idA, idB}, "searchStoredInformation", "city", "contains", "", "lab")
+	d.want(t, []any{}, "searchStoredInformation", "city", "contains", "", "strict")
+	d.want(t, []any{}, "searchStoredInformation", "nothing", "neq", "x")
+	for _, operator := range []string{"contains", "ieq", "iprefix", "isuffix", "icontains"} {
+		d.want(t, []any{idA}, "searchStoredInformation", "bytes", operator, binaryArgument("\xff\x00"))
+		d.want(t, []any{}, "searchStoredInformation", "bytes", operator, strings.Repeat("x", 100_000))
+	}
+}
+
+func refusesInformation(t *testing.T, d door, id string) {
+	t.Helper()
+	d.throws(t, "InvalidArgumentException", "setStoredInformation", id, "", "no key")
+	d.throws(t, "InvalidArgumentException", "setStoredInformation", id, strings.Repeat("k", 256), "a long key")
+	d.throws(t, "InvalidArgumentException", "setStoredInformation", id, binaryArgument("\xff"), "a key that is not UTF-8")
+	d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "EQ", "x")
+	d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "", "x")
+	d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "regex", "(")
+	for n := range 4 {
+		a := d.php(t, "setStoredInformation", id, string(rune('a'+n)), strings.Repeat("0123456789abcdef", 1<<16))
+		if full := a.Exception != ""; full != (n == 3) {
+			t.Errorf("the %d. megabyte: %+v", n+1, a)
+		}
+	}
+}
+
+func storesNothingOfNobody(t *testing.T, d door) {
+	t.Helper()
+	d.want(t, false, "clearStoredInformation", "nobody")
+	d.want(t, []any{}, "listStoredInformationKeys", "nobody")
+	d.want(t, []any{}, "getAllStoredInformation", "nobody")
+	d.want(t, "", "getStoredInformation", "nobody", "city")
+	d.want(t, false, "hasStoredInformation", "nobody", "city")
+	d.want(t, false, "deleteStoredInformation", "nobody", "city")
+	d.want(t, false, "setStoredInformation", "nobody", "city", "x")
+	d.throws(t, "InvalidArgumentException", "setStoredInformation", "nobody", "", "x")
+	d.throws(t, "UnknownRouteException", "searchStoredInformation", "city", "eq", "x", "no such route")
+}
+
 func TestStoredInformationBelongsToAClientAndIsFoundByItsValue(t *testing.T) {
 	t.Parallel()
 	s := start(t, controlled())
@@ -166,50 +227,14 @@ func TestStoredInformationBelongsToAClientAndIsFoundByItsValue(t *testing.T) {
 			d.want(t, true, "setStoredInformation", idA, "bytes", binaryArgument("\xff\x00"))
 			d.want(t, binaryArgument("\xff\x00"), "getStoredInformation", idA, "bytes")
 
-			// The constants FRANKENPHP_WS_OP_* by their values.
-			for _, search := range []struct {
-				operator, value string
-				want            []any
-			}{
-				{"eq", "Lyon", []any{idA}}, {"neq", "Lyon", []any{idB}}, {"prefix", "Ly", []any{idA}}, {"suffix", " 3", []any{idB}},
-				{"contains", "yon", []any{idA, idB}}, {"ieq", "LYON", []any{idA}}, {"iprefix", "LYON", []any{idA, idB}}, {"isuffix", "YON", []any{idA}},
-				{"icontains", "YO", []any{idA, idB}}, {"regex", "^[Ll]yon$", []any{idA}},
-			} {
-				d.want(t, search.want, "searchStoredInformation", "city", search.operator, search.value)
-			}
-			d.want(t, []any{idA, idB}, "searchStoredInformation", "city", "contains", "", "lab")
-			d.want(t, []any{}, "searchStoredInformation", "city", "contains", "", "strict")
-			d.want(t, []any{}, "searchStoredInformation", "nothing", "neq", "x")
-			for _, operator := range []string{"contains", "ieq", "iprefix", "isuffix", "icontains"} {
-				d.want(t, []any{idA}, "searchStoredInformation", "bytes", operator, binaryArgument("\xff\x00"))
-				d.want(t, []any{}, "searchStoredInformation", "bytes", operator, strings.Repeat("x", 100_000))
-			}
+			findsInformation(t, d, idA, idB)
 
 			d.want(t, true, "deleteStoredInformation", idA, "city")
 			d.want(t, true, "clearStoredInformation", idA)
 			d.want(t, []any{}, "listStoredInformationKeys", idA)
 
-			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, "", "no key")
-			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, strings.Repeat("k", 256), "a long key")
-			d.throws(t, "InvalidArgumentException", "setStoredInformation", idA, binaryArgument("\xff"), "a key that is not UTF-8")
-			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "EQ", "x")
-			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "", "x")
-			d.throws(t, "InvalidArgumentException", "searchStoredInformation", "city", "regex", "(")
-			for n := range 4 {
-				a := d.php(t, "setStoredInformation", idA, string(rune('a'+n)), megabyte)
-				if full := a.Exception != ""; full != (n == 3) {
-					t.Errorf("the %d. megabyte: %+v", n+1, a)
-				}
-			}
-			d.want(t, false, "clearStoredInformation", "nobody")
-			d.want(t, []any{}, "listStoredInformationKeys", "nobody")
-			d.want(t, []any{}, "getAllStoredInformation", "nobody")
-			d.want(t, "", "getStoredInformation", "nobody", "city")
-			d.want(t, false, "hasStoredInformation", "nobody", "city")
-			d.want(t, false, "deleteStoredInformation", "nobody", "city")
-			d.want(t, false, "setStoredInformation", "nobody", "city", "x")
-			d.throws(t, "InvalidArgumentException", "setStoredInformation", "nobody", "", "x")
-			d.throws(t, "UnknownRouteException", "searchStoredInformation", "city", "eq", "x", "no such route")
+			refusesInformation(t, d, idA)
+			storesNothingOfNobody(t, d)
 			for _, c := range []*client{a, b} {
 				if err := c.Close(1000, ""); err != nil {
 					t.Error(err)

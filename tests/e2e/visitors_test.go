@@ -27,14 +27,11 @@ final class Back implements FrankenPHP\WebSocket\Application {
 }
 FrankenPHP\WebSocket\Server::run(new Back());`
 
-func TestAVisitorWhoRequestsAWorkersScriptLearnsNothingOfIt(t *testing.T) {
-	t.Parallel()
-	for name, script := range map[string]string{"a loop of its own": rawLoop, "Server::run()": serverRun} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := start(t, site{
-				global: "\tfrankenphp {\n\t\tphp_ini display_errors 1\n\t\tworker {\n\t\t\tname back\n\t\t\tfile $DIR/worker.php\n\t\t\tnum 1\n\t\t}\n\t\tworker {\n\t\t\tfile $DIR/pages.php\n\t\t\tnum 1\n\t\t}\n\t}",
-				body: `
+// visited is a site whose worker's script lies among its pages, and is reached by several ways.
+func visited(script string) site {
+	return site{
+		global: "\tfrankenphp {\n\t\tphp_ini display_errors 1\n\t\tworker {\n\t\t\tname back\n\t\t\tfile $DIR/worker.php\n\t\t\tnum 1\n\t\t}\n\t\tworker {\n\t\t\tfile $DIR/pages.php\n\t\t\tnum 1\n\t\t}\n\t}",
+		body: `
 	handle_path /linked/* {
 		root {$E2E_DIR}/linked
 		php_server
@@ -51,14 +48,22 @@ func TestAVisitorWhoRequestsAWorkersScriptLearnsNothingOfIt(t *testing.T) {
 		}
 		php_server
 	}`,
-				files: map[string]string{
-					"worker.php":  script,
-					"page.php":    "<?php require 'worker.php';",
-					"pages.php":   "<?php while (frankenphp_handle_request(function () { frankenphp_ws_nextEvent(); })) {}",
-					"mistake.php": "<?php ini_set('display_errors', '1'); frankenphp_ws_nextEvent();",
-					"index.php":   "<?php echo 'the front controller';",
-				},
-			})
+		files: map[string]string{
+			"worker.php":  script,
+			"page.php":    "<?php require 'worker.php';",
+			"pages.php":   "<?php while (frankenphp_handle_request(function () { frankenphp_ws_nextEvent(); })) {}",
+			"mistake.php": "<?php ini_set('display_errors', '1'); frankenphp_ws_nextEvent();",
+			"index.php":   "<?php echo 'the front controller';",
+		},
+	}
+}
+
+func TestAVisitorWhoRequestsAWorkersScriptLearnsNothingOfIt(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{"a loop of its own": rawLoop, "Server::run()": serverRun} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, visited(script))
 			for link, target := range map[string]string{"linked": ".", "link.php": "worker.php"} {
 				if err := os.Symlink(filepath.Join(s.home, target), filepath.Join(s.home, link)); err != nil {
 					t.Fatal(err)

@@ -79,91 +79,96 @@ func runCLI(door command.Door, stdin string, args ...string) cliRun {
 	return cliRun{stdout.String(), stderr.String(), code}
 }
 
+// Answers to commands that return nothing, or whether they have found what they are about.
+const (
+	done = `{"done":true}`
+	yes  = `{"flag":true}`
+	no   = `{"flag":false}`
+)
+
+// commandLines are what somebody types, the command that it becomes, its answer, and what is made of the answer.
+var commandLines = []struct {
+	args, stdin, command, answer, stdout string
+	code                                 int
+}{
+	{args: "list", command: `{"list":{}}`, answer: `{"names":["ann","b\u001b[2Job"]}`, stdout: "ann\n\"b\\x1b[2Job\"\n"},
+	{args: "list --json", command: `{"list":{}}`, answer: `{"names":["ann"]}`, stdout: `{"names":["ann"]}` + "\n"},
+	{args: "list --route chat --tag lyon", command: `{"list":{"of":{"tag":"lyon"},"route":"chat"}}`, answer: `{"names":[]}`},
+	{args: "list --expr a&!b --count", command: `{"count":{"of":{"expression":"a\u0026!b"}}}`, answer: `{"count":3}`, stdout: "3\n"},
+	{args: "list --count --json", command: `{"count":{}}`, answer: `{"count":3}`, stdout: "{\"count\":3}\n"},
+	{args: "send ann hi", command: `{"send":{"binary":false,"data":{"base64":"aGk="},"to":{"client":"ann"}}}`, answer: `{"sent":"queued"}`, stdout: "queued\n"},
+	{args: "send ann - --json", stdin: "hi\x00", command: `{"send":{"binary":false,"data":{"base64":"aGkA"},"to":{"client":"ann"}}}`, answer: `{"sent":"queued"}`, stdout: "{\"sent\":\"queued\"}\n"},
+	{args: "send ann", stdin: "\xff", command: `{"send":{"binary":false,"data":{"base64":"/w=="},"to":{"client":"ann"}}}`, answer: `{"sent":"gone"}`, code: 3},
+	{args: "send ann hi --binary --route chat", command: `{"send":{"binary":true,"data":{"base64":"aGk="},"route":"chat","to":{"client":"ann"}}}`, answer: `{"sent":"dropped"}`, code: 5},
+	{args: "send --tag lyon hi --except ann", command: `{"send":{"binary":false,"data":{"base64":"aGk="},"except":"ann","to":{"tag":"lyon"}}}`, answer: `{"queued":1}`, stdout: "queued for 1 client\n"},
+	{args: "send --expr lyon", command: `{"send":{"binary":false,"data":{"base64":""},"to":{"expression":"lyon"}}}`, answer: `{"queued":0}`, stdout: "queued for 0 clients\n"},
+	{args: "send --all hi --json", command: `{"send":{"binary":false,"data":{"base64":"aGk="},"to":"all"}}`, answer: `{"queued":2}`, stdout: "{\"queued\":2}\n"},
+	{args: "tag ann lyon", command: `{"tag":{"id":"ann","tag":"lyon"}}`, answer: yes},
+	{args: "tag ann lyon vip --json", command: `{"tag":{"id":"ann","tag":"vip"}}`, answer: yes, stdout: "{\"flag\":true}\n{\"flag\":true}\n"},
+	{args: "tag ann lyon vip", command: `{"tag":{"id":"ann","tag":"lyon"}}`, answer: no, code: 3},
+	{args: "tag ann room:1 --since=", command: `{"tag":{"id":"ann","since":"","tag":"room:1"}}`, answer: yes},
+	{
+		args: "history room:1 --limit 2 --since p --route chat", command: `{"history":{"limit":2,"route":"chat","since":"p","tag":"room:1"}}`,
+		answer: `{"history":{"position":"p:2","complete":true,"messages":[{"position":"p:1","offset":1,"time":1000,"binary":false,"data":"a\u001b"},{"position":"p:2","offset":2,"time":2000,"binary":true,"data":{"base64":"/w=="}}]}}`,
+		stdout: "1  " + time.UnixMilli(1000).Format(time.DateTime) + "  \"a\\x1b\"\n2  " + time.UnixMilli(2000).Format(time.DateTime) + "  (binary, 1 bytes)\n",
+	},
+	{args: "list --user 42", command: `{"list":{"of":{"user":"42"}}}`, answer: `{"names":["ann"]}`, stdout: "ann\n"},
+	{args: "user ann 42 --info Ann", command: `{"set_user":{"id":"ann","info":{"base64":"QW5u"},"user":"42"}}`, answer: yes},
+	{args: "user ann", command: `{"set_user":{"id":"ann","info":{"base64":""}}}`, answer: no, code: 3},
+	{args: "disconnect 42 --code 4003 --reason banned", command: `{"disconnect_user":{"code":4003,"reason":"banned","user":"42"}}`, answer: `{"count":2}`, stdout: "2\n"},
+	{
+		args: "presence room:1 --route chat", command: `{"presence":{"route":"chat","tag":"room:1"}}`,
+		answer: `{"members":[{"user":"42","info":"Ann","connections":2},{"user":"43","info":"b\u001b","connections":0}]}`,
+		stdout: "42  2     Ann\n43  away  \"b\\x1b\"\n",
+	},
+	{args: "history room:1 --json", command: `{"history":{"limit":0,"tag":"room:1"}}`, answer: `{"history":{"position":"p:2","complete":true,"messages":[]}}`, stdout: `{"history":{"position":"p:2","complete":true,"messages":[]}}` + "\n"},
+	{args: "history room:1 --clear", command: `{"clear_history":{"tag":"room:1"}}`, answer: yes},
+	{args: "history room:1 --clear --route chat", command: `{"clear_history":{"route":"chat","tag":"room:1"}}`, answer: no, code: 3},
+	{args: "tags ann", command: `{"tags":{"id":"ann"}}`, answer: gone, code: 3},
+	{args: "tags ann --json", command: `{"tags":{"id":"ann"}}`, answer: gone, stdout: gone + "\n", code: 3},
+	{args: "info ann", command: `{"client":{"id":"ann"}}`, answer: gone, code: 3},
+	{args: "info ann --json", command: `{"client":{"id":"ann"}}`, answer: gone, stdout: gone + "\n", code: 3},
+	{args: "ping ann", command: `{"ping_time":{"id":"ann"}}`, answer: gone, code: 3},
+	{args: "untag ann lyon vip", command: `{"untag":{"id":"ann","tag":"vip"}}`, answer: yes},
+	{args: "untag ann --all", command: `{"clear_tags":{"id":"ann"}}`, answer: yes},
+	{args: "tags", command: `{"tags":{}}`, answer: `{"names":["lyon"]}`, stdout: "lyon\n"},
+	{args: "tags -- -ann", command: `{"tags":{"id":"-ann"}}`, answer: `{"names":["lyon"]}`, stdout: "lyon\n"},
+	{args: "close ann", command: `{"close":{"code":1000,"id":"ann","reason":""}}`, answer: yes},
+	{args: "close ann --code 4001 --reason bye", command: `{"close":{"code":4001,"id":"ann","reason":"bye"}}`, answer: yes},
+	{args: "kill ann", command: `{"kill":{"id":"ann"}}`, answer: yes},
+	{args: "kill ann --json", command: `{"kill":{"id":"ann"}}`, answer: no, stdout: no + "\n", code: 3},
+	{args: "rename ann anna", command: `{"rename":{"id":"ann","new":"anna"}}`, answer: `{"renamed":"done"}`},
+	{args: "rename ann bob", command: `{"rename":{"id":"ann","new":"bob"}}`, answer: `{"renamed":"taken"}`, code: 5},
+	{args: "rename ann bob --json", command: `{"rename":{"id":"ann","new":"bob"}}`, answer: `{"renamed":"gone"}`, stdout: "{\"renamed\":\"gone\"}\n", code: 3},
+	{args: "ping ann", command: `{"ping_time":{"id":"ann"}}`, answer: `{"integer":1500000}`, stdout: "1.5ms\n"},
+	{args: "ping ann", command: `{"ping_time":{"id":"ann"}}`, answer: `{"integer":0}`, stdout: "no pong yet\n"},
+	{args: "ping ann 1s", command: `{"ping":{"how":{"every":1000},"id":"ann"}}`, answer: yes},
+	{args: "ping ann off", command: `{"ping":{"how":"off","id":"ann"}}`, answer: no, code: 3},
+	{args: "kv get k", command: `{"get":{"key":{"base64":"aw=="}}}`, answer: `{"value":{"base64":"/wA="}}`, stdout: "\xff\x00"},
+	{args: "kv get k", command: `{"get":{"key":{"base64":"aw=="}}}`, answer: `{"value":null}`, code: 3},
+	{args: "kv get k --json", command: `{"get":{"key":{"base64":"aw=="}}}`, answer: `{"value":"<v>"}`, stdout: "{\"value\":\"<v>\"}\n"},
+	{args: "kv get k --json", command: `{"get":{"key":{"base64":"aw=="}}}`, answer: `{"value":null}`, stdout: "{\"value\":null}\n", code: 3},
+	{args: "kv set k v", command: `{"set":{"key":{"base64":"aw=="},"value":{"base64":"dg=="}}}`, answer: done},
+	{args: "kv set k - --expire 60", stdin: "\x00", command: `{"set":{"expire":60,"key":{"base64":"aw=="},"value":{"base64":"AA=="}}}`, answer: done},
+	{args: "kv add k v --expire 60", command: `{"add":{"expire":60,"key":{"base64":"aw=="},"value":{"base64":"dg=="}}}`, answer: no, code: 5},
+	{args: "kv del k", command: `{"delete":{"key":{"base64":"aw=="}}}`, answer: no, code: 3},
+	{args: "kv del k l --json", command: `{"delete":{"key":{"base64":"bA=="}}}`, answer: yes, stdout: "{\"flag\":true}\n{\"flag\":true}\n"},
+	{args: "kv incr k", command: `{"increment":{"by":1,"key":{"base64":"aw=="}}}`, answer: `{"integer":6}`, stdout: "6\n"},
+	{args: "kv incr k --by -5 --json", command: `{"increment":{"by":-5,"key":{"base64":"aw=="}}}`, answer: `{"integer":1}`, stdout: "{\"integer\":1}\n"},
+	{args: "kv ttl k", command: `{"expiry":{"key":{"base64":"aw=="}}}`, answer: `{"expiry":59000}`, stdout: "59s\n"},
+	{args: "kv ttl k", command: `{"expiry":{"key":{"base64":"aw=="}}}`, answer: `{"expiry":"never"}`, stdout: "never\n"},
+	{args: "kv ttl k --json", command: `{"expiry":{"key":{"base64":"aw=="}}}`, answer: `{"expiry":null}`, stdout: "{\"expiry\":null}\n", code: 3},
+	{args: "routes", command: `"stats"`, answer: `{"stats":{"routes":{"chat":{"connections":2,"worker":"w"},"core":{"connections":10,"worker":null}}}}`, stdout: "ROUTE  CONNECTIONS  WORKER\ncore   10           -\nchat   2            w\n"},
+	{args: "routes --json", command: `"routes"`, answer: `{"names":["chat"]}`, stdout: "{\"names\":[\"chat\"]}\n"},
+	{args: "stats", command: `"stats"`, answer: `{"stats":{"connections":2,"messages_sent":1234567,"routes":{},"workers":{"w":{"bells_running":4}}}}`, stdout: "connections    2\nmessages sent  1234567\n\nWORKER  HANDLING  IDLE  PARKED  CONNECTIONS WAITING\nw       4         0     0       0\n\n"},
+	{args: "stats --json", command: `"stats"`, answer: `{"stats":{}}`, stdout: "{\"stats\":{}}\n"},
+	{args: "top --json --interval 100ms --count 2", command: `"stats"`, answer: `{"stats":{}}`, stdout: "{\"stats\":{}}\n{\"stats\":{}}\n"},
+	{args: `command {"list":{}}`, command: `{"list":{}}`, answer: `{"names":[]}`, stdout: "{\"names\":[]}\n"},
+	{args: "command", stdin: `"routes"`, command: `"routes"`, answer: `{"names":[]}`, stdout: "{\"names\":[]}\n"},
+}
+
 func TestEachCommandLineIsACommandAndItsAnswer(t *testing.T) {
-	const (
-		done = `{"done":true}`
-		yes  = `{"flag":true}`
-		no   = `{"flag":false}`
-	)
-	for _, c := range []struct {
-		args, stdin, command, answer, stdout string
-		code                                 int
-	}{
-		{args: "list", command: `{"list":{}}`, answer: `{"names":["ann","b\u001b[2Job"]}`, stdout: "ann\n\"b\\x1b[2Job\"\n"},
-		{args: "list --json", command: `{"list":{}}`, answer: `{"names":["ann"]}`, stdout: `{"names":["ann"]}` + "\n"},
-		{args: "list --route chat --tag lyon", command: `{"list":{"of":{"tag":"lyon"},"route":"chat"}}`, answer: `{"names":[]}`},
-		{args: "list --expr a&!b --count", command: `{"count":{"of":{"expression":"a\u0026!b"}}}`, answer: `{"count":3}`, stdout: "3\n"},
-		{args: "list --count --json", command: `{"count":{}}`, answer: `{"count":3}`, stdout: "{\"count\":3}\n"},
-		{args: "send ann hi", command: `{"send":{"binary":false,"data":{"base64":"aGk="},"to":{"client":"ann"}}}`, answer: `{"sent":"queued"}`, stdout: "queued\n"},
-		{args: "send ann - --json", stdin: "hi\x00", command: `{"send":{"binary":false,"data":{"base64":"aGkA"},"to":{"client":"ann"}}}`, answer: `{"sent":"queued"}`, stdout: "{\"sent\":\"queued\"}\n"},
-		{args: "send ann", stdin: "\xff", command: `{"send":{"binary":false,"data":{"base64":"/w=="},"to":{"client":"ann"}}}`, answer: `{"sent":"gone"}`, code: 3},
-		{args: "send ann hi --binary --route chat", command: `{"send":{"binary":true,"data":{"base64":"aGk="},"route":"chat","to":{"client":"ann"}}}`, answer: `{"sent":"dropped"}`, code: 5},
-		{args: "send --tag lyon hi --except ann", command: `{"send":{"binary":false,"data":{"base64":"aGk="},"except":"ann","to":{"tag":"lyon"}}}`, answer: `{"queued":1}`, stdout: "queued for 1 client\n"},
-		{args: "send --expr lyon", command: `{"send":{"binary":false,"data":{"base64":""},"to":{"expression":"lyon"}}}`, answer: `{"queued":0}`, stdout: "queued for 0 clients\n"},
-		{args: "send --all hi --json", command: `{"send":{"binary":false,"data":{"base64":"aGk="},"to":"all"}}`, answer: `{"queued":2}`, stdout: "{\"queued\":2}\n"},
-		{args: "tag ann lyon", command: `{"tag":{"id":"ann","tag":"lyon"}}`, answer: yes},
-		{args: "tag ann lyon vip --json", command: `{"tag":{"id":"ann","tag":"vip"}}`, answer: yes, stdout: "{\"flag\":true}\n{\"flag\":true}\n"},
-		{args: "tag ann lyon vip", command: `{"tag":{"id":"ann","tag":"lyon"}}`, answer: no, code: 3},
-		{args: "tag ann room:1 --since=", command: `{"tag":{"id":"ann","since":"","tag":"room:1"}}`, answer: yes},
-		{
-			args: "history room:1 --limit 2 --since p --route chat", command: `{"history":{"limit":2,"route":"chat","since":"p","tag":"room:1"}}`,
-			answer: `{"history":{"position":"p:2","complete":true,"messages":[{"position":"p:1","offset":1,"time":1000,"binary":false,"data":"a\u001b"},{"position":"p:2","offset":2,"time":2000,"binary":true,"data":{"base64":"/w=="}}]}}`,
-			stdout: "1  " + time.UnixMilli(1000).Format(time.DateTime) + "  \"a\\x1b\"\n2  " + time.UnixMilli(2000).Format(time.DateTime) + "  (binary, 1 bytes)\n",
-		},
-		{args: "list --user 42", command: `{"list":{"of":{"user":"42"}}}`, answer: `{"names":["ann"]}`, stdout: "ann\n"},
-		{args: "user ann 42 --info Ann", command: `{"set_user":{"id":"ann","info":{"base64":"QW5u"},"user":"42"}}`, answer: yes},
-		{args: "user ann", command: `{"set_user":{"id":"ann","info":{"base64":""}}}`, answer: no, code: 3},
-		{args: "disconnect 42 --code 4003 --reason banned", command: `{"disconnect_user":{"code":4003,"reason":"banned","user":"42"}}`, answer: `{"count":2}`, stdout: "2\n"},
-		{
-			args: "presence room:1 --route chat", command: `{"presence":{"route":"chat","tag":"room:1"}}`,
-			answer: `{"members":[{"user":"42","info":"Ann","connections":2},{"user":"43","info":"b\u001b","connections":0}]}`,
-			stdout: "42  2     Ann\n43  away  \"b\\x1b\"\n",
-		},
-		{args: "history room:1 --json", command: `{"history":{"limit":0,"tag":"room:1"}}`, answer: `{"history":{"position":"p:2","complete":true,"messages":[]}}`, stdout: `{"history":{"position":"p:2","complete":true,"messages":[]}}` + "\n"},
-		{args: "history room:1 --clear", command: `{"clear_history":{"tag":"room:1"}}`, answer: yes},
-		{args: "history room:1 --clear --route chat", command: `{"clear_history":{"route":"chat","tag":"room:1"}}`, answer: no, code: 3},
-		{args: "tags ann", command: `{"tags":{"id":"ann"}}`, answer: gone, code: 3},
-		{args: "tags ann --json", command: `{"tags":{"id":"ann"}}`, answer: gone, stdout: gone + "\n", code: 3},
-		{args: "info ann", command: `{"client":{"id":"ann"}}`, answer: gone, code: 3},
-		{args: "info ann --json", command: `{"client":{"id":"ann"}}`, answer: gone, stdout: gone + "\n", code: 3},
-		{args: "ping ann", command: `{"ping_time":{"id":"ann"}}`, answer: gone, code: 3},
-		{args: "untag ann lyon vip", command: `{"untag":{"id":"ann","tag":"vip"}}`, answer: yes},
-		{args: "untag ann --all", command: `{"clear_tags":{"id":"ann"}}`, answer: yes},
-		{args: "tags", command: `{"tags":{}}`, answer: `{"names":["lyon"]}`, stdout: "lyon\n"},
-		{args: "tags -- -ann", command: `{"tags":{"id":"-ann"}}`, answer: `{"names":["lyon"]}`, stdout: "lyon\n"},
-		{args: "close ann", command: `{"close":{"code":1000,"id":"ann","reason":""}}`, answer: yes},
-		{args: "close ann --code 4001 --reason bye", command: `{"close":{"code":4001,"id":"ann","reason":"bye"}}`, answer: yes},
-		{args: "kill ann", command: `{"kill":{"id":"ann"}}`, answer: yes},
-		{args: "kill ann --json", command: `{"kill":{"id":"ann"}}`, answer: no, stdout: no + "\n", code: 3},
-		{args: "rename ann anna", command: `{"rename":{"id":"ann","new":"anna"}}`, answer: `{"renamed":"done"}`},
-		{args: "rename ann bob", command: `{"rename":{"id":"ann","new":"bob"}}`, answer: `{"renamed":"taken"}`, code: 5},
-		{args: "rename ann bob --json", command: `{"rename":{"id":"ann","new":"bob"}}`, answer: `{"renamed":"gone"}`, stdout: "{\"renamed\":\"gone\"}\n", code: 3},
-		{args: "ping ann", command: `{"ping_time":{"id":"ann"}}`, answer: `{"integer":1500000}`, stdout: "1.5ms\n"},
-		{args: "ping ann", command: `{"ping_time":{"id":"ann"}}`, answer: `{"integer":0}`, stdout: "no pong yet\n"},
-		{args: "ping ann 1s", command: `{"ping":{"how":{"every":1000},"id":"ann"}}`, answer: yes},
-		{args: "ping ann off", command: `{"ping":{"how":"off","id":"ann"}}`, answer: no, code: 3},
-		{args: "kv get k", command: `{"get":{"key":{"base64":"aw=="}}}`, answer: `{"value":{"base64":"/wA="}}`, stdout: "\xff\x00"},
-		{args: "kv get k", command: `{"get":{"key":{"base64":"aw=="}}}`, answer: `{"value":null}`, code: 3},
-		{args: "kv get k --json", command: `{"get":{"key":{"base64":"aw=="}}}`, answer: `{"value":"<v>"}`, stdout: "{\"value\":\"<v>\"}\n"},
-		{args: "kv get k --json", command: `{"get":{"key":{"base64":"aw=="}}}`, answer: `{"value":null}`, stdout: "{\"value\":null}\n", code: 3},
-		{args: "kv set k v", command: `{"set":{"key":{"base64":"aw=="},"value":{"base64":"dg=="}}}`, answer: done},
-		{args: "kv set k - --expire 60", stdin: "\x00", command: `{"set":{"expire":60,"key":{"base64":"aw=="},"value":{"base64":"AA=="}}}`, answer: done},
-		{args: "kv add k v --expire 60", command: `{"add":{"expire":60,"key":{"base64":"aw=="},"value":{"base64":"dg=="}}}`, answer: no, code: 5},
-		{args: "kv del k", command: `{"delete":{"key":{"base64":"aw=="}}}`, answer: no, code: 3},
-		{args: "kv del k l --json", command: `{"delete":{"key":{"base64":"bA=="}}}`, answer: yes, stdout: "{\"flag\":true}\n{\"flag\":true}\n"},
-		{args: "kv incr k", command: `{"increment":{"by":1,"key":{"base64":"aw=="}}}`, answer: `{"integer":6}`, stdout: "6\n"},
-		{args: "kv incr k --by -5 --json", command: `{"increment":{"by":-5,"key":{"base64":"aw=="}}}`, answer: `{"integer":1}`, stdout: "{\"integer\":1}\n"},
-		{args: "kv ttl k", command: `{"expiry":{"key":{"base64":"aw=="}}}`, answer: `{"expiry":59000}`, stdout: "59s\n"},
-		{args: "kv ttl k", command: `{"expiry":{"key":{"base64":"aw=="}}}`, answer: `{"expiry":"never"}`, stdout: "never\n"},
-		{args: "kv ttl k --json", command: `{"expiry":{"key":{"base64":"aw=="}}}`, answer: `{"expiry":null}`, stdout: "{\"expiry\":null}\n", code: 3},
-		{args: "routes", command: `"stats"`, answer: `{"stats":{"routes":{"chat":{"connections":2,"worker":"w"},"core":{"connections":10,"worker":null}}}}`, stdout: "ROUTE  CONNECTIONS  WORKER\ncore   10           -\nchat   2            w\n"},
-		{args: "routes --json", command: `"routes"`, answer: `{"names":["chat"]}`, stdout: "{\"names\":[\"chat\"]}\n"},
-		{args: "stats", command: `"stats"`, answer: `{"stats":{"connections":2,"messages_sent":1234567,"routes":{},"workers":{"w":{"bells_running":4}}}}`, stdout: "connections    2\nmessages sent  1234567\n\nWORKER  HANDLING  IDLE  PARKED  CONNECTIONS WAITING\nw       4         0     0       0\n\n"},
-		{args: "stats --json", command: `"stats"`, answer: `{"stats":{}}`, stdout: "{\"stats\":{}}\n"},
-		{args: "top --json --interval 100ms --count 2", command: `"stats"`, answer: `{"stats":{}}`, stdout: "{\"stats\":{}}\n{\"stats\":{}}\n"},
-		{args: `command {"list":{}}`, command: `{"list":{}}`, answer: `{"names":[]}`, stdout: "{\"names\":[]}\n"},
-		{args: "command", stdin: `"routes"`, command: `"routes"`, answer: `{"names":[]}`, stdout: "{\"names\":[]}\n"},
-	} {
+	for _, c := range commandLines {
 		fake := fakeAnswer(c.answer)
 		got := runCLI(fake.door, c.stdin, strings.Fields(c.args)...)
 		if got.stdout != c.stdout || got.code != c.code || fake.last != c.command || (got.stderr == "") != (c.code == 0) {

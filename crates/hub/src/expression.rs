@@ -1,7 +1,8 @@
 //! Tag expressions: what a text like `(premium|vip)&!banned&group_*` means, and which clients it selects.
 //!
 //! Owns the grammar, its limits and the evaluation on bitmaps. Where the bitmaps come from is behind [`TagIndex`]; who is on which
-//! route, and what is done with the clients found, is the registry's.
+//! route, and what is done with the clients found, is the registry's. `parser` turns the text into a tree of `node`s, of which the
+//! names with `*` are in `wildcard`; `bitmaps` has the operations on sets of clients.
 //!
 //! ```text
 //! any     = all ( ("|" | "||") all )*
@@ -15,20 +16,22 @@
 //! So what [`Expression::quote`] makes of any text stands for that text wherever a name, or a piece of one, may stand.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt;
 
 use hashbrown::HashMap;
-use memchr::memmem;
-use nom::branch::alt;
-use nom::bytes::complete::{is_not, tag, take_while, take_while1};
-use nom::character::complete::char;
-use nom::error::{ErrorKind, ParseError};
-use nom::multi::{fold_many0, fold_many1, many0_count, separated_list1};
-use nom::sequence::{preceded, terminated};
-use nom::{IResult, Parser};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
+
+mod bitmaps;
+mod node;
+mod parser;
+mod wildcard;
+
+pub(crate) use bitmaps::add;
+pub(crate) use wildcard::Wildcard;
+
+use bitmaps::intersection;
+use node::Node;
 
 use crate::MAX_NAME;
 
@@ -50,15 +53,7 @@ impl Expression {
         if text.len() > Self::MAX_LENGTH {
             return Err(SyntaxError { position: Self::MAX_LENGTH, expected: Expected::ShorterExpression });
         }
-        let wildcards = Cell::new(0);
-        let parsed = preceded(space, |input| any(input, Context { depth: 0, wildcards: &wildcards })).parse(text);
-        let stuck = match parsed {
-            Ok(("", node)) => return Ok(Expression(node)),
-            Ok((rest, _)) => Stuck { rest, expected: Expected::OperatorOrEnd },
-            Err(nom::Err::Error(stuck) | nom::Err::Failure(stuck)) => stuck,
-            Err(nom::Err::Incomplete(_)) => unreachable!("bug: a streaming parser among the complete ones"),
-        };
-        Err(SyntaxError { position: text.len() - stuck.rest.len(), expected: stuck.expected })
+        Ok(Expression(parser::parse(text)?))
     }
 
     /// A text as a piece of an expression that stands for it, whatever it has in it: quoted, it is a name or a part of one.
@@ -216,316 +211,6 @@ pub trait TagIndex {
     fn get(&self, tag: &str) -> Option<&RoaringBitmap>;
     /// Calls `f` with every tag, once each, in any order.
     fn each(&self, f: &mut dyn FnMut(&str, &RoaringBitmap));
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Node {
-    Tag(Box<str>),
-    Wildcard(Wildcard),
-    Not(Box<Node>),
-    /// Two or more, in the order in which to evaluate them.
-    All(Vec<Node>),
-    /// Two or more.
-    Any(Vec<Node>),
-}
-
-impl Node {
-    fn all(mut nodes: Vec<Node>) -> Node {
-        // What may narrow the search for little comes first, and a negation behind what it can be taken away from.
-        nodes.sort_by_key(|node| (node.has_wildcard(), matches!(node, Node::Not(_)), !matches!(node, Node::Tag(_))));
-        if nodes.len() == 1 { nodes.remove(0) } else { Node::All(nodes) }
-    }
-
-    fn any(mut nodes: Vec<Node>) -> Node {
-        if nodes.len() == 1 { nodes.remove(0) } else { Node::Any(nodes) }
-    }
-
-    fn not(self) -> Node {
-        if let Node::Not(inner) = self { *inner } else { Node::Not(Box::new(self)) }
-    }
-
-    fn has_wildcard(&self) -> bool {
-        match self {
-            Node::Tag(_) => false,
-            Node::Wildcard(_) => true,
-            Node::Not(node) => node.has_wildcard(),
-            Node::All(nodes) | Node::Any(nodes) => nodes.iter().any(Node::has_wildcard),
-        }
-    }
-
-    fn each_leaf<'a>(&'a self, each: &mut impl FnMut(Leaf<'a>)) {
-        match self {
-            Node::Tag(tag) => each(Leaf::Tag(tag)),
-            Node::Wildcard(wildcard) => each(Leaf::Wildcard(wildcard)),
-            Node::Not(node) => node.each_leaf(each),
-            Node::All(nodes) | Node::Any(nodes) => nodes.iter().for_each(|node| node.each_leaf(each)),
-        }
-    }
-
-    /// A set that is right about the clients in `within`; about others it may say anything. So a tag's bitmap is lent as it is, and
-    /// what need not be known is not worked out.
-    fn evaluate<'a>(&self, within: &RoaringBitmap, tags: &'a impl Sets) -> Cow<'a, RoaringBitmap> {
-        match self {
-            Node::Tag(tag) => tags.tag(tag).map_or_else(|| Cow::Owned(RoaringBitmap::new()), Cow::Borrowed),
-            Node::Wildcard(wildcard) => tags.wildcard(wildcard, within),
-            Node::Not(node) => Cow::Owned(within - &*node.evaluate(within, tags)),
-            Node::Any(nodes) => nodes.iter().map(|node| node.evaluate(within, tags)).reduce(union).expect("bug: any of nothing"),
-            Node::All(nodes) => {
-                let (first, others) = nodes.split_first().expect("bug: all of nothing");
-                let mut found = first.evaluate(within, tags);
-                for node in others {
-                    if found.is_empty() {
-                        break;
-                    }
-                    found = match node {
-                        Node::Not(node) => {
-                            let without = node.evaluate(&found, tags);
-                            difference(found, &without)
-                        }
-                        node => {
-                            let also = node.evaluate(&found, tags);
-                            intersection(found, also)
-                        }
-                    };
-                }
-                found
-            }
-        }
-    }
-}
-
-/// A name with `*`: what it begins with, what it ends with, and what comes between in this order.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Wildcard {
-    prefix: Box<str>,
-    middle: Vec<Box<str>>,
-    suffix: Box<str>,
-}
-
-impl Wildcard {
-    /// A text in which only `*` is special. `None`: there is none in it.
-    pub fn of(text: &str) -> Option<Wildcard> {
-        let (prefix, rest) = text.split_once('*')?;
-        let mut middle: Vec<Box<str>> = rest.split('*').map(Box::from).collect();
-        let suffix = middle.pop().unwrap_or_default();
-        middle.retain(|piece| !piece.is_empty());
-        Some(Wildcard { prefix: prefix.into(), middle, suffix })
-    }
-
-    /// Linear in the name: taking each piece where it is first found leaves the most for the others, so nothing is tried twice.
-    pub fn matches(&self, name: &str) -> bool {
-        let Some(mut rest) = name.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_suffix(&*self.suffix)) else { return false };
-        self.middle.iter().all(|piece| match memmem::find(rest.as_bytes(), piece.as_bytes()) {
-            Some(at) => {
-                rest = &rest[at + piece.len()..];
-                true
-            }
-            None => false,
-        })
-    }
-
-    /// What each name begins with that it matches.
-    pub fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
-    /// What comparing it with a name costs beside looking at the name, in the steps of [`Steps`](crate::Steps).
-    pub fn cost(&self) -> usize {
-        self.middle.len().div_ceil(4)
-    }
-
-    /// The union of the sets of the tags that it matches.
-    pub fn union<'a>(&self, tags: impl Iterator<Item = &'a RoaringBitmap>, within: &RoaringBitmap) -> RoaringBitmap {
-        let mut found = RoaringBitmap::new();
-        for (n, tagged) in tags.enumerate() {
-            add(&mut found, tagged);
-            // Once all who matter are in, hundreds of large unions would change nothing; looking costs as much as one of them.
-            if (n + 1).is_power_of_two() && within.is_subset(&found) {
-                break;
-            }
-        }
-        found
-    }
-}
-
-/// Adds a set to another one. Most tags are those of a few clients: uniting sets container by container costs ten times as much for them.
-pub(crate) fn add(found: &mut RoaringBitmap, tagged: &RoaringBitmap) {
-    const FEW: u64 = 16;
-    if tagged.len() <= FEW {
-        tagged.iter().for_each(|client| {
-            found.insert(client);
-        });
-    } else {
-        *found |= tagged;
-    }
-}
-
-fn union<'a>(one: Cow<'a, RoaringBitmap>, other: Cow<'a, RoaringBitmap>) -> Cow<'a, RoaringBitmap> {
-    Cow::Owned(match (one, other) {
-        (Cow::Owned(one), Cow::Owned(other)) => one | other,
-        (Cow::Owned(owned), Cow::Borrowed(lent)) | (Cow::Borrowed(lent), Cow::Owned(owned)) => owned | lent,
-        (Cow::Borrowed(one), Cow::Borrowed(other)) => one | other,
-    })
-}
-
-fn intersection<'a>(one: Cow<'a, RoaringBitmap>, other: Cow<'a, RoaringBitmap>) -> Cow<'a, RoaringBitmap> {
-    Cow::Owned(match (one, other) {
-        (Cow::Owned(one), Cow::Owned(other)) => one & other,
-        (Cow::Owned(owned), Cow::Borrowed(lent)) | (Cow::Borrowed(lent), Cow::Owned(owned)) => owned & lent,
-        (Cow::Borrowed(one), Cow::Borrowed(other)) => one & other,
-    })
-}
-
-fn difference<'a>(from: Cow<'a, RoaringBitmap>, without: &RoaringBitmap) -> Cow<'a, RoaringBitmap> {
-    Cow::Owned(match from {
-        Cow::Owned(from) => from - without,
-        Cow::Borrowed(from) => from - without,
-    })
-}
-
-/// Where parsing could not go on, and what it wanted. As nom's *error* it means "try something else"; as its *failure* it is final.
-#[derive(Debug)]
-struct Stuck<'a> {
-    rest: &'a str,
-    expected: Expected,
-}
-
-type Parsed<'a, O> = IResult<&'a str, O, Stuck<'a>>;
-
-impl<'a> ParseError<&'a str> for Stuck<'a> {
-    fn from_error_kind(rest: &'a str, _: ErrorKind) -> Self {
-        Stuck { rest, expected: Expected::Operand }
-    }
-    fn append(_: &'a str, _: ErrorKind, other: Self) -> Self {
-        other
-    }
-}
-
-/// What is handed down to inner groups.
-#[derive(Clone, Copy)]
-struct Context<'c> {
-    depth: usize,
-    /// How many there have been in the whole expression.
-    wildcards: &'c Cell<usize>,
-}
-
-fn fail<'a, O>(rest: &'a str, expected: Expected) -> Parsed<'a, O> {
-    Err(nom::Err::Failure(Stuck { rest, expected }))
-}
-
-/// There is no other way to read the text than with `parser` here. So no text is read twice, however deep the groups.
-fn need<'a, O>(
-    expected: Expected,
-    mut parser: impl Parser<&'a str, Output = O, Error = Stuck<'a>>,
-) -> impl Parser<&'a str, Output = O, Error = Stuck<'a>> {
-    move |input| match parser.parse(input) {
-        Err(nom::Err::Error(_)) => fail(input, expected),
-        result => result,
-    }
-}
-
-fn space(input: &str) -> Parsed<'_, &str> {
-    take_while(char::is_whitespace).parse(input)
-}
-
-fn any<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
-    let operator = terminated(alt((tag("||"), tag("|"))), space);
-    separated_list1(operator, |input| all(input, context)).map(Node::any).parse(input)
-}
-
-fn all<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
-    let operator = terminated(alt((tag("&&"), tag("&"))), space);
-    separated_list1(operator, |input| operand(input, context)).map(Node::all).parse(input)
-}
-
-fn operand<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
-    // Counted rather than nested: 4,000 of them are as flat as one.
-    let (input, negations) = many0_count((char('!'), space)).parse(input)?;
-    let positive = alt((|input| group(input, context), |input| name(input, context)));
-    let (input, node) = terminated(need(Expected::Operand, positive), space).parse(input)?;
-    Ok((input, if negations % 2 == 1 { node.not() } else { node }))
-}
-
-fn group<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
-    let (inner, _) = terminated(char('('), space).parse(input)?;
-    if context.depth == Expression::MAX_DEPTH {
-        return fail(input, Expected::LessNesting);
-    }
-    let context = Context { depth: context.depth + 1, ..context };
-    terminated(|input| any(input, context), need(Expected::OperatorOrParenthesis, char(')'))).parse(inner)
-}
-
-/// A name as it is read: what stands between its stars, so one text more than there are stars.
-struct Name {
-    texts: Vec<String>,
-}
-
-impl Name {
-    fn new() -> Name {
-        Name { texts: vec![String::new()] }
-    }
-
-    fn with(mut self, piece: Piece<'_>) -> Name {
-        let mut texts = match piece {
-            Piece::Bare(text) => text.split('*').map(Cow::Borrowed).collect::<Vec<_>>(),
-            Piece::Quoted(text) => vec![Cow::Owned(text)],
-        }
-        .into_iter();
-        if let (Some(last), Some(first)) = (self.texts.last_mut(), texts.next()) {
-            last.push_str(&first);
-        }
-        self.texts.extend(texts.map(Cow::into_owned));
-        self
-    }
-
-    fn stars(&self) -> usize {
-        self.texts.len() - 1
-    }
-
-    /// `None`: no tag fits it.
-    fn node(mut self) -> Option<Node> {
-        let len: usize = self.texts.iter().map(String::len).sum();
-        if len > MAX_NAME || (self.stars() == 0 && len == 0) {
-            return None;
-        }
-        let suffix = self.texts.pop()?.into_boxed_str();
-        if self.texts.is_empty() {
-            return Some(Node::Tag(suffix));
-        }
-        let prefix = self.texts.remove(0).into_boxed_str();
-        let middle = self.texts.into_iter().filter(|text| !text.is_empty()).map(String::into_boxed_str).collect();
-        Some(Node::Wildcard(Wildcard { prefix, middle, suffix }))
-    }
-}
-
-enum Piece<'a> {
-    Bare(&'a str),
-    Quoted(String),
-}
-
-fn quoted(input: &str) -> Parsed<'_, Piece<'_>> {
-    let (inner, _) = char('"').parse(input)?;
-    let escape = preceded(char('\\'), need(Expected::Escape, alt((tag("\""), tag("\\")))));
-    let run = alt((is_not("\"\\"), escape));
-    let mut runs = fold_many0(run, String::new, |text, run| text + run);
-    let (inner, text) = runs.parse(inner)?;
-    let (rest, _) = need(Expected::Quote, char('"')).parse(inner)?;
-    Ok((rest, Piece::Quoted(text)))
-}
-
-fn bare(input: &str) -> Parsed<'_, Piece<'_>> {
-    take_while1(|c: char| !c.is_whitespace() && !"()&|!\"".contains(c)).map(Piece::Bare).parse(input)
-}
-
-fn name<'a>(input: &'a str, context: Context<'_>) -> Parsed<'a, Node> {
-    let (rest, name) = fold_many1(alt((quoted, bare)), Name::new, Name::with).parse(input)?;
-    let wildcards = context.wildcards.get() + usize::from(name.stars() > 0);
-    let Some(node) = name.node() else { return fail(input, Expected::PossibleName) };
-    if wildcards > Expression::MAX_WILDCARDS {
-        return fail(input, Expected::FewerWildcards);
-    }
-    context.wildcards.set(wildcards);
-    Ok((rest, node))
 }
 
 #[cfg(test)]
