@@ -121,7 +121,16 @@ func TestServersOfAClusterWorkAsOneForPHPTheCommandLineAndTheAdminAPI(t *testing
 			t.Errorf("no metric %s", name)
 		}
 	}
-	// A channel is one on all servers.
+	aChannelIsOne(t, servers, client)
+	if got := servers[2].call(t, "close", "ann", 4001, "bye"); got != "true" {
+		t.Error(got)
+	}
+	client.wantClose(t, 4001)
+}
+
+// aChannelIsOne looks at the history and the members of a channel from all servers. The client is ann.
+func aChannelIsOne(t *testing.T, servers []*server, client *client) {
+	t.Helper()
 	for n, text := range []string{"one", "two"} {
 		if got := servers[n].call(t, "sendToTag", "news:1", text); got != "0" {
 			t.Error(got)
@@ -147,10 +156,6 @@ func TestServersOfAClusterWorkAsOneForPHPTheCommandLineAndTheAdminAPI(t *testing
 	client.want(t, "one")
 	client.want(t, "two")
 	client.want(t, "to a user")
-	if got := servers[2].call(t, "close", "ann", 4001, "bye"); got != "true" {
-		t.Error(got)
-	}
-	client.wantClose(t, 4001)
 }
 
 func TestWithoutRedisAServerServesItsOwnClientsAndTellsPHPWhatDoesNotWork(t *testing.T) {

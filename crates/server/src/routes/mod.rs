@@ -4,6 +4,7 @@
 //! sure of it. Connections know their route by name and number only.
 
 mod config;
+mod returning;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::conn::Transport;
 use crate::dispatch::BranchId;
 
 pub use self::config::*;
+pub use self::returning::ResumeConfig;
 
 /// The generation was never staged, or a newer one is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
