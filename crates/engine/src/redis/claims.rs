@@ -63,7 +63,7 @@ impl Claims {
             for id in ids {
                 pipe.invoke_script(&claim(shared, &script, id));
             }
-            let claimed: Vec<u8> = pipe.query_async(connection).await?;
+            let claimed: Vec<u8> = shared.in_time(pipe.query_async(connection)).await?;
             lost.extend(ids.iter().zip(claimed).filter(|(_, claimed)| *claimed == 0).map(|(id, _)| id.clone()));
         }
         let mut own = self.0.lock();

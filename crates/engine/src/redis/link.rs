@@ -71,13 +71,17 @@ pub(super) async fn keep(
     let (mut pause, mut elsewhere, mut registered) = (PAUSE.0, None, false);
     loop {
         let begun = Instant::now();
+        // All that is wanted is subscribed to anew, and nobody waits for it now.
+        while wishes.try_recv().is_ok() {}
         let why = match connect(shared, elsewhere.take(), &mut registered).await {
-            Ok((link, anew)) => {
-                up(shared, receiver, &link, anew).await;
-                let why = serve(shared, receiver, link, &mut queue, &mut wishes).await;
-                down(shared, receiver, &mut queue, &why);
-                why
-            }
+            Ok((link, anew)) => match up(shared, receiver, &link, anew).await {
+                Ok(()) => {
+                    let why = serve(shared, receiver, link, &mut queue, &mut wishes).await;
+                    down(shared, receiver, &mut queue, &why);
+                    why
+                }
+                Err(error) => error.category().to_owned(),
+            },
             Err(Failure::Moved(info)) => {
                 elsewhere = Some(info);
                 continue;
@@ -234,15 +238,11 @@ impl Shared {
 }
 
 /// The link is there: callers may use it.
-async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link, anew: bool) {
+async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link, anew: bool) -> RedisResult<()> {
     let mut connection = link.connection.clone();
     // What Redis may have forgotten, or others may have taken, before anybody asks for it.
-    let restored = async {
-        let lost = shared.claims.renew(shared, &mut connection).await?;
-        shared.members.restore(shared, &mut connection).await?;
-        Ok::<_, RedisError>(lost)
-    };
-    let lost = restored.await.unwrap_or_default();
+    let lost = shared.claims.renew(shared, &mut connection).await?;
+    shared.members.restore(shared, &mut connection).await?;
     *shared.connection.write() = Some(link.connection.clone());
     shared.counts.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     shared.health.lock().set(None);
@@ -250,6 +250,7 @@ async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link, anew: bool) {
         receiver.lost(lost);
     }
     receiver.connected(anew);
+    Ok(())
 }
 
 fn down(shared: &Shared, receiver: &dyn Receiver, queue: &mut Queue<Outbound>, why: &str) {

@@ -102,7 +102,7 @@ impl Members {
             for member in members {
                 pipe.invoke_script(&invocation(shared, &script, member)).ignore();
             }
-            pipe.query_async::<()>(connection).await?;
+            shared.in_time(pipe.query_async::<()>(connection)).await?;
         }
         Ok(())
     }
@@ -110,16 +110,16 @@ impl Members {
     /// Cleans up after a dead server; the members that were on that server only.
     pub async fn reap(&self, shared: &Shared, connection: &mut MultiplexedConnection, node: NodeId) -> RedisResult<Vec<Member>> {
         let settings = &shared.settings;
-        let gone: Vec<Vec<u8>> = Script::new(REAP)
-            .key(settings.key("of", node.bytes()))
+        let script = Script::new(REAP);
+        let mut reap = script.prepare_invoke();
+        reap.key(settings.key("of", node.bytes()))
             .key(settings.key("nodes", b""))
             .key(settings.key("labels", b""))
             .arg(node.as_str())
             .arg(settings.key("m", b""))
             .arg(settings.lease.as_millis() as u64)
-            .arg(BATCH)
-            .invoke_async(connection)
-            .await?;
+            .arg(BATCH);
+        let gone: Vec<Vec<u8>> = shared.in_time(reap.invoke_async(connection)).await?;
         Ok(gone.iter().filter_map(|member| Member::decode(member)).collect())
     }
 }

@@ -293,6 +293,12 @@ impl Shared {
         answer.inspect_err(|error| self.counts.failed(error))
     }
 
+    /// Waits for an answer of Redis, no longer than the timeout.
+    async fn in_time<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let late = |_| redis::RedisError::from((redis::ErrorKind::Io, "it did not answer within the timeout"));
+        tokio::time::timeout(self.settings.timeout, answer).await.map_err(late)?
+    }
+
     fn publish(&self, outbound: Outbound) -> Result<(), ClusterError> {
         let connected = if self.connection.read().is_some() { Ok(()) } else { Err(ClusterError::Unavailable) };
         connected.and_then(|()| self.outgoing.push(outbound))
