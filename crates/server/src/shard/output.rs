@@ -55,9 +55,12 @@ impl Shard {
             }
             return;
         }
-        self.keep_up(at);
-        if !self.is_there(around, at) {
-            return;
+        let keeps = entry.session.keeps();
+        if keeps {
+            self.keep_up(at);
+            if !self.is_there(around, at) {
+                return;
+            }
         }
         // Before the client reads our close frame: it may come back at once, and its old connection must not keep it out.
         self.tell_end(around, at);
@@ -83,14 +86,10 @@ impl Shard {
         if entry.session.take_half_close() {
             entry.link.half_close();
         }
-        if !self.is_there(around, at) {
+        if keeps && !self.is_there(around, at) {
             return;
         }
         self.tell_end(around, at);
-        let Some(entry) = self.entries[at].as_mut() else { return };
-        if entry.session.is_ended() {
-            self.give_up_catching_up(at);
-        }
         let Some(entry) = self.entries[at].as_mut() else { return };
         if entry.session.is_ended() {
             entry.link.end(&self.registry);
@@ -99,6 +98,7 @@ impl Shard {
                 link.give_up(&route.quota, conn.address(), conn.key);
                 around.through(&conn, Through::Socket);
             }
+            self.give_up_catching_up(at);
             return;
         }
         self.set_timer(at);

@@ -33,6 +33,11 @@ impl Session {
         self.kept = Some(Box::new(Kept::new(memory)));
     }
 
+    /// Whether what is sent is kept, or was until it could not be.
+    pub fn keeps(&self) -> bool {
+        self.kept.is_some()
+    }
+
     /// How far the client is, if what it is sent is kept.
     pub fn progress(&self) -> Option<Progress> {
         self.kept.as_ref().map(|kept| kept.progress())
