@@ -10,11 +10,13 @@ mod memory;
 pub mod redis;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fws_hub::command::SendTo;
 use fws_hub::{Command, CommandError, HistoryPolicy, Position, Reply, RouteId, Scope};
 
 pub use self::memory::Memory;
+pub use self::redis::NodeId;
 
 /// Which servers carry out a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,43 @@ pub trait Engine: Send + Sync {
     /// Where channels are recorded for all servers. `None`: each server records its own.
     fn recorder(&self) -> Option<&dyn Recorder> {
         None
+    }
+
+    /// The name of this server among others; `None`: it is alone.
+    fn node(&self) -> Option<NodeId> {
+        None
+    }
+
+    /// Asks one other server something that only servers ask; its answer. `None`: there is no such server.
+    fn ask_server(&self, node: NodeId, question: &[u8]) -> Result<Option<Vec<u8>>, CommandError> {
+        let _ = (node, question);
+        Ok(None)
+    }
+
+    /// Has something done behind all that other servers have sent until now. It is done later, on another thread, or dropped where nobody sends.
+    fn in_order(&self, task: Box<dyn FnOnce() + Send>) {
+        drop(task);
+    }
+
+    /// The number of the last message to a group that this server has sent to others.
+    fn told(&self) -> u64 {
+        0
+    }
+
+    /// The client with an id goes to another server, which [takes the id over](Engine::take_claim). Does not wait.
+    fn let_go(&self, id: &str) {
+        let _ = id;
+    }
+
+    /// Claims an id for a client that another server had until now. It is claimed later where that cannot be done now. `false`: a third one has it.
+    fn take_claim(&self, id: &str, from: NodeId) -> bool {
+        let _ = (id, from);
+        true
+    }
+
+    /// How long others are waited for.
+    fn timeout(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// How the server and the others are; `None`: it is alone.

@@ -17,6 +17,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
@@ -78,6 +79,11 @@ impl Expression {
     /// [`Expression::evaluate`], where the names with `*` are looked up in another way.
     pub(crate) fn evaluate_in(&self, live: &RoaringBitmap, sets: &impl Sets) -> RoaringBitmap {
         intersection(self.0.evaluate(live, sets), Cow::Borrowed(live)).into_owned()
+    }
+
+    /// Whether it selects a client with these tags.
+    pub(crate) fn selects(&self, tags: &[Arc<str>]) -> bool {
+        self.0.selects(tags)
     }
 
     /// The names in it.

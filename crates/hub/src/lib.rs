@@ -45,7 +45,7 @@ pub use keyvalue::{Bounds, KeyValue, KeyValueError, MAX_KEY};
 pub use matcher::{Matcher, Operator};
 pub use patience::{Always, GoOn, Stopped};
 pub use presence::{Change, Present, Settling};
-pub use registry::{Hub, Key, RouteId};
+pub use registry::{Belongings, Hub, Key, RouteId};
 pub use reply::{Client, History, Member, Outcome, Recorded, Renamed, Reply};
 pub use selection::{Access, Steps};
 pub use timers::{Due, MAX_DELAY, MAX_TIMER_PAYLOAD, NewTimer, TimerBounds, TimerError, Timers};

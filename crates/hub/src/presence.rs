@@ -31,6 +31,15 @@ pub struct Change {
     pub user: Arc<User>,
 }
 
+/// Why a client has a tag no more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Parting {
+    /// Its connection has ended; its user may come back within so many milliseconds, whatever the channel says.
+    Ended { grace: u64 },
+    /// By somebody's will.
+    Untagged,
+}
+
 #[derive(Debug)]
 struct Member {
     /// As its newest connection in the channel says.
@@ -187,12 +196,16 @@ impl<C> Hub<C> {
         }
     }
 
-    /// A client that had a tag has it no more: because its connection has `ended`, or else by somebody's will.
-    pub(crate) fn parts(&mut self, index: u32, tag: &Arc<str>, ended: bool) {
+    /// A client that had a tag has it no more.
+    pub(crate) fn parts(&mut self, index: u32, tag: &Arc<str>, why: Parting) {
         let Some((_, client)) = self.at(index) else { return };
         let (route, Some(user)) = (client.route, client.user.clone()) else { return };
         if let Some(policy) = Channel::find(self.channels_of(route), tag).and_then(|channel| channel.presence) {
-            self.presence.part(route, tag, &user.name, if ended { policy.grace } else { 0 });
+            let grace = match why {
+                Parting::Ended { grace } => policy.grace.max(grace),
+                Parting::Untagged => 0,
+            };
+            self.presence.part(route, tag, &user.name, grace);
         }
     }
 
@@ -212,7 +225,7 @@ impl<C> Hub<C> {
                 }
             }
         } else {
-            tags.iter().for_each(|tag| self.parts(index, tag, false));
+            tags.iter().for_each(|tag| self.parts(index, tag, Parting::Untagged));
         }
         if let Some(client) = self.client_at(index) {
             client.user = user;

@@ -9,7 +9,7 @@ use crate::channel::Channel;
 use crate::command::{CommandError, UnknownRoute};
 use crate::information::Information;
 use crate::initial_state::InitialState;
-use crate::presence::Presence;
+use crate::presence::{Parting, Presence};
 use crate::tags::TagSets;
 use crate::users::{User, Users};
 
@@ -38,6 +38,19 @@ pub(crate) struct Client<C> {
     pub(crate) entered: u64,
     /// Which channels of its route it is counted in, see [`Hub::settle`].
     pub(crate) channels_version: u32,
+}
+
+/// What a client has that goes to another server.
+#[derive(Debug)]
+pub struct Belongings {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its tags.
+    pub tags: Vec<Arc<str>>,
+    /// Whose it is.
+    pub user: Option<Arc<User>>,
+    /// What is stored about it.
+    pub information: Information,
 }
 
 #[derive(Debug)]
@@ -227,6 +240,24 @@ impl<C> Hub<C> {
 
     /// The client is no longer connected: it is not listed, counted or sent to any more.
     pub fn close(&mut self, key: Key) {
+        self.end(key, 0);
+    }
+
+    /// The client goes to another server, with what it has here. Its id is free, and its user stays in its channels for so many milliseconds at
+    /// least, until it is there. `None`: it is not live.
+    pub fn depart(&mut self, key: Key, grace: u64) -> Option<Belongings> {
+        let client = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)?.client.as_mut()?;
+        if !self.live.contains(key.index) {
+            return None;
+        }
+        let (tags, information) = (client.tags.clone(), std::mem::take(&mut client.information));
+        let belongings = Belongings { id: client.id.clone(), tags, user: client.user.clone(), information };
+        self.end(key, grace);
+        self.release(key);
+        Some(belongings)
+    }
+
+    fn end(&mut self, key: Key, grace: u64) {
         if self.slots.get(key.index as usize).is_none_or(|slot| slot.generation != key.generation) || !self.live.contains(key.index) {
             return;
         }
@@ -243,7 +274,7 @@ impl<C> Hub<C> {
         if let Some(user) = user {
             self.take_from_user(key.index, &user);
             if self.has_presence(route) {
-                tags.iter().for_each(|tag| self.parts(key.index, tag, true));
+                tags.iter().for_each(|tag| self.parts(key.index, tag, Parting::Ended { grace }));
             }
         }
         if let Some(client) = self.client_at(key.index) {
@@ -400,7 +431,7 @@ impl<C> Hub<C> {
             let tag = client.tags.swap_remove(at);
             self.tags.remove(&tag, index);
             if self.live.contains(index) {
-                self.parts(index, &tag, false);
+                self.parts(index, &tag, Parting::Untagged);
             }
         }
         true
@@ -414,7 +445,7 @@ impl<C> Hub<C> {
         for tag in std::mem::take(&mut client.tags) {
             self.tags.remove(&tag, index);
             if self.live.contains(index) {
-                self.parts(index, &tag, false);
+                self.parts(index, &tag, Parting::Untagged);
             }
         }
         true

@@ -77,6 +77,19 @@ impl<'a> Selector<'a> {
     }
 }
 
+impl Selector<'_> {
+    /// Whether a live client is one of those.
+    pub fn selects<C>(&self, hub: &Hub<C>, key: Key, client: &Client<C>) -> bool {
+        match self {
+            Selector::All => true,
+            Selector::Client(id) => **id == *client.id,
+            Selector::Tag(tag) => hub.tags.get(tag).is_some_and(|tagged| tagged.contains(key.index)),
+            Selector::User(user) => client.user.as_ref().is_some_and(|own| *own.name == **user),
+            Selector::Expression(expression) => expression.selects(&client.tags),
+        }
+    }
+}
+
 /// What looking at a whole set costs.
 fn weight(set: &RoaringBitmap) -> usize {
     1 + set.len() as usize / 4096

@@ -247,6 +247,11 @@ impl Conn {
         }
     }
 
+    /// The sub-protocol agreed on; empty where there is none.
+    pub(crate) fn subprotocol(&self) -> Box<str> {
+        self.request.read().subprotocol.clone()
+    }
+
     /// What carries it.
     pub fn transport(&self) -> Transport {
         self.request.read().transport

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use fws_engine::NodeId;
 use fws_hub::Key;
 use fws_session::{KeptMemory, Progress};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::conn::Conn;
@@ -24,7 +26,7 @@ pub struct Parameters {
 }
 
 /// Why a client that came with a token gets a new session instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotResumed {
     /// There is no session of this token: it is over, or there never was one.
     Unknown,
@@ -95,7 +97,7 @@ impl Parameters {
 }
 
 /// A secret that only one client knows: 128 random bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret([u8; 16]);
 
 impl std::fmt::Debug for Secret {
@@ -122,33 +124,38 @@ impl Secret {
 /// What a client shows to take up its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    /// Where the session is. Not secret.
+    /// The server that has the session; `None`: one that is alone. Not secret.
+    pub node: Option<NodeId>,
+    /// Where it is there. Not secret.
     pub key: Key,
     /// Whose it is.
     pub secret: Secret,
 }
 
 impl Token {
-    /// Reads 32 characters of base64url. `None`: it is no token.
+    /// Reads 32 characters of base64url, or 43 if it names a server. `None`: it is no token.
     pub fn parse(text: &[u8]) -> Option<Token> {
-        let mut bytes = [0; 24];
+        let mut bytes = [0; 32];
         let len = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-        if len != bytes.len() {
-            return None;
-        }
+        let node = match len {
+            24 => None,
+            32 => Some(std::str::from_utf8(&bytes[24..]).ok()?.parse().ok()?),
+            _ => return None,
+        };
         let (index, generation) = (bytes[..4].try_into().ok()?, bytes[4..8].try_into().ok()?);
         let key = Key { index: u32::from_be_bytes(index), generation: u32::from_be_bytes(generation) };
-        Some(Token { key, secret: Secret(bytes[8..].try_into().ok()?) })
+        Some(Token { node, key, secret: Secret(bytes[8..24].try_into().ok()?) })
     }
 
     fn text(self) -> String {
-        let Token { key: Key { index, generation }, secret: Secret(secret) } = self;
-        BASE64_URL_SAFE_NO_PAD.encode([&index.to_be_bytes()[..], &generation.to_be_bytes(), &secret].concat())
+        let Token { node, key: Key { index, generation }, secret: Secret(secret) } = self;
+        let node = node.as_ref().map_or(&b""[..], |node| node.as_str().as_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode([&index.to_be_bytes()[..], &generation.to_be_bytes(), &secret, node].concat())
     }
 }
 
 /// What the site said of a client when it came. Who takes its session up must be the same to the site.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bound {
     /// The id that authorize chose, if it chose one.
     pub id: Option<Arc<str>>,
@@ -157,13 +164,20 @@ pub struct Bound {
 }
 
 /// A token that a client was told, and what had been sent both ways then.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
     secret: Secret,
     /// Messages to the client.
     sent: u64,
     /// Messages from the client.
     received: u64,
+}
+
+impl Mark {
+    /// What a new client is told: nothing was sent yet.
+    pub fn first(secret: Secret) -> Mark {
+        Mark { secret, sent: 0, received: 0 }
+    }
 }
 
 #[derive(Debug)]
@@ -177,6 +191,8 @@ struct Marks {
 #[derive(Debug)]
 pub struct Resume {
     pub bound: Bound,
+    /// This server, if it is one of several.
+    node: Option<NodeId>,
     pub memory: Arc<KeptMemory>,
     marks: Mutex<Marks>,
     /// The session's [`Progress`] at the end of its shard's last turn.
@@ -190,11 +206,13 @@ pub struct Resume {
 }
 
 impl Resume {
-    pub fn new(bound: Bound, memory: Arc<KeptMemory>, secret: Secret) -> Resume {
+    /// `last`: what the client was told.
+    pub fn new(bound: Bound, node: Option<NodeId>, memory: Arc<KeptMemory>, last: Mark) -> Resume {
         Resume {
             bound,
+            node,
             memory,
-            marks: Mutex::new(Marks { last: Mark { secret, sent: 0, received: 0 }, before: None }),
+            marks: Mutex::new(Marks { last, before: None }),
             arrived: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             lost: AtomicBool::new(false),
@@ -212,6 +230,11 @@ impl Resume {
         }
         let possible = self.arrived.load(Ordering::Acquire)..=self.sent.load(Ordering::Acquire);
         if possible.contains(&arrived) { Ok(arrived) } else { Err(NotResumed::Received) }
+    }
+
+    /// What the client was told with this secret.
+    pub fn mark(&self, secret: &Secret) -> Option<Mark> {
+        self.marks.lock().find(secret)
     }
 
     /// The shard: how far the session is. `true`: it has just been found that the client cannot come back.
@@ -238,7 +261,7 @@ impl Resume {
 
     /// The first message to a client with its last token.
     pub fn greeting(&self, key: Key, window: u64, answer: Result<u64, Option<NotResumed>>) -> String {
-        let token = Token { key, secret: self.marks.lock().last.secret }.text();
+        let token = Token { node: self.node, key, secret: self.marks.lock().last.secret }.text();
         // The window is told in whole seconds, rather too short than too long.
         let window = window / 1000;
         match answer {
@@ -315,7 +338,7 @@ mod tests {
     }
 
     fn token(byte: u8) -> Token {
-        Token { key: Key { index: 7, generation: 1 << 31 }, secret: secret(byte) }
+        Token { node: None, key: Key { index: 7, generation: 1 << 31 }, secret: secret(byte) }
     }
 
     #[test]
@@ -327,6 +350,10 @@ mod tests {
             assert_eq!(Token::parse(wrong.as_bytes()), None, "{wrong:?}");
         }
         assert!(!format!("{:?}", token(1)).contains("1, 1"), "a secret is not printed");
+        let node = NodeId::random().expect("randomness");
+        let of_one = Token { node: Some(node), ..token(0xfb) };
+        assert_eq!((of_one.text().len(), Token::parse(of_one.text().as_bytes())), (43, Some(of_one)), "with the name of its server");
+        assert_eq!(Token::parse(BASE64_URL_SAFE_NO_PAD.encode([0xff; 32]).as_bytes()), None, "no server is called so");
     }
 
     #[test]
@@ -358,7 +385,7 @@ mod tests {
 
     #[test]
     fn the_token_before_the_last_is_good_until_the_client_has_proved_that_it_was_told_the_last() {
-        let resume = Resume::new(Bound::default(), Arc::default(), secret(1));
+        let resume = Resume::new(Bound::default(), None, Arc::default(), Mark::first(secret(1)));
         resume.publish(progress(0, 10, 3));
         assert_eq!(resume.find(&secret(1), 4), Ok(4));
         assert_eq!(resume.renew(&secret(1), secret(2), 4, progress(4, 10, 3)), Some(3));
@@ -375,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_count_that_cannot_be_and_a_session_with_a_loss_are_told() {
-        let resume = Resume::new(Bound::default(), Arc::default(), secret(1));
+        let resume = Resume::new(Bound::default(), None, Arc::default(), Mark::first(secret(1)));
         resume.publish(progress(2, 5, 0));
         for (received, found) in
             [(1, Err(NotResumed::Received)), (2, Ok(2)), (5, Ok(5)), (6, Err(NotResumed::Received)), (u64::MAX, Err(NotResumed::Received))]
@@ -390,7 +417,7 @@ mod tests {
 
     #[test]
     fn the_greeting_is_json_that_says_what_became_of_the_wish() {
-        let resume = Resume::new(Bound::default(), Arc::default(), secret(1));
+        let resume = Resume::new(Bound::default(), None, Arc::default(), Mark::first(secret(1)));
         let greeting = |answer| serde_json::from_str::<serde_json::Value>(&resume.greeting(token(1).key, 60_999, answer)).expect("JSON");
         let token = token(1).text();
         assert_eq!(greeting(Err(None)), json!({ "resume": { "token": token, "resumed": false, "window": 60 } }));

@@ -28,6 +28,10 @@ counters! {
     connections_suspended,
     /// Times that such a client came back.
     connections_resumed,
+    /// Sessions that other servers have got whose clients came back there.
+    sessions_given,
+    /// Sessions of clients that came back here, from the servers where they were before.
+    sessions_taken,
     /// Clients that came with a token and got a new session.
     resumes_refused,
     /// Times that a connection broke and its client was not waited for, as too many others were.

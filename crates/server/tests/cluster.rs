@@ -3,17 +3,18 @@
 mod common;
 
 use std::net::TcpStream;
-use std::process::{Child, Command as Process, Stdio};
+use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::redis::{Redis, is_connected, wait_connected};
 use common::wait_until;
 use fws_hub::command::{
     Add, ClearHistory, Close, Count, Delete, Describe, DisconnectUser, Expiry, Get, GetInformation, Increment, List, Presence, ReadHistory,
     Rename, SendTo, Set, SetInformation, SetUser, Tag, Tags, Untag,
 };
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, Outcome, Renamed, Reply, Target};
-use fws_server::{AdmissionError, ClusterConfig, Config, Core};
+use fws_server::{AdmissionError, Core};
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
@@ -22,77 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-const ROUTES: &[u8] = br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","presence":{"grace":0}},
+const ROUTES: &str = r#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","presence":{"grace":0}},
     {"pattern":"news:*","history":{"count":100000,"age":3600000000000}}]},
   {"name":"plain","echo":true},
   {"name":"worker","worker":"w","channels":[{"pattern":"hall:*","presence":{"grace":0}}]}]}"#;
-
-/// A Redis server on a socket of its own.
-struct Redis {
-    process: Child,
-    folder: std::path::PathBuf,
-}
-
-impl Redis {
-    fn start() -> Redis {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static LAST: AtomicU32 = AtomicU32::new(0);
-        let name = format!("fws-redis-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let process = Redis::launch(&folder);
-        Redis { process, folder }
-    }
-
-    fn launch(folder: &std::path::Path) -> Child {
-        let process = Process::new("redis-server")
-            .args(["--port", "0", "--save", "", "--unixsocket"])
-            .arg(folder.join("s"))
-            .arg("--dir")
-            .arg(folder)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed");
-        wait_until(PATIENCE, "redis-server listens", || std::os::unix::net::UnixStream::connect(folder.join("s")).is_ok());
-        process
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("it has ended");
-    }
-
-    fn restart(&mut self) {
-        self.process = Redis::launch(&self.folder);
-    }
-
-    /// A server that is connected.
-    fn server(&self) -> Arc<Core> {
-        let address = format!("unix://{}", self.folder.join("s").display());
-        let cluster = ClusterConfig { address, timeout: 5_000_000_000, lease: 2_000_000_000, ..ClusterConfig::default() };
-        let core = Core::start(&Config { shards: 1, cluster: Some(cluster), ..Config::default() }).expect("threads and epolls");
-        core.stage(1, ROUTES).expect("legal");
-        core.commit(1).expect("staged");
-        wait_connected(&core);
-        core
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn is_connected(core: &Core) -> bool {
-    core.stats()["cluster"]["trouble"].is_null()
-}
-
-fn wait_connected(core: &Core) {
-    wait_until(PATIENCE, "it is connected", || is_connected(core));
-}
 
 /// A client, with an id that the host has chosen or one that the server makes.
 fn connect(core: &Core, id: Option<&str>) -> WebSocket<TcpStream> {
@@ -114,7 +48,7 @@ fn read(client: &mut WebSocket<TcpStream>) -> String {
 #[test]
 fn what_is_about_one_client_works_from_every_server() {
     let redis = Redis::start();
-    let (here, there) = (redis.server(), redis.server());
+    let (here, there) = (redis.server(ROUTES), redis.server(ROUTES));
     let mut client = connect(&there, None);
     let id = there.ids()[0].clone();
     let ask = |command: Command<'_>| here.ask(&command);
@@ -143,7 +77,7 @@ fn what_is_about_one_client_works_from_every_server() {
 #[test]
 fn what_is_about_groups_reaches_all_servers() {
     let redis = Redis::start();
-    let servers = [redis.server(), redis.server(), redis.server()];
+    let servers = [redis.server(ROUTES), redis.server(ROUTES), redis.server(ROUTES)];
     let mut clients: Vec<_> = ["a", "b", "c"].iter().zip(&servers).map(|(id, core)| connect(core, Some(id))).collect();
     let ask = |command: Command<'_>| servers[0].ask(&command);
     for id in ["a", "b", "c"] {
@@ -183,7 +117,7 @@ fn what_is_about_groups_reaches_all_servers() {
 #[test]
 fn one_id_has_one_client_on_all_servers() {
     let redis = Redis::start();
-    let servers = [redis.server(), redis.server(), redis.server()];
+    let servers = [redis.server(ROUTES), redis.server(ROUTES), redis.server(ROUTES)];
     let clients: Vec<_> = ["a", "b", "c"].iter().zip(&servers).map(|(id, core)| connect(core, Some(id))).collect();
     let renamed: Vec<Reply> = std::thread::scope(|scope| {
         let renaming: Vec<_> = ["a", "b", "c"]
@@ -216,7 +150,7 @@ fn one_id_has_one_client_on_all_servers() {
 #[test]
 fn values_are_the_same_on_all_servers_and_have_their_errors() {
     let redis = Redis::start();
-    let (here, there) = (redis.server(), redis.server());
+    let (here, there) = (redis.server(ROUTES), redis.server(ROUTES));
     let key = || b"\xff\0"[..].into();
     assert_eq!(here.ask(&Command::Set(Set { key: key(), value: b"v"[..].into(), expire: None })), Ok(Reply::Done));
     assert_eq!(there.ask(&Command::Get(Get { key: key() })), Ok(Reply::Value(Some(b"v"[..].into()))));
@@ -232,7 +166,7 @@ fn values_are_the_same_on_all_servers_and_have_their_errors() {
 #[test]
 fn without_redis_a_server_serves_its_own_clients_and_says_what_does_not_work() {
     let mut redis = Redis::start();
-    let (here, there) = (redis.server(), redis.server());
+    let (here, there) = (redis.server(ROUTES), redis.server(ROUTES));
     let (mut client, _far) = (connect(&here, None), connect(&there, None));
     let (id, far) = (here.ids()[0].clone(), there.ids()[0].clone());
     here.ask(&Command::Tag(Tag { id: &id, tag: "t", since: None })).expect("connected");
@@ -281,7 +215,7 @@ fn news(core: &Core, text: &str) -> u64 {
 #[test]
 fn a_channel_has_one_history_on_all_servers() {
     let redis = Redis::start();
-    let servers = [redis.server(), redis.server()];
+    let servers = [redis.server(ROUTES), redis.server(ROUTES)];
     let mut clients: Vec<_> = ["a", "b"].iter().zip(&servers).map(|(id, core)| connect(core, Some(id))).collect();
     let mut plain = {
         let mut handshake = servers[1].handshake("plain", HEAD, "192.0.2.1");
@@ -323,7 +257,7 @@ fn a_channel_has_one_history_on_all_servers() {
 #[test]
 fn members_on_all_servers_get_each_message_once_and_in_order_while_others_join_and_connections_break() {
     let redis = Redis::start();
-    let servers = [redis.server(), redis.server(), redis.server()];
+    let servers = [redis.server(ROUTES), redis.server(ROUTES), redis.server(ROUTES)];
     let mut members: Vec<_> = (0..3).map(|n| connect(&servers[n], Some(&format!("m{n}")))).collect();
     for (n, core) in servers.iter().enumerate() {
         assert_eq!(core.ask(&Command::Tag(Tag { id: &format!("m{n}"), tag: "news:1", since: None })), Ok(Reply::Flag(true)));
@@ -408,7 +342,7 @@ fn attendance(core: &Core, count: usize) -> Vec<String> {
 #[test]
 fn a_user_joins_a_channel_once_on_all_servers_and_leaves_with_the_last_connection() {
     let redis = Redis::start();
-    let servers = [redis.server(), redis.server()];
+    let servers = [redis.server(ROUTES), redis.server(ROUTES)];
     let join = |core: &Core, user: &str| {
         let mut handshake = core.handshake("worker", HEAD, "192.0.2.1");
         handshake.set_user(user, b"").expect("legal");
@@ -432,7 +366,7 @@ fn a_user_joins_a_channel_once_on_all_servers_and_leaves_with_the_last_connectio
     for core in &servers {
         core.stage(2, br#"{"routes":[{"name":"worker","worker":"w"}]}"#).expect("legal");
         core.commit(2).expect("staged");
-        core.stage(3, ROUTES).expect("legal");
+        core.stage(3, ROUTES.as_bytes()).expect("legal");
     }
     wait_until(PATIENCE, "Redis knows of nobody", || {
         let keys = Process::new("redis-cli").arg("-s").arg(redis.folder.join("s")).args(["KEYS", "{fws}:m:*"]).output().expect("redis-cli");

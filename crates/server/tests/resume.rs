@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::visitor::{Visitor, handshake};
 use common::{counter, wait_until};
 use fws_hub::command::{Close, Describe, Kill, Rename, SendTo, SetInformation, Tag};
 use fws_hub::{Client, Command, Outcome, Reply, Target};
@@ -28,64 +29,6 @@ fn started(config: Config) -> Arc<Core> {
     core.stage(1, ROUTES.as_bytes()).expect("legal");
     core.commit(1).expect("staged");
     core
-}
-
-fn handshake(core: &Core, route: &str, query: &str, headers: &str) -> Handshake {
-    let head = format!(
-        "GET /{query} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n"
-    );
-    core.handshake(route, head.as_bytes(), "192.0.2.1")
-}
-
-/// A client that keeps count.
-struct Visitor {
-    socket: WebSocket<TcpStream>,
-    greeting: Value,
-    received: u64,
-}
-
-impl Visitor {
-    fn of(core: &Core, handshake: Handshake) -> Visitor {
-        let mut socket = WebSocket::from_raw_socket(common::adopt(core, handshake, &[], PATIENCE), Role::Client, None);
-        let greeting: Value = serde_json::from_str(socket.read().expect("a greeting").to_text().expect("text")).expect("JSON");
-        Visitor { socket, greeting: greeting["resume"].clone(), received: 0 }
-    }
-
-    fn new(core: &Core, route: &str) -> Visitor {
-        let parameter = if route == "echo" { "session" } else { "resume" };
-        Visitor::of(core, handshake(core, route, &format!("?{parameter}="), ""))
-    }
-
-    fn token(&self) -> &str {
-        self.greeting["token"].as_str().expect("a token")
-    }
-
-    fn query(&self) -> String {
-        format!("?resume={}&received={}", self.token(), self.received)
-    }
-
-    fn back(&self, core: &Core) -> Visitor {
-        Visitor::of(core, handshake(core, "chat", &self.query(), ""))
-    }
-
-    fn next(&mut self) -> String {
-        loop {
-            match self.socket.read().expect("a message") {
-                Message::Text(text) => {
-                    self.received += 1;
-                    return text.to_string();
-                }
-                Message::Ping(_) | Message::Pong(_) => self.socket.flush().expect("a pong"),
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// Cuts the connection as a network does.
-    fn cut(&self) {
-        self.socket.get_ref().shutdown(Shutdown::Both).expect("a socket");
-    }
 }
 
 fn ids(core: &Core) -> Vec<String> {

@@ -89,6 +89,24 @@ impl Kept {
         Kept { frames: VecDeque::new(), bytes: 0, arrived: 0, probes: VecDeque::new(), received: 0, lost: false, greeted: false, memory }
     }
 
+    /// Takes what is kept out, to be kept elsewhere.
+    pub fn pack(&mut self) -> Vec<Frame> {
+        self.memory.give(std::mem::take(&mut self.bytes));
+        std::mem::take(&mut self.frames).into()
+    }
+
+    /// Keeps what was [taken out](Kept::pack) elsewhere. Where not all of it can be kept, the client cannot come back.
+    pub fn unpack(memory: Arc<KeptMemory>, frames: Vec<Frame>, progress: Progress, most: usize) -> Kept {
+        let mut kept = Kept::new(memory);
+        (kept.arrived, kept.received) = (progress.arrived, progress.received);
+        for frame in frames {
+            if !kept.push(frame, most) {
+                break;
+            }
+        }
+        kept
+    }
+
     pub fn progress(&self) -> Progress {
         Progress { arrived: self.arrived, sent: self.sent(), received: self.received, lost: self.lost }
     }

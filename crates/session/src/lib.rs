@@ -30,7 +30,7 @@ pub use frame::Frame;
 pub use kept::{KeptMemory, Progress};
 pub use outbox::{Outbox, Saved, Spares};
 pub use rate::{Exceed, RateLimit};
-pub use session::{Back, Message, Posted, Session, Signs, Taken};
+pub use session::{Back, Luggage, Message, Posted, Session, Signs, Taken};
 pub use settings::Settings;
 
 /// Milliseconds since the caller's start.

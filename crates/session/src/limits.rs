@@ -68,6 +68,12 @@ impl Limits {
         })
     }
 
+    /// It has lived so long already, elsewhere.
+    pub(crate) fn grow_old(&mut self, age: Millis, now: Millis) {
+        self.since = now.saturating_sub(age);
+        self.expires = self.expires.map(|expires| expires.saturating_sub(age).max(now));
+    }
+
     /// Why the connection is to be closed now, if so.
     pub(crate) fn over(&self, settings: &Settings, now: Millis) -> Option<&'static str> {
         if self.leave.is_some_and(|leave| leave <= now) {

@@ -9,6 +9,8 @@ use fws_wire::Budget;
 use fws_wire::deflate::{Pool, Shelf};
 use fws_wire::frame::{self, Data, OpCode};
 
+use crate::Frame;
+
 /// From this length on a frame is not copied next to others but written from where it is.
 const SHARE_FROM: usize = 4096;
 /// A buffer of copied frames is not grown beyond this.
@@ -258,6 +260,11 @@ pub struct Saved {
 }
 
 impl Spares {
+    /// What a message says: whether it is binary, and its payload.
+    pub fn decode(&mut self, frame: &Frame) -> (bool, Vec<u8>) {
+        frame.decoded(&mut self.pool)
+    }
+
     /// So many are kept, at most [`BUFFER`] bytes each.
     const MOST: usize = 64;
 

@@ -20,7 +20,7 @@ mod suspended;
 pub use ping::Signs;
 use ping::{BROKE_SILENCE, LatePong, OwnInterval};
 pub use sending::{Posted, Taken};
-pub use suspended::Back;
+pub use suspended::{Back, Luggage};
 
 /// However slowly a client reads what waits: after this time from its beginning, the end of a connection is cut short.
 const LONGEST_END: Millis = 60_000;

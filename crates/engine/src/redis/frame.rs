@@ -29,7 +29,7 @@ pub enum Kind {
 pub struct Frame<'a> {
     pub kind: Kind,
     pub from: NodeId,
-    /// That of the question; 0 where there is no answer.
+    /// That of the question, or of what is told; 0 for all others.
     pub number: u64,
     pub payload: &'a [u8],
 }

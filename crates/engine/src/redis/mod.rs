@@ -65,6 +65,8 @@ pub struct Incoming {
     pub from: NodeId,
     /// What it says.
     pub payload: Vec<u8>,
+    /// That of what was [told](Cluster::tell): what its server tells has growing numbers. 0 where an answer is asked for.
+    pub number: u64,
     /// Where the answer goes; `None`: nobody waits for one.
     pub answer: Option<Answer>,
 }
@@ -156,6 +158,8 @@ pub(crate) struct Shared {
     health: Mutex<Health>,
     counts: Counts,
     calls: AtomicUsize,
+    /// The number of what was told last. Locked until it is queued, so that the numbers are in the order of the queue.
+    told: Mutex<u64>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -186,6 +190,7 @@ impl Cluster {
             health: Mutex::default(),
             counts: Counts::default(),
             calls: AtomicUsize::new(0),
+            told: Mutex::new(0),
         });
         let cluster = Cluster { shared: shared.clone() };
         let receiver: Arc<dyn Receiver> = receiver(&cluster);
@@ -238,12 +243,27 @@ impl Cluster {
         self.shared.question(channel, payload, true)
     }
 
-    /// Sends something to all other servers that have subscribed to a topic; to all, without one. Does not wait.
-    pub fn tell(&self, topic: Option<&str>, payload: &[u8]) -> Result<(), ClusterError> {
+    /// Sends something to all other servers that have subscribed to a topic; to all, without one. Does not wait. The number that it gets is
+    /// greater than those before.
+    pub fn tell(&self, topic: Option<&str>, payload: &[u8]) -> Result<u64, ClusterError> {
         let shared = &self.shared;
         let channel = topic.map_or_else(|| shared.settings.key("n", b""), |topic| shared.settings.key("t", topic.as_bytes()));
-        let frame = Frame { kind: Kind::Tell, from: shared.node, number: 0, payload }.encode(shared.settings.version);
-        shared.publish(Outbound { channel, frame, number: None }).inspect_err(|error| shared.counts.failed(error))
+        let mut told = shared.told.lock();
+        let number = *told + 1;
+        let frame = Frame { kind: Kind::Tell, from: shared.node, number, payload }.encode(shared.settings.version);
+        shared.publish(Outbound { channel, frame, number: None }).inspect_err(|error| shared.counts.failed(error))?;
+        *told = number;
+        Ok(number)
+    }
+
+    /// The number of what this server has told last; 0: nothing.
+    pub fn told(&self) -> u64 {
+        *self.shared.told.lock()
+    }
+
+    /// How long callers wait.
+    pub fn timeout(&self) -> Duration {
+        self.shared.settings.timeout
     }
 
     /// Has other servers send here what they tell of a topic, from when this returns. It waits for Redis, but only for the first subscription

@@ -113,6 +113,10 @@ pub enum ClusterError {
     /// Redis or another server refused it.
     #[error("it was refused: {0}")]
     Refused(Box<str>),
+    /// The client that was meant is on its way to another server, or has gone there. Servers tell each other so, and callers are told
+    /// [`ClusterError::Timeout`] if it does not arrive.
+    #[error("the client changes its server")]
+    Moved,
 }
 
 /// A name that no route has, and those there are.

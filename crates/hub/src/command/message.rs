@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{CommandError, Target, left_out};
 use crate::blob::Blob;
 use crate::patience::GoOn;
-use crate::registry::Key;
+use crate::registry::{Hub, Key};
 use crate::selection::{Access, Selector, Walk};
 
 /// A message to one client or to many. Answered with [`Reply::Sent`](crate::Reply::Sent) for one client, with [`Reply::Queued`](crate::Reply::Queued) for groups.
@@ -36,6 +36,17 @@ impl SendTo<'_> {
             return Err(CommandError::InvalidUtf8);
         }
         Ok(())
+    }
+
+    /// Whether a client is among those who get it.
+    pub fn is_for<C>(&self, registry: &Hub<C>, key: Key) -> Result<bool, CommandError> {
+        let SendTo { to, route, except, .. } = *self;
+        let route = registry.known_route(route)?;
+        let Some((_, client)) = registry.at(key.index).filter(|(found, _)| *found == key && registry.live.contains(key.index)) else {
+            return Ok(false);
+        };
+        let meant = route.is_none_or(|route| route == client.route) && except.is_none_or(|id| id != &*client.id);
+        Ok(meant && Selector::new(to)?.selects(registry, key, client))
     }
 
     /// Calls `each` with every client that is to get the message. What becomes of it there is for the caller to say. After an error it was

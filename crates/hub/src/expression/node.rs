@@ -1,6 +1,7 @@
 //! An expression as it was understood: its nodes, their order, and whom they select.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
@@ -50,6 +51,17 @@ impl Node {
             Node::Wildcard(wildcard) => each(Leaf::Wildcard(wildcard)),
             Node::Not(node) => node.each_leaf(each),
             Node::All(nodes) | Node::Any(nodes) => nodes.iter().for_each(|node| node.each_leaf(each)),
+        }
+    }
+
+    /// Whether it selects a client with these tags.
+    pub(super) fn selects(&self, tags: &[Arc<str>]) -> bool {
+        match self {
+            Node::Tag(name) => tags.iter().any(|tag| **tag == **name),
+            Node::Wildcard(wildcard) => tags.iter().any(|tag| wildcard.matches(tag)),
+            Node::Not(node) => !node.selects(tags),
+            Node::All(nodes) => nodes.iter().all(|node| node.selects(tags)),
+            Node::Any(nodes) => nodes.iter().any(|node| node.selects(tags)),
         }
     }
 

@@ -113,7 +113,7 @@ impl Core {
         let wish = self.wish(&route, &mut query);
         let reservation = match &wish {
             Some(Wish::Back(_)) => None,
-            Some(Wish::Anew(_)) | None => Some(self.reserve_or_refuse(&route, ip)?),
+            Some(Wish::Anew(_) | Wish::Afar(_)) | None => Some(self.reserve_or_refuse(&route, ip)?),
         };
         let id: Arc<str> = match random_id() {
             Ok(id) => self.engine.id(id).into(),
@@ -170,6 +170,16 @@ impl Core {
             ticket.named = Some(id.into());
             return Ok(());
         }
+        if let Some(Wish::Afar(_)) = &ticket.wish {
+            // The server that has the session knows whether it had this id. If it gets no session, it is promised the id then.
+            ticket.named = Some(id.into());
+            return Ok(());
+        }
+        self.promise(ticket, id)
+    }
+
+    /// Promises an id to a handshake.
+    pub(super) fn promise(&self, ticket: &mut Ticket, id: &str) -> Result<(), AdmissionError> {
         // Locked until it is promised: a client that is being renamed to it is seen, or sees the promise.
         let hub = self.hub.read();
         match hub.client(id) {
@@ -200,10 +210,16 @@ impl Core {
     }
 
     /// What was accepted cannot be had any more.
-    pub(crate) fn refuse_late(&self, handshake: &mut Handshake) {
-        let text = if self.is_draining() { "the server is shutting down" } else { "the WebSocket route is not in force any more" };
+    pub(crate) fn refuse_late(&self, handshake: &mut Handshake, why: Late) {
+        let text = match why {
+            Late::Unavailable if self.is_draining() => "the server is shutting down",
+            Late::Unavailable => "the WebSocket route is not in force any more",
+            Late::ComeAgain => "the server that has the session of this client has not given it yet: try again",
+            Late::Full => "this route has as many connections as it may",
+            Late::Taken => "the id that the site chose for this client is another client's",
+        };
         *handshake = Handshake::refused(503, text);
-        self.count_refusal(Refusal::Unavailable);
+        self.count_refusal(if why == Late::Full { Refusal::Full } else { Refusal::Unavailable });
     }
 
     /// The host refuses what was accepted here: counted as a refusal, and its place on the route is free again.
@@ -214,6 +230,19 @@ impl Core {
             self.count_refusal(Refusal::Host);
         }
     }
+}
+
+/// Why a client that was accepted cannot be entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// The server or the route ends.
+    Unavailable,
+    /// Another server has its session, and has not given it yet.
+    ComeAgain,
+    /// There is no place for it.
+    Full,
+    /// It gets no session, and another client has its id.
+    Taken,
 }
 
 /// The answer to a handshake that is accepted: its status, and the first of its headers.

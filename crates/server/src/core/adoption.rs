@@ -7,6 +7,9 @@ use fws_engine::Watching;
 use fws_wire::close;
 use socket2::Socket;
 
+use super::admission::Late;
+use super::handover::{Arriving, NotBrought};
+use super::resume::{Afar, Returning};
 use super::{Core, Wish};
 use crate::admission::{Handshake, Ticket};
 use crate::adoption::Entered;
@@ -14,6 +17,7 @@ use crate::conn::{Conn, Request, Transport};
 use crate::link::Link;
 use crate::pipe::PipeId;
 use crate::quota::Seat;
+use crate::resume::NotResumed;
 use crate::shard::{Linked, Newcomer, Op, Returned};
 use crate::stats::add;
 
@@ -22,9 +26,9 @@ impl Core {
     /// undone by dropping the handshake if that fails. `false`: the handshake is refused, now or before; its status and text say why.
     pub fn enter(&self, handshake: &mut Handshake, transport: Transport) -> bool {
         let Some(ticket) = handshake.ticket.take() else { return handshake.entered.is_some() };
-        handshake.entered = self.admit(ticket, transport, false);
-        if handshake.entered.is_none() {
-            self.refuse_late(handshake);
+        match self.admit(ticket, transport, false) {
+            Ok(entered) => handshake.entered = Some(entered),
+            Err(why) => self.refuse_late(handshake, why),
         }
         handshake.entered.is_some()
     }
@@ -56,20 +60,57 @@ impl Core {
     fn entered(&self, mut handshake: Handshake, transport: Transport) -> Option<Entered> {
         match handshake.entered.take() {
             Some(entered) => Some(entered),
-            None => self.admit(handshake.ticket.take()?, transport, true),
+            None => self.admit(handshake.ticket.take()?, transport, true).ok(),
         }
     }
 
     /// Has a client that is back take up its session, or enters it anew.
-    fn admit(&self, mut ticket: Ticket, transport: Transport, answered: bool) -> Option<Entered> {
-        if let Some(Wish::Back(returning)) = ticket.wish.take_if(|wish| matches!(wish, Wish::Back(_))) {
-            match self.take_up(&mut ticket, returning, transport) {
-                Ok(entered) => return Some(entered),
-                Err(why) => ticket.wish = Some(Wish::Anew(Some(why))),
+    fn admit(&self, mut ticket: Ticket, transport: Transport, answered: bool) -> Result<Entered, Late> {
+        let taken_up = match ticket.wish.take() {
+            Some(Wish::Back(returning)) => self.take_up(&mut ticket, returning, transport),
+            Some(Wish::Afar(afar)) => match self.fetch(&mut ticket, &afar, transport) {
+                Ok(returning) => self.take_up(&mut ticket, returning, transport),
+                Err(NotBrought::No(why)) => Err(why),
+                Err(NotBrought::ComeAgain) if answered => Err(NotResumed::Unknown),
+                Err(NotBrought::ComeAgain) => return Err(Late::ComeAgain),
+            },
+            wish => {
+                ticket.wish = wish;
+                return self.register(ticket, transport, answered).ok_or(Late::Unavailable);
             }
-            ticket.reservation = Some(self.reserve_on(&ticket.route, &ticket.opened.ip).ok()?);
+        };
+        let why = match taken_up {
+            Ok(entered) => return Ok(entered),
+            Err(why) => why,
+        };
+        ticket.wish = Some(Wish::Anew(Some(why)));
+        // It was not promised the id that the site chose: its session had it.
+        if let Some(id) = ticket.named.clone().filter(|_| ticket.reserved_id.is_none()) {
+            self.promise(&mut ticket, &id).map_err(|_| Late::Taken)?;
         }
-        self.register(ticket, transport, answered)
+        if ticket.reservation.is_none() {
+            ticket.reservation = Some(self.reserve_on(&ticket.route, &ticket.opened.ip).map_err(|_| Late::Full)?);
+        }
+        self.register(ticket, transport, answered).ok_or(Late::Unavailable)
+    }
+
+    /// Brings the session of a client here from another server.
+    fn fetch(&self, ticket: &mut Ticket, afar: &Afar, transport: Transport) -> Result<Returning, NotBrought> {
+        let (path, ip, subprotocol) = (&*ticket.opened.path, &*ticket.opened.ip, &*ticket.opened.subprotocol);
+        let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into(), transport };
+        let key = self.bring(
+            afar,
+            Arriving {
+                route: ticket.route.clone(),
+                branch: ticket.branch,
+                compression: ticket.compression,
+                request,
+                reservation: ticket.reservation.take(),
+                named: ticket.named.clone(),
+                user: ticket.initial.user_name().unwrap_or_default().into(),
+            },
+        )?;
+        Ok(self.returning(&ticket.route, key, afar.secret, afar.received)?)
     }
 
     /// Enters a client into the registry, and at its shard. `answered`: its answer is written, so that it is taken and closed where else it

@@ -40,7 +40,7 @@ impl Stays {
     }
 
     /// 0: nobody has the tag.
-    fn of(&self, tag: &str) -> u64 {
+    pub fn of(&self, tag: &str) -> u64 {
         self.of.get(tag).map_or(0, |stay| *stay)
     }
 }

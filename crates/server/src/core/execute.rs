@@ -34,7 +34,11 @@ impl Core {
         {
             return Ok(sent);
         }
-        match self.engine.place(command.scope()) {
+        let place = self.engine.place(command.scope());
+        // No client changes its server in the middle of a message. While others are asked it may.
+        let at_once = matches!(command, Command::Send(_)) && place != Place::Elsewhere && self.is_clustered();
+        let _order = at_once.then(|| self.order.carry_out());
+        match place {
             Place::Here => self.execute(command, caller),
             Place::Elsewhere => {
                 let answers = self.engine.ask_others(command)?;
@@ -45,6 +49,11 @@ impl Core {
                 Ok(command.join(here, self.engine.ask_others(command)?))
             }
         }
+    }
+
+    /// Whether there may be other servers.
+    pub(super) fn is_clustered(&self) -> bool {
+        self.engine.node().is_some()
     }
 
     /// Whether a command may take long, as it waits for other servers or looks at many clients, tags or values.

@@ -9,6 +9,7 @@
 //! * `histories` records what is sent to channels, and sends it to those who join later; `channels` does that where several servers have one
 //!   history;
 //! * `presence` tells of users who join channels and leave them;
+//! * `handover` lets clients change their server;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `resume` waits for clients whose network is away, and lets them take up their session;
 //! * `report` is what is counted, `reporting` what the log hears of clients;
@@ -27,6 +28,7 @@ mod dismiss;
 mod execute;
 mod firing;
 mod generations;
+mod handover;
 mod histories;
 mod patience;
 mod pipes;
@@ -56,6 +58,7 @@ use self::channels::Stays;
 use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
+pub(crate) use self::handover::{Departed, Handed, Order, Wanted, Who};
 pub(crate) use self::post::{Fanout, Post};
 use self::presence::Presences;
 pub(crate) use self::resume::Wish;
@@ -92,6 +95,10 @@ pub struct Core {
     presences: Presences,
     /// Tags that clients of this server have, where it is one of several: each with a number that is another one after nobody had the tag.
     stays: Stays,
+    /// Lets clients change their server between two messages to groups.
+    pub(crate) order: Order,
+    /// Clients that have gone to other servers.
+    pub(crate) departed: Departed,
     /// What is kept for clients that may come back.
     kept: Arc<KeptMemory>,
     /// How many clients are waited for.
@@ -147,6 +154,8 @@ impl Core {
             histories: Histories::new(options.max_history_bytes),
             presences: Presences::new(),
             stays: Stays::default(),
+            order: Order::default(),
+            departed: Departed::default(),
             kept: Arc::new(KeptMemory::new(options.max_resume_bytes)),
             suspended: AtomicUsize::new(0),
             timers: Timers::default(),

@@ -20,7 +20,7 @@ const TURN: usize = 256;
 
 /// When the next user leaves a channel, and the order of what is told.
 pub(crate) struct Presences {
-    alarm: Alarm,
+    pub(super) alarm: Alarm,
     /// Locked from the taking of changes until they are queued, so that they are queued in their order. Where `hub` is locked as well, that
     /// is locked before.
     telling: Mutex<()>,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use fws_engine::NodeId;
 use fws_wire::deflate::Params;
 
-use super::Core;
+use super::{Core, Who};
 use crate::admission::Ticket;
 use crate::adoption::{Back, Entered};
 use crate::conn::{Conn, Through, Transport};
-use crate::resume::{Asked, Bound, NotResumed, Secret, Visit};
+use crate::resume::{Asked, Bound, Mark, NotResumed, Secret, Token, Visit};
 use crate::routes::Route;
 use crate::stats::add;
 
@@ -20,6 +21,18 @@ pub(crate) enum Wish {
     Anew(Option<NotResumed>),
     /// To take one up.
     Back(Returning),
+    /// To take one up that another server has.
+    Afar(Afar),
+}
+
+/// A client whose session another server has.
+#[derive(Debug)]
+pub(crate) struct Afar {
+    pub node: NodeId,
+    pub who: Who,
+    pub secret: Secret,
+    /// Messages that the client has got since it was told the secret.
+    pub received: u64,
 }
 
 /// A client with a valid token.
@@ -37,14 +50,31 @@ impl Core {
         Some(match route.resume.as_ref()?.take(query)? {
             Asked::Anew => Wish::Anew(None),
             Asked::Wrong(why) => Wish::Anew(Some(why)),
-            Asked::Back { token, received } => match self.returning(route, token.key, token.secret, received) {
-                Ok(returning) => Wish::Back(returning),
-                Err(why) => Wish::Anew(Some(why)),
+            Asked::Back { token, received } => match self.afar(&token, received) {
+                Some(afar) => Wish::Afar(afar),
+                None => match self.returning(route, token.key, token.secret, received) {
+                    Ok(returning) => Wish::Back(returning),
+                    Err(why) => Wish::Anew(Some(why)),
+                },
             },
         })
     }
 
-    fn returning(&self, route: &Route, key: fws_hub::Key, secret: Secret, received: u64) -> Result<Returning, NotResumed> {
+    /// The other server that has a session, if one has it.
+    fn afar(&self, token: &Token, received: u64) -> Option<Afar> {
+        let (own, secret) = (self.engine.node()?, token.secret);
+        match token.node {
+            Some(node) if node != own => Some(Afar { node, who: Who::at(token.key), secret, received }),
+            Some(_) | None => {
+                let (node, id) = self.departed.session(token.key)?;
+                // It may have come back here.
+                let node = if self.hub.read().knows(&id) { own } else { node };
+                Some(Afar { node, who: Who::Id(id), secret, received })
+            }
+        }
+    }
+
+    pub(super) fn returning(&self, route: &Route, key: fws_hub::Key, secret: Secret, received: u64) -> Result<Returning, NotResumed> {
         let conn = self.hub.read().live_handle(key).cloned().filter(|conn| conn.route == route.id).ok_or(NotResumed::Unknown)?;
         // First, so that it does not end between the check and the takeover.
         let visit = Visit::new(conn).ok_or(NotResumed::Unknown)?;
@@ -63,7 +93,7 @@ impl Core {
         }
         let alike = conn.branch == ticket.branch
             && what_is_sent(conn.compression.map(|own| own.params)) == what_is_sent(ticket.compression.map(|own| own.params))
-            && resume.bound == bound(ticket);
+            && resume.bound == bound_of(ticket);
         if !alike {
             return Err(NotResumed::Different);
         }
@@ -106,18 +136,26 @@ impl Core {
     /// What a new client that may come back is known by.
     pub(super) fn resume_for(&self, ticket: &Ticket) -> Option<Result<Box<crate::resume::Resume>, getrandom::Error>> {
         ticket.wish.as_ref()?;
-        let resume = |secret| Box::new(crate::resume::Resume::new(bound(ticket), self.kept.clone(), secret));
+        let resume = |secret| {
+            let (node, memory) = (self.engine.node(), self.kept.clone());
+            Box::new(crate::resume::Resume::new(bound_of(ticket), node, memory, Mark::first(secret)))
+        };
         Some(Secret::random().map(resume))
     }
 }
 
 /// What the site has said of a client.
-fn bound(ticket: &Ticket) -> Bound {
-    Bound { id: ticket.named.clone(), user: ticket.initial.user_name().unwrap_or_default().into() }
+fn bound_of(ticket: &Ticket) -> Bound {
+    bound(ticket.named.as_ref(), ticket.initial.user_name().unwrap_or_default())
+}
+
+/// What the site has said: an id, if it chose one, and a user, or none.
+pub(crate) fn bound(named: Option<&Arc<str>>, user: &str) -> Bound {
+    Bound { id: named.cloned(), user: user.into() }
 }
 
 /// What a client must be able to read of what was compressed for it before it came back.
-fn what_is_sent(params: Option<Params>) -> Option<(bool, u8)> {
+pub(crate) fn what_is_sent(params: Option<Params>) -> Option<(bool, u8)> {
     params.map(|params| (params.server_takeover, params.server_bits))
 }
 

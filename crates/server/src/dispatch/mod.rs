@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_hub::RouteId;
+use fws_hub::{Key, RouteId};
 use fws_session::Event;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -115,6 +115,11 @@ impl Dispatch {
     /// Whether an event of this timer still waits or is being handled.
     pub fn has_timer(&self, id: u64) -> bool {
         self.inner.lock().queues.contains_key(&QueueKey::Timer(id))
+    }
+
+    /// Whether an event of a connection waits or is being handled.
+    pub fn has_events_of(&self, key: Key) -> bool {
+        self.inner.lock().queues.contains_key(&QueueKey::Conn(key))
     }
 
     pub fn new(flag: Arc<Notifier>, max_weight: usize) -> Dispatch {

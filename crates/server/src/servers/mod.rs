@@ -5,6 +5,7 @@
 //! are kept in Redis.
 
 mod attendance;
+pub(crate) mod message;
 mod recorder;
 mod relay;
 
@@ -12,7 +13,7 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings, Subscribing};
 use fws_engine::{Attendance, Engine, Place, Recorder, Standing, Topic, Watching};
@@ -24,8 +25,11 @@ use serde_json::json;
 use self::attendance::Register;
 use self::relay::Relay;
 use crate::control::protocol::{VERSION, read};
-use crate::core::Core;
+use crate::core::{Caller, Core};
 use crate::log::{Level, Trouble};
+
+/// How long it is until a client that is on its way to another server is asked for once more.
+const ON_THE_WAY: Duration = Duration::from_millis(5);
 
 /// Where servers meet. Times are nanoseconds.
 #[derive(Clone, Default, Deserialize)]
@@ -122,23 +126,47 @@ impl Servers {
     }
 
     fn ask_owner(&self, id: &str, command: &Command<'_>) -> Result<Vec<Reply>, CommandError> {
-        let Some(node) = self.owner(id)? else { return Ok(vec![command.gone()]) };
-        match self.cluster.ask(node, &encode(command))? {
-            Some(answer) => Ok(vec![decode(&answer)?]),
-            // The server is gone, and the client with it.
-            None => Ok(vec![command.gone()]),
+        let Some(core) = self.core() else { return Ok(vec![command.gone()]) };
+        let (asked, until) = (message::of(command), Instant::now() + self.cluster.timeout());
+        let mut moved = core.departed.knows(id);
+        loop {
+            let owner = if moved { self.cluster.holder(id)? } else { self.owner(id)? };
+            match owner {
+                Some(node) if node != self.cluster.node() => match self.cluster.ask(node, &asked)?.map(|answer| decode(&answer)) {
+                    Some(Err(CommandError::Cluster(ClusterError::Moved))) => moved = true,
+                    Some(answer) => return Ok(vec![answer?]),
+                    // The server is gone, and the client with it.
+                    None => return Ok(vec![command.gone()]),
+                },
+                // It has come here meanwhile.
+                _ if core.hub.read().knows(id) => return Ok(vec![core.execute(command, Caller::default())?]),
+                _ if core.departed.is_expected(id) => {}
+                Some(_) | None => {
+                    core.departed.forget(id);
+                    return Ok(vec![command.gone()]);
+                }
+            }
+            if Instant::now() > until {
+                return Err(ClusterError::Timeout.into());
+            }
+            std::thread::sleep(ON_THE_WAY);
         }
     }
 
     /// Sends a message to those of a group who are on other servers. Where that is not possible it is counted and logged: this server's
     /// clients get it in any case.
     fn send_to_group(&self, message: &SendTo<'_>, command: &Command<'_>) {
+        let sent = message::of(command);
         let topic = match message.to {
             Target::Tag(tag) => Some(topic_name(Topic::Tag(tag))),
             Target::User(user) => Some(topic_name(Topic::User(user))),
             Target::Expression(_) | Target::All | Target::Client(_) => None,
         };
-        let Err(why) = self.cluster.tell(topic.as_deref(), &encode(command)) else { return };
+        let told = self.cluster.tell(topic.as_deref(), &sent);
+        if let Some(core) = self.core() {
+            core.order.told(self.cluster.node(), told.as_ref().ok().copied(), &sent);
+        }
+        let Err(why) = told else { return };
         self.lost.fetch_add(1, Ordering::Relaxed);
         if let Some(core) = self.core() {
             let text = "a message to a group was sent to this server's clients only: the other servers cannot be reached";
@@ -179,7 +207,8 @@ impl Engine for Servers {
             Scope::Client(id) => {
                 let known = self.core().is_some_and(|core| core.hub.read().knows(id));
                 let ours = NodeId::of_client(id) == Some(self.cluster.node());
-                if known || ours { Place::Here } else { Place::Elsewhere }
+                let departed = || self.core().is_some_and(|core| core.departed.knows(id));
+                if known || (ours && !departed()) { Place::Here } else { Place::Elsewhere }
             }
         }
     }
@@ -193,7 +222,7 @@ impl Engine for Servers {
             (_, Scope::Client(id)) => self.ask_owner(id, command),
             (_, Scope::Value(_)) => Ok(vec![self.value(command)?]),
             (_, Scope::Clients | Scope::Channel(_) | Scope::Node) => {
-                self.cluster.ask_all(&encode(command))?.iter().map(|answer| decode(answer)).collect()
+                self.cluster.ask_all(&message::of(command))?.iter().map(|answer| decode(answer)).collect()
             }
         }
     }
@@ -230,6 +259,36 @@ impl Engine for Servers {
         Some(self)
     }
 
+    fn node(&self) -> Option<NodeId> {
+        Some(self.cluster.node())
+    }
+
+    fn ask_server(&self, node: NodeId, question: &[u8]) -> Result<Option<Vec<u8>>, CommandError> {
+        Ok(self.cluster.ask(node, question)?)
+    }
+
+    fn in_order(&self, task: Box<dyn FnOnce() + Send>) {
+        if let Some(relay) = self.hearing.relay.get() {
+            relay.in_order(task);
+        }
+    }
+
+    fn told(&self) -> u64 {
+        self.cluster.told()
+    }
+
+    fn let_go(&self, id: &str) {
+        self.cluster.let_go(id);
+    }
+
+    fn take_claim(&self, id: &str, from: NodeId) -> bool {
+        self.cluster.take_claim(id, from).unwrap_or(true)
+    }
+
+    fn timeout(&self) -> Duration {
+        self.cluster.timeout()
+    }
+
     fn standing(&self) -> Option<Standing> {
         let mut counts = self.cluster.counts();
         counts.push(("groups_not_told", self.lost.load(Ordering::Relaxed)));
@@ -244,10 +303,6 @@ fn topic_name(topic: Topic<'_>) -> String {
         Topic::Tag(tag) => format!("t:{tag}"),
         Topic::User(user) => format!("u:{user}"),
     }
-}
-
-fn encode(command: &Command<'_>) -> Vec<u8> {
-    postcard::to_stdvec(command).expect("bug: a command that cannot be encoded")
 }
 
 /// What another server has answered.

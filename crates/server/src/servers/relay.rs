@@ -10,9 +10,10 @@ use std::sync::{Arc, Weak};
 
 use fws_engine::redis::{Incoming, Recorded};
 use fws_hub::command::Kill;
-use fws_hub::{ClusterError, Command, CommandError, Reply};
+use fws_hub::{ClusterError, Command, CommandError, Reply, Scope};
 use parking_lot::Mutex;
 
+use super::message::{self, Message};
 use super::recorder::decode;
 use crate::control::protocol::read;
 use crate::core::{Caller, Core};
@@ -33,6 +34,8 @@ enum Task {
     CatchUp,
     /// Other servers have clients with these ids.
     Close(Vec<Box<str>>),
+    /// Something that waits for all before it.
+    Run(Box<dyn FnOnce() + Send>),
 }
 
 /// The threads' entrance.
@@ -85,6 +88,11 @@ impl Relay {
         self.push(Task::Close(ids));
     }
 
+    /// Runs something behind all that has come until now. It waits where too much does.
+    pub fn in_order(&self, run: Box<dyn FnOnce() + Send>) {
+        let _ = self.ordered.send(Task::Run(run));
+    }
+
     fn push(&self, task: Task) {
         if self.ordered.try_send(task).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -109,8 +117,8 @@ fn in_order_of_arrival(core: &Weak<Core>, tasks: &Receiver<Task>, aside: &SyncSe
     while let (Ok(task), Some(core)) = (tasks.recv(), core.upgrade()) {
         let quick = match &task {
             Task::Close(_) | Task::CatchUp => false,
-            Task::Recorded(..) => true,
-            Task::Incoming(incoming) => matches!(read::<Command<'_>>(&incoming.payload), Ok(Command::Send(_))),
+            Task::Recorded(..) | Task::Run(_) => true,
+            Task::Incoming(incoming) => matches!(message::command(&incoming.payload), Some(Command::Send(_))),
         };
         let task = if quick { carry_out(&core, task) } else { Some(task) };
         let Some(task) = task else { continue };
@@ -127,15 +135,8 @@ fn in_order_of_arrival(core: &Weak<Core>, tasks: &Receiver<Task>, aside: &SyncSe
 /// Carries out a task; what is to be done after it.
 fn carry_out(core: &Core, task: Task) -> Option<Task> {
     match task {
-        Task::Incoming(Incoming { payload, answer, from: _ }) => {
-            let done = match read::<Command<'_>>(&payload) {
-                Ok(command) => core.execute(&command, Caller::default()),
-                Err(why) => Err(ClusterError::Refused(format!("the command cannot be read: {why}").into()).into()),
-            };
-            if let Some(answer) = answer {
-                answer.send(&encode(&done));
-            }
-        }
+        Task::Incoming(incoming) => hear(core, incoming),
+        Task::Run(run) => run(),
         Task::Recorded(epoch, recorded) => {
             let done = decode(recorded).is_none_or(|(route, tag, sent)| core.recorded(&route, &tag, epoch, &sent));
             return if done { None } else { Some(Task::CatchUp) };
@@ -155,6 +156,36 @@ fn carry_out(core: &Core, task: Task) -> Option<Task> {
         }
     }
     None
+}
+
+/// Does what another server wants.
+fn hear(core: &Core, incoming: Incoming) {
+    let Incoming { from, payload, number, answer } = incoming;
+    let done = match read::<Message<'_>>(&payload) {
+        Ok(Message::Command(command)) => {
+            let _order = core.order.carry_out();
+            let done = carry_out_here(core, &command);
+            if number > 0 {
+                core.order.heard(from, number, &payload);
+            }
+            encode(&done)
+        }
+        Ok(Message::Want(wanted)) => postcard::to_stdvec(&core.hand(from, &wanted)).expect("bug: an answer that cannot be encoded"),
+        Err(why) => encode(&Err(ClusterError::Refused(format!("the command cannot be read: {why}").into()).into())),
+    };
+    if let Some(answer) = answer {
+        answer.send(&done);
+    }
+}
+
+fn carry_out_here(core: &Core, command: &Command<'_>) -> Result<Reply, CommandError> {
+    if let Scope::Client(id) = command.scope()
+        && !core.hub.read().knows(id)
+        && core.departed.knows(id)
+    {
+        return Err(ClusterError::Moved.into());
+    }
+    core.execute(command, Caller::default())
 }
 
 fn encode(answer: &Result<Reply, CommandError>) -> Vec<u8> {

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use fws_hub::Key;
-use fws_session::{Frame, Posted};
+use fws_session::{Frame, Posted, Spares};
 use fws_wire::frame;
 
 use super::{Missed, Report, Shard, find, note};
@@ -41,9 +41,27 @@ impl CatchUp {
         });
     }
 
+    /// All of it, for another server.
+    pub fn into_missed(self, spares: &mut Spares) -> Vec<Missed> {
+        self.items.into_iter().map(|item| item.into_missed(spares)).collect()
+    }
+
     /// The client is closed when it has got all.
     pub fn close(&mut self, code: u16, reason: &str) {
         self.close.get_or_insert_with(|| (code, reason.into()));
+    }
+}
+
+impl Item {
+    fn into_missed(self, spares: &mut Spares) -> Missed {
+        match self {
+            Item::Missed(missed) => missed,
+            Item::Message { binary, payload, .. } => Missed { binary, data: payload.into() },
+            Item::Frame(frame) => {
+                let (binary, payload) = spares.decode(&frame);
+                Missed { binary, data: payload.into() }
+            }
+        }
     }
 }
 

@@ -34,6 +34,7 @@ mod catch_up;
 mod doing;
 mod handle;
 mod input;
+mod migrate;
 mod op;
 mod operate;
 mod output;
@@ -42,7 +43,7 @@ mod thread;
 mod turn;
 
 pub use handle::{Deferral, ShardHandle};
-pub use op::{Linked, Missed, Newcomer, Op, Returned};
+pub use op::{Arrived, Linked, Missed, Newcomer, Op, Packed, Returned};
 pub use surroundings::{Report, Surroundings};
 pub use thread::{ShardThread, panicked};
 
@@ -142,6 +143,8 @@ pub struct Shard {
     hushed: bool,
     /// The shard tells the threads that hushed it by these that it is quiet.
     hushing: Vec<Sender<Infallible>>,
+    /// Told when what this turn has for PHP is queued.
+    replies: Vec<(Sender<bool>, bool)>,
     /// Where posted sends are taken to by who sends.
     sends: Vec<Op>,
     started: Instant,
@@ -174,6 +177,7 @@ impl Shard {
             fed: vec![0; FED].into(),
             hushed: false,
             hushing: Vec::new(),
+            replies: Vec::new(),
             sends: Vec::new(),
             started: Instant::now(),
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use fws_hub::{Key, Pinging, RouteId};
-use fws_session::{Frame, Opened};
+use fws_session::{Frame, Luggage, Millis, Opened};
 
 use crate::adoption::Back;
 use crate::conn::Conn;
@@ -26,6 +26,19 @@ pub enum Op {
     Abandon {
         key: Key,
     },
+    /// The connection of a client that is elsewhere by now is let go of, and the client is waited for. Whether that is possible is told when its
+    /// events are queued.
+    Suspend {
+        key: Key,
+        reply: Sender<bool>,
+    },
+    /// A client that is waited for goes to another server, with what is sent to it until now.
+    Pack {
+        key: Key,
+        reply: Sender<Packed>,
+    },
+    /// A client comes from another server, and is waited for.
+    Arrive(Box<Arrived>),
     Send {
         key: Key,
         frame: Frame,
@@ -110,6 +123,23 @@ pub struct Returned {
     pub opened: Box<Opened>,
     pub buffered: Box<[u8]>,
     pub back: Box<Back>,
+}
+
+/// What a client takes along to another server.
+pub struct Packed {
+    pub luggage: Luggage,
+    /// What it gets behind that.
+    pub missed: Vec<Missed>,
+}
+
+/// A client that comes from another server.
+pub struct Arrived {
+    pub conn: Arc<Conn>,
+    pub route: Arc<Route>,
+    pub luggage: Luggage,
+    pub missed: Vec<Missed>,
+    /// For how long it has been connected, milliseconds.
+    pub age: Millis,
 }
 
 /// A message that a client has missed.

@@ -17,6 +17,9 @@ impl Shard {
             Op::Link(linked) => self.link(around, *linked, scratch),
             Op::Return(returned) => self.take_back(around, *returned, scratch),
             Op::Abandon { key } => self.abandon(around, key),
+            Op::Suspend { key, reply } => self.let_wait(around, key, reply),
+            Op::Pack { key, reply } => self.pack(around, key, &reply),
+            Op::Arrive(arrived) => self.arrive(*arrived),
             Op::Send { key, frame } => self.send(key, Posted::Frame(frame)),
             Op::SendMany { keys, frame } => {
                 for key in keys {

@@ -159,6 +159,9 @@ impl Shard {
         }
         // All that this shard has read is with the dispatcher now.
         self.hushing.clear();
+        for (reply, answer) in self.replies.drain(..) {
+            let _ = reply.send(answer);
+        }
     }
 
     pub(super) fn count_up(&mut self, around: &impl Surroundings) {

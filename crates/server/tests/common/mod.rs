@@ -1,6 +1,9 @@
 //! What the tests of the running core have in common.
 #![allow(dead_code, reason = "each of them takes what it needs")]
 
+pub mod redis;
+pub mod visitor;
+
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::IntoRawFd;
 use std::time::{Duration, Instant};

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use fws_wire::Owner;
 use fws_wire::message::Decoder;
 
-use super::{Phase, Posted, Session, Taken};
+use super::{OwnInterval, Phase, Posted, Session, Taken};
 use crate::compression::Compressor;
 use crate::kept::Kept;
-use crate::{Backlog, Compression, Frame, KeptMemory, Millis, Progress, Spares};
+use crate::{Backlog, Compression, Frame, KeptMemory, Millis, Progress, Settings, Spares};
 
 /// A client that is back.
 #[derive(Debug)]
@@ -27,7 +27,46 @@ pub struct Back<'a> {
     pub greeting: &'a str,
 }
 
+/// What a session takes along that goes to another server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Luggage {
+    /// What may not have arrived, in order.
+    pub frames: Vec<Frame>,
+    /// How far the client is.
+    pub progress: Progress,
+    /// See [`Session::set_ping_interval`].
+    pub ping_interval: Option<u32>,
+}
+
 impl Session {
+    /// Takes out of a suspended session what it needs elsewhere. It is of no use any more. `None`: it is not suspended, or its client cannot come
+    /// back.
+    pub fn pack(&mut self) -> Option<Luggage> {
+        let suspended = self.is_suspended();
+        let kept = self.kept.as_mut().filter(|kept| suspended && !kept.is_lost())?;
+        let progress = kept.progress();
+        let ping_interval = match self.own_interval {
+            OwnInterval::Absent => None,
+            OwnInterval::Off => Some(0),
+            OwnInterval::Every(every) => Some(every),
+        };
+        self.phase = Phase::Ended;
+        Some(Luggage { frames: kept.pack(), progress, ping_interval })
+    }
+
+    /// A suspended session that comes from another server, `age` milliseconds after the client came there. See [`Session::new`].
+    pub fn unpack(settings: Arc<Settings>, now: Millis, seed: u32, memory: Arc<KeptMemory>, luggage: Luggage, age: Millis) -> Session {
+        let Luggage { frames, progress, ping_interval } = luggage;
+        let mut session = Session::new(settings, now, seed);
+        if let Some(limits) = &mut session.limits {
+            limits.grow_old(age, now);
+        }
+        session.kept = Some(Box::new(Kept::unpack(memory, frames, progress, session.settings.backlog.max_outbox)));
+        session.set_ping_interval(ping_interval, now);
+        session.phase = Phase::Suspended { since: now };
+        session
+    }
+
     /// Keeps what is sent from now on until it has arrived, so that the client may come back for it. `memory`: what all clients share.
     pub fn keep(&mut self, memory: Arc<KeptMemory>) {
         self.kept = Some(Box::new(Kept::new(memory)));

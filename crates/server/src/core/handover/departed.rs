@@ -1,0 +1,100 @@
+//! Clients that have gone to other servers, for those who still ask here.
+
+use fws_engine::NodeId;
+use fws_hub::Key;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
+
+/// The most clients that are remembered.
+const MOST: usize = 100_000;
+
+/// Clients that were here and are not any more, and those that are about to come.
+#[derive(Debug, Default)]
+pub(crate) struct Departed(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Where they have gone.
+    ids: HashMap<Box<str>, NodeId>,
+    /// Some were forgotten: any id that is not known may be one of them.
+    forgotten: bool,
+    sessions: HashMap<Key, (NodeId, Box<str>)>,
+    arriving: HashSet<Box<str>>,
+}
+
+impl Departed {
+    /// A client has gone to another server.
+    pub fn add(&self, id: &str, key: Key, to: NodeId) {
+        let mut inner = self.0.lock();
+        if inner.ids.len() >= MOST {
+            inner.ids = HashMap::new();
+            inner.forgotten = true;
+        }
+        inner.ids.insert(id.into(), to);
+        if inner.sessions.len() >= MOST {
+            inner.sessions = HashMap::new();
+        }
+        inner.sessions.insert(key, (to, id.into()));
+    }
+
+    /// A client is about to come, with this id.
+    pub fn expect(&self, id: &str) {
+        let mut inner = self.0.lock();
+        inner.arriving.insert(id.into());
+        inner.ids.remove(id);
+    }
+
+    /// It has come, or it will not.
+    pub fn expect_no_more(&self, id: &str) {
+        self.0.lock().arriving.remove(id);
+    }
+
+    /// Nobody has the id any more.
+    pub fn forget(&self, id: &str) {
+        self.0.lock().ids.remove(id);
+    }
+
+    /// Whether a client that is not known here may be on another server by now, or on its way here.
+    pub fn knows(&self, id: &str) -> bool {
+        let inner = self.0.lock();
+        inner.forgotten || inner.ids.contains_key(id) || inner.arriving.contains(id)
+    }
+
+    /// Whether a client is on its way here.
+    pub fn is_expected(&self, id: &str) -> bool {
+        self.0.lock().arriving.contains(id)
+    }
+
+    /// Where a client has gone.
+    pub fn to(&self, id: &str) -> Option<NodeId> {
+        self.0.lock().ids.get(id).copied()
+    }
+
+    /// Where the client has gone that was at a place, and its id.
+    pub fn session(&self, key: Key) -> Option<(NodeId, Box<str>)> {
+        self.0.lock().sessions.get(&key).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_went_is_looked_for_elsewhere_until_it_is_back_or_gone() {
+        let (departed, node) = (Departed::default(), NodeId::random().expect("randomness"));
+        let key = Key { index: 1, generation: 2 };
+        assert!(!departed.knows("a"));
+        departed.add("a", key, node);
+        assert!(departed.knows("a") && !departed.is_expected("a"));
+        assert_eq!(departed.session(key), Some((node, "a".into())));
+        departed.expect("a");
+        assert!(departed.knows("a") && departed.is_expected("a"));
+        departed.expect_no_more("a");
+        assert!(!departed.knows("a"));
+        for n in 0..=MOST as u32 {
+            departed.add(&n.to_string(), Key { index: n, generation: 0 }, node);
+        }
+        assert!(departed.knows("somebody"), "some were forgotten, so it has to be asked");
+    }
+}

@@ -1,0 +1,78 @@
+//! A real Redis server.
+
+use std::process::{Child, Command as Process, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fws_server::{ClusterConfig, Config, Core};
+
+use super::wait_until;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A Redis server on a socket of its own.
+pub struct Redis {
+    process: Child,
+    pub folder: std::path::PathBuf,
+}
+
+impl Redis {
+    pub fn start() -> Redis {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let name = format!("fws-redis-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let process = Redis::launch(&folder);
+        Redis { process, folder }
+    }
+
+    fn launch(folder: &std::path::Path) -> Child {
+        let process = Process::new("redis-server")
+            .args(["--port", "0", "--save", "", "--unixsocket"])
+            .arg(folder.join("s"))
+            .arg("--dir")
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        wait_until(PATIENCE, "redis-server listens", || std::os::unix::net::UnixStream::connect(folder.join("s")).is_ok());
+        process
+    }
+
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it has ended");
+    }
+
+    pub fn restart(&mut self) {
+        self.process = Redis::launch(&self.folder);
+    }
+
+    /// A server with these routes that is connected.
+    pub fn server(&self, routes: &str) -> Arc<Core> {
+        let address = format!("unix://{}", self.folder.join("s").display());
+        let cluster = ClusterConfig { address, timeout: 5_000_000_000, lease: 2_000_000_000, ..ClusterConfig::default() };
+        let core = Core::start(&Config { shards: 1, cluster: Some(cluster), ..Config::default() }).expect("threads and epolls");
+        core.stage(1, routes.as_bytes()).expect("legal");
+        core.commit(1).expect("staged");
+        wait_connected(&core);
+        core
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+pub fn is_connected(core: &Core) -> bool {
+    core.stats()["cluster"]["trouble"].is_null()
+}
+
+pub fn wait_connected(core: &Core) {
+    wait_until(PATIENCE, "it is connected", || is_connected(core));
+}
