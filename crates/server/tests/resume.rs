@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use common::visitor::{Visitor, handshake};
 use common::{counter, wait_until};
 use fws_hub::command::{Close, Describe, Kill, Rename, SendTo, SetInformation, Tag};
 use fws_hub::{Client, Command, Outcome, Reply, Target};
-use fws_server::{AdmissionError, Config, Core, Ended, Handshake};
+use fws_server::{AdmissionError, Config, Core, Ended};
 use fws_session::Event;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::protocol::Role;

@@ -23,6 +23,9 @@ class ResumingSocket {
   #protocols;
   #socket = null;
   #token = '';
+  /** After this time the session is certainly over, so a new one is begun: a time as of Date.now(). */
+  #overAt = Infinity;
+  #window = 0;
   /** Messages that came since the token was told. */
   #received = 0;
   /** Messages that were sent since then, and the latest of them. */
@@ -66,6 +69,7 @@ class ResumingSocket {
 
   #connect() {
     clearTimeout(this.#retry);
+    if (Date.now() > this.#overAt) this.#token = '';
     const url = new URL(this.#url, location.href);
     url.protocol = url.protocol.replace('http', 'ws');
     url.searchParams.set('resume', this.#token);
@@ -85,8 +89,10 @@ class ResumingSocket {
     };
   }
 
-  #greet({ token, resumed, received }) {
+  #greet({ token, resumed, received, window }) {
     this.#token = token;
+    this.#window = window * 1000;
+    this.#overAt = Infinity;
     this.#received = 0;
     this.#greeted = true;
     this.#failures = 0;
@@ -114,6 +120,8 @@ class ResumingSocket {
       return;
     }
     this.onstate(false);
+    // The server may have noticed the break later.
+    if (this.#overAt === Infinity) this.#overAt = Date.now() + 2 * this.#window;
     // A random half, so that after a break not everybody comes at once.
     const wait = Math.min(500 * 2 ** this.#failures++, 15000) * (0.5 + Math.random() / 2);
     this.#retry = setTimeout(this.#back, wait);

@@ -269,3 +269,42 @@ fn measure_the_longest_hold_and_the_whole_of_each_command() {
         println!("{name}: {whole:?}, longest hold {hold:?}");
     }
 }
+
+#[test]
+fn whether_a_message_is_for_a_client_is_the_same_as_whether_it_is_among_those_that_get_it() {
+    let registry = Shared::default();
+    let mut keys = Vec::new();
+    {
+        let mut hub = registry.hub.borrow_mut();
+        let routes = [hub.route("r"), hub.route("s")];
+        hub.put_in_force(&routes);
+        for n in 0..32usize {
+            let id = n.to_string();
+            let key = hub.register(id.as_str().into(), routes[n % 2], |_| id.clone()).expect("free");
+            for (bit, tag) in ["a", "b", "room:1", "room:2"].iter().enumerate() {
+                if n >> bit & 1 == 1 {
+                    hub.put_tag(key, tag);
+                }
+            }
+            if n >= 16 {
+                SetUser { id: &id, user: Some("ann"), info: b""[..].into() }.apply(&mut hub).expect("legal");
+            }
+            keys.push(key);
+        }
+        hub.close(keys[5]);
+        hub.forget(keys[6]);
+    }
+    let expressions = ["a", "!a", "a & b", "a | !b", "room:*", "!(room:* | a) & b", "*"];
+    let targets = [Target::All, Target::Client("3"), Target::Client("5"), Target::Tag("a"), Target::Tag("none"), Target::User("ann")];
+    for to in targets.into_iter().chain(expressions.map(Target::Expression)) {
+        for (route, except) in [(None, None), (Some("r"), None), (None, Some("3")), (Some("s"), Some("7"))] {
+            let message = SendTo { to, route, except, binary: false, data: b""[..].into() };
+            let mut reached = Vec::new();
+            ask(&registry, &Command::Send(message.clone()), &mut reached, &mut Always).expect("legal");
+            for (n, key) in keys.iter().enumerate() {
+                let is_for = message.is_for(&registry.hub.borrow(), *key).expect("legal");
+                assert_eq!(is_for, reached.contains(&n.to_string()), "{to:?} on {route:?} but {except:?}: {n}");
+            }
+        }
+    }
+}
