@@ -301,35 +301,25 @@ pub(crate) fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What pusher-js 8 does with the code of a close, from `core/connection/protocol/protocol.ts`.
-    fn pusher_js(code: u16) -> Option<&'static str> {
-        match code {
-            1002..=1004 => Some("backoff"),
-            ..4000 => None,
-            4000 => Some("tls_only"),
-            ..4100 => Some("refused"),
-            ..4200 => Some("backoff"),
-            ..4300 => Some("retry"),
-            _ => Some("refused"),
+    #[test]
+    fn only_codes_below_4300_end_a_connection() {
+        for code in Code::ALL {
+            assert_eq!(code.closes(), code.number() < 4300, "{code:?}");
         }
+        let reactions: Vec<Reaction> =
+            [Code::TlsOnly, Code::UnknownApp, Code::OverCapacity, Code::NoPong, Code::WatchlistTooLong].map(Code::reaction).into();
+        assert_eq!(reactions, [Reaction::UseTls, Reaction::GiveUp, Reaction::BackOff, Reaction::Reconnect, Reaction::Stay]);
     }
 
     #[test]
-    fn each_code_means_to_pusher_js_what_it_means_here() {
-        for code in Code::ALL {
-            let expected = match code.reaction() {
-                Reaction::UseTls => "tls_only",
-                Reaction::GiveUp => "refused",
-                Reaction::BackOff => "backoff",
-                Reaction::Reconnect => "retry",
-                // A close with such a code would end the client for good.
-                Reaction::Stay => {
-                    assert!(!code.closes());
-                    continue;
-                }
-            };
-            assert!(code.closes());
-            assert_eq!(pusher_js(code.number()), Some(expected), "{code:?}");
+    fn a_subscription_is_refused_with_a_kind_that_applications_know() {
+        for (error, kind, status) in [
+            (Error::NotAuthorized("x"), "AuthError", 401),
+            (Error::TooManyChannels(1), "LimitReached", 403),
+            (Error::TooLarge { what: "x", most: 1 }, "LimitReached", 413),
+            (Error::InvalidChannel("x"), "SubscriptionError", 400),
+        ] {
+            assert_eq!((error.kind(), error.status(), error.code()), (kind, status, None));
         }
     }
 

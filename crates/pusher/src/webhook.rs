@@ -305,6 +305,15 @@ mod tests {
     }
 
     #[test]
+    fn the_data_of_a_clients_event_is_told_as_text() {
+        let data = |json: &str| {
+            let data = serde_json::from_str(json).ok();
+            client_event_data(&crate::ClientEvent { channel: "private-x".into(), event: "client-e".into(), data, user_id: None })
+        };
+        assert_eq!([data(r#""a\n""#), data(r#"{"a": 1}"#), data("null"), data("")], ["a\n", r#"{"a": 1}"#, "null", ""]);
+    }
+
+    #[test]
     fn a_webhook_is_told_what_it_wants_to_know() {
         let target = crate::WebhookTarget::Worker("w".into());
         let webhook = Webhook { target, events: vec![Kind::ChannelOccupied], channel_prefix: "private-".into() };

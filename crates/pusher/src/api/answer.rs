@@ -122,10 +122,7 @@ pub fn up() -> Answer {
 
 /// To a call that is refused: what was wrong, as text.
 pub fn error(error: &Error) -> Answer {
-    let allow = match error {
-        Error::WrongMethod(method) => Some(*method),
-        _ => None,
-    };
+    let allow = if let Error::WrongMethod(method) = error { Some(*method) } else { None };
     Answer { status: error.status(), content_type: "text/plain; charset=utf-8", body: error.to_string(), allow }
 }
 
