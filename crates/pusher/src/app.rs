@@ -150,12 +150,27 @@ pub struct Webhook {
 }
 
 /// Where what happens is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum WebhookTarget {
     /// By a signed request.
     Url(String),
     /// By events for a worker of this name, in the same process.
     Worker(String),
+}
+
+impl fmt::Debug for WebhookTarget {
+    /// An address may have a password, or a token behind its host.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WebhookTarget::Url(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                let host = authority.rsplit('@').next().unwrap_or_default();
+                write!(f, "Url({scheme}://{host}/…)")
+            }
+            WebhookTarget::Worker(name) => write!(f, "Worker({name:?})"),
+        }
+    }
 }
 
 /// What the clients and the servers of an application may use.
@@ -224,10 +239,14 @@ mod tests {
 
     #[test]
     fn a_secret_is_in_no_debug_output() {
-        let app = AppConfig::new("1", "key", "hush");
+        let mut app = AppConfig::new("1", "key", "hush");
+        for url in ["https://user:hush@hooks.example/a", "https://hooks.example/a?token=hush#hush", "hush/hush"] {
+            let target = WebhookTarget::Url(url.trim_start_matches("hush").to_owned());
+            app.webhooks.push(Webhook { target, events: Vec::new(), channel_prefix: String::new() });
+        }
         let text = format!("{app:?} {app:#?}");
         assert!(!text.contains("hush"), "{text}");
-        assert!(text.contains("Secret(…)"));
+        assert!(text.contains("Secret(…)") && text.contains("Url(https://hooks.example/…)"), "{text}");
     }
 
     #[test]

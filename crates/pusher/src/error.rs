@@ -244,6 +244,15 @@ impl Error {
         })
     }
 
+    /// The code and the reason of the close that follows `pusher:error`. `None`: the connection stays.
+    pub fn close(&self) -> Option<(Code, String)> {
+        let code = self.code().filter(|code| code.closes())?;
+        let mut reason = self.to_string();
+        // RFC 6455, 5.5: the payload of a control frame is at most 125 bytes. Two of them are the code.
+        reason.truncate(boundary(&reason, 123));
+        Some((code, reason))
+    }
+
     /// The status of HTTP: that of a call's answer, and what `pusher:subscription_error` says.
     pub fn status(&self) -> u16 {
         match self {
@@ -289,12 +298,17 @@ impl Error {
 
 /// The beginning of what a client chose, for a text.
 pub(crate) fn shortened(text: &str) -> String {
-    const MOST: usize = 200;
-    let mut end = text.len().min(MOST);
+    let end = boundary(text, 200);
+    if end == text.len() { text.to_owned() } else { format!("{}…", &text[..end]) }
+}
+
+/// The end of the last whole character within so many bytes.
+fn boundary(text: &str, most: usize) -> usize {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    if end == text.len() { text.to_owned() } else { format!("{}…", &text[..end]) }
+    end
 }
 
 #[cfg(test)]
@@ -309,6 +323,14 @@ mod tests {
         let reactions: Vec<Reaction> =
             [Code::TlsOnly, Code::UnknownApp, Code::OverCapacity, Code::NoPong, Code::WatchlistTooLong].map(Code::reaction).into();
         assert_eq!(reactions, [Reaction::UseTls, Reaction::GiveUp, Reaction::BackOff, Reaction::Reconnect, Reaction::Stay]);
+    }
+
+    #[test]
+    fn the_reason_of_a_close_fits_its_frame() {
+        let (code, reason) = Error::UnknownApp("é".repeat(200)).close().expect("it ends the connection");
+        assert_eq!((code, reason.len()), (Code::UnknownApp, 123));
+        assert_eq!(Error::ClientEventsDisabled.close(), None);
+        assert_eq!(Error::InvalidMessage("x").close(), None);
     }
 
     #[test]

@@ -239,9 +239,9 @@ impl Connection {
             return;
         }
         actions.push(Action::Send(frame::error(error)));
-        if let Some(code) = error.code().filter(|code| code.closes()) {
+        if let Some((code, reason)) = error.close() {
             self.closed = true;
-            actions.push(Action::Close { code, reason: reason(error) });
+            actions.push(Action::Close { code, reason });
         }
     }
 
@@ -303,15 +303,4 @@ impl Connection {
         actions.push(Action::Send(frame::signin_success(&sign_in.user_data)));
         Ok(())
     }
-}
-
-/// RFC 6455, 5.5: the payload of a close frame is at most 125 bytes, two of which are the code.
-fn reason(error: &Error) -> String {
-    let mut reason = error.to_string();
-    let mut end = reason.len().min(123);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    reason.truncate(end);
-    reason
 }
