@@ -64,6 +64,17 @@ impl Member {
         Ok(Member { user_id: data.user_id.0.into(), user_info: info(data.user_info, limits)? })
     }
 
+    /// A member as the caller keeps it: [`info`](Member::info) as bytes. `None`: they are no JSON.
+    pub fn new(user_id: Arc<str>, info: &[u8]) -> Option<Member> {
+        let user_info = if info.is_empty() { None } else { Some(json::parse::<&RawValue>(info).ok()?.to_owned()) };
+        Some(Member { user_id, user_info })
+    }
+
+    /// What the others are told, as JSON; empty: nothing.
+    pub fn info(&self) -> &str {
+        text(&self.user_info).unwrap_or_default()
+    }
+
     /// What a user is where no `channel_data` says anything else.
     pub fn of(user: &User) -> Member {
         Member { user_id: user.id.clone(), user_info: user.info.clone() }
@@ -165,6 +176,16 @@ mod tests {
         assert_eq!(large(1025), Err(Error::TooLarge { what: "user_info", most: 1024 }));
         let deep = format!(r#"{{"user_id":1,"user_info":{}{}}}"#, "[".repeat(500), "]".repeat(500));
         assert!(member(&deep).is_err());
+    }
+
+    #[test]
+    fn a_member_is_kept_as_an_id_and_bytes() {
+        for data in [r#"{"user_id":"1","user_info":{"a": "é"}}"#, r#"{"user_id":"1"}"#, r#"{"user_id":"1","user_info":null}"#] {
+            let member = Member::parse(data, &Limits::default()).expect("a member");
+            assert_eq!(Member::new(member.user_id.clone(), member.info().as_bytes()), Some(member), "{data}");
+        }
+        assert_eq!(Member::new("1".into(), b"{"), None);
+        assert_eq!(Member::new("1".into(), b"\xff"), None);
     }
 
     #[test]
