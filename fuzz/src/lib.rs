@@ -6,6 +6,8 @@
 //! * [`inflate`]: compressed messages against another implementation of DEFLATE;
 //! * [`session`]: whole connections, however their bytes are cut into segments and whatever the clock says;
 //! * [`control`]: what the control socket carries, and commands of any kind to a running core;
+//! * [`pusher`]: messages to a connection of the Pusher protocol, also against another reader of JSON;
+//! * [`pusher_api`]: calls of its HTTP API, signed over what the URL standard reads;
 //! * [`expression`]: tag expressions against a parser and an evaluator without any cleverness.
 //!
 //! The targets are programs of libFuzzer (`fuzz_targets`, `make fuzz`) and tests that replay the corpus (`tests/corpus.rs`, `make
@@ -19,6 +21,8 @@ pub mod handshake;
 pub mod inflate;
 pub mod message;
 mod peer;
+pub mod pusher;
+pub mod pusher_api;
 mod segments;
 pub mod session;
 
@@ -34,4 +38,6 @@ pub const TARGETS: &[Target] = &[
     ("session", session::check),
     ("expression", expression::check),
     ("control", control::check),
+    ("pusher", pusher::check),
+    ("pusher_api", pusher_api::check),
 ];

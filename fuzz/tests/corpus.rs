@@ -113,4 +113,6 @@ targets! {
     session: a_connection_keeps_its_promises_whatever_comes_and_when,
     expression: an_expression_selects_whom_a_naive_evaluator_selects,
     control: what_the_control_socket_carries_is_a_value_or_an_error_and_breaks_no_core,
+    pusher: a_pusher_connection_understands_what_is_there_and_allows_what_it_may,
+    pusher_api: no_call_is_accepted_unsigned_and_each_is_understood_that_is_signed,
 }
