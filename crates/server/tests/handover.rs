@@ -3,7 +3,7 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::redis::Redis;
@@ -48,170 +48,162 @@ fn outcome(visitor: &Visitor) -> (bool, Option<&str>) {
     (visitor.greeting["resumed"] == true, visitor.greeting["reason"].as_str())
 }
 
+/// What the tests call "it" on every server: its tags, its user, its information, and since when it is connected.
+fn assert_has_all(asked: &Core, id: &str, since: u64) {
+    let client = describe(asked, id);
+    assert_eq!((client.tags, &*client.user, client.suspended), (["news:1", "room:1", "t"].map(Arc::<str>::from).into(), "ann", false));
+    assert_eq!(client.connected_at, since, "it is the same connection to everybody");
+    let value = asked.ask(&Command::GetInformation(GetInformation { id, key: "k" }));
+    assert_eq!(value, Ok(Reply::Value(Some(b"\0v"[..].into()))));
+    assert_eq!(asked.ask(&Command::Count(Count::default())), Ok(Reply::Count(1)));
+    let tags = asked.ask(&Command::Tags(Tags { id: Some(id) }));
+    assert!(matches!(&tags, Ok(Reply::Names(names)) if names.len() == 3), "{tags:?}");
+}
+
 #[test]
 fn a_client_that_comes_back_on_another_server_has_all_that_it_had_and_gets_all_that_it_missed() {
     let redis = Redis::start();
-    let [one, two, three] = [(); 3].map(|()| redis.server(ROUTES));
-    let mut visitor = Visitor::new(&one, "chat");
-    let id = only(&one);
+    let servers @ [one, two, three] = &[(); 3].map(|()| redis.server(ROUTES));
+    let mut visitor = Visitor::new(one, "chat");
+    let id = only(one);
     for name in ["t", "room:1", "news:1"] {
-        tag(&three, &id, name, None);
+        tag(three, &id, name, None);
     }
     let ask = |command: Command<'_>| three.ask(&command);
     assert_eq!(ask(Command::SetUser(SetUser { id: &id, user: Some("ann"), info: b"Ann"[..].into() })), Ok(Reply::Flag(true)));
     assert_eq!(ask(Command::SetInformation(SetInformation { id: &id, key: "k", value: b"\0v"[..].into() })), Ok(Reply::Flag(true)));
-    send(&three, Target::Client(&id), "before");
+    send(three, Target::Client(&id), "before");
     assert_eq!(visitor.next(), "before");
-    let since = describe(&three, &id).connected_at;
+    let since = describe(three, &id).connected_at;
     visitor.cut();
-    wait_until(PATIENCE, "it is away", || counter(&one, "suspended") == 1);
+    wait_until(PATIENCE, "it is away", || counter(one, "suspended") == 1);
     let groups = [Target::Client(&id), Target::Tag("t"), Target::User("ann"), Target::Expression("t & room:*"), Target::All];
     for (n, to) in groups.into_iter().enumerate() {
-        send(&three, to, &format!("away {n}"));
+        send(three, to, &format!("away {n}"));
     }
-    send(&three, Target::Tag("news:1"), "news");
-    let mut got = Vec::new();
-    let mut back = visitor.back(&two);
+    send(three, Target::Tag("news:1"), "news");
+    let mut back = visitor.back(two);
     assert_eq!((outcome(&back), back.greeting["received"].as_u64()), ((true, None), Some(0)));
-    while got.len() < groups.len() + 1 {
-        got.push(back.next());
-    }
+    let mut got: Vec<String> = (0..=groups.len()).map(|_| back.next()).collect();
     let news = got.iter().position(|text| text == "news").expect("it is among them");
     got.remove(news);
     assert_eq!(got, (0..groups.len()).map(|n| format!("away {n}")).collect::<Vec<_>>());
-    assert_eq!((one.connections(), counter(&one, "sessions_given"), counter(&two, "sessions_taken")), (0, 1, 1));
-    assert_eq!((counter(&one, "suspended"), counter(&two, "suspended"), counter(&one, "resume_bytes")), (0, 0, 0));
-    for asked in [&one, &two, &three] {
-        let client = describe(asked, &id);
-        assert_eq!((client.tags, &*client.user, client.suspended), (["news:1", "room:1", "t"].map(Arc::<str>::from).into(), "ann", false));
-        assert_eq!(client.connected_at, since, "it is the same connection to everybody");
-        let value = asked.ask(&Command::GetInformation(GetInformation { id: &id, key: "k" }));
-        assert_eq!(value, Ok(Reply::Value(Some(b"\0v"[..].into()))));
+    assert_eq!((one.connections(), counter(one, "sessions_given"), counter(two, "sessions_taken")), (0, 1, 1));
+    assert_eq!((counter(one, "suspended"), counter(two, "suspended"), counter(one, "resume_bytes")), (0, 0, 0));
+    for asked in servers {
+        assert_has_all(asked, &id, since);
         assert_eq!(send(asked, Target::Client(&id), "to it"), Reply::Sent(Outcome::Queued));
         assert_eq!(back.next(), "to it");
         send(asked, Target::Tag("news:1"), "more news");
         assert_eq!(back.next(), "more news");
-        assert_eq!(asked.ask(&Command::Count(Count::default())), Ok(Reply::Count(1)));
-        assert_eq!(
-            asked.ask(&Command::Tags(Tags { id: Some(&id) })).map(|reply| matches!(reply, Reply::Names(names) if names.len() == 3)),
-            Ok(true)
-        );
     }
     back.socket.send(Message::text("echo")).expect("sent");
     assert_eq!(back.next(), "echo");
-    // And to a third one, while its connection is still there.
-    let third = back.back(&three);
-    assert_eq!((outcome(&third), two.connections(), only(&three)), ((true, None), 0, id.clone()));
-    // And back to the first one, which has seen it go.
-    let mut first = third.back(&one);
-    assert_eq!((outcome(&first), only(&one)), ((true, None), id.clone()));
-    for asked in [&one, &two, &three] {
+}
+
+#[test]
+fn a_client_may_go_on_to_a_third_server_and_come_home_and_leaves_nothing_behind() {
+    let redis = Redis::start();
+    let servers @ [one, two, three] = &[(); 3].map(|()| redis.server(ROUTES));
+    let visitor = Visitor::new(one, "chat");
+    let id = only(one);
+    tag(one, &id, "t", None);
+    // Each time while the old connection is still there.
+    let second = visitor.back(two);
+    assert_eq!((outcome(&second), one.connections(), only(two)), ((true, None), 0, id.clone()));
+    let third = second.back(three);
+    assert_eq!((outcome(&third), two.connections(), only(three)), ((true, None), 0, id.clone()));
+    let mut first = third.back(one);
+    assert_eq!((outcome(&first), only(one)), ((true, None), id.clone()));
+    for asked in servers {
         assert_eq!(send(asked, Target::Client(&id), "home"), Reply::Sent(Outcome::Queued));
         assert_eq!(first.next(), "home");
+        send(asked, Target::Tag("t"), "all");
+        assert_eq!(first.next(), "all");
     }
-    assert_eq!(ask(Command::Close(Close { id: &id, code: 4000, reason: "" })), Ok(Reply::Flag(true)));
+    assert_eq!(three.ask(&Command::Close(Close { id: &id, code: 4000, reason: "" })), Ok(Reply::Flag(true)));
     assert!(matches!(first.socket.read(), Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 4000));
     drop(first);
     wait_until(PATIENCE, "it is gone", || one.connections() == 0);
-    for asked in [&one, &two, &three] {
+    for asked in servers {
         assert_eq!(send(asked, Target::Client(&id), "late"), Reply::Sent(Outcome::Gone));
         assert_eq!(asked.ask(&Command::Count(Count::default())), Ok(Reply::Count(0)));
     }
-    wait_until(PATIENCE, "nobody listens any more", || [&one, &two, &three].iter().all(|core| core.stats()["cluster_topics"] == 0));
-    wait_until(PATIENCE, "no id is claimed any more", || [&one, &two, &three].iter().all(|core| core.stats()["cluster_claims"] == 0));
+    wait_until(PATIENCE, "nobody listens any more", || servers.iter().all(|core| core.stats()["cluster_topics"] == 0));
+    wait_until(PATIENCE, "no id is claimed any more", || servers.iter().all(|core| core.stats()["cluster_claims"] == 0));
+}
+
+/// Sends to groups, and to a channel with a history, until it is over; how often.
+fn send_all_the_time(core: &Core, number: usize, done: &AtomicBool) -> usize {
+    let mut n = 0;
+    while !done.load(Ordering::Relaxed) {
+        let to = [Target::Tag("t"), Target::User("ann"), Target::Expression("t|x"), Target::All][n % 4];
+        send(core, to, &format!("group {number} {n}"));
+        send(core, Target::Tag("news:1"), &format!("news {number} {n}"));
+        n += 1;
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    for kind in ["group", "news"] {
+        let tag = if kind == "group" { "t" } else { "news:1" };
+        send(core, Target::Tag(tag), &format!("{kind} {number} {n}"));
+    }
+    n
+}
+
+/// Changes its server all the time; what it got.
+fn hop_all_the_time(mut visitor: Visitor, number: usize, servers: &[Arc<Core>; 3]) -> (Visitor, Vec<String>) {
+    let mut got = Vec::new();
+    for hop in 0..25 {
+        for _ in 0..(hop * 7 + number) % 20 {
+            got.push(visitor.next());
+        }
+        // Half of the time the old connection is still there.
+        if hop % 2 == 0 {
+            visitor.cut();
+        }
+        visitor = visitor.back(&servers[(number + hop * (1 + number % 2)) % 3]);
+        assert_eq!(outcome(&visitor), (true, None), "client {number}, hop {hop}");
+    }
+    (visitor, got)
 }
 
 #[test]
 fn clients_that_change_their_server_all_the_time_get_each_message_once_and_in_order() {
     const CLIENTS: usize = 6;
-    const HOPS: usize = 25;
     let redis = Redis::start();
-    let servers: [Arc<Core>; 3] = [(); 3].map(|()| redis.server(ROUTES));
-    let mut visitors: Vec<Visitor> = (0..CLIENTS).map(|n| Visitor::new(&servers[n % 3], "chat")).collect();
-    let ids: Vec<String> = servers.iter().flat_map(|core| core.ids()).map(|id| id.to_string()).collect();
-    for id in &ids {
-        tag(&servers[0], id, "t", None);
-        tag(&servers[1], id, "news:1", None);
-        assert_eq!(servers[2].ask(&Command::SetUser(SetUser { id, user: Some("ann"), info: b""[..].into() })), Ok(Reply::Flag(true)));
+    let servers: &[Arc<Core>; 3] = &[(); 3].map(|()| redis.server(ROUTES));
+    let visitors: Vec<Visitor> = (0..CLIENTS).map(|n| Visitor::new(&servers[n % 3], "chat")).collect();
+    for id in servers.iter().flat_map(|core| core.ids()) {
+        tag(&servers[0], &id, "t", None);
+        tag(&servers[1], &id, "news:1", None);
+        assert_eq!(servers[2].ask(&Command::SetUser(SetUser { id: &id, user: Some("ann"), info: b""[..].into() })), Ok(Reply::Flag(true)));
     }
-    let (done, sent) = (AtomicBool::new(false), [const { AtomicUsize::new(0) }; 3]);
-    let got: Vec<Vec<String>> = std::thread::scope(|scope| {
-        for (number, core) in servers.iter().enumerate() {
-            let (done, sent) = (&done, &sent);
-            scope.spawn(move || {
-                let mut n = 0;
-                while !done.load(Ordering::Relaxed) {
-                    let to = [Target::Tag("t"), Target::User("ann"), Target::Expression("t|x"), Target::All][n % 4];
-                    send(core, to, &format!("tag {number} {n}"));
-                    send(core, Target::Tag("news:1"), &format!("news {number} {n}"));
-                    n += 1;
-                    sent[number].store(n, Ordering::Relaxed);
-                    std::thread::sleep(Duration::from_micros(500));
-                }
-            });
-        }
+    let done = &AtomicBool::new(false);
+    let (hopped, last): (Vec<_>, Vec<usize>) = std::thread::scope(|scope| {
+        let senders: Vec<_> =
+            servers.iter().enumerate().map(|(number, core)| scope.spawn(move || send_all_the_time(core, number, done))).collect();
         let hopping: Vec<_> = visitors
-            .drain(..)
+            .into_iter()
             .enumerate()
-            .map(|(number, mut visitor)| {
-                let servers = &servers;
-                scope.spawn(move || {
-                    let mut got = Vec::new();
-                    for hop in 0..HOPS {
-                        for _ in 0..(hop * 7 + number) % 20 {
-                            got.push(visitor.next());
-                        }
-                        // Half of the time the old connection is still there.
-                        if hop % 2 == 0 {
-                            visitor.cut();
-                        }
-                        let to = &servers[(number + hop * (1 + number % 2)) % 3];
-                        visitor = visitor.back(to);
-                        assert_eq!(outcome(&visitor), (true, None), "client {number}, hop {hop}");
-                    }
-                    (visitor, got)
-                })
-            })
+            .map(|(number, visitor)| scope.spawn(move || hop_all_the_time(visitor, number, servers)))
             .collect();
-        let hopped: Vec<_> = hopping.into_iter().map(|client| client.join().expect("no panic")).collect();
+        let hopped = hopping.into_iter().map(|client| client.join().expect("no panic")).collect();
         done.store(true, Ordering::Relaxed);
-        let read_on = |(mut visitor, mut got): (Visitor, Vec<String>)| {
-            let missing = |got: &[String]| {
-                (0..3).any(|number| {
-                    let last = sent[number].load(Ordering::Relaxed).saturating_sub(1);
-                    ["tag", "news"].iter().any(|kind| !got.contains(&format!("{kind} {number} {last}")))
-                })
-            };
-            // The senders may send one more each.
-            std::thread::sleep(Duration::from_millis(50));
-            while missing(&got) {
-                got.push(visitor.next());
-            }
-            got
-        };
-        hopped
-            .into_iter()
-            .map(|client| scope.spawn(move || read_on(client)))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|client| client.join().expect("no panic"))
-            .collect()
+        (hopped, senders.into_iter().map(|sender| sender.join().expect("no panic")).collect())
     });
-    for (client, got) in got.iter().enumerate() {
-        for kind in ["tag", "news"] {
-            for number in 0..3 {
-                let prefix = format!("{kind} {number} ");
-                let numbers: Vec<usize> =
-                    got.iter().filter_map(|text| text.strip_prefix(&prefix)).map(|n| n.parse().expect("a number")).collect();
-                let expected: Vec<usize> = (0..sent[number].load(Ordering::Relaxed)).collect();
-                let differs = numbers.iter().zip(&expected).position(|(got, expected)| got != expected);
-                assert_eq!(
-                    differs.map(|at| &numbers[at.saturating_sub(3)..(at + 3).min(numbers.len())]),
-                    None,
-                    "client {client}, {prefix}"
-                );
-                assert_eq!(numbers.len(), expected.len(), "client {client}, {prefix}");
-            }
+    for (client, (mut visitor, mut got)) in hopped.into_iter().enumerate() {
+        let all: usize = last.iter().map(|last| 2 * (last + 1)).sum();
+        while got.len() < all {
+            got.push(visitor.next());
+        }
+        for (prefix, last) in
+            ["group", "news"].iter().flat_map(|kind| last.iter().enumerate().map(move |(n, last)| (format!("{kind} {n} "), *last)))
+        {
+            let numbers: Vec<usize> =
+                got.iter().filter_map(|text| text.strip_prefix(&prefix)).map(|n| n.parse().expect("a number")).collect();
+            let differs = numbers.iter().zip(0..).position(|(got, expected)| *got != expected);
+            let around = differs.map(|at| &numbers[at.saturating_sub(3)..(at + 3).min(numbers.len())]);
+            assert_eq!((around, numbers.len()), (None, last + 1), "client {client}, {prefix}");
         }
     }
     assert_eq!(servers.iter().map(|core| counter(core, "resumes_lost") + counter(core, "history_gaps")).sum::<u64>(), 0);
