@@ -29,7 +29,7 @@ if (preg_match('/^.{1,2000}$/Dsu', $text) !== 1) {
 }
 
 $people = frankenphp_ws_sendToTag('chat', json_encode(
-    ['type' => 'announced', 'text' => $text, 'at' => (int) (microtime(true) * 1000)],
+    ['type' => 'announced', 'id' => bin2hex(random_bytes(8)), 'text' => $text, 'at' => (int) (microtime(true) * 1000)],
     JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES,
 ));
 answer(200, "Announced to $people.");
