@@ -17,7 +17,7 @@ launch() {
   mkfifo "$folder/$name.log"
   # With job control each is a process group of its own, which Ctrl-C in a terminal does not reach: `stop` ends them in order.
   set -m
-  while IFS= read -r line; do printf '%-8s | %s\n' "$name" "$line"; done <"$folder/$name.log" &
+  { trap '' TERM; while IFS= read -r line; do printf '%-8s | %s\n' "$name" "$line"; done; } <"$folder/$name.log" &
   "$@" </dev/null >"$folder/$name.log" 2>&1 &
   set +m
   pid=$!
@@ -39,12 +39,17 @@ started() {
   done
 }
 
-# The servers say goodbye to their visitors and to Redis, which ends last.
+# The servers say goodbye to their visitors and to Redis, which ends last. What reads their lines ends with them.
 stop() {
   trap '' INT TERM HUP
-  [ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null || true
-  [ ${#servers[@]} -eq 0 ] || wait "${servers[@]}" || true
-  [ -z "$redis" ] || kill "$redis" 2>/dev/null || true
+  local left
+  if [ ${#servers[@]} -gt 0 ]; then
+    kill "${servers[@]}" 2>/dev/null || true
+    wait "${servers[@]}" || true
+  fi
+  left=$(jobs -p)
+  # shellcheck disable=SC2086
+  [ -z "$left" ] || kill $left 2>/dev/null || true
   wait
   rm -rf "$folder"
 }
@@ -59,14 +64,13 @@ for port in "$PORT" "$PORT_ONE" "$PORT_TWO" "$PORT_THREE"; do
 done
 # The path of a socket has at most 103 bytes.
 folder=$(mktemp -d /tmp/cluster.XXXXXX)
-servers=() redis=
+servers=()
 trap stop EXIT
 trap 'exit 0' INT TERM HUP
 
 launch redis "$redis_server" --port 0 --unixsocket "$folder/redis" --save '' --appendonly no --dir "$folder" --loglevel warning
-redis=$pid
 until [ -S "$folder/redis" ]; do
-  kill -0 "$redis" 2>/dev/null || die "$redis_server has not started: see above"
+  kill -0 "$pid" 2>/dev/null || die "$redis_server has not started: see above"
   sleep 0.1
 done
 launch_server one "$PORT_ONE"
