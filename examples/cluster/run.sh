@@ -82,5 +82,4 @@ started "the load balancer" "$PORT"
 say "the chat runs on http://localhost:$PORT, on three servers – stop all of them with Ctrl-C"
 say "they are the processes ${servers[*]:0:3}: kill -9 one of them, and its visitors are on another one"
 say "all servers: build/frankenphp websocket nodes --socket $folder/one"
-wait "$pid" || true
-die "the load balancer has ended"
+wait "$pid" || die "the load balancer has ended: see above"
