@@ -80,6 +80,6 @@ launch balancer env CADDY_ADMIN="unix/$folder/balancer.admin" "$frankenphp" run 
 servers+=("$pid")
 started "the load balancer" "$PORT"
 say "the chat runs on http://localhost:$PORT, on three servers – stop all of them with Ctrl-C"
-say "they are the processes ${servers[*]:0:3}: kill -9 one of them, and its visitors are on another one"
+say "one, two and three are the processes ${servers[*]:0:3}: kill -9 one of them, and its visitors are on another one"
 say "all servers: build/frankenphp websocket nodes --socket $folder/one"
 wait "$pid" || die "the load balancer has ended: see above"

@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -209,6 +211,9 @@ func TestAPageWhoseNetworkIsAwayMissesNothingOnWhicheverServerItComesBack(t *tes
 			}
 			said = append(said, answer)
 			moved = moved || serverOf(bob) != first
+			if round == 30 && !moved {
+				t.Fatal("he comes back to the same server each time")
+			}
 		}
 		bob.wantOnce(said...)
 		bob.wantNever("connected again")
@@ -263,4 +268,22 @@ func TestTheVisitorsOfAServerThatIsKilledAreOnAnotherOneAndWhoDoesNotComeBackIsG
 	bob.wantOnce("before the end", "to those who are left", "you as well", "here I am")
 	// Its nickname is free.
 	h.comes(t, chromium, h.door.url("/"), "Ghost")
+}
+
+func TestTheServersOfTheClusterHaveTheRouteOfTheChat(t *testing.T) {
+	t.Parallel()
+	route := func(file string) string {
+		text, err := os.ReadFile("../../examples/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(`(?s)\n\twebsocket /chat \{.*?\n\t\}\n`).FindString(string(text))
+		if found == "" {
+			t.Fatalf("%s has no route", file)
+		}
+		return regexp.MustCompile(`\n\t*#[^\n]*`).ReplaceAllString(found, "")
+	}
+	if alone, one := route("chat/Caddyfile"), route("cluster/server.Caddyfile"); alone != one {
+		t.Errorf("alone it is%sand in the cluster%s", alone, one)
+	}
 }

@@ -3,7 +3,10 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,6 +106,12 @@ func TestMakeRunOfTheClusterStartsAllOfItAndCtrlCLeavesNothingBehind(t *testing.
 	bob := house.comes(t, chromium, address, "Bob", serverOf(alice))
 	say(alice, "Hello from "+serverOf(alice))
 	bob.shows("#log", "Hello from "+serverOf(alice))
+	if res, err := http.PostForm(address+"/announce.php", url.Values{"text": {"Lunch is ready"}}); err != nil {
+		t.Error(err)
+	} else if said, err := io.ReadAll(res.Body); err != nil || string(said) != "Announced to 2.\n" {
+		t.Errorf("%v %q", err, said)
+	}
+	bob.shows("#log", "Lunch is ready")
 	eventually(t, func() error {
 		shown, err := exec.Command(frankenphp(t), "websocket", "nodes", "--socket", folder[1]+"/one").CombinedOutput()
 		if err != nil || !strings.Contains(string(shown), "two") || !strings.Contains(string(shown), "three") {
