@@ -83,6 +83,19 @@ func runExample(t *testing.T, name string, env ...string) (*exec.Cmd, *serverLog
 	return cmd, log
 }
 
+// announce speaks to the two people in a chat by an ordinary request.
+func announce(t *testing.T, address string) {
+	t.Helper()
+	res, err := http.PostForm(address+"/announce.php", url.Values{"text": {"Lunch is ready"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if said, err := io.ReadAll(res.Body); err != nil || string(said) != "Announced to 2.\n" {
+		t.Errorf("%v %q", err, said)
+	}
+}
+
 func TestMakeRunOfTheClusterStartsAllOfItAndCtrlCLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	asMakeRunStarts(t)
@@ -106,11 +119,7 @@ func TestMakeRunOfTheClusterStartsAllOfItAndCtrlCLeavesNothingBehind(t *testing.
 	bob := house.comes(t, chromium, address, "Bob", serverOf(alice))
 	say(alice, "Hello from "+serverOf(alice))
 	bob.shows("#log", "Hello from "+serverOf(alice))
-	if res, err := http.PostForm(address+"/announce.php", url.Values{"text": {"Lunch is ready"}}); err != nil {
-		t.Error(err)
-	} else if said, err := io.ReadAll(res.Body); err != nil || string(said) != "Announced to 2.\n" {
-		t.Errorf("%v %q", err, said)
-	}
+	announce(t, address)
 	bob.shows("#log", "Lunch is ready")
 	eventually(t, func() error {
 		shown, err := exec.Command(frankenphp(t), "websocket", "nodes", "--socket", folder[1]+"/one").CombinedOutput()
