@@ -16,6 +16,7 @@ fi
 
 example=$1
 [ -f "$top/examples/$example/Caddyfile" ] || die "there is no example $example; there are: $(cd "$top/examples" && echo *)"
+if [ -x "$top/examples/$example/run.sh" ]; then exec "$top/examples/$example/run.sh"; fi
 export PORT=${PORT:-8080}
 say "the $example example runs on http://localhost:$PORT – stop it with Ctrl-C"
 cd "$top/examples/$example"

@@ -28,8 +28,10 @@ if (preg_match('/^.{1,2000}$/Dsu', $text) !== 1) {
     answer(400, 'The field "text" must hold 1 to 2000 characters of UTF-8.');
 }
 
-$people = frankenphp_ws_sendToTag('chat', json_encode(
-    ['type' => 'announced', 'text' => $text, 'at' => (int) (microtime(true) * 1000)],
+frankenphp_ws_sendToTag('chat', json_encode(
+    ['type' => 'announced', 'id' => bin2hex(random_bytes(8)), 'text' => $text, 'at' => (int) (microtime(true) * 1000)],
     JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES,
 ));
+// On all servers, where there are several: sendToTag() has counted those of this one only.
+$people = frankenphp_ws_getTagCount('chat');
 answer(200, "Announced to $people.");

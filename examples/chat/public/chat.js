@@ -6,18 +6,19 @@ const $ = (id) => document.getElementById(id);
 const own = {
   name: sessionStorage.getItem('name') ?? '',
   key: sessionStorage.getItem('key') ?? newKey(),
-  id: '',
 };
 sessionStorage.setItem('key', own.key);
 
 /** The connection, which comes back by itself; null before joining. */
 let socket = null;
-/** id => name of everyone here. */
-let people = new Map();
+/** The nicknames of everyone here. */
+let people = new Set();
 /** What was said about joining and leaving before the welcome came; null afterwards. */
 let early = null;
-/** The id of the only one to read the next message; '' for everyone. */
+/** The only one to read the next message; '' for everyone. */
 let addressee = '';
+/** Ids of what was said to everyone and is shown: a new session begins with what was said before. */
+const shown = new Set();
 
 function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -59,7 +60,10 @@ function receive(message) {
     early.push(message);
     return;
   }
+  if (shown.has(message.id)) return;
+  if (message.id) shown.add(message.id);
   switch (message.type) {
+    case 'server': return showServer(message);
     case 'welcome': return welcome(message);
     case 'refused': return toDoor(message.reason);
     case 'joined': return joined(message);
@@ -71,15 +75,14 @@ function receive(message) {
   }
 }
 
-function welcome({ id, name, people: list }) {
-  const again = own.id !== '';
-  own.id = id;
+function welcome({ name, people: list }) {
+  const again = !$('room').hidden;
   own.name = name;
   sessionStorage.setItem('name', name);
-  people = new Map(list.map((person) => [person.id, person.name]));
+  people = new Set(list);
   for (const message of early) {
-    if (message.type === 'joined') people.set(message.id, message.name);
-    else people.delete(message.id);
+    if (message.type === 'joined') people.add(message.name);
+    else people.delete(message.name);
   }
   early = null;
   showPeople();
@@ -88,24 +91,25 @@ function welcome({ id, name, people: list }) {
   $('refusal').textContent = '';
   $('room').hidden = false;
   showEvent(again ? 'You are connected again.' : `Welcome, ${name}.`);
+  $('log').scrollTop = $('log').scrollHeight;
   $('text').focus();
 }
 
-function joined({ id, name }) {
-  if (people.has(id)) return;
-  // Someone who reconnects comes in before their old connection has been seen to leave.
-  const known = [...people.values()].includes(name);
-  people.set(id, name);
+function joined({ name }) {
+  if (people.has(name)) return;
+  people.add(name);
   showPeople();
-  if (!known) showEvent(`${name} has joined.`);
+  showEvent(`${name} has joined.`);
 }
 
-function left({ id }) {
-  const name = people.get(id);
-  if (name === undefined) return;
-  people.delete(id);
+function left({ name }) {
+  if (!people.delete(name)) return;
   showPeople();
-  if (![...people.values()].includes(name)) showEvent(`${name} has left.`);
+  showEvent(`${name} has left.`);
+}
+
+function showServer({ name }) {
+  $('server').textContent = `on server ${name}`;
 }
 
 function online(yes) {
@@ -132,22 +136,17 @@ function avatar(name) {
 }
 
 function showPeople() {
-  // While someone reconnects, one nickname may stand for two connections: the newer is the live one.
-  const byName = new Map([...people].map(([id, name]) => [name, id]));
-  // An addressee who reconnects has a new id. One who has left stays chosen: nothing meant for one goes to everyone.
-  addressee = byName.get($('to').textContent) ?? addressee;
-  const collator = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true });
-  const items = [...byName].sort(([a], [b]) => collator.compare(a, b)).map(([name, id]) => {
-    const mine = id === own.id;
+  const items = [...people].sort(new Intl.Collator(undefined, { sensitivity: 'base', numeric: true }).compare).map((name) => {
+    const mine = name === own.name;
     const person = element(mine ? 'div' : 'button', 'person');
     person.append(avatar(name), element('span', '', mine ? `${name} (you)` : name));
     if (!mine) {
       person.type = 'button';
       person.title = `Write to ${name} alone`;
-      person.dataset.id = id;
-      person.setAttribute('aria-pressed', String(id === addressee));
+      person.dataset.name = name;
+      person.setAttribute('aria-pressed', String(name === addressee));
       person.onclick = () => {
-        address(id === addressee ? '' : id);
+        address(name === addressee ? '' : name);
         toggleSide(false);
         $('text').focus();
       };
@@ -160,12 +159,13 @@ function showPeople() {
   $('count').textContent = String(items.length);
 }
 
-function address(id) {
-  addressee = id;
-  $('addressee').hidden = id === '';
-  $('to').textContent = people.get(id) ?? '';
+/** One who leaves stays chosen: nothing meant for one goes to everyone. */
+function address(name) {
+  addressee = name;
+  $('addressee').hidden = name === '';
+  $('to').textContent = name;
   for (const person of $('people').querySelectorAll('button')) {
-    person.setAttribute('aria-pressed', String(person.dataset.id === id));
+    person.setAttribute('aria-pressed', String(person.dataset.name === name));
   }
 }
 
@@ -192,16 +192,16 @@ function showAnnouncement({ text, at }) {
   show(node);
 }
 
-function showMessage({ type, id, name, to, toName, text, at }) {
-  const mine = id === own.id || name === own.name;
+function showMessage({ type, name, to, text, at }) {
+  const mine = name === own.name;
   const whisper = type === 'whispered';
   const node = element('li', ['message', mine && 'mine', whisper && 'whisper'].filter(Boolean).join(' '));
-  node.dataset.thread = `${name}\n${whisper ? toName : ''}`;
+  node.dataset.thread = `${name}\n${whisper ? to : ''}`;
   const last = $('log').lastElementChild;
   if (last?.dataset.thread === node.dataset.thread) node.classList.add('follows');
   const head = element('p', 'head');
   head.append(element('strong', '', name));
-  if (whisper) head.append(element('span', 'note', mine ? `only to ${to === own.id ? 'yourself' : toName}` : 'only to you'));
+  if (whisper) head.append(element('span', 'note', mine ? `only to ${to === name ? 'yourself' : to}` : 'only to you'));
   head.append(time(at));
   const content = element('div');
   content.append(head, element('p', 'body', text));
@@ -220,7 +220,6 @@ function time(at) {
 $('join').onsubmit = (event) => {
   event.preventDefault();
   own.name = $('nickname').value.trim();
-  own.id = '';
   $('enter').disabled = true;
   $('refusal').textContent = '';
   connect();
@@ -231,7 +230,7 @@ $('composer').onsubmit = (event) => {
   const text = $('text').value.trim();
   if (text === '' || $('send').disabled) return;
   if (addressee !== '' && !people.has(addressee)) {
-    showEvent(`${$('to').textContent} has left. Choose another person, or write to everyone.`);
+    showEvent(`${addressee} has left. Choose another person, or write to everyone.`);
     return;
   }
   tell(addressee === '' ? { type: 'say', text } : { type: 'whisper', to: addressee, text });

@@ -6,7 +6,7 @@ header("Content-Security-Policy: default-src 'none'; script-src 'self'; style-sr
 header('Referrer-Policy: no-referrer');
 header('Cache-Control: no-store');
 
-$online = count(frankenphp_ws_getClientsByTag('chat'));
+$online = count(frankenphp_ws_presence('chat:here'));
 ?>
 <!doctype html>
 <html lang="en">
@@ -41,6 +41,7 @@ $online = count(frankenphp_ws_getClientsByTag('chat'));
     <header class="bar">
       <svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><path d="M6 5h20a4 4 0 0 1 4 4v10a4 4 0 0 1-4 4H15l-7 6v-6H6a4 4 0 0 1-4-4V9a4 4 0 0 1 4-4z"/></svg>
       <h1>Chat</h1>
+      <p id="server" class="quiet"></p>
       <p id="status" class="status" role="status" data-state="offline">Connecting…</p>
       <button id="who" class="who" type="button" aria-expanded="false" aria-controls="side"><span id="count">0</span> here</button>
     </header>
