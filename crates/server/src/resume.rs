@@ -10,6 +10,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use fws_engine::NodeId;
 use fws_hub::Key;
 use fws_session::{KeptMemory, Progress};
+use fws_wire::ledger::Ticket;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -199,8 +200,8 @@ pub struct Resume {
     arrived: AtomicU64,
     sent: AtomicU64,
     lost: AtomicBool,
-    /// It has no connection at the moment.
-    suspended: AtomicBool,
+    /// Its place among the clients that are waited for, if it has no connection at the moment.
+    suspended: Mutex<Option<Ticket>>,
     /// Handshakes under way that want to take the session up.
     visits: AtomicU32,
 }
@@ -216,7 +217,7 @@ impl Resume {
             arrived: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             lost: AtomicBool::new(false),
-            suspended: AtomicBool::new(false),
+            suspended: Mutex::new(None),
             visits: AtomicU32::new(0),
         }
     }
@@ -241,7 +242,7 @@ impl Resume {
     pub fn publish(&self, progress: Progress) -> bool {
         self.sent.store(progress.sent, Ordering::Release);
         self.arrived.store(progress.arrived, Ordering::Release);
-        progress.lost && !self.lost.swap(true, Ordering::AcqRel)
+        !self.lost.swap(progress.lost, Ordering::AcqRel) && progress.lost
     }
 
     /// The shard: a client is back with `old`, and `arrived` is the number of the last message that it has got. It is told `fresh` from now on.
@@ -272,13 +273,13 @@ impl Resume {
         .to_string()
     }
 
-    /// Says whether it has a connection. What was said before.
-    pub fn set_suspended(&self, suspended: bool) -> bool {
-        self.suspended.swap(suspended, Ordering::AcqRel)
+    /// Says whether it is waited for: its place among those that are. What was said before.
+    pub fn set_suspended(&self, place: Option<Ticket>) -> Option<Ticket> {
+        std::mem::replace(&mut *self.suspended.lock(), place)
     }
 
     pub fn is_suspended(&self) -> bool {
-        self.suspended.load(Ordering::Acquire)
+        self.suspended.lock().is_some()
     }
 
     /// Whether a client may be on its way to take it up.

@@ -10,7 +10,7 @@ use common::{counter, wait_until};
 use fws_hub::command::{Close, Describe, Kill, Rename, SendTo, SetInformation, Tag};
 use fws_hub::{Client, Command, Outcome, Reply, Target};
 use fws_server::{AdmissionError, Config, Core, Ended};
-use fws_session::Event;
+use fws_session::{Event, Opened};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
@@ -72,7 +72,11 @@ fn events(core: &Core, until: &str) -> Vec<String> {
                 Event::Open(opened) => format!("open {}", String::from_utf8_lossy(&opened.query)),
                 Event::Message { data, .. } => format!("message {}", String::from_utf8_lossy(data)),
                 Event::Suspend => "suspend".into(),
-                Event::Resume(opened) => format!("resume {} {}", opened.ip, String::from_utf8_lossy(&opened.query)),
+                Event::Resume(opened) => {
+                    let Opened { ip, query, user, .. } = &**opened;
+                    let user = if user.is_empty() { String::new() } else { format!(" of {user}") };
+                    format!("resume {ip} {}{user}", String::from_utf8_lossy(query))
+                }
                 Event::Close(closed) => format!("close {} {}", closed.code, closed.reason),
                 Event::Timer(_) | Event::Join(_) | Event::Leave(_) => unreachable!("there are no timers and channels"),
             });
@@ -315,10 +319,103 @@ fn no_more_clients_are_waited_for_than_max_suspended() {
     wait_suspended(&core, 1);
     visitors[1].cut();
     let told = events(&core, "close");
-    assert_eq!(told.iter().filter(|event| *event == "suspend").count(), 1, "{told:?}");
+    assert!(told.iter().any(|event| event.contains("max_suspended")), "{told:?}");
     assert_eq!([counter(&core, "suspensions_refused"), counter(&core, "suspended")], [1, 1]);
-    let back = visitors[0].back(&core);
+    let anew = visitors[0].back(&core);
+    assert_eq!(anew.greeting["reason"], "unknown", "it had been away longest");
+    let back = visitors[1].back(&core);
     assert_eq!((&back.greeting["resumed"], counter(&core, "suspended")), (&Value::Bool(true), 0));
+}
+
+#[test]
+fn the_address_that_has_most_clients_that_are_away_gives_up_its_own() {
+    let core = started(Config { max_suspended: 3, ..Config::default() });
+    let from = |ip: &str| {
+        let head = "GET /?resume= HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+        Visitor::of(&core, core.handshake("chat", head.as_bytes(), ip))
+    };
+    let honest = from("192.0.2.1");
+    honest.cut();
+    wait_suspended(&core, 1);
+    for n in 0..6 {
+        let stranger = from("198.51.100.1");
+        stranger.cut();
+        wait_until(PATIENCE, "it is away", || counter(&core, "connections_suspended") == n + 2);
+    }
+    assert_eq!((&honest.back(&core).greeting["resumed"], counter(&core, "suspensions_refused")), (&Value::Bool(true), 4));
+}
+
+#[test]
+fn a_client_that_changes_its_network_needs_no_place_among_those_that_are_away() {
+    let core = started(Config { max_suspended: 1, ..Config::default() });
+    let (away, changing) = (Visitor::new(&core, "chat"), Visitor::new(&core, "chat"));
+    away.cut();
+    wait_suspended(&core, 1);
+    let changed = changing.back(&core);
+    assert_eq!((&changed.greeting["resumed"], counter(&core, "suspended")), (&Value::Bool(true), 1));
+    assert_eq!(&away.back(&core).greeting["resumed"], &Value::Bool(true));
+}
+
+#[test]
+fn a_handshake_that_comes_too_late_leaves_the_good_connection_alone() {
+    let core = started(Config::default());
+    let visitor = Visitor::new(&core, "chat");
+    let slow = handshake(&core, "chat", &visitor.query(), "");
+    let mut good = visitor.back(&core);
+    // Its pong makes the token before it useless.
+    wait_until(PATIENCE, "its pong has come", || {
+        good.socket.flush().expect("a pong");
+        let _ = good.socket.get_ref().set_read_timeout(Some(Duration::from_millis(20)));
+        let _ = good.socket.read();
+        counter(&core, "bytes_received") > 0
+            && Visitor::of(&core, handshake(&core, "chat", &visitor.query(), "")).greeting["reason"] == "unknown"
+    });
+    good.socket.get_ref().set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut late = common::adopt(&core, slow, &[], PATIENCE);
+    assert_eq!(std::io::Read::read(&mut late, &mut [0; 64]).expect("the end"), 0, "it gets nothing");
+    let id =
+        core.ids().into_iter().find(|id| !describe(&core, id).suspended && describe(&core, id).messages_sent == 0).expect("the good one");
+    send(&core, &id, "still here");
+    assert_eq!(good.next(), "still here");
+}
+
+#[test]
+fn a_client_that_has_just_got_a_history_may_say_how_many_messages_that_were() {
+    let routes = r#"{"routes":[{"name":"chat","echo":true,"resume":{"window":3600000000000},"channels":[{"pattern":"news","history":{"count":100,"age":3600000000000}}]}]}"#;
+    let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
+    core.stage(1, routes.as_bytes()).expect("legal");
+    core.commit(1).expect("staged");
+    for n in 0..50 {
+        let text = n.to_string();
+        let message = SendTo { to: Target::Tag("news"), route: None, except: None, binary: false, data: text.as_bytes().into() };
+        core.ask(&Command::Send(message)).expect("legal");
+    }
+    for _ in 0..20 {
+        let mut visitor = Visitor::new(&core, "chat");
+        let id = core.ids().into_iter().max_by_key(|id| describe(&core, id).connected_at).expect("there is one");
+        assert_eq!(core.ask(&Command::Tag(Tag { id: &id, tag: "news", since: Some("") })), Ok(Reply::Flag(true)));
+        for n in 0..50 {
+            assert_eq!(visitor.next(), n.to_string());
+        }
+        let back = visitor.back(&core);
+        assert_eq!(back.greeting["resumed"], true, "{}", back.greeting);
+        core.ask(&Command::Kill(Kill { id: &id })).expect("legal");
+        wait_until(PATIENCE, "it is gone", || core.connections() == 0);
+    }
+}
+
+#[test]
+fn the_event_of_a_client_that_is_back_has_the_user_that_the_site_says() {
+    let core = started(Config::default());
+    let of_ann = |query: &str| {
+        let mut handshake = handshake(&core, "chat", query, "");
+        handshake.set_user("ann", b"").expect("legal");
+        handshake
+    };
+    let visitor = Visitor::of(&core, of_ann("?resume="));
+    let _back = Visitor::of(&core, of_ann(&visitor.query()));
+    assert_eq!(events(&core, "resume"), ["open ", "suspend", "resume 192.0.2.1  of ann"]);
 }
 
 #[test]

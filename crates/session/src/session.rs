@@ -287,6 +287,8 @@ impl Session {
             Phase::Open if self.pinged => Some(self.last_ping + settings.pong_timeout),
             Phase::Open => match self.own_interval {
                 OwnInterval::Every(every) => Some(self.last_ping + Millis::from(every)),
+                // However much is heard of the client: only a pong proves what has arrived.
+                OwnInterval::Absent | OwnInterval::Off if self.is_unproved() => Some(self.last_ping + self.proof_interval()),
                 OwnInterval::Absent if settings.ping_interval > 0 => Some(self.last_heard + settings.ping_interval),
                 OwnInterval::Absent | OwnInterval::Off => None,
             },

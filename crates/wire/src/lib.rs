@@ -17,7 +17,7 @@ pub mod deflate;
 mod error;
 pub mod frame;
 pub mod handshake;
-mod ledger;
+pub mod ledger;
 pub mod message;
 pub mod origin;
 

@@ -101,16 +101,18 @@ impl Core {
         let Some(route) = self.routes.read().current.get(route).cloned() else {
             return refuse(Refusal::Unavailable, 503, &format!("the WebSocket route {route:?} is not in force"));
         };
-        let request = request.map_err(|refused| Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused))))?;
-        let accepted = handshake::examine(&request, &route.policy, self.has_windows()).map_err(|refused| {
+        let mut request = request.map_err(|refused| Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused))))?;
+        let mut query = std::mem::take(&mut request.query);
+        let wish = self.wish(&route, &mut query);
+        // Who comes back agrees on the same compression as before, whatever newcomers may have now.
+        let is_back = matches!(wish, Some(Wish::Back(_) | Wish::Afar(_)));
+        let accepted = handshake::examine(&request, &route.policy, is_back || self.has_windows()).map_err(|refused| {
             if refused.reason == Reason::Origin {
                 self.foreign_page(&route, &request);
             }
             Box::new((Refusal::Request(refused.reason), Handshake::refused_for(refused)))
         })?;
         self.admit_events(&route, ip)?;
-        let mut query = request.query;
-        let wish = self.wish(&route, &mut query);
         let reservation = match &wish {
             Some(Wish::Back(_)) => None,
             Some(Wish::Anew(_) | Wish::Afar(_)) | None => Some(self.reserve_or_refuse(&route, ip)?),
@@ -215,11 +217,17 @@ impl Core {
             Late::Unavailable if self.is_draining() => "the server is shutting down",
             Late::Unavailable => "the WebSocket route is not in force any more",
             Late::ComeAgain => "the server that has the session of this client has not given it yet: try again",
-            Late::Full => "this route has as many connections as it may",
+            Late::Full(Full::Route) => "this route has as many connections as it may",
+            Late::Full(Full::Address) => "this address has as many connections to this route as it may",
             Late::Taken => "the id that the site chose for this client is another client's",
         };
-        *handshake = Handshake::refused(503, text);
-        self.count_refusal(if why == Late::Full { Refusal::Full } else { Refusal::Unavailable });
+        let (refusal, status) = match why {
+            Late::Full(Full::Address) => (Refusal::Address, 429),
+            Late::Full(Full::Route) => (Refusal::Full, 503),
+            Late::Unavailable | Late::ComeAgain | Late::Taken => (Refusal::Unavailable, 503),
+        };
+        *handshake = Handshake::refused(status, text);
+        self.count_refusal(refusal);
     }
 
     /// The host refuses what was accepted here: counted as a refusal, and its place on the route is free again.
@@ -240,7 +248,7 @@ pub(crate) enum Late {
     /// Another server has its session, and has not given it yet.
     ComeAgain,
     /// There is no place for it.
-    Full,
+    Full(Full),
     /// It gets no session, and another client has its id.
     Taken,
 }

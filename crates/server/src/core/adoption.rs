@@ -89,7 +89,7 @@ impl Core {
             self.promise(&mut ticket, &id).map_err(|_| Late::Taken)?;
         }
         if ticket.reservation.is_none() {
-            ticket.reservation = Some(self.reserve_on(&ticket.route, &ticket.opened.ip).map_err(|_| Late::Full)?);
+            ticket.reservation = Some(self.reserve_on(&ticket.route, &ticket.opened.ip).map_err(Late::Full)?);
         }
         self.register(ticket, transport, answered).ok_or(Late::Unavailable)
     }

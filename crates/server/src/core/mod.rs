@@ -43,7 +43,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fws_engine::{Engine, Memory};
@@ -51,6 +51,7 @@ use fws_hub::{Hub, Key};
 use fws_session::{KeptMemory, Spares};
 use fws_wire::Budget;
 use fws_wire::deflate::{Shelf, Shelved};
+use fws_wire::ledger::Ledger;
 use parking_lot::{Condvar, Mutex, RwLock};
 
 pub use self::caller::Caller;
@@ -101,8 +102,8 @@ pub struct Core {
     pub(crate) departed: Departed,
     /// What is kept for clients that may come back.
     kept: Arc<KeptMemory>,
-    /// How many clients are waited for.
-    suspended: AtomicUsize,
+    /// The clients that are waited for, by their addresses. Nothing is locked while it is.
+    suspended: Mutex<Ledger<Key>>,
     pub(crate) timers: Timers,
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) bells: Bells,
@@ -157,7 +158,7 @@ impl Core {
             order: Order::default(),
             departed: Departed::default(),
             kept: Arc::new(KeptMemory::new(options.max_resume_bytes)),
-            suspended: AtomicUsize::new(0),
+            suspended: Mutex::default(),
             timers: Timers::default(),
             dispatch: Arc::new(Dispatch::new(flag.clone(), options.max_pending_bytes)),
             bells: Bells::default(),

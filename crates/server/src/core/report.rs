@@ -93,7 +93,7 @@ impl Core {
             "histories_messages": messages,
             "histories_bytes": bytes,
             "history_evicted": evicted,
-            "suspended": self.suspended.load(Ordering::Relaxed),
+            "suspended": self.suspended.lock().used(),
             "resume_bytes": self.kept.used(),
             "unfinished_bytes": self.unfinished.used(),
             "compression_bytes_kept": shelved.windows.load(Ordering::Relaxed) + shelved.contexts.load(Ordering::Relaxed),

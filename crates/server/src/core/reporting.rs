@@ -35,7 +35,7 @@ impl Core {
 
     /// More connections broke than clients are waited for.
     pub(super) fn too_many_suspended(&self, conn: &Conn) {
-        let message = "a connection broke and its client is not waited for: as many are as max_suspended allows";
+        let message = "a connection broke while as many clients are waited for as max_suspended allows: of the address that has most of them, one is closed";
         self.log.burst(Trouble::Suspended, &conn.route_name, message, || about(conn));
     }
 

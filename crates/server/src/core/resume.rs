@@ -1,7 +1,6 @@
 //! Clients that come back after their network was away.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use fws_engine::NodeId;
 use fws_wire::deflate::Params;
@@ -12,6 +11,7 @@ use crate::adoption::{Back, Entered};
 use crate::conn::{Conn, Through, Transport};
 use crate::resume::{Asked, Bound, Mark, NotResumed, Secret, Token, Visit};
 use crate::routes::Route;
+use crate::shard::Op;
 use crate::stats::add;
 
 /// What a handshake wants of a session that is kept.
@@ -97,6 +97,7 @@ impl Core {
         if !alike {
             return Err(NotResumed::Different);
         }
+        ticket.opened.user = ticket.initial.user_name().unwrap_or_default().to_owned();
         // What it is not like is found out at once; whether its messages are still there, once more by the shard.
         let fresh = Secret::random().map_err(|_| NotResumed::Unknown)?;
         let compression = ticket.compression;
@@ -106,17 +107,25 @@ impl Core {
         Ok(Entered { conn, opened, shard, back: Some(back) })
     }
 
-    /// A connection broke. `false`: its client is not waited for, since that is known to be in vain, or too many others are.
+    /// A connection broke. `false`: its client is not waited for, since that is known to be in vain.
+    ///
+    /// Where too many are waited for, one is not any more: of the address that has most of them, the one that has been away longest.
     pub(crate) fn suspend(&self, conn: &Conn) -> bool {
         let Some(resume) = conn.resume.as_ref().filter(|_| !conn.is_dismissed() && !self.is_draining()) else { return false };
-        if self.suspended.fetch_add(1, Ordering::AcqRel) >= self.options.max_suspended {
-            self.suspended.fetch_sub(1, Ordering::AcqRel);
-            add(&self.counters.suspensions_refused, 1);
-            self.too_many_suspended(conn);
+        let mut waited_for = self.suspended.lock();
+        resume.set_suspended(Some(waited_for.enter(conn.peer().owner, 1, conn.key)));
+        let given_up = (waited_for.used() > self.options.max_suspended).then(|| waited_for.worst()).flatten();
+        let given_up = given_up.and_then(|ticket| waited_for.leave(ticket));
+        drop(waited_for);
+        add(&self.counters.connections_suspended, 1);
+        let Some(key) = given_up else { return true };
+        add(&self.counters.suspensions_refused, 1);
+        self.too_many_suspended(conn);
+        if key == conn.key {
+            resume.set_suspended(None);
             return false;
         }
-        resume.set_suspended(true);
-        add(&self.counters.connections_suspended, 1);
+        self.post(key, Op::GiveUp { key });
         true
     }
 
@@ -128,8 +137,8 @@ impl Core {
 
     /// A connection that may have been suspended is not any more.
     pub(super) fn not_suspended(&self, conn: &Conn) {
-        if conn.resume.as_ref().is_some_and(|resume| resume.set_suspended(false)) {
-            self.suspended.fetch_sub(1, Ordering::AcqRel);
+        if let Some(place) = conn.resume.as_ref().and_then(|resume| resume.set_suspended(None)) {
+            self.suspended.lock().leave(place);
         }
     }
 

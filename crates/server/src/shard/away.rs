@@ -1,5 +1,6 @@
 //! Clients whose network is away, and that come back.
 
+use fws_hub::Key;
 use fws_session::{Event, Millis};
 use mio::Token;
 
@@ -35,20 +36,20 @@ impl Shard {
             return true;
         }
         entry.touched = false;
-        if !matches!(entry.link, Link::Absent) && !self.part(around, at) {
-            return true;
+        if !matches!(entry.link, Link::Absent) {
+            if !around.suspend(&entry.conn) {
+                entry.session.cut("the connection was cut without a close frame");
+                return true;
+            }
+            self.part(at);
         }
         self.set_timer(at);
         false
     }
 
-    /// Lets go of the broken connection of a client that is waited for. `false`: it is not waited for, and has ended.
-    fn part(&mut self, around: &impl Surroundings, at: usize) -> bool {
-        let Some(entry) = self.entries[at].as_mut() else { return false };
-        if !around.suspend(&entry.conn) {
-            entry.session.cut("the connection was cut without a close frame");
-            return false;
-        }
+    /// Lets go of the broken connection of a client, and tells PHP.
+    pub(super) fn part(&mut self, at: usize) {
+        let Some(entry) = self.entries[at].as_mut() else { return };
         entry.session.report_written(&entry.conn.backlog);
         entry.link.end(&self.registry);
         let link = std::mem::replace(&mut entry.link, Link::Absent);
@@ -56,7 +57,6 @@ impl Shard {
         (entry.readable, entry.writable, entry.finished) = (false, false, false);
         let event = entry.route.protocol.suspended();
         self.tell(at, event);
-        true
     }
 
     fn tell(&mut self, at: usize, event: Option<Event>) {
@@ -74,14 +74,17 @@ impl Shard {
         let progress =
             entry.session.progress().filter(|progress| !progress.lost && (progress.arrived..=progress.sent).contains(&back.arrived));
         let (Some(resume), Some(progress)) = (&entry.conn.resume, progress) else { return dismiss(&link) };
+        if resume.mark(&back.secret).is_none() {
+            return dismiss(&link);
+        }
         let can_wait = entry.session.is_suspended() || (!entry.link.is_pending() && entry.session.suspend(self.now));
         let Some(received) = resume.renew(&back.secret, back.fresh, back.arrived, progress).filter(|_| can_wait) else {
             self.touch(at);
             return dismiss(&link);
         };
-        if !matches!(entry.link, Link::Absent) && !self.part(around, at) {
-            self.touch(at);
-            return dismiss(&link);
+        if !matches!(entry.link, Link::Absent) {
+            // The new connection is there, so it is not waited for.
+            self.part(at);
         }
         if let Err(error) = link.register(&self.registry, Token(at)) {
             if let Some(entry) = self.entries[at].as_ref() {
@@ -110,6 +113,16 @@ impl Shard {
         }
         self.read_again(at);
         self.touch(at);
+    }
+
+    /// A client is not waited for any more.
+    pub(super) fn give_up(&mut self, key: Key) {
+        if let Some((at, entry)) = find(&mut self.entries, self.count, key)
+            && entry.session.is_suspended()
+        {
+            entry.session.cut("more clients are away than max_suspended allows");
+            self.touch(at);
+        }
     }
 
     /// A client that is on its way back is waited for.

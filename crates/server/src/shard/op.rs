@@ -68,6 +68,10 @@ pub enum Op {
     Kill {
         key: Key,
     },
+    /// The client is not waited for any more, if it still is: too many are.
+    GiveUp {
+        key: Key,
+    },
     /// The connection gets another ping interval.
     Ping {
         key: Key,

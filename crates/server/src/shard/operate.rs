@@ -32,6 +32,7 @@ impl Shard {
             Op::CatchUp { key, messages } => self.catch_up(key, messages),
             Op::Close { key, code, reason } => self.close(key, code, &reason),
             Op::Kill { key } => self.kill(key),
+            Op::GiveUp { key } => self.give_up(key),
             Op::Ping { key, how } => self.ping(key, how),
             Op::CloseSlow { key } => self.close_slow(around, key),
             Op::Evict { key } => self.evict(key),

@@ -67,6 +67,10 @@ impl Shard {
         let Some(entry) = self.entries[at].as_mut() else { return };
         entry.touched = false;
         while self.has_more(at) {
+            if keeps {
+                // What it has missed was numbered just now: it may say that it has got it as soon as it is written.
+                self.keep_up(at);
+            }
             let Some(entry) = self.entries[at].as_mut() else { return };
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = entry.session.slices(&mut slices);

@@ -14,6 +14,9 @@ use crate::compression::Compressor;
 use crate::kept::Kept;
 use crate::{Backlog, Compression, Frame, KeptMemory, Millis, Progress, Settings, Spares};
 
+/// What a client is sent is kept so long at most until it is pinged, where the settings ask for no pings.
+pub(super) const PROOF_INTERVAL: Millis = 30_000;
+
 /// A client that is back.
 #[derive(Debug)]
 pub struct Back<'a> {
@@ -90,6 +93,16 @@ impl Session {
     /// Whether there is no socket, and the client is waited for.
     pub fn is_suspended(&self) -> bool {
         matches!(self.phase, Phase::Suspended { .. })
+    }
+
+    /// Whether it should be found out some time what has arrived.
+    pub(super) fn is_unproved(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.is_unproved())
+    }
+
+    /// How long that may take.
+    pub(super) fn proof_interval(&self) -> Millis {
+        if self.settings.ping_interval > 0 { self.settings.ping_interval } else { PROOF_INTERVAL }
     }
 
     /// Pings the client if much is kept for it, to learn what has arrived.
@@ -203,7 +216,7 @@ impl Session {
     /// The client will not get all messages, so it cannot come back.
     pub(super) fn lose_kept(&mut self) {
         if let Some(kept) = &mut self.kept {
-            kept.lose();
+            kept.break_off();
         }
     }
 

@@ -1,7 +1,6 @@
 //! The server that a client comes to.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -223,7 +222,6 @@ impl Core {
             let _ = initial.user(&name, &info);
         }
         let resume = Resume::new(bound(named.as_ref(), &user), self.engine.node(), self.kept.clone(), mark);
-        resume.set_suspended(true);
         let routes = self.routes.read();
         let route = routes.current.get(&route.name).cloned().filter(|route| route.serves(branch) && !self.is_draining())?;
         let mut made = None;
@@ -236,7 +234,11 @@ impl Core {
             made.insert(Arc::new(conn)).clone()
         })?;
         let conn = made.expect("bug: the registry gave a key without making the handle");
-        self.suspended.fetch_add(1, Ordering::AcqRel);
+        // It is about to have a connection, so nobody gives up a place for it.
+        let place = self.suspended.lock().enter(conn.peer().owner, 1, key);
+        if let Some(resume) = &conn.resume {
+            resume.set_suspended(Some(place));
+        }
         hub.furnish(key, initial);
         let frames: Vec<Frame> = frames.into_iter().map(|(bytes, compressed)| Frame::of_bytes(bytes, compressed)).collect();
         let progress = Progress { arrived, sent: arrived + frames.len() as u64, received, lost: false };

@@ -1,5 +1,6 @@
 //! A client whose network is away.
 
+use super::super::suspended::PROOF_INTERVAL;
 use super::*;
 use crate::{Back, KeptMemory, Progress};
 
@@ -211,4 +212,24 @@ fn memory_is_given_back_however_it_ends() {
     wire.at(1000);
     drop(wire);
     assert_eq!(memory.used(), 0);
+}
+
+#[test]
+fn a_client_that_talks_all_the_time_is_asked_for_proof_of_what_it_got() {
+    for (settings, interval) in [(100, 100), (0, PROOF_INTERVAL)] {
+        let mut wire = Wire::new(Settings { ping_interval: settings, pong_timeout: 50, resume_window: 1000, ..Settings::default() });
+        wire.session.keep(Arc::default());
+        assert_eq!(wire.send(Frame::message(false, b"a")), Taken::Queued { dropped: 0 });
+        assert_eq!(wire.written(), b"\x81\x01a");
+        for now in (0..interval).step_by(10) {
+            wire.at(now).receive(&client(0x81, b"hi"));
+        }
+        assert_eq!(wire.written(), b"");
+        assert_eq!((wire.session.deadline(), wire.at(interval).written()), (Some(interval), b"\x89\x04\0\0\0\x01".to_vec()));
+        wire.receive(&client(0x8a, b"\0\0\0\x01"));
+        assert_eq!(wire.session.progress().map(|progress| progress.arrived), Some(1));
+        // Nothing is kept, so its talking is proof enough that it is there.
+        wire.at(interval + 90).receive(&client(0x81, b"hi"));
+        assert_eq!(wire.session.deadline(), (settings > 0).then_some(interval + 190));
+    }
 }
