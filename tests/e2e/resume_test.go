@@ -192,8 +192,16 @@ func TestABrowserWhoseNetworkIsAwayAgainAndAgainMissesNothingInEitherDirection(t
 		caught()
 	}
 	// The page changes its network although the old connection works.
-	page.evaluate("dispatchEvent(new Event('online'))", nil)
+	var states int
+	page.evaluate("(dispatchEvent(new Event('online')), states.length)", &states)
 	push(20)
+	eventually(t, func() error {
+		var now int
+		if page.evaluate("states.length", &now); now == states {
+			return fmt.Errorf("it has not come back by another connection")
+		}
+		return nil
+	})
 	caught()
 
 	sessions := s.gotAll(t, page, id)
