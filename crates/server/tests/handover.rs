@@ -378,3 +378,19 @@ fn php_handles_what_a_client_has_sent_to_the_old_server_before_anything_that_it_
     // For a short time the first server believes that the user is still on the way: the last one tells that the user has left.
     assert_eq!(events(&one, 1), ["leave ann"]);
 }
+
+#[test]
+fn who_comes_with_the_id_of_a_client_that_is_away_gets_it_on_any_server() {
+    let redis = Redis::start();
+    let [one, two] = [(); 2].map(|()| redis.server(ROUTES));
+    let mut of_ann = handshake(&one, "chat", "?resume=", "");
+    assert_eq!(one.set_id(&mut of_ann, "ann"), Ok(()));
+    let visitor = Visitor::of(&one, of_ann);
+    let mut newcomer = handshake(&two, "chat", "", "");
+    assert_eq!(two.set_id(&mut newcomer, "ann"), Err(AdmissionError::IdTaken), "it is there");
+    visitor.cut();
+    wait_until(PATIENCE, "it is away", || counter(&one, "suspended") == 1);
+    assert_eq!(two.set_id(&mut newcomer, "ann"), Err(AdmissionError::IdLeaving));
+    wait_until(PATIENCE, "the id is free", || two.set_id(&mut newcomer, "ann").is_ok());
+    assert_eq!(one.connections(), 0);
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisResult, TlsCertificates};
 
 /// Where the servers meet, and how long they wait for each other.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub version: u8,
     /// What other servers are told of this one, for people: its host.
     pub label: String,
+    /// Certificates, PEM, of who vouches for Redis' own one, with TLS; `None`: those that the system trusts.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// Where Redis is, with what is secret about it: see [`Settings::at`].
@@ -78,6 +80,7 @@ impl Settings {
             lease: Duration::from_secs(9),
             version: 1,
             label: String::new(),
+            ca: None,
         })
     }
 
@@ -94,6 +97,16 @@ impl Settings {
             return Err(AddressError::Lease);
         }
         Ok(())
+    }
+
+    /// A client for a server, which does not connect yet.
+    pub(super) fn client(&self, info: ConnectionInfo) -> RedisResult<Client> {
+        match (&self.ca, info.addr()) {
+            (Some(ca), ConnectionAddr::TcpTls { .. }) => {
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(ca.clone()) })
+            }
+            _ => Client::open(info),
+        }
     }
 
     /// A key or a channel. All have the same hash tag, so that one server of a Redis Cluster has all of them: scripts need several.

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::message::{self, Message};
 use super::recorder::decode;
 use crate::control::protocol::read;
-use crate::core::{Caller, Core};
+use crate::core::{Caller, Core, Way};
 use crate::os::block_signals;
 
 /// The most that waits for a thread.
@@ -170,6 +170,7 @@ fn hear(core: &Core, incoming: Incoming) {
             }
             encode(&done)
         }
+        Ok(Message::MakeWay(id)) => postcard::to_stdvec(&(core.make_way(id) != Way::Taken)).expect("bug: an answer that cannot be encoded"),
         Ok(Message::Want(wanted)) => postcard::to_stdvec(&core.hand(from, &wanted)).expect("bug: an answer that cannot be encoded"),
         Err(why) => encode(&Err(ClusterError::Refused(format!("the command cannot be read: {why}").into()).into())),
     };
