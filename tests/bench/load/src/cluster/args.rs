@@ -137,93 +137,44 @@ impl Plan {
         self.subscribers * self.nodes.len()
     }
 
-    fn setter(arg: lexopt::Arg<'_>) -> Result<Setter> {
-        Ok(match arg {
-            Long("dialect") => |plan, parser| {
-                plan.dialect = parser.value()?.string()?.parse()?;
-                Ok(())
-            },
-            Long("node") => |plan, parser| {
-                plan.nodes.push(parser.value()?.parse()?);
-                Ok(())
-            },
-            Long("pid") => |plan, parser| {
-                plan.pids.extend(pids(parser)?);
-                Ok(())
-            },
-            Long("redis") => |plan, parser| {
-                plan.redis.extend(pids(parser)?);
-                Ok(())
-            },
-            Long("label") => |plan, parser| {
-                plan.label = parser.value()?.string()?;
-                Ok(())
-            },
-            Long("round") => |plan, parser| {
-                plan.round = parser.value()?.parse()?;
-                Ok(())
-            },
-            Long("subscribers") => |plan, parser| {
-                plan.subscribers = at_least_one(parser)?;
-                Ok(())
-            },
-            Long("window") => |plan, parser| {
-                plan.window = at_least_one(parser)?;
-                Ok(())
-            },
-            Long("publishers") => |plan, parser| {
-                plan.publishers = at_least_one(parser)?;
-                Ok(())
-            },
-            Long("interval") => |plan, parser| {
-                plan.interval = seconds(parser)?;
-                Ok(())
-            },
-            Long("seconds") => |plan, parser| {
-                plan.measured = seconds(parser)?;
-                Ok(())
-            },
-            Long("warmup") => |plan, parser| {
-                plan.warmup = seconds(parser)?;
-                Ok(())
-            },
-            Long("size") => |plan, parser| {
-                plan.size = parser.value()?.parse()?;
-                Ok(())
-            },
-            Long("joins") => |plan, parser| {
-                plan.joins = at_least_one(parser)?;
-                Ok(())
-            },
-            Long("missed") => |plan, parser| {
-                plan.missed = at_least_one(parser)?;
-                Ok(())
-            },
-            Long("collect") => |plan, parser| {
-                plan.collect.push(parser.value()?.string()?.parse()?);
-                Ok(())
-            },
-            Long("settle") => |plan, parser| {
-                plan.settle = seconds(parser)?;
-                Ok(())
-            },
-            Long("timeout") => |plan, parser| {
-                plan.timeout = seconds(parser)?;
-                Ok(())
-            },
-            other => return Err(other.unexpected().into()),
-        })
+    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<()> {
+        match name {
+            "dialect" => self.dialect = parser.value()?.string()?.parse()?,
+            "node" => self.nodes.push(parser.value()?.parse()?),
+            "pid" => self.pids.extend(pids(parser)?),
+            "redis" => self.redis.extend(pids(parser)?),
+            "label" => self.label = parser.value()?.string()?,
+            "round" => self.round = parser.value()?.parse()?,
+            "subscribers" => self.subscribers = at_least_one(parser)?,
+            "window" => self.window = at_least_one(parser)?,
+            "publishers" => self.publishers = at_least_one(parser)?,
+            "interval" => self.interval = seconds(parser)?,
+            "seconds" => self.measured = seconds(parser)?,
+            "warmup" => self.warmup = seconds(parser)?,
+            "size" => self.size = parser.value()?.parse()?,
+            "joins" => self.joins = at_least_one(parser)?,
+            "missed" => self.missed = at_least_one(parser)?,
+            "collect" => self.collect.push(parser.value()?.string()?.parse()?),
+            "settle" => self.settle = seconds(parser)?,
+            "timeout" => self.timeout = seconds(parser)?,
+            other => bail!("unknown option --{other}"),
+        }
+        Ok(())
     }
 }
 
-type Setter = fn(&mut Plan, &mut lexopt::Parser) -> Result<()>;
+fn name(arg: lexopt::Arg<'_>) -> Result<String> {
+    match arg {
+        Long(name) => Ok(name.to_owned()),
+        other => Err(other.unexpected().into()),
+    }
+}
 
 /// Reads the options of a measurement.
 pub fn parse(kind: Kind, mut parser: lexopt::Parser) -> Result<Plan> {
     let mut plan = Plan::new(kind);
-    while let Some(arg) = parser.next()? {
-        let set = Plan::setter(arg)?;
-        set(&mut plan, &mut parser)?;
+    while let Some(name) = parser.next()?.map(name).transpose()? {
+        plan.set(&name, &mut parser)?;
     }
     ensure!(!plan.nodes.is_empty(), "--node HOST:PORT is missing");
     if plan.pids.is_empty() {

@@ -245,8 +245,13 @@ fn centrifugo(line: &[u8], wish: &Wish<'_>, place: &mut Place, tell: &mut impl F
         place.offset = publication.offset;
         tell(Heard::Missed(format!("\"{}\"", publication.data)))?;
     }
-    ensure!(wish.place.is_none() || place.offset == subscribed.offset, "publications end at {}: {}", place.offset, what());
-    (place.epoch, place.offset) = (subscribed.epoch, subscribed.offset);
+    // To one who comes back it says where he was, and the publications say how far they go.
+    match wish.place {
+        Some(from) => {
+            ensure!(from.epoch == subscribed.epoch && from.offset == subscribed.offset, "it was recovered from elsewhere: {}", what())
+        }
+        None => (place.epoch, place.offset) = (subscribed.epoch, subscribed.offset),
+    }
     Ok(())
 }
 

@@ -171,7 +171,7 @@ fn memory(plan: &Plan) -> Result<BTreeMap<String, f64>> {
     // What a server needs for the entering is in both readings.
     crowd.enter(plan.clients())?;
     crowd.leave()?;
-    let mut settle = |crowd: &mut Crowd<'_>| idle::settle(&plan.pids, &plan.collect, plan.settle, |until| crowd.turn_until(until));
+    let settle = |crowd: &mut Crowd<'_>| idle::settle(&plan.pids, &plan.collect, plan.settle, |until| crowd.turn_until(until));
     let (before, rested) = settle(&mut crowd)?;
     crowd.enter(plan.clients())?;
     let (after, rested_again) = settle(&mut crowd)?;

@@ -66,12 +66,12 @@ fn pushes_of_centrifugo_must_follow_each_other() {
 #[test]
 fn what_centrifugo_recovers_is_all_that_was_missed() {
     let place = Place { epoch: "e".into(), offset: 1, ..Place::default() };
-    let whole = r#"{"id":2,"subscribe":{"epoch":"e","offset":3,"recovered":true,"publications":[{"data":"x","offset":2},{"data":"y","offset":3}]}}"#;
+    let whole = r#"{"id":2,"subscribe":{"epoch":"e","offset":1,"recovered":true,"publications":[{"data":"x","offset":2},{"data":"y","offset":3}]}}"#;
     let (heard, next) = hear(Dialect::Centrifugo, &[whole], Some(&place)).expect("it is right");
     assert_eq!((heard, next.offset), (vec!["inside".to_owned(), "missed \"x\"".to_owned(), "missed \"y\"".to_owned()], 3));
     for wrong in [
         whole.replace("true", "false"),
-        whole.replace(r#","offset":3}"#, r#","offset":4}"#),
+        whole.replace(r#","offset":1,"#, r#","offset":2,"#),
         whole.replace(r#"{"data":"x","offset":2},"#, ""),
     ] {
         assert!(hear(Dialect::Centrifugo, &[&wrong], Some(&place)).is_err(), "{wrong}");
