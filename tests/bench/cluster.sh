@@ -7,8 +7,8 @@
 #   BENCH_ROUNDS=3            alternating rounds of each workload
 #   BENCH_SUBSCRIBERS=3000    on each server
 #   BENCH_NODES=3             servers of a cluster
-#   BENCH_SECONDS=3           measured interval of broadcast and publish; BENCH_WARMUP=0.5 before it
-#   BENCH_INTERVAL=0.1        seconds between two broadcasts
+#   BENCH_SECONDS=4           measured interval of broadcast and publish; BENCH_WARMUP=0.5 before it
+#   BENCH_INTERVAL=0.2        seconds between two broadcasts
 #   BENCH_PUBLISHERS=12       HTTP connections of publish; BENCH_FEW=10 subscribers on each server
 #   BENCH_JOINS=10000         joins and leaves; BENCH_WINDOW=500 at a time
 #   BENCH_MISSED=10           messages that all miss who come back
@@ -109,7 +109,7 @@ measure() {
     *) options=(--subscribers "$subscribers") ;;
   esac
   case $mode in
-    fanout | publish) options+=(--interval "${BENCH_INTERVAL:-0.1}" --seconds "${BENCH_SECONDS:-3}" --warmup "${BENCH_WARMUP:-0.5}") ;;
+    fanout | publish) options+=(--interval "${BENCH_INTERVAL:-0.2}" --seconds "${BENCH_SECONDS:-4}" --warmup "${BENCH_WARMUP:-0.5}") ;;
     churn) options+=(--joins "${BENCH_JOINS:-10000}" --window "${BENCH_WINDOW:-500}") ;;
     resume) options+=(--missed "${BENCH_MISSED:-10}") ;;
     memory) read -ra options <<<"${options[*]}${collect[$server]}" ;;

@@ -26,10 +26,10 @@ fanout, publish, churn, resume and memory print one line of JSON:
   --redis PID                 the process of Redis
   --label NAME, --round N     copied into the result
   --subscribers N             on each server [3000; publish: 10]
-  --window N                  clients that enter at a time [500]
+  --window N                  clients that enter at a time [500; memory: 64]
   --publishers N              HTTP connections over which is published [fanout: one a server; publish: 12]
-  --interval SECONDS          fanout: time between messages [0.1]
-  --seconds S, --warmup S     measured interval [3], time before it [0.5]
+  --interval SECONDS          fanout: time between messages [0.2]
+  --seconds S, --warmup S     measured interval [4], time before it [0.5]
   --size BYTES                of a message [128]
   --joins N                   churn: how many in all [10000]
   --missed N                  resume: messages that all miss [10]
@@ -118,10 +118,10 @@ impl Plan {
             label: String::new(),
             round: 1,
             subscribers: if kind == Kind::Publish { 10 } else { 3000 },
-            window: 500,
+            window: if kind == Kind::Memory { 64 } else { 500 },
             publishers: if kind == Kind::Publish { 12 } else { 0 },
-            interval: Duration::from_millis(100),
-            measured: Duration::from_secs(3),
+            interval: Duration::from_millis(200),
+            measured: Duration::from_secs(4),
             warmup: Duration::from_millis(500),
             size: 128,
             joins: 10_000,
