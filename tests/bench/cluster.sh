@@ -76,7 +76,7 @@ start_node() {
 	}
 }")
     caddy "$name" "${ports[0]}" "${ports[1]}" "$bench/cluster" "${redis[@]}"
-    path=/ws?channel=news:ready
+    path="/ws?channel=news:ready"
   else
     [ "$server" = peer ] || redis=(CENTRIFUGO_ENGINE_TYPE=redis "CENTRIFUGO_ENGINE_REDIS_ADDRESS=$redis_url")
     spawn "$name" env "${redis[@]}" "$out/centrifugo" -c "$bench/peers/centrifugo/config.json" \

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What the benchmarks share: folders, starting and ending servers. Sourced after tools/lib.sh, never run.
+# Every script that sources it runs with `set -eu`.
 
 frankenphp=$(realpath -m "${FRANKENPHP:-$top/build/frankenphp}")
 bench=$top/tests/bench out=$top/build/bench
@@ -27,10 +28,10 @@ spawn() {
 # read or written, and the admin endpoint is a port of its own.
 caddy() {
   local name=$1 port=$2 admin=$3 folder=$4; shift 4
-  cd "$folder"
+  cd "$folder" || return
   spawn "$name" env "PORT=$port" "CADDY_ADMIN=127.0.0.1:$admin" "XDG_CONFIG_HOME=$out/home" "XDG_DATA_HOME=$out/home" "$@" \
     "$frankenphp" run --config Caddyfile
-  cd "$top"
+  cd "$top" || return
 }
 
 # stop_all: ends what was started, politely and then not, and waits for it.
