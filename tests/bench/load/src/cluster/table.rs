@@ -131,8 +131,12 @@ fn tables(outcomes: &[Outcome], pairs: &[(String, String)]) -> Result<String> {
         for (ours, theirs) in pairs {
             // Each round's own ratio, since the machine may change between rounds but hardly within one.
             let cell = |name: &str| {
-                let one_of =
-                    |label: &str, round| some.iter().find(|one| one.label == label && one.round == round)?.figures.get(name).copied();
+                // A server alone knows no Redis.
+                let says_something = |one: &&&Outcome| one.nodes > 1 || !name.starts_with("redis");
+                let one_of = |label: &str, round| {
+                    let mut found = some.iter().filter(says_something);
+                    found.find(|one| one.label == label && one.round == round)?.figures.get(name).copied()
+                };
                 Spread::of(some.iter().filter(|one| one.label == *ours).filter_map(|one| {
                     let (mine, its) = (one_of(ours, one.round)?, one_of(theirs, one.round)?);
                     (its > 0.0).then_some(mine / its)
