@@ -39,7 +39,7 @@ done
 need redis-server redis-server
 say "building the load generator and Centrifugo"
 build_load
-if ! (cd "$bench/peers/centrifugo" && CGO_ENABLED=0 GOFLAGS= go build -o "$out/centrifugo" github.com/centrifugal/centrifugo/v6); then
+if ! (cd "$bench/peers/centrifugo" && CGO_ENABLED=0 GOFLAGS="" go build -o "$out/centrifugo" github.com/centrifugal/centrifugo/v6); then
   [ "${1:-}" = smoke ] || die "Centrifugo cannot be built"
   say "Centrifugo cannot be built and is left out"
   mapfile -t servers < <(printf '%s\n' "${servers[@]}" | grep -v '^peer')
