@@ -1,5 +1,7 @@
 //! Who is in which channel on which server, so that joining and leaving is told once.
 
+use std::sync::LazyLock;
+
 use fws_hub::ClusterError;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
@@ -178,36 +180,49 @@ impl Members {
 impl Cluster {
     /// This server has a member. `true`: no other server had it.
     pub fn enter(&self, member: &Member) -> Result<bool, ClusterError> {
-        let encoded = member.encode();
-        {
-            let mut inner = self.shared.members.0.lock();
-            inner.own.insert(encoded.clone());
-            inner.owed.remove(&encoded);
-        }
-        self.member_call(ENTER, encoded)
+        Ok(self.attend(&[(true, member)])?[0])
     }
 
     /// This server has a member no more. `true`: no other server has it.
     pub fn leave(&self, member: &Member) -> Result<bool, ClusterError> {
-        let encoded = member.encode();
-        self.shared.members.0.lock().own.remove(&encoded);
-        let left = self.member_call(LEAVE, encoded.clone());
-        if left.is_err() {
-            let mut inner = self.shared.members.0.lock();
-            if !inner.own.contains(&encoded) {
-                inner.owed.insert(encoded);
-            }
-        }
-        left
+        Ok(self.attend(&[(false, member)])?[0])
     }
 
-    fn member_call(&self, script: &'static str, member: Vec<u8>) -> Result<bool, ClusterError> {
-        let shared = self.shared.clone();
+    /// This server has members (`true`), or has them no more, in this order. For each: whether no other server had it, or has it.
+    pub fn attend(&self, changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError> {
+        let changes: Vec<(bool, Vec<u8>)> = changes.iter().map(|(there, member)| (*there, member.encode())).collect();
+        {
+            let mut inner = self.shared.members.0.lock();
+            for (there, member) in &changes {
+                if *there {
+                    inner.own.insert(member.clone());
+                    inner.owed.remove(member);
+                } else {
+                    inner.own.remove(member);
+                }
+            }
+        }
+        let (shared, asked) = (self.shared.clone(), changes.clone());
         let told = self.shared.call(move |mut connection| async move {
-            let script = Script::new(script);
-            invocation(&shared, &script, &member).invoke_async::<u8>(&mut connection).await
-        })?;
-        Ok(told == 1)
+            static SCRIPTS: LazyLock<[Script; 2]> = LazyLock::new(|| [Script::new(LEAVE), Script::new(ENTER)]);
+            let mut pipe = redis::pipe();
+            for script in SCRIPTS.iter() {
+                pipe.load_script(script).ignore();
+            }
+            for (there, member) in &asked {
+                pipe.invoke_script(&invocation(&shared, &SCRIPTS[usize::from(*there)], member));
+            }
+            pipe.query_async::<Vec<u8>>(&mut connection).await
+        });
+        if told.is_err() {
+            let mut inner = self.shared.members.0.lock();
+            for (there, member) in changes {
+                if !there && !inner.own.contains(&member) {
+                    inner.owed.insert(member);
+                }
+            }
+        }
+        Ok(told?.into_iter().map(|told| told == 1).collect())
     }
 }
 
