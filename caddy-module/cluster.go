@@ -61,6 +61,8 @@ func (c *Cluster) check() error {
 		return errors.New("cluster: the address is empty: is its environment variable set?")
 	case !clusterAddress.MatchString(address):
 		return errors.New("cluster takes the address of a Redis or Valkey server: redis://host:6379, rediss://host:6379 with TLS, unix:///path/to/socket, or redis+sentinel://host:26379,host:26379/master")
+	case strings.Contains(address, "#"):
+		return errors.New("cluster: an address has no #: certificates are always looked at; the option ca names the authority of your own ones")
 	case !legalPort(address):
 		return errors.New("cluster: the port of the address is not between 1 and 65535")
 	case strings.Contains(address, "+sentinel://") && !strings.Contains(address[strings.Index(address, "://")+3:], "/"):

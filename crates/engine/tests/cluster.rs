@@ -459,3 +459,26 @@ fn the_first_calls_wait_for_the_first_connection_and_a_server_that_gets_none_say
     assert_eq!(lonely.cluster.value_get(b"n"), Err(ClusterError::Unavailable));
     wait_until("it is told why", || lonely.told.disconnected.lock().len() == 1);
 }
+
+#[test]
+fn after_redis_has_forgotten_all_those_who_were_there_are_waited_for() {
+    let mut redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    wait_until("the servers know each other", || one.cluster.others().len() == 1 && two.cluster.others().len() == 1);
+    for _ in 0..5 {
+        redis.kill();
+        redis.launch();
+        wait_until("it is reached", || one.cluster.is_connected());
+        let answer = one.cluster.ask(two.node(), b"hi");
+        assert!(matches!(&answer, Ok(Some(_)) | Err(_)), "the other server is not gone: {answer:?}");
+        let answers = one.cluster.ask_all(b"all");
+        assert!(!matches!(&answers, Ok(none) if none.is_empty()), "no answer is not an answer");
+        two.wait_connected();
+        wait_until("they are there again", || one.cluster.ask_all(b"all") == Ok(vec![b"echo all".to_vec()]));
+    }
+}
+
+#[test]
+fn an_address_with_what_is_not_supported_is_refused() {
+    assert!(Settings::at("rediss://localhost:6379/#insecure").is_err());
+}

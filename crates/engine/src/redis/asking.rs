@@ -24,6 +24,23 @@ const GONE: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(super) struct Absent(Mutex<HashMap<NodeId, Instant>>);
 
+/// Servers that were there before Redis has lost what it knew, until they are there again.
+#[derive(Debug, Default)]
+pub(super) struct Missed(Mutex<Option<(Instant, Vec<NodeId>)>>);
+
+impl Missed {
+    /// Redis knows none of these any more.
+    pub fn note(&self, nodes: Vec<NodeId>) {
+        *self.0.lock() = Some((Instant::now() + GONE, nodes));
+    }
+
+    fn list(&self) -> Vec<NodeId> {
+        let mut missed = self.0.lock();
+        missed.take_if(|(until, _)| *until <= Instant::now());
+        missed.as_ref().map(|(_, nodes)| nodes.clone()).unwrap_or_default()
+    }
+}
+
 impl Absent {
     /// Whether a server has a connection.
     pub fn note(&self, node: NodeId, connected: bool) {
@@ -133,7 +150,12 @@ impl Shared {
 
     /// The other servers that are alive, but those that have had no connection for a while.
     fn expected(&self) -> Vec<NodeId> {
-        self.nodes.read().iter().map(|node| node.id).filter(|node| !self.absent.is_gone(*node)).collect()
+        let mut expected = self.missed.list();
+        expected.extend(self.nodes.read().iter().map(|node| node.id));
+        expected.sort_unstable();
+        expected.dedup();
+        expected.retain(|node| !self.absent.is_gone(*node));
+        expected
     }
 
     /// Asks Redis which of these servers have a connection.

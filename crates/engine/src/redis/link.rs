@@ -298,6 +298,9 @@ impl Shared {
         let mut last = self.born.lock();
         let again = last.as_deref().is_some_and(|last| last != born);
         *last = Some(born.to_owned());
+        if again {
+            self.missed.note(self.nodes.read().iter().map(|node| node.id).collect());
+        }
         again
     }
 
@@ -474,6 +477,7 @@ async fn look(
         Err(Failure::Moved(_)) => return ControlFlow::Break("the keys have moved".to_owned()),
         Err(Failure::Other(why)) => return ControlFlow::Break(why),
     };
+    let born_again = shared.is_born_again(&lease.born);
     shared.see(&lease);
     look_for_others(shared, connection).await;
     let settled = async {
@@ -483,7 +487,6 @@ async fn look(
     if let Err(error) = settled.await {
         return ControlFlow::Break(error.category().to_owned());
     }
-    let born_again = shared.is_born_again(&lease.born);
     if !lease.was_alive || renewed.elapsed() > RENEW {
         *renewed = Instant::now();
         match shared.claims.renew(shared, connection).await {

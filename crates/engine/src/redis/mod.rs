@@ -40,7 +40,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Script};
 use tokio::runtime::{Builder, Handle};
 
-use self::asking::Absent;
+use self::asking::{Absent, Missed};
 use self::claims::Claims;
 use self::counts::Counts;
 use self::frame::{Frame, Kind};
@@ -169,6 +169,7 @@ pub(crate) struct Shared {
     /// There was a connection.
     connected_once: (Mutex<bool>, Condvar),
     absent: Absent,
+    missed: Missed,
     /// Scripts can have flags: Redis 7.
     flags: AtomicBool,
     /// Other servers of a Redis Cluster, to be asked where it is if the one that was named is away.
@@ -211,6 +212,7 @@ impl Cluster {
             started: Instant::now(),
             connected_once: Default::default(),
             absent: Absent::default(),
+            missed: Missed::default(),
             flags: AtomicBool::new(false),
             fallbacks: Mutex::default(),
             born: Mutex::default(),

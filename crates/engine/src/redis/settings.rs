@@ -49,6 +49,9 @@ pub enum AddressError {
          redis+sentinel://host:26379,host:26379/master; before the host there may be user:password@"
     )]
     Unknown,
+    /// Something behind a `#`, such as `#insecure`.
+    #[error("cluster: an address has no #: certificates are always looked at; `ca` names the authority of your own ones")]
+    Fragment,
     /// Sentinels without the name of a master.
     #[error("cluster: after the sentinels comes the name of the master, as in redis+sentinel://host:26379/mymaster")]
     NoMaster,
@@ -120,6 +123,9 @@ impl Place {
         let secure = address.starts_with("rediss+sentinel://");
         if let Some(rest) = address.strip_prefix("redis+sentinel://").or(address.strip_prefix("rediss+sentinel://")) {
             return Place::sentinel(rest, secure);
+        }
+        if address.contains('#') {
+            return Err(AddressError::Fragment);
         }
         if ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|scheme| address.starts_with(scheme)) {
             return address.into_connection_info().map(Place::One).map_err(|_| AddressError::Unknown);
