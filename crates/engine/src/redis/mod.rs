@@ -4,7 +4,7 @@
 //! [`Settings::timeout`]. In the order of a call:
 //!
 //! * `settings` says where Redis is, `node` what the servers are called, `frame` what they say to each other, as bytes;
-//! * `link` connects, again and again if need be, and keeps the server's lease;
+//! * `link` connects, again and again if need be, and keeps the server's lease; `reach` finds the server to connect to;
 //! * `outgoing` publishes what is for other servers, in the order in which it was given;
 //! * `asking` has other servers do something, `questions` waits for their answers, `topics` says what other servers send here;
 //! * `claims` are ids of clients that applications choose: one server has each;
@@ -22,6 +22,7 @@ mod members;
 mod node;
 mod outgoing;
 mod questions;
+mod reach;
 mod records;
 mod settings;
 mod topics;
