@@ -6,6 +6,7 @@
 
 mod attendance;
 pub(crate) mod message;
+mod queue;
 mod recorder;
 mod relay;
 
