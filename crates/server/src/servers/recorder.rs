@@ -70,3 +70,13 @@ impl Recorder for Servers {
         Ok(self.cluster.forget(&channel(route, tag))?)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::Entry;
+
+    /// What is recorded of a message.
+    pub fn entry(route: &str, tag: &str, data: &[u8]) -> Vec<u8> {
+        postcard::to_stdvec(&Entry { route, tag, except: None, binary: false, data }).expect("it can be encoded")
+    }
+}

@@ -228,3 +228,6 @@ fn carry_out_here(core: &Core, command: &Command<'_>) -> Result<Reply, CommandEr
 fn encode(answer: &Result<Reply, CommandError>) -> Vec<u8> {
     postcard::to_stdvec(answer).expect("bug: an answer that cannot be encoded")
 }
+
+#[cfg(test)]
+mod tests;
