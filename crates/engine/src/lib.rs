@@ -40,6 +40,9 @@ pub trait Engine: Send + Sync {
     /// Has the other servers carry out a command; their answers. It waits for them, and no longer than a time of its own.
     fn ask_others(&self, command: &Command<'_>) -> Result<Vec<Reply>, CommandError>;
 
+    /// Waits, for a time of its own, until there is room for a message to others. Who does not call it before may find that there is none.
+    fn wait_for_room(&self) {}
+
     /// The id of a client that has none, from a random text: it may name this server, so that the others find the client.
     fn id(&self, random: String) -> String {
         random

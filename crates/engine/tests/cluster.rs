@@ -304,6 +304,46 @@ fn more_than_may_wait_is_refused() {
 }
 
 #[test]
+fn who_waits_for_room_is_refused_nothing_and_what_is_lost_on_its_way_is_counted() {
+    let mut redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    redis.pause();
+    let told = AtomicUsize::new(0);
+    let message = |n: u32| [&n.to_be_bytes()[..], &[0; 100]].concat();
+    const COUNT: u32 = 30_000;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..COUNT {
+                one.cluster.wait_for_room();
+                one.cluster.tell(None, &message(n)).expect("room");
+                told.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        wait_until("it waits for room", || one.count("waiting") >= 16_384);
+        redis.go_on();
+    });
+    wait_until("all has come", || two.told.heard.lock().iter().filter(|heard| heard.len() == 104).count() == COUNT as usize);
+    assert!(two.told.heard.lock().iter().filter(|heard| heard.len() == 104).eq(&(0..COUNT).map(message).collect::<Vec<_>>()));
+    assert_eq!((told.into_inner() as u32, one.cluster.untold()), (COUNT, 0));
+    // Who waits when Redis dies does not wait any longer, and what waited is known to be lost.
+    redis.pause();
+    let told = std::thread::scope(|scope| {
+        let telling = scope.spawn(|| {
+            (0..COUNT)
+                .take_while(|n| {
+                    one.cluster.wait_for_room();
+                    one.cluster.tell(None, &message(*n)).is_ok()
+                })
+                .count()
+        });
+        wait_until("it waits for room", || one.count("waiting") >= 16_384);
+        redis.kill();
+        telling.join().expect("no panic")
+    });
+    wait_until("it is noticed", || one.cluster.untold() + one.count("waiting") == told as u64);
+}
+
+#[test]
 fn a_password_is_used_and_told_to_nobody() {
     let redis = Redis::start_with("redis-server", &["--requirepass", "s3cret"]);
     let right = Settings { lease: Duration::from_secs(2), ..Settings::at(&format!("{}?pass=s3cret", redis.address())).expect("legal") };

@@ -1,4 +1,4 @@
-//! Channels of several servers while the lines to Redis are slow, held up, or broken.
+//! What several servers send each other while the lines to Redis are slow, held up, or broken.
 
 mod common;
 
@@ -11,8 +11,8 @@ use common::{counter, wait_until};
 use fws_hub::command::{SendTo, Tag};
 use fws_hub::{Command, Reply, Target};
 use fws_server::Core;
-use tokio_tungstenite::tungstenite::WebSocket;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest that a server may wait.
@@ -42,7 +42,11 @@ fn send(core: &Core, tag: &str, text: &str) {
 }
 
 fn read(client: &mut WebSocket<TcpStream>) -> String {
-    client.read().expect("a message").to_text().expect("text").to_owned()
+    loop {
+        if let Message::Text(text) = client.read().expect("a message") {
+            return text.to_string();
+        }
+    }
 }
 
 #[test]
@@ -149,4 +153,42 @@ fn those_who_wait_for_the_past_of_a_channel_wait_at_the_same_time_and_its_member
         assert_eq!((0..expected.len()).map(|_| read(client)).collect::<Vec<_>>(), expected);
     }
     assert_eq!(read(&mut far), "last");
+}
+
+#[test]
+fn a_burst_waits_for_room_and_reaches_all_servers_in_order() {
+    let redis = Redis::start();
+    let line = Line::new(&redis.folder, "line");
+    let (here, there) = (redis.server_by(&line.socket, ROUTES, LONG), redis.server(ROUTES));
+    let mut far = member(&there, "far", "plain");
+    const COUNT: usize = 20_000;
+    std::thread::scope(|scope| {
+        line.hold_all(true);
+        scope.spawn(|| (0..COUNT).for_each(|n| send(&here, "plain", &n.to_string())));
+        wait_until(PATIENCE, "there is no room", || counter(&here, "cluster_waiting") >= 16_384);
+        line.hold_all(false);
+    });
+    for n in 0..COUNT {
+        assert_eq!(read(&mut far), n.to_string());
+    }
+    assert_eq!((counter(&here, "cluster_groups_not_told"), counter(&there, "cluster_dropped")), (0, 0));
+}
+
+#[test]
+fn what_was_on_its_way_when_redis_stopped_is_counted_and_said() {
+    let mut redis = Redis::start();
+    let line = Line::new(&redis.folder, "line");
+    let here = redis.server_by(&line.socket, ROUTES, LONG);
+    let mut near = member(&here, "near", "plain");
+    line.hold_all(true);
+    for n in 0..100 {
+        send(&here, "plain", &n.to_string());
+        assert_eq!(read(&mut near), n.to_string(), "this server's clients have it");
+    }
+    assert_eq!(counter(&here, "cluster_groups_not_told"), 0);
+    redis.kill();
+    line.cut();
+    wait_until(PATIENCE, "it is noticed", || !is_connected(&here) && counter(&here, "cluster_groups_not_told") == 100);
+    let said = || common::log(&here).iter().any(|record| record["fields"]["messages"] == 100);
+    wait_until(PATIENCE, "the log says so", said);
 }

@@ -78,10 +78,10 @@ impl Relay {
     /// Takes what another server has sent. Does not wait: where too much does, it is dropped and counted.
     pub fn give(&self, incoming: Incoming) {
         let bytes = incoming.payload.len();
-        if self.ordered.push(Task::Incoming(incoming), bytes).is_err()
+        if let Err(Task::Incoming(incoming)) = self.ordered.push(Task::Incoming(incoming), bytes)
             && let Some(core) = self.core.upgrade()
         {
-            drop_one(&core, &self.dropped);
+            refuse(&core, &self.dropped, incoming);
         }
     }
 
@@ -116,9 +116,13 @@ impl Relay {
     }
 }
 
-/// Something that another server sent is not carried out.
-fn drop_one(core: &Core, dropped: &AtomicU64) {
+/// There is no room for what another server sent: it is dropped, and whoever waits for an answer is told so.
+fn refuse(core: &Core, dropped: &AtomicU64, incoming: Incoming) {
     let count = dropped.fetch_add(1, Ordering::Relaxed) + 1;
+    if let Some(answer) = incoming.answer {
+        answer.send(&encode(&Err(ClusterError::Overloaded.into())));
+        return;
+    }
     let text = "messages that other servers sent to groups were dropped: they came faster than this server could carry them out";
     core.log.burst(Trouble::Cluster, &"dropped".into(), text, || serde_json::Map::from_iter([("dropped_until_now".into(), count.into())]));
 }
@@ -144,11 +148,8 @@ fn in_order_of_arrival(core: &Weak<Core>, tasks: &Queue<Task>, aside: &Queue<Tas
             continue;
         }
         let bytes = incoming.payload.len();
-        if let Err(Task::Incoming(Incoming { answer, .. })) = aside.push(Task::Incoming(incoming), bytes) {
-            drop_one(&core, dropped);
-            if let Some(answer) = answer {
-                answer.send(&encode(&Err(ClusterError::Overloaded.into())));
-            }
+        if let Err(Task::Incoming(incoming)) = aside.push(Task::Incoming(incoming), bytes) {
+            refuse(&core, dropped, incoming);
         }
     }
 }

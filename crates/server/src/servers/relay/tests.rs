@@ -1,11 +1,11 @@
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::IntoRawFd as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use fws_engine::{Engine, Past, Place, Recorder, Sent};
 use fws_hub::command::{SendTo, Tag};
 use fws_hub::{HistoryPolicy, Position};
 use parking_lot::Mutex;
+use socket2::Socket;
 
 use super::*;
 use crate::core::Config;
@@ -65,8 +65,8 @@ fn server() -> (Arc<Core>, Arc<Records>, Relay, Receiver<Option<Position>>, TcpS
     core.commit(1).expect("staged");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("loopback");
-    // SAFETY: the descriptor is open and given away.
-    let socket = unsafe { crate::own_socket(listener.accept().expect("a connection").0.into_raw_fd()) }.expect("a socket");
+    let socket = Socket::from(listener.accept().expect("a connection").0);
+    socket.set_nonblocking(true).expect("a socket");
     assert!(core.adopt(core.handshake("chat", HEAD, "192.0.2.1"), socket, &[]).is_ok());
     let id = core.ids()[0].clone();
     assert_eq!(core.ask(&Command::Tag(Tag { id: &id, tag: "news:1", since: None })), Ok(Reply::Flag(true)));
