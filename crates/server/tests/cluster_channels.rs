@@ -30,6 +30,19 @@ fn connect(core: &Core, id: &str) -> WebSocket<TcpStream> {
     WebSocket::from_raw_socket(common::adopt(core, handshake, &[], PATIENCE), Role::Client, None)
 }
 
+/// The same, once the id can be claimed.
+fn connect_when_possible(core: &Core, id: &str) -> WebSocket<TcpStream> {
+    let mut client = None;
+    wait_until(PATIENCE, "its id can be claimed", || {
+        let mut handshake = core.handshake("chat", HEAD, "192.0.2.1");
+        if core.set_id(&mut handshake, id).is_ok() {
+            client = Some(WebSocket::from_raw_socket(common::adopt(core, handshake, &[], PATIENCE), Role::Client, None));
+        }
+        client.is_some()
+    });
+    client.expect("just connected")
+}
+
 fn member(core: &Core, id: &str, tag: &str) -> WebSocket<TcpStream> {
     let client = connect(core, id);
     assert_eq!(core.ask(&Command::Tag(Tag { id, tag, since: None })), Ok(Reply::Flag(true)));
@@ -191,4 +204,52 @@ fn what_was_on_its_way_when_redis_stopped_is_counted_and_said() {
     wait_until(PATIENCE, "it is noticed", || !is_connected(&here) && counter(&here, "cluster_groups_not_told") == 100);
     let said = || common::log(&here).iter().any(|record| record["fields"]["messages"] == 100);
     wait_until(PATIENCE, "the log says so", said);
+}
+
+#[test]
+fn pages_messages_and_those_who_join_meet_in_order_and_once_while_a_line_breaks_again_and_again() {
+    let redis = Redis::start();
+    let line = Line::new(&redis.folder, "line");
+    let servers = [redis.server(ROUTES), redis.server_by(&line.socket, ROUTES, Duration::from_secs(5))];
+    let mut clients: Vec<_> = (0..2).map(|n| member(&servers[n], &format!("m{n}"), "news:1")).collect();
+    const COUNT: usize = 600;
+    const JOIN: usize = 30;
+    // About ten are a page, and more than a page is missed each time.
+    let text = |n: usize| format!("{n} {}", "x".repeat(25_000));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let joined: Vec<_> = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (0..COUNT).for_each(|n| send(&servers[0], "news:1", &text(n)));
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                line.cut();
+                wait_until(PATIENCE, "it is noticed", || !is_connected(&servers[1]));
+                line.mend();
+                wait_connected(&servers[1]);
+            }
+        });
+        let mut joined: Vec<_> = (0..JOIN).map(|n| connect_when_possible(&servers[n % 2], &format!("j{n}"))).collect();
+        for (n, client) in joined.iter_mut().enumerate() {
+            let (id, core) = (format!("j{n}"), &servers[n % 2]);
+            let join = Tag { id: &id, tag: "news:1", since: Some("") };
+            wait_until(PATIENCE, "it joins", || core.ask(&Command::Tag(join.clone())) == Ok(Reply::Flag(true)));
+            assert!(read(client) == text(0), "{id}");
+        }
+        joined
+    });
+    for (n, client) in clients.iter_mut().enumerate() {
+        for message in 0..COUNT {
+            let got = read(client);
+            assert!(got == text(message), "m{n} gets {} in the place of {message}", &got[..5]);
+        }
+    }
+    for (n, mut client) in joined.into_iter().enumerate() {
+        for message in 1..COUNT {
+            let got = read(&mut client);
+            assert!(got == text(message), "j{n} gets {} in the place of {message}", &got[..5]);
+        }
+    }
+    assert!(servers.iter().all(|core| counter(core, "history_gaps") == 0));
 }
