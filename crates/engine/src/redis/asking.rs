@@ -171,7 +171,7 @@ impl Shared {
 
     fn publish_question(&self, channel: Vec<u8>, asked: &Asked<'_>, payload: &[u8], number: Option<u64>) -> Result<(), ClusterError> {
         let frame = Frame { kind: Kind::Ask, from: self.node, number: asked.number, payload }.encode(self.settings.version);
-        self.publish(Outbound { channel, frame, number })
+        self.publish(Outbound { channel, frame, number, told: false })
     }
 }
 

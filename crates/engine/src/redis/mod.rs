@@ -261,6 +261,18 @@ impl Cluster {
         self.shared.health.lock().trouble()
     }
 
+    /// Waits until there is room for what is [told](Cluster::tell) to others, no longer than the timeout. Where Redis cannot be reached it does not wait.
+    pub fn wait_for_room(&self) {
+        if self.is_connected() {
+            self.shared.outgoing.wait_for_room(self.shared.settings.timeout);
+        }
+    }
+
+    /// How many messages were told to others, and lost since Redis stopped: it is not known whether they have come there.
+    pub fn untold(&self) -> u64 {
+        self.shared.outgoing.untold()
+    }
+
     /// Sends something to all other servers that have subscribed to a topic; to all, without one. Does not wait. The number that it gets is
     /// greater than those before.
     pub fn tell(&self, topic: Option<&str>, payload: &[u8]) -> Result<u64, ClusterError> {
@@ -269,7 +281,7 @@ impl Cluster {
         let mut told = shared.told.lock();
         let number = *told + 1;
         let frame = Frame { kind: Kind::Tell, from: shared.node, number, payload }.encode(shared.settings.version);
-        shared.publish(Outbound { channel, frame, number: None }).inspect_err(|error| shared.counts.failed(error))?;
+        shared.publish(Outbound { channel, frame, number: None, told: true }).inspect_err(|error| shared.counts.failed(error))?;
         *told = number;
         Ok(number)
     }
@@ -359,7 +371,7 @@ impl Shared {
         let channel = self.settings.key("n", to.bytes());
         let frame = Frame { kind, from: self.node, number, payload }.encode(self.settings.version);
         // Who does not get it finds that out by its timeout.
-        let _ = self.publish(Outbound { channel, frame, number: None });
+        let _ = self.publish(Outbound { channel, frame, number: None, told: false });
     }
 }
 

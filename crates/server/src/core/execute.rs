@@ -35,6 +35,10 @@ impl Core {
             return Ok(sent);
         }
         let place = self.engine.place(command.scope());
+        // Here, since nobody waits for others once the order is locked.
+        if place == Place::Everywhere && matches!(command, Command::Send(_)) {
+            self.engine.wait_for_room();
+        }
         // No client changes its server in the middle of a message. While others are asked it may.
         let at_once = matches!(command, Command::Send(_)) && place != Place::Elsewhere && self.is_clustered();
         let _order = at_once.then(|| self.order.carry_out());

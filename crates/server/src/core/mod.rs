@@ -7,7 +7,7 @@
 //! * `config` is what the core is started with, and its defaults;
 //! * `dismiss` ends connections that the server has decided to end;
 //! * `histories` records what is sent to channels, and sends it to those who join later; `channels` does that where several servers have one
-//!   history;
+//!   history, with `joining`; `missing` knows of which channels something is missing, and `fetching` fetches it;
 //! * `presence` tells of users who join channels and leave them;
 //! * `handover` lets clients change their server;
 //! * `generations` puts configurations in force and takes them out of it;
@@ -26,10 +26,13 @@ mod compress;
 mod config;
 mod dismiss;
 mod execute;
+mod fetching;
 mod firing;
 mod generations;
 mod handover;
 mod histories;
+mod joining;
+mod missing;
 mod patience;
 mod pipes;
 mod post;
@@ -61,6 +64,7 @@ use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
 pub(crate) use self::handover::{Departed, Handed, Order, Wanted, Who};
+pub(crate) use self::missing::Missing;
 pub(crate) use self::post::{Fanout, Post};
 use self::presence::Presences;
 pub(crate) use self::resume::Wish;
@@ -97,6 +101,8 @@ pub struct Core {
     presences: Presences,
     /// Tags that clients of this server have, where it is one of several: each with a number that is another one after nobody had the tag.
     stays: Stays,
+    /// Channels of which messages are missing here.
+    pub(crate) missing: Arc<Missing>,
     /// Lets clients change their server between two messages to groups.
     pub(crate) order: Order,
     /// Clients that have gone to other servers.
@@ -156,6 +162,7 @@ impl Core {
             histories: Histories::new(options.max_history_bytes),
             presences: Presences::new(),
             stays: Stays::default(),
+            missing: Arc::default(),
             order: Order::default(),
             departed: Departed::default(),
             kept: Arc::new(KeptMemory::new(options.max_resume_bytes)),

@@ -6,6 +6,7 @@
 
 mod attendance;
 pub(crate) mod message;
+mod queue;
 mod recorder;
 mod relay;
 
@@ -87,7 +88,7 @@ impl ClusterConfig {
 pub struct Servers {
     cluster: Cluster,
     hearing: Arc<Hearing>,
-    /// Messages to groups that other servers could not be told.
+    /// Messages to groups that could not be queued for other servers.
     lost: AtomicU64,
     register: OnceLock<Register>,
 }
@@ -96,7 +97,9 @@ pub struct Servers {
 struct Hearing {
     core: OnceLock<Weak<Core>>,
     relay: OnceLock<Relay>,
-    node: NodeId,
+    cluster: Cluster,
+    /// Of what was lost so much has been logged.
+    untold: AtomicU64,
 }
 
 impl Servers {
@@ -104,7 +107,8 @@ impl Servers {
     pub fn start(config: &ClusterConfig) -> io::Result<Arc<Servers>> {
         let mut hearing = None;
         let cluster = Cluster::start(config.settings()?, |cluster| {
-            hearing.insert(Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), node: cluster.node() })).clone()
+            let (core, relay, untold) = (OnceLock::new(), OnceLock::new(), AtomicU64::new(0));
+            hearing.insert(Arc::new(Hearing { core, relay, cluster: cluster.clone(), untold })).clone()
         })?;
         let hearing = hearing.expect("bug: the cluster has made no receiver");
         Ok(Arc::new(Servers { cluster, hearing, lost: AtomicU64::new(0), register: OnceLock::new() }))
@@ -176,8 +180,14 @@ impl Servers {
         let Err(why) = told else { return };
         self.lost.fetch_add(1, Ordering::Relaxed);
         if let Some(core) = self.core() {
-            let text = "a message to a group was sent to this server's clients only: the other servers cannot be reached";
-            core.log.burst(Trouble::Cluster, &"".into(), text, || serde_json::Map::from_iter([("error".into(), why.to_string().into())]));
+            let text = match why {
+                ClusterError::Overloaded => {
+                    "a message to a group was sent to this server's clients only: too many wait for Redis to take them to other servers"
+                }
+                _ => "a message to a group was sent to this server's clients only: the other servers cannot be reached",
+            };
+            let fields = || serde_json::Map::from_iter([("error".into(), why.to_string().into())]);
+            core.log.burst(Trouble::Cluster, &text.into(), text, fields);
         }
     }
 
@@ -218,6 +228,10 @@ impl Engine for Servers {
                 if known || (ours && !departed()) { Place::Here } else { Place::Elsewhere }
             }
         }
+    }
+
+    fn wait_for_room(&self) {
+        self.cluster.wait_for_room();
     }
 
     fn ask_others(&self, command: &Command<'_>) -> Result<Vec<Reply>, CommandError> {
@@ -305,7 +319,7 @@ impl Engine for Servers {
 
     fn standing(&self) -> Option<Standing> {
         let mut counts = self.cluster.counts();
-        counts.push(("groups_not_told", self.lost.load(Ordering::Relaxed)));
+        counts.push(("groups_not_told", self.lost.load(Ordering::Relaxed) + self.cluster.untold()));
         counts.push(("dropped", self.hearing.relay.get().map_or(0, Relay::dropped)));
         let others = self.cluster.others().iter().map(|Node { id, label }| (id.to_string(), label.to_string())).collect();
         Some(Standing { node: self.cluster.node().to_string(), others, trouble: self.cluster.trouble(), counts })
@@ -329,7 +343,7 @@ fn decode(answer: &[u8]) -> Result<Reply, CommandError> {
 impl Receiver for Hearing {
     fn incoming(&self, incoming: Incoming) {
         // This server's own clients have it already.
-        if incoming.from == self.node {
+        if incoming.from == self.cluster.node() {
             return;
         }
         if let Some(relay) = self.relay.get() {
@@ -352,6 +366,12 @@ impl Receiver for Hearing {
 
     fn disconnected(&self, why: &str) {
         self.log(Level::Warn, "the cluster's Redis server cannot be reached: this server works on alone", json!({ "error": why }));
+        let untold = self.cluster.untold();
+        let lost = untold - self.untold.swap(untold, Ordering::Relaxed);
+        if lost > 0 {
+            let text = "messages to groups were on their way when Redis stopped: other servers may not have got them";
+            self.log(Level::Warn, text, json!({ "messages": lost }));
+        }
     }
 
     fn lost(&self, ids: Vec<Box<str>>) {
