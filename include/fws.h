@@ -286,9 +286,10 @@ enum fws_command_kind
   FWS_ROUTES = 10,
   // Counters and gauges. Answer: item 0 of `reply` is a JSON object.
   FWS_STATS = 11,
-  // Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`, [`since`]. A client has at most 4096. With `since`, a
+  // Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`, [`since`], [`user`, `value`]. A client has at most 4096. With `since`, a
   // position of the tag's history or empty, a client that gets the tag now is sent what was sent after that, before anything that is sent to
-  // the tag later. Answer: `number` is 1.
+  // the tag later. With `user` the client is this user in the channel, about whom it tells `value`, as FWS_SET_USER says of both; that can be
+  // said again. Answer: `number` is 1.
   FWS_TAG = 12,
   // Takes a tag off a client that need not have it: `id`, `tag`. Answer: `number` is 1.
   FWS_UNTAG = 13,

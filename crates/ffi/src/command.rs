@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicBool;
 
 use fws_hub::command::{
     Add, AllInformation, ClearHistory, ClearInformation, ClearTags, ClearTimer, Close, Count, Delete, DeleteInformation, Describe,
-    DisconnectUser, Expiry, Get, GetInformation, Increment, Kill, List, Ping, PingTime, Presence, ReadHistory, Rename, SearchInformation,
-    SendTo, Set, SetInformation, SetTimer, SetUser, Tag, Tags, Untag,
+    DisconnectUser, Expiry, Get, GetInformation, InChannel, Increment, Kill, List, Ping, PingTime, Presence, ReadHistory, Rename,
+    SearchInformation, SendTo, Set, SetInformation, SetTimer, SetUser, Tag, Tags, Untag,
 };
 use fws_hub::{Blob, Command, Expression, MAX_NAME, Operator, Pinging, Target};
 use fws_server::Caller;
@@ -56,9 +56,10 @@ pub enum fws_command_kind {
     FWS_ROUTES = 10,
     /// Counters and gauges. Answer: item 0 of `reply` is a JSON object.
     FWS_STATS = 11,
-    /// Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`, [`since`]. A client has at most 4096. With `since`, a
+    /// Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`, [`since`], [`user`, `value`]. A client has at most 4096. With `since`, a
     /// position of the tag's history or empty, a client that gets the tag now is sent what was sent after that, before anything that is sent to
-    /// the tag later. Answer: `number` is 1.
+    /// the tag later. With `user` the client is this user in the channel, about whom it tells `value`, as FWS_SET_USER says of both; that can be
+    /// said again. Answer: `number` is 1.
     FWS_TAG = 12,
     /// Takes a tag off a client that need not have it: `id`, `tag`. Answer: `number` is 1.
     FWS_UNTAG = 13,
@@ -306,6 +307,14 @@ impl fws_command {
         unsafe { Self::text(self.user, "user") }
     }
 
+    unsafe fn member<'a>(&self) -> Result<Option<InChannel<'a>>, Failure> {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let Some(user) = Self::optional(self.user, "user")? else { return Ok(None) };
+            Ok(Some(InChannel { user, info: self.value()? }))
+        }
+    }
+
     unsafe fn since<'a>(&self) -> Result<Option<&'a str>, Failure> {
         // SAFETY: promised by the caller.
         unsafe { Self::optional(self.since, "since") }
@@ -422,7 +431,7 @@ impl fws_command {
                 FWS_RENAME => Command::Rename(Rename { id: self.id()?, new: Self::text(self.new_id, "new_id")? }),
                 FWS_ROUTES => Command::Routes,
                 FWS_STATS => Command::Stats,
-                FWS_TAG => Command::Tag(Tag { id: self.id()?, tag: self.tag()?, since: self.since()? }),
+                FWS_TAG => Command::Tag(Tag { id: self.id()?, tag: self.tag()?, since: self.since()?, member: self.member()? }),
                 FWS_UNTAG => Command::Untag(Untag { id: self.id()?, tag: self.tag()? }),
                 FWS_CLEAR_TAGS => Command::ClearTags(ClearTags { id: self.id()? }),
                 FWS_TAGS => Command::Tags(Tags { id: Self::optional(self.id, "id")? }),

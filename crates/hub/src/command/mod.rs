@@ -36,7 +36,7 @@ pub use self::history::{ClearHistory, ReadHistory};
 pub use self::information::{AllInformation, ClearInformation, DeleteInformation, GetInformation, SearchInformation, SetInformation};
 pub use self::message::SendTo;
 pub use self::tag::check as check_tag;
-pub use self::tag::{ClearTags, Tag, Tagged, Tags, Untag};
+pub use self::tag::{ClearTags, InChannel, Tag, Tagged, Tags, Untag};
 pub use self::timer::{ClearTimer, SetTimer};
 pub use self::user::check as check_user;
 pub use self::user::{DisconnectUser, Presence, SetUser};
