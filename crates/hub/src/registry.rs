@@ -364,6 +364,11 @@ impl<C> Hub<C> {
         self.known
     }
 
+    /// How many live clients have a tag.
+    pub fn tagged(&self, tag: &str) -> u64 {
+        self.tags.get(tag).map_or(0, |clients| clients.len())
+    }
+
     /// How many tags are in use.
     pub fn tag_count(&self) -> u64 {
         self.tags.len() as u64

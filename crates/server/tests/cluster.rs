@@ -264,7 +264,7 @@ fn members_on_all_servers_get_each_message_once_and_in_order_while_others_join_a
     let servers = [redis.server(ROUTES), redis.server(ROUTES), redis.server(ROUTES)];
     let mut members: Vec<_> = (0..3).map(|n| connect(&servers[n], Some(&format!("m{n}")))).collect();
     for (n, core) in servers.iter().enumerate() {
-        assert_eq!(core.ask(&Command::Tag(Tag { id: &format!("m{n}"), tag: "news:1", since: None })), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&Command::Tag(Tag { id: &format!("m{n}"), tag: "news:1", since: None, member: None })), Ok(Reply::Flag(true)));
     }
     const EACH: usize = 300;
     let joined = std::thread::scope(|scope| {
