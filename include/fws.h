@@ -840,6 +840,28 @@ size_t fws_pipes_dirty(fws_dirty *out, size_t capacity);
 // fws_pipe_feed or fws_pipe_take of the same pipe; what that does then has no effect.
 fws_result fws_pipe_close(uint64_t id, uint32_t how);
 
+// Answers a request of HTTP to a route that speaks the Pusher protocol, whatever it asks for: `method` in capitals, `path` as it was sent,
+// `query` without the `?`, and the body, of which no more need be read than fws_pusher_body_limit says, and one byte. It waits for other
+// servers, where there are some.
+//
+// `status` receives that of the answer. The items of `reply` are the value of Content-Type, the body, and the value of Allow, which is empty
+// where the answer has none.
+fws_result fws_pusher_call(const uint8_t *route,
+                           size_t route_len,
+                           const uint8_t *method,
+                           size_t method_len,
+                           const uint8_t *path,
+                           size_t path_len,
+                           const uint8_t *query,
+                           size_t query_len,
+                           const uint8_t *body,
+                           size_t body_len,
+                           uint32_t *status,
+                           fws_reply **reply);
+
+// The largest body of a request that fws_pusher_call takes for a route; 0: it speaks no Pusher protocol, or is not in force.
+uint64_t fws_pusher_body_limit(const uint8_t *route, size_t route_len);
+
 // From now on commands are for the server of this machine, reached by its control socket, unless the core runs in this process. For
 // programs on the command line; a server must not call it, or it would talk to another one while it has no routes. Only the first call
 // counts.
