@@ -237,6 +237,10 @@ enum fws_result
   FWS_ERR_USER_INFO_TOO_LONG = 41,
   // Other servers of the cluster are needed, and cannot be asked, or did not answer in time.
   FWS_ERR_CLUSTER = 42,
+  // No route has the application of the Pusher protocol, or there are several and none was named.
+  FWS_ERR_NO_APP = 43,
+  // An event that the Pusher protocol does not have; the error says why.
+  FWS_ERR_INVALID_EVENT = 44,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -353,6 +357,10 @@ enum fws_command_kind
   // Who is in a channel with presence: `tag`, [`route`]. `route` may be left out where only one has presence for the tag. Answer: the items
   // of `reply` are user, information, user, information, …, sorted by user; fws_reply_member reads the number of connections, too.
   FWS_PRESENCE = 34,
+  // Sends an event to channels of an application of the Pusher protocol: `channels`, `name`, `data`, [`except_id`], [`app`]. `data` is UTF-8,
+  // `except_id` the socket_id of a connection that is left out, and `app` the id of the application, which may be left out where there is
+  // only one. Answer: `number` is to how many clients of this server it was queued.
+  FWS_PUBLISH = 35,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -549,12 +557,18 @@ typedef struct {
   fws_bytes value;
   // The name of a worker. UTF-8.
   fws_bytes worker;
-  // The name of a timer. UTF-8.
+  // The name of a timer, or of an event. UTF-8.
   fws_bytes name;
   // Whose a client is. UTF-8.
   fws_bytes user;
   // A position of a history. UTF-8. Empty, but not NULL: before the first message.
   fws_bytes since;
+  // The id of an application of the Pusher protocol. UTF-8.
+  fws_bytes app;
+  // So many names of channels. Each is UTF-8.
+  const fws_bytes *channels;
+  // How many.
+  size_t channel_count;
   // The claimed bell whose event's handler gives the command, NULL where none does: for FWS_TIMER_SET, and so that what a handler sends can
   // wait for what the handler of the bell's next event sends, if that is there already.
   const fws_bell *bell;

@@ -7,12 +7,13 @@
 //! * `connect` admits connections, and ends them;
 //! * `act` carries out what a connection asks for, `subscribe` how it becomes a subscriber;
 //! * `members` tells of those who join channels and leave them;
-//! * `call` is the HTTP API.
+//! * `call` is the HTTP API, `publish` the same for events from within.
 
 mod act;
 mod call;
 mod connect;
 mod members;
+mod publish;
 mod subscribe;
 
 pub use self::call::HttpCall;
