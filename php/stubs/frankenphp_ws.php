@@ -778,4 +778,20 @@ namespace {
     function frankenphp_ws_presence(string $tag, ?string $route = null): array
     {
     }
+
+    /**
+     * Sends an event to channels of an application that speaks the Pusher protocol: docs/pusher.md.
+     *
+     * @param string|list<string> $channels the channels' names
+     * @param string $event the event's name
+     * @param string $data the event's data, usually JSON; valid UTF-8
+     * @param string|null $exceptSocketId leave the connection with this socket_id out
+     * @param string|null $app the application's id; null: the only one
+     * @return int to how many clients of this server the event was queued
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when no route has the application, when there are several and none was named, or when the event is not as the protocol has it: the message says why
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_publish(mixed $channels, string $event, string $data, ?string $exceptSocketId = null, ?string $app = null): int
+    {
+    }
 }

@@ -45,7 +45,7 @@ fn connect_when_possible(core: &Core, id: &str) -> WebSocket<TcpStream> {
 
 fn member(core: &Core, id: &str, tag: &str) -> WebSocket<TcpStream> {
     let client = connect(core, id);
-    assert_eq!(core.ask(&Command::Tag(Tag { id, tag, since: None })), Ok(Reply::Flag(true)));
+    assert_eq!(core.ask(&Command::Tag(Tag { id, tag, since: None, member: None })), Ok(Reply::Flag(true)));
     client
 }
 
@@ -149,7 +149,7 @@ fn those_who_wait_for_the_past_of_a_channel_wait_at_the_same_time_and_its_member
         let joins: Vec<_> = (0..5)
             .map(|n| {
                 let there = &there;
-                scope.spawn(move || there.ask(&Command::Tag(Tag { id: &format!("j{n}"), tag: "news:1", since: Some("") })))
+                scope.spawn(move || there.ask(&Command::Tag(Tag { id: &format!("j{n}"), tag: "news:1", since: Some(""), member: None })))
             })
             .collect();
         wait_until(PATIENCE, "all have asked", || looks() >= before + 10);
@@ -233,7 +233,7 @@ fn pages_messages_and_those_who_join_meet_in_order_and_once_while_a_line_breaks_
         let mut joined: Vec<_> = (0..JOIN).map(|n| connect_when_possible(&servers[n % 2], &format!("j{n}"))).collect();
         for (n, client) in joined.iter_mut().enumerate() {
             let (id, core) = (format!("j{n}"), &servers[n % 2]);
-            let join = Tag { id: &id, tag: "news:1", since: Some("") };
+            let join = Tag { id: &id, tag: "news:1", since: Some(""), member: None };
             wait_until(PATIENCE, "it joins", || core.ask(&Command::Tag(join.clone())) == Ok(Reply::Flag(true)));
             assert!(read(client) == text(0), "{id}");
         }

@@ -65,6 +65,8 @@ pub struct Membership {
     pub user: std::sync::Arc<str>,
     /// What was said about the user.
     pub info: std::sync::Arc<[u8]>,
+    /// The id of the client by which it has joined, where that is known.
+    pub by: Option<std::sync::Arc<str>>,
 }
 
 /// One thing that PHP is told: of a connection, of a timer, or of a channel.

@@ -30,7 +30,9 @@ pub(super) struct Missed(Mutex<Option<(Instant, Vec<NodeId>)>>);
 
 impl Missed {
     /// Redis knows none of these any more.
-    pub fn note(&self, nodes: Vec<NodeId>) {
+    pub fn note(&self, mut nodes: Vec<NodeId>) {
+        // Perhaps it has done so before they were all there again.
+        nodes.extend(self.list());
         *self.0.lock() = Some((Instant::now() + GONE, nodes));
     }
 

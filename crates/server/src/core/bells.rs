@@ -145,7 +145,7 @@ impl Core {
     }
 
     /// The next event of a lease. What its connection sent is dropped if the server has decided to end it meanwhile.
-    fn next_of(&self, lease: &mut Lease) -> Option<Event> {
+    pub(super) fn next_of(&self, lease: &mut Lease) -> Option<Event> {
         let messages = lease.discard();
         if messages > 0
             && let Some(conn) = lease.source.conn()

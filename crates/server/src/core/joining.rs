@@ -7,6 +7,7 @@ use fws_hub::{CommandError, HistoryPolicy, Position, Reply, RouteId};
 use super::Core;
 use super::channels::{Place, is_of};
 use super::fetching::too_busy;
+use super::histories::Greet;
 use crate::shard::Missed;
 
 /// So often it is tried to join a channel of which more was sent meanwhile than is remembered for those who join.
@@ -18,7 +19,7 @@ impl Core {
         &self,
         recorder: &dyn Recorder,
         command: &Tag<'_>,
-        since: Position,
+        (since, mut greet): (Position, Option<Greet<'_>>),
         (id, route, policy): (RouteId, &str, HistoryPolicy),
     ) -> Result<Reply, CommandError> {
         let tag = command.tag;
@@ -34,7 +35,7 @@ impl Core {
                 Some(_) => Position::BEGINNING,
             };
             let past = self.read_on(recorder, place, Some(from), usize::MAX)?;
-            if let Some(done) = self.join(place, command, since, (at, from), past)? {
+            if let Some(done) = self.join(place, command, (since, &mut greet), (at, from), past)? {
                 return Ok(done);
             }
         }
@@ -46,7 +47,7 @@ impl Core {
         &self,
         place: Place<'_>,
         command: &Tag<'_>,
-        since: Position,
+        (since, greet): (Position, &mut Option<Greet<'_>>),
         (at, from): (Option<Position>, Position),
         mut past: Past,
     ) -> Result<Option<Reply>, CommandError> {
@@ -64,16 +65,24 @@ impl Core {
         if let Some(now) = now {
             self.advance(&mut held, place, (now, stay), &past);
         }
-        let tagged = self.change(|hub| command.put_on(hub))?;
+        let seen = if since.epoch == epoch { since.offset } else { 0 };
+        past.messages.retain(|sent| sent.offset > seen);
+        let tagged = self.change(|hub| {
+            let tagged = command.put_on(hub)?;
+            if let (Tagged::Now(key), Some(greet)) = (tagged, greet.as_mut()) {
+                greet(key, past.messages.last().map(|last| &*last.data));
+            }
+            Ok::<_, CommandError>(tagged)
+        })?;
         let offset = now.filter(|now| now.epoch == epoch).map_or(past.read, |now| past.read.max(now.offset));
         held.follow(Position { epoch, offset }, self.stays.of(tag), self.histories.now());
         if lacks {
             self.missing.may_be_behind(route, tag);
         }
         let Tagged::Now(key) = tagged else { return Ok(Some(Reply::Flag(tagged == Tagged::Before))) };
-        let seen = if since.epoch == epoch { since.offset } else { 0 };
-        let missed = past.messages.into_iter().filter(|sent| sent.offset > seen);
-        self.send_missed(key, missed.map(|Sent { binary, data, .. }| Missed { binary, data }));
+        if greet.is_none() {
+            self.send_missed(key, past.messages.into_iter().map(|Sent { binary, data, .. }| Missed { binary, data }));
+        }
         Ok(Some(Reply::Flag(true)))
     }
 }

@@ -69,7 +69,7 @@ fn server() -> (Arc<Core>, Arc<Records>, Relay, Receiver<Option<Position>>, TcpS
     socket.set_nonblocking(true).expect("a socket");
     assert!(core.adopt(core.handshake("chat", HEAD, "192.0.2.1"), socket, &[]).is_ok());
     let id = core.ids()[0].clone();
-    assert_eq!(core.ask(&Command::Tag(Tag { id: &id, tag: "news:1", since: None })), Ok(Reply::Flag(true)));
+    assert_eq!(core.ask(&Command::Tag(Tag { id: &id, tag: "news:1", since: None, member: None })), Ok(Reply::Flag(true)));
     assert_eq!(questions.recv(), Ok(None), "it is found out where the channel is");
     let relay = Relay::start(&core).expect("threads");
     (core, records, relay, questions, client)
