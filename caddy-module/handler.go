@@ -217,7 +217,7 @@ func (h *Handler) unavailable() string {
 	switch {
 	case caddy.Exiting():
 		return "the server is shutting down"
-	case (len(h.workers()) > 0 || h.Authorize != nil) && process.gate.isDown():
+	case (h.Pusher == nil && len(h.workers()) > 0 || h.Authorize != nil) && process.gate.isDown():
 		return "PHP is not running"
 	default:
 		return ""

@@ -69,6 +69,7 @@ var (
 		counter("pusher_connections_refused", "Clients of the Pusher protocol that were refused after their handshake."),
 		counter("pusher_client_events", "Events that clients of the Pusher protocol sent to each other."),
 		counter("pusher_events", "Events that were published to channels of the Pusher protocol."),
+		counter("pusher_events_not_told", "Times that PHP was not told what a client of the Pusher protocol did, because too much waited for it."),
 		counter("pusher_calls", "Calls of the Pusher protocol's HTTP API."),
 		counter("pusher_calls_refused", "Calls of it that were refused."),
 		counter("messages_received", "Messages received from clients."),

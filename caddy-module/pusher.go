@@ -92,7 +92,6 @@ func (r *Route) checkPusher() error {
 		given  bool
 	}{
 		{"echo", r.Echo},
-		{"worker", r.Worker != ""},
 		{"subprotocols", len(r.Subprotocols) > 0},
 		{"subprotocol", len(r.SubprotocolWorkers) > 0},
 		{"authorize", r.Authorize != nil},

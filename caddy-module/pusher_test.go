@@ -67,7 +67,6 @@ func TestAnApplicationThatCannotWorkIsRefusedWithTheLineAndWithoutItsSecret(t *t
 		"pusher {\napp 1 k s3cr3t {\nallowed_origins http://a/b\n}\n}":           "origins",
 		"pusher {\napp 1 k s3cr3t {\nnothing\n}\n}":                              `unknown option "nothing"`,
 		"pusher {\napp 1 k s3cr3t\n}\necho":                                      "exclude each other",
-		"pusher {\napp 1 k s3cr3t\n}\nworker chat":                               "exclude each other",
 		"pusher {\napp 1 k s3cr3t\n}\nresume 60s":                                "exclude each other",
 		"pusher {\napp 1 k s3cr3t\n}\nauthorize /a":                              "exclude each other",
 		"pusher {\napp 1 k s3cr3t\n}\n}\nwebsocket /b {\npusher {\napp 2 k x\n}": "the applications of pusher",

@@ -63,6 +63,15 @@
 // The kind of fws_event: the client is back, on another connection with a request of its own.
 #define FWS_EVENT_RESUME 8
 
+// The kind of fws_event: a client of the Pusher protocol has subscribed to a channel.
+#define FWS_EVENT_SUBSCRIBE 9
+
+// The kind of fws_event: it has left a channel, or its connection has ended.
+#define FWS_EVENT_UNSUBSCRIBE 10
+
+// The kind of fws_event: it has sent an event to the others in a channel.
+#define FWS_EVENT_CLIENT_EVENT 11
+
 // Target: all clients.
 #define FWS_TO_ALL 0
 
@@ -428,7 +437,7 @@ typedef struct {
   fws_bytes id;
   // The name of its route, or of that of the channel.
   fws_bytes route;
-  // Message, timer: the payload. Close: the reason. Join, leave: what was said about the user.
+  // Message, timer: the payload. Close: the reason. Join, leave, subscribe: what was said about the user. Client event: its data, as JSON.
   fws_bytes data;
   // Timer: its number.
   uint64_t timer;
@@ -440,10 +449,13 @@ typedef struct {
   fws_bytes ip;
   // Open, resume: the sub-protocol agreed on; empty where there is none.
   fws_bytes subprotocol;
-  // Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user.
+  // Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user. Subscribe, unsubscribe, client event: who the
+  // client is in the channel.
   fws_bytes user;
-  // Join, leave: the channel's tag.
+  // Join, leave, subscribe, unsubscribe, client event: the channel's tag.
   fws_bytes tag;
+  // Client event: its name.
+  fws_bytes name;
   // Open, resume: how many headers there are, see fws_event_header.
   size_t header_count;
 } fws_event;

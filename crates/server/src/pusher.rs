@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use fws_hub::Key;
 use fws_pusher::{Connection, Millis};
-use hashbrown::DefaultHashBuilder;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use parking_lot::{Condvar, Mutex};
 
 use crate::conn::Conn;
@@ -25,6 +25,8 @@ pub struct Client {
     /// The id of its application.
     pub app: Box<str>,
     pub connection: Connection,
+    /// Who it is in presence channels, by the channel's name.
+    pub members: HashMap<Box<str>, Arc<str>>,
 }
 
 /// All of them.

@@ -6,11 +6,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use fws_hub::RouteId;
-use hashbrown::HashMap;
 use serde_json::json;
 
 use super::Core;
 use crate::conn::Through;
+use crate::dispatch::{Served, Serving};
 use crate::log::Level;
 use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
 use crate::shard::Op;
@@ -75,8 +75,7 @@ impl Core {
         let mut hub = self.hub.write();
         let mut current = std::collections::HashMap::new();
         let mut workers: Vec<Arc<str>> = config.workers.iter().map(|worker| worker.name.as_str().into()).collect();
-        let mut served = HashMap::new();
-        let mut served_channels = HashMap::new();
+        let mut serving = Serving::default();
         for route in &config.routes {
             let id = hub.route(&route.name);
             let name = hub.route_name(id).clone();
@@ -89,9 +88,12 @@ impl Core {
                     workers.push(worker.clone());
                 }
             }
-            served.extend(route.branches.iter().filter_map(|branch| Some((branch.id, route.served(branch.worker.as_ref())?))));
+            serving.branches.extend(route.branches.iter().filter_map(|branch| Some((branch.id, route.served(branch.worker.as_ref())?))));
             if let Some(by) = route.served(route.worker.as_ref().or(route.branches.iter().find_map(|branch| branch.worker.as_ref()))) {
-                served_channels.insert(id, by);
+                serving.channels.insert(id, by);
+            }
+            if let (Some(_), Some(worker)) = (&route.apps, &route.worker) {
+                serving.told.insert(id, Served::Worker(worker.clone()));
             }
             current.insert(name, Arc::new(route));
         }
@@ -103,8 +105,7 @@ impl Core {
         routes.with_channels.sort_unstable_by_key(|route| route.id);
         routes.current = current;
         routes.workers = workers;
-        routes.served = served;
-        routes.served_channels = served_channels;
+        routes.serving = serving;
         // Before the shards know: what they queue from then on must have somewhere to go.
         self.assign_workers(routes);
         // And before clients join what has become a channel.
@@ -140,7 +141,7 @@ impl Core {
                 workers.push(name.into());
             }
         }
-        let orphans = self.dispatch.configure(&routes.served, &routes.served_channels, &workers);
+        let orphans = self.dispatch.configure(&routes.serving, &workers);
         let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
         self.orphaned(orphans);
         if timers > 0 {

@@ -31,8 +31,8 @@ use self::pool::Pool;
 pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
 pub use self::queue::{Arrival, Discarded, Lease, LeaseEnd, Orphans, Pushed, Source};
 use self::queue::{Queue, QueueKey};
-pub use self::served::Served;
 use self::served::pool_of;
+pub use self::served::{Served, Serving};
 use self::shares::Shares;
 use crate::conn::Conn;
 use crate::notifier::Notifier;
@@ -95,6 +95,8 @@ struct Assigned {
     branches: HashMap<BranchId, PoolId>,
     /// For the channels of a route.
     routes: HashMap<RouteId, PoolId>,
+    /// For what the core's own threads tell of a route.
+    told: HashMap<RouteId, PoolId>,
 }
 
 impl Assigned {
@@ -103,6 +105,7 @@ impl Assigned {
         match source {
             Source::Conn(conn) => self.branches.get(&conn.branch).copied(),
             Source::Channel { route, .. } => self.routes.get(route).copied(),
+            Source::Told { route, .. } => self.told.get(route).copied(),
             Source::Timer { pool, .. } => pools[pool.0].present.then_some(*pool),
         }
     }
@@ -150,7 +153,7 @@ impl Dispatch {
         let Inner { queues, pools, unconnected, shares, assigned, .. } = &mut *inner;
         for Arrival { source, event, limits } in batch.drain(..) {
             let Some(pool) = assigned.pool(pools, &source) else {
-                if matches!(source, Source::Channel { .. }) {
+                if matches!(source, Source::Channel { .. } | Source::Told { .. }) {
                     // A route without PHP: nobody is to be told.
                     continue;
                 }
@@ -420,7 +423,7 @@ impl Dispatch {
 
     /// A new generation: which worker each branch has, and which workers there are, those of the branches included. What waits for a worker that
     /// is gone goes to its branch's new one, or is dropped and told.
-    pub fn configure(&self, branches: &HashMap<BranchId, Served>, routes: &HashMap<RouteId, Served>, workers: &[Arc<str>]) -> Orphans {
+    pub fn configure(&self, serving: &Serving, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
         let Inner { pools, assigned, queues, unconnected, wanted, shares, .. } = &mut *inner;
@@ -436,9 +439,10 @@ impl Dispatch {
             pool.retry = None;
         }
         // Branches that left keep their worker as long as it is there, so that their last events are handled.
-        assigned.branches.retain(|branch, pool| !branches.contains_key(branch) && pools[pool.0].present);
-        assigned.branches.extend(branches.iter().map(|(&branch, served)| (branch, pool_of(pools, served))));
-        assigned.routes = routes.iter().map(|(&route, served)| (route, pool_of(pools, served))).collect();
+        assigned.branches.retain(|branch, pool| !serving.branches.contains_key(branch) && pools[pool.0].present);
+        assigned.branches.extend(serving.branches.iter().map(|(&branch, served)| (branch, pool_of(pools, served))));
+        assigned.routes = serving.channels.iter().map(|(&route, served)| (route, pool_of(pools, served))).collect();
+        assigned.told = serving.told.iter().map(|(&route, served)| (route, pool_of(pools, served))).collect();
         wanted.retain(|id| {
             let stays = pools[id.0].present;
             pools[id.0].unclaimed -= usize::from(!stays);

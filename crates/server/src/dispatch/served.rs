@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use fws_hub::RouteId;
+use hashbrown::HashMap;
+
+use super::BranchId;
 use super::pool::{Pool, PoolId};
 
 /// Who handles the events of a branch, or of the channels of a route.
@@ -11,6 +15,17 @@ pub enum Served {
     Worker(Arc<str>),
     /// The threads of the Pusher protocol.
     Pusher,
+}
+
+/// Who handles what, in the configuration in force.
+#[derive(Debug, Default)]
+pub struct Serving {
+    /// The events of connections.
+    pub branches: HashMap<BranchId, Served>,
+    /// Those of the channels of a route: its worker, or else that of its first sub-protocol that has one.
+    pub channels: HashMap<RouteId, Served>,
+    /// What the core's own threads tell of a route.
+    pub told: HashMap<RouteId, Served>,
 }
 
 impl Served {

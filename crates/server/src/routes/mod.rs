@@ -21,7 +21,7 @@ use crate::quota::Quota;
 use crate::resume::Parameters;
 
 use crate::conn::Transport;
-use crate::dispatch::{BranchId, Served};
+use crate::dispatch::{BranchId, Served, Serving};
 
 pub use self::config::*;
 pub use self::pusher::{Apps, PusherConfig};
@@ -287,13 +287,11 @@ pub struct Routes {
     pub current: HashMap<Arc<str>, Arc<Route>>,
     /// The workers in force, and who handles the events of a branch.
     pub workers: Vec<Arc<str>>,
-    pub served: hashbrown::HashMap<BranchId, Served>,
+    pub serving: Serving,
     /// By name, for routes that come back.
     pub quota: HashMap<Arc<str>, Arc<Quota>>,
     /// By route and sub-protocol, for those that come back.
     branches: HashMap<(RouteId, Box<str>), BranchId>,
-    /// Who is told of the channels of a route: its worker, or else that of its first sub-protocol that has one.
-    pub served_channels: hashbrown::HashMap<RouteId, Served>,
     /// Routes in force that have channels, by number.
     pub with_channels: Vec<Arc<Route>>,
 }

@@ -89,7 +89,6 @@ impl RouteConfig {
         let Some(pusher) = &self.pusher else { return Ok(()) };
         let others = [
             (self.echo, "echo"),
-            (self.worker.is_some(), "worker"),
             (!self.subprotocols.is_empty(), "subprotocols"),
             (!self.subprotocol_workers.is_empty(), "subprotocol"),
             (self.resume.is_some(), "resume"),

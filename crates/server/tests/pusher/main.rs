@@ -6,6 +6,7 @@ mod channels;
 mod common;
 mod hostile;
 mod peer;
+mod php;
 mod servers;
 
 use common::{counter, wait_until};

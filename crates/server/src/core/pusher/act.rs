@@ -8,6 +8,7 @@ use fws_hub::{Command, Target};
 use fws_pusher::{Action, AppConfig, ClientEvent, Code, User, channel};
 
 use super::super::{Caller, Core};
+use super::tell::Deed;
 use super::user_name;
 use crate::conn::Conn;
 use crate::pusher::Client;
@@ -26,8 +27,16 @@ impl Core {
                     let more = self.pusher_subscribe(client, of, (&channel, kind), member, subscription);
                     more.into_iter().rev().for_each(|action| actions.push_front(action));
                 }
-                Action::Unsubscribe { channel } => self.pusher_unsubscribe(&client.conn, of.1, &channel),
-                Action::ClientEvent(event) => self.pusher_client_event(&client.conn, of, &event),
+                Action::Unsubscribe { channel } => {
+                    self.pusher_unsubscribe(&client.conn, of.1, &channel);
+                    self.pusher_told(client, of, &channel, Deed::Unsubscribe);
+                    client.members.remove(&*channel);
+                }
+                Action::ClientEvent(event) => {
+                    self.pusher_client_event(&client.conn, of, &event);
+                    let data = event.data.as_deref().map_or("", |data| data.get());
+                    self.pusher_told(client, of, &event.channel, Deed::Event(&event.event, data));
+                }
                 Action::SignIn(user) => self.pusher_sign_in(&client.conn, of.1, &user),
                 Action::CacheMiss { .. } => {}
                 Action::Close { code, reason } => self.pusher_close(&client.conn, code, &reason),

@@ -6,6 +6,7 @@ use fws_hub::Command;
 use fws_hub::command::Tag;
 use fws_pusher::{AppConfig, Connection, Error, Handshake, SocketId, Visitor, frame};
 use fws_session::Opened;
+use hashbrown::HashMap;
 
 use super::super::{Caller, Core};
 use super::everybody;
@@ -37,7 +38,8 @@ impl Core {
         let (connection, greeting) = Connection::open(app, id, self.pusher.now());
         let due = connection.deadline(app);
         self.pusher_tell(conn, &greeting);
-        self.pusher.insert(Client { conn: conn.clone(), app: app.id.as_str().into(), connection }, due);
+        let client = Client { conn: conn.clone(), app: app.id.as_str().into(), connection, members: HashMap::new() };
+        self.pusher.insert(client, due);
     }
 
     /// Counts a connection among those of its application; how many that are on this server.

@@ -20,6 +20,7 @@ impl Core {
         } else {
             frame::member_removed(name, &membership.user)
         };
+        self.pusher_attended(&route, membership, joined);
         let _ = self.pusher_send(&route.name, (app, name), &told, membership.by.as_deref(), false);
     }
 }

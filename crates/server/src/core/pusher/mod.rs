@@ -6,7 +6,7 @@
 //!
 //! * `connect` admits connections, and ends them;
 //! * `act` carries out what a connection asks for, `subscribe` how it becomes a subscriber;
-//! * `members` tells of those who join channels and leave them;
+//! * `members` tells of those who join channels and leave them, `tell` tells PHP, where the route has a worker;
 //! * `call` is the HTTP API, `publish` the same for events from within.
 
 mod act;
@@ -15,6 +15,7 @@ mod connect;
 mod members;
 mod publish;
 mod subscribe;
+mod tell;
 
 pub use self::call::HttpCall;
 
@@ -106,15 +107,20 @@ impl Core {
             (Source::Conn(conn), Event::Open(opened)) => self.pusher_opened(conn, opened),
             (Source::Conn(conn), Event::Message { data, .. }) => self.pusher_message(conn, data),
             (Source::Conn(conn), Event::Close(_)) => {
-                self.pusher.remove(conn.key);
+                self.pusher_left(conn);
                 self.through(conn, Through::Events);
             }
             (Source::Channel { .. }, Event::Join(membership)) => self.pusher_attendance(membership, true),
             (Source::Channel { .. }, Event::Leave(membership)) => self.pusher_attendance(membership, false),
             // No route of this protocol lets clients come back, and it has no timers.
             (_, Event::Suspend | Event::Resume(_) | Event::Timer(_)) => {}
-            (Source::Conn(_) | Source::Timer { .. }, Event::Join(_) | Event::Leave(_))
-            | (Source::Channel { .. } | Source::Timer { .. }, Event::Open(_) | Event::Message { .. } | Event::Close(_)) => {}
+            (Source::Conn(_) | Source::Timer { .. } | Source::Told { .. }, Event::Join(_) | Event::Leave(_))
+            | (
+                Source::Channel { .. } | Source::Timer { .. } | Source::Told { .. },
+                Event::Open(_) | Event::Message { .. } | Event::Close(_),
+            ) => {}
+            // These are for PHP.
+            (_, Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_)) => {}
         }
     }
 

@@ -11,6 +11,7 @@ use fws_pusher::{Action, AppConfig, Channel, Error, Joined, Kind, Member, channe
 
 use super::super::Core;
 use super::failed;
+use super::tell::Deed;
 use crate::pusher::Client;
 use crate::routes::Route;
 use crate::shard::{Missed, Op};
@@ -40,8 +41,14 @@ impl Core {
     ) -> Vec<Action> {
         let mut actions = Vec::new();
         let mut waiting = None;
-        match self.pusher_join(client, of, (name, kind), member, &mut waiting) {
-            Ok(joined) => client.connection.subscribed(Channel { name, kind }, subscription, joined, &mut actions),
+        match self.pusher_join(client, of, (name, kind), member.as_ref(), &mut waiting) {
+            Ok(joined) => {
+                client.connection.subscribed(Channel { name, kind }, subscription, joined, &mut actions);
+                if let Some(member) = &member {
+                    client.members.insert(name.into(), member.user_id.clone());
+                }
+                self.pusher_told(client, of, name, Deed::Subscribe(member.as_ref().map_or("", Member::info)));
+            }
             Err(error) => client.connection.refused(name, subscription, &error, &mut actions),
         }
         if let Some(waiting) = &mut waiting {
@@ -56,18 +63,18 @@ impl Core {
         client: &Client,
         (route, app): (&Route, &AppConfig),
         (name, kind): (&str, Kind),
-        member: Option<Member>,
+        member: Option<&Member>,
         waiting: &mut Option<Waiting<'a>>,
     ) -> Result<Joined, Error> {
         let (id, tag) = (client.conn.id(), channel::tag(&app.id, name));
-        if let Some(member) = &member {
+        if let Some(member) = member {
             let most = app.limits.presence_members;
             let members = self.pusher_members(&route.name, &tag, app)?;
             if members.len() >= most && !members.iter().any(|there| there.user_id == member.user_id) {
                 return Err(Error::ChannelFull(most));
             }
         }
-        let in_channel = member.as_ref().map(|member| InChannel { user: &member.user_id, info: member.info().as_bytes().into() });
+        let in_channel = member.map(|member| InChannel { user: &member.user_id, info: member.info().as_bytes().into() });
         let command = Tag { id: &id, tag: &tag, since: kind.cache.then_some(""), member: in_channel };
         let mut joined = Joined::default();
         let mut greet = |key: Key, last: Option<&[u8]>| {
