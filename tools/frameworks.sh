@@ -11,7 +11,7 @@ set -eu
 
 suite=trixie
 # What is needed; the PHP packages that these depend on come along.
-wanted=(php-laravel-framework phpunit php-guzzlehttp-guzzle
+wanted=(php-laravel-framework phpunit php-mockery php-guzzlehttp-guzzle php-symfony-http-client
   php-symfony-framework-bundle php-symfony-security-bundle php-symfony-messenger php-symfony-twig-bundle php-symfony-web-profiler-bundle
   php-symfony-browser-kit php-symfony-process php-symfony-yaml php-symfony-stopwatch php-symfony-asset)
 
