@@ -49,16 +49,16 @@ final class Site
     /** The application, started as artisan starts it. */
     public function start(): Application
     {
-        $app = $this->make();
+        $app = self::application($this->folder);
         $app->make(Kernel::class)->bootstrap();
 
         return $app;
     }
 
     /** The application as bootstrap/app.php returns it. */
-    public function make(): Application
+    public static function application(string $folder): Application
     {
-        $app = new Application($this->folder);
+        $app = new Application($folder);
         $app->singleton(Kernel::class, ConsoleKernel::class);
         $app->singleton(\Illuminate\Contracts\Http\Kernel::class, HttpKernel::class);
         $app->singleton(\Illuminate\Contracts\Debug\ExceptionHandler::class, \Illuminate\Foundation\Exceptions\Handler::class);
