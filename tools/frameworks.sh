@@ -50,8 +50,28 @@ one_autoloader() {
   grep -rlF '/usr/share/php/' "$php" --include='*autoload.php' --include=Autoload.php | xargs sed -i "s#'/usr/share/php/#'$2/root/usr/share/php/#g"
   { echo '<?php'
     echo '// Made by tools/frameworks.sh: everything that was unpacked.'
+    # Symfony asks Composer whether a package is a development dependency only. None is.
+    echo "require_once __DIR__ . '/InstalledVersions.php';"
     (cd "$php" && find Illuminate Symfony GuzzleHttp PHPUnit -iname autoload.php | sort | sed "s#.*#require_once __DIR__ . '/root/usr/share/php/&';#")
   } >"$1/autoload.php"
+  cat >"$1/InstalledVersions.php" <<'PHP'
+<?php
+
+namespace Composer;
+
+final class InstalledVersions
+{
+    public static function isInstalled(string $name, bool $development = true): bool
+    {
+        return false;
+    }
+
+    public static function getRootPackage(): array
+    {
+        return ['name' => 'frankenphp-ws/tests'];
+    }
+}
+PHP
 }
 
 if [ -n "${FWS_FRAMEWORKS:-}" ]; then
