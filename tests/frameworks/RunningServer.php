@@ -24,7 +24,7 @@ final class RunningServer
     public function __construct(string $folder, string $caddyfile, array $env = [])
     {
         $binary = (string) getenv('FWS_FRANKENPHP');
-        Assert::assertFileExists($binary, 'FWS_FRANKENPHP must be the path of a frankenphp binary; make test-frameworks sets it');
+        Assert::assertTrue(is_file($binary), 'FWS_FRANKENPHP must be the path of a frankenphp binary; make test-frameworks sets it');
         [$this->port, $this->admin] = [self::freePort(), self::freePort()];
         file_put_contents("$folder/Caddyfile.test", preg_replace('/\{\n/', "{\n\tadmin 127.0.0.1:$this->admin\n", $caddyfile, 1));
         $this->process = new Process([$binary, 'run', '--config', 'Caddyfile.test', '--adapter', 'caddyfile'], $folder, $env + [

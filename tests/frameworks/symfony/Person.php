@@ -5,9 +5,10 @@ declare(strict_types=1);
 namespace Tests\Symfony;
 
 use FrankenPHP\WebSocket\Symfony\Security\WebSocketUserInterface;
+use Symfony\Component\Security\Core\User\PasswordAuthenticatedUserInterface;
 use Symfony\Component\Security\Core\User\UserInterface;
 
-final class Person implements UserInterface, WebSocketUserInterface
+final class Person implements PasswordAuthenticatedUserInterface, UserInterface, WebSocketUserInterface
 {
     public function __construct(private readonly string $name)
     {
@@ -20,6 +21,11 @@ final class Person implements UserInterface, WebSocketUserInterface
 
     public function eraseCredentials(): void
     {
+    }
+
+    public function getPassword(): string
+    {
+        return 'secret';
     }
 
     public function getUserIdentifier(): string

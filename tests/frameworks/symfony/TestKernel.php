@@ -54,6 +54,7 @@ class TestKernel extends Kernel
             'messenger' => ['transports' => ['later' => 'in-memory://'], 'routing' => [\FrankenPHP\WebSocket\Symfony\Messenger\Publish::class => 'later']],
         ]);
         $container->extension('security', [
+            'password_hashers' => [Person::class => 'plaintext'],
             'providers' => ['people' => ['id' => People::class]],
             'firewalls' => ['main' => ['lazy' => true, 'provider' => 'people', 'http_basic' => null]],
             'access_control' => [['path' => '^/_websocket/authorize/admin', 'roles' => 'ROLE_ADMIN']],
