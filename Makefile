@@ -25,8 +25,8 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 # What Go and cgo need to know; see tools/env.sh.
 ENV := . tools/env.sh &&
 
-.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-tools test-licences test-php test-frameworks \
-	test-go test-e2e test-xcaddy test-autobahn test-fuzz autobahn fuzz lint bench slow-clients herd fmt clean setup which-php
+.PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-tools test-licences test-php \
+	test-frameworks test-go test-e2e test-xcaddy test-autobahn test-fuzz autobahn fuzz lint bench slow-clients herd fmt clean setup which-php
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Laravel;
 
+use FrankenPHP\WebSocket\Cause;
 use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use FrankenPHP\WebSocket\Server;
 use Illuminate\Contracts\Console\Kernel;
@@ -21,7 +22,14 @@ final class Worker
      */
     public static function run(string $bootstrap): void
     {
-        Server::run(new EventApplication(new Sandbox(self::start($bootstrap))));
+        try {
+            $application = new EventApplication(new Sandbox(self::start($bootstrap)));
+        } catch (\Throwable $error) {
+            // Laravel has its own handler by now, which answers a request that is not there.
+            error_log('The Laravel application of a WebSocket worker did not start: ' . Cause::of($error));
+            throw $error;
+        }
+        Server::run($application);
     }
 
     private static function start(string $bootstrap): Application
