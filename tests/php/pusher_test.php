@@ -175,3 +175,30 @@ test('a secret is in no dump', static function (): void {
     same(false, str_contains(print_r(new App('1', 'key', 'hidden'), true), 'hidden'));
     throws(ConfigurationException::class, 'the key of the Pusher application must be', static fn () => new App('1', '', 'x'));
 });
+
+test('in the server, and in its php-cli, messages go by the function of the binary', static function (): void {
+    // In a PHP of its own, where the function can be defined as the binary defines it.
+    [$code, $output] = runPhp('', '<?php
+        function frankenphp_ws_publish(string|array $channels, string $event, string $data, ?string $exceptSocketId = null, ?string $app = null): int|bool
+        {
+            echo json_encode(func_get_args(), JSON_UNESCAPED_SLASHES), "\n";
+
+            return $event === "refused" ? false : 0;
+        }
+        require ' . var_export(dirname(__DIR__, 2) . '/php/autoload.php', true) . ';
+        $app = new FrankenPHP\WebSocket\Pusher\App("7", "key", "secret");
+        $publisher = new FrankenPHP\WebSocket\Pusher\Publisher(FrankenPHP\WebSocket\Pusher\Way::Auto->transport($app, null));
+        echo $publisher->way(), "\n";
+        $publisher->publish(["a", "b"], "e", ["n" => 1], "1.2");
+        $publisher->publish("a", "e");
+        try {
+            $publisher->publish("a", "refused");
+        } catch (FrankenPHP\WebSocket\Pusher\PublishException $error) {
+            echo $error->getMessage();
+        }');
+    same([0, 'the control socket
+[["a","b"],"e","{\"n\":1}","1.2","7"]
+[["a"],"e","[]",null,"7"]
+[["a"],"refused","[]",null,"7"]
+"refused" was not published: the server did not take it; its log says why'], [$code, $output]);
+});

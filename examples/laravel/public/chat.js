@@ -75,3 +75,11 @@ document.querySelector('#say').addEventListener('input', () => {
     presence.whisper('typing', { name })
   }
 })
+
+// A WebSocket of the application itself, beside Echo: app/Listeners/CountClients.php.
+const count = () => {
+  const socket = new WebSocket(location.origin.replace('http', 'ws') + '/ws')
+  socket.onmessage = ({ data }) => { document.querySelector('#windows').textContent = `${JSON.parse(data).windows} windows` }
+  socket.onclose = () => setTimeout(count, 1000 + Math.random() * 1000)
+}
+count()

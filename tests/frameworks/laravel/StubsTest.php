@@ -32,9 +32,9 @@ final class StubsTest extends TestCase
     public function testTheCaddyfileIsUnderstood(string $stub, array $env, array $workers): void
     {
         $text = (string) file_get_contents(__DIR__ . "/../../../php/laravel/stubs/$stub");
-        self::assertMatchesRegularExpression('/websocket @pusher \{\s+pusher \{\s+app \{\$REVERB_APP_ID\} \{\$REVERB_APP_KEY\} \{\$REVERB_APP_SECRET\}\s+\}\s+worker websocket\s+\}/', $text);
+        self::assertMatchesRegularExpression('/websocket @pusher \{\s+pusher \{\s+app \{\$REVERB_APP_ID\} \{\$REVERB_APP_KEY\} \{\$REVERB_APP_SECRET\}\s+\}\s+\}/', $text);
         // Here it is about all the rest.
-        $text = (string) preg_replace('/pusher \{\s+app [^\n]+\n\s+\}/', '', $text);
+        $text = (string) preg_replace('/pusher \{\s+app [^\n]+\n\s+\}/', 'echo', $text);
         $adapt = new Process([(string) getenv('FWS_FRANKENPHP'), 'adapt', '--config', '/dev/stdin', '--adapter', 'caddyfile'], env: $env, input: $text);
         $adapt->mustRun();
         $config = json_decode($adapt->getOutput(), true, flags: JSON_THROW_ON_ERROR);

@@ -4,15 +4,16 @@ declare(strict_types=1);
 
 namespace App\Listeners;
 
+use FrankenPHP\WebSocket\Clients;
 use FrankenPHP\WebSocket\Laravel\Events\ClientConnected;
 use FrankenPHP\WebSocket\Laravel\Events\ClientDisconnected;
-use Illuminate\Support\Facades\Log;
 
-/** In the worker: what happens on connections is a Laravel event. */
+/** In the worker, which serves /ws: what happens on connections is a Laravel event. All pages are told how many there are. */
 final class CountClients
 {
     public function handle(ClientConnected|ClientDisconnected $event): void
     {
-        Log::info(class_basename($event), ['client' => $event->connection->id]);
+        $clients = Clients::all()->on($event->connection->route);
+        $clients->sendJson(['windows' => count($clients)]);
     }
 }

@@ -8,6 +8,7 @@
 <header>
   <h1>{{ $room }}</h1>
   <nav><a href="/rooms/lobby">lobby</a> <a href="/rooms/kitchen">kitchen</a></nav>
+  <p id="windows"></p>
   <p id="state">connecting …</p>
 </header>
 <aside><h2>Here</h2><ul id="members"></ul></aside>

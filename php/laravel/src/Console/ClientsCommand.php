@@ -13,7 +13,7 @@ final class ClientsCommand extends Command
 {
     protected $signature = 'frankenphp-ws:clients
         {--route= : only those on this route}
-        {--tag= : only those with this tag; a channel of the Pusher protocol is a tag}
+        {--tag= : only those with this tag; of the Pusher protocol ID:CHANNEL}
         {--user= : only those of this user}
         {--limit=100 : at most so many}';
 

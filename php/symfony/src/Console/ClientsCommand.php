@@ -25,7 +25,7 @@ final class ClientsCommand extends Command
     protected function configure(): void
     {
         $this->addOption('route', null, InputOption::VALUE_REQUIRED, 'only those on this route')
-            ->addOption('tag', null, InputOption::VALUE_REQUIRED, 'only those with this tag; a channel of the Pusher protocol is a tag')
+            ->addOption('tag', null, InputOption::VALUE_REQUIRED, 'only those with this tag; of the Pusher protocol ID:CHANNEL')
             ->addOption('user', null, InputOption::VALUE_REQUIRED, 'only those of this user')
             ->addOption('limit', null, InputOption::VALUE_REQUIRED, 'at most so many', '100');
     }
