@@ -4,7 +4,8 @@ const { room, user, name, key } = document.body.dataset
 const port = Number(location.port) || (location.protocol === 'https:' ? 443 : 80)
 
 // As for Reverb: the site itself is the server, on its own port.
-const echo = new Echo({
+// Echo 2 as a plain script has its class within. A page that is built has `import Echo from 'laravel-echo'`.
+const echo = new (Echo.default ?? Echo)({
   broadcaster: 'reverb',
   key,
   wsHost: location.hostname,
