@@ -187,7 +187,7 @@ test('in the server, and in its php-cli, messages go by the function of the bina
         }
         require ' . var_export(dirname(__DIR__, 2) . '/php/autoload.php', true) . ';
         $app = new FrankenPHP\WebSocket\Pusher\App("7", "key", "secret");
-        $publisher = new FrankenPHP\WebSocket\Pusher\Publisher(FrankenPHP\WebSocket\Pusher\Way::Auto->transport($app, null));
+        $publisher = new FrankenPHP\WebSocket\Pusher\Publisher(FrankenPHP\WebSocket\Pusher\Way::Auto->transport($app, null, true));
         echo $publisher->way(), "\n";
         $publisher->publish(["a", "b"], "e", ["n" => 1], "1.2");
         $publisher->publish("a", "e");

@@ -15,10 +15,10 @@ final class ServerTransport implements Transport
     {
     }
 
-    /** Whether this PHP is that of a frankenphp binary that knows the Pusher protocol. */
+    /** Whether this PHP is that of a frankenphp binary that knows the Pusher protocol. The function of a fake server does not count. */
     public static function isThere(): bool
     {
-        return \function_exists(self::FUNCTION);
+        return \function_exists(self::FUNCTION) && (new \ReflectionFunction(self::FUNCTION))->isInternal();
     }
 
     public function publish(Message $message): void
