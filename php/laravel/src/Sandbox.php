@@ -16,6 +16,9 @@ use Illuminate\Support\Facades\Facade;
  */
 final class Sandbox
 {
+    /** Not in Laravel 10. */
+    private const DEFERRED = 'Illuminate\Support\Defer\DeferredCallbackCollection';
+
     /** @var list<Snapshot> */
     private array $snapshots = [];
 
@@ -51,16 +54,24 @@ final class Sandbox
         foreach ($this->flush as $service) {
             $this->app->forgetInstance($service);
         }
+        $succeeded = false;
         try {
-            return $event($this->app);
+            $result = $event($this->app);
+            $succeeded = true;
+
+            return $result;
         } finally {
-            $this->end();
+            $this->end($succeeded);
         }
     }
 
-    private function end(): void
+    private function end(bool $succeeded): void
     {
         try {
+            // What defer() of Laravel 11 has kept, as the end of a request carries it out.
+            $this->with(self::DEFERRED, static fn (object $callbacks) => $callbacks->invokeWhen(
+                static fn (object $callback): bool => $succeeded || $callback->always,
+            ));
             $this->app->terminate();
         } finally {
             $this->forget();

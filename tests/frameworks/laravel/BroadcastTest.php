@@ -97,6 +97,14 @@ final class BroadcastTest extends TestCase
         Http::assertSent(static fn (Request $request): bool => str_starts_with($request->url(), 'https://site.example:8443/apps/9/events?auth_key=k&'));
     }
 
+    public function testTheDriverMayBeBoundToTheManagerAsLaravel12Does(): void
+    {
+        $manager = $this->app->make(BroadcastManager::class);
+        $creators = (new \ReflectionProperty($manager, 'customCreators'))->getValue($manager);
+        $bound = $creators['frankenphp']->bindTo($manager, $manager);
+        self::assertInstanceOf(FrankenPhpBroadcaster::class, $bound($this->app, ['driver' => 'frankenphp']));
+    }
+
     public function testTheFakeSaysWhatWasPublishedInstead(): void
     {
         $published = WebSocket::fake();

@@ -112,6 +112,33 @@ final class EventsTest extends TestCase
         self::assertSame(2, $done);
     }
 
+    public function testWhatLaravel11DefersIsDoneUnlessTheEventFailed(): void
+    {
+        // Laravel 10 does not have it: this one has the same methods.
+        $this->app->scoped('Illuminate\Support\Defer\DeferredCallbackCollection', static fn (): object => new class () {
+            /** @var list<object> */
+            public array $callbacks = [];
+
+            public function invokeWhen(\Closure $when): void
+            {
+                array_map(static fn (object $callback) => ($callback->do)(), array_filter($this->callbacks, $when));
+            }
+        });
+        $done = [];
+        Event::listen(MessageReceived::class, static function (MessageReceived $event) use (&$done): void {
+            foreach ([false, true] as $always) {
+                app('Illuminate\Support\Defer\DeferredCallbackCollection')->callbacks[] = (object) ['always' => $always, 'do' => static function () use (&$done, $event, $always): void {
+                    $done[] = $event->data . ($always ? ' always' : '');
+                }];
+            }
+            $event->data === 'good' || throw new \DomainException('no');
+        });
+        $client = $this->webSocketServer()->connect();
+        $client->send('good');
+        $client->send('bad');
+        self::assertSame(['good', 'good always', 'bad always'], $done);
+    }
+
     public function testAListenerMayBeQueued(): void
     {
         DB::statement('CREATE TABLE jobs (id INTEGER PRIMARY KEY, queue TEXT, payload TEXT, attempts INTEGER, reserved_at INTEGER, available_at INTEGER, created_at INTEGER)');
