@@ -355,7 +355,7 @@ fn events(core: &Core, count: usize) -> Vec<String> {
                 Event::Close(closed) => format!("close {}", closed.code),
                 Event::Join(membership) => format!("join {}", membership.user),
                 Event::Leave(membership) => format!("leave {}", membership.user),
-                Event::Timer(_) => unreachable!("there are no timers"),
+                Event::Timer(_) | Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => unreachable!("there are none"),
             });
         }
         core.release_bell(&bell, false, "");

@@ -78,7 +78,12 @@ fn events(core: &Core, until: &str) -> Vec<String> {
                     format!("resume {ip} {}{user}", String::from_utf8_lossy(query))
                 }
                 Event::Close(closed) => format!("close {} {}", closed.code, closed.reason),
-                Event::Timer(_) | Event::Join(_) | Event::Leave(_) => unreachable!("there are no timers and channels"),
+                Event::Timer(_)
+                | Event::Join(_)
+                | Event::Leave(_)
+                | Event::Subscribe(_)
+                | Event::Unsubscribe(_)
+                | Event::ClientEvent(_) => unreachable!("there are no timers and channels"),
             });
         }
         core.release_bell(&bell, false, "");

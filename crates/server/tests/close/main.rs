@@ -75,7 +75,16 @@ fn nothing(_: &Core, _: &str, _: &Event) -> Option<String> {
 fn number(event: &Event) -> Option<u32> {
     match event {
         Event::Message { data, .. } => Some(u32::from_be_bytes(data[..4].try_into().expect("a number"))),
-        Event::Open(_) | Event::Suspend | Event::Resume(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => None,
+        Event::Open(_)
+        | Event::Suspend
+        | Event::Resume(_)
+        | Event::Close(_)
+        | Event::Timer(_)
+        | Event::Join(_)
+        | Event::Leave(_)
+        | Event::Subscribe(_)
+        | Event::Unsubscribe(_)
+        | Event::ClientEvent(_) => None,
     }
 }
 
