@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use fws_engine::Attendance;
-use fws_engine::redis::{Cluster, Member};
+use fws_engine::redis::Member;
+use fws_engine::{Attendance, Broker};
 
 use super::relay::spawn;
 use crate::core::Core;
@@ -17,13 +17,13 @@ const WAITING: usize = 100_000;
 pub struct Register(SyncSender<Attendance>);
 
 impl Register {
-    pub fn start(core: &Arc<Core>, cluster: Cluster) -> io::Result<Register> {
+    pub fn start(core: &Arc<Core>, cluster: Arc<dyn Broker>) -> io::Result<Register> {
         let (entrance, changes) = sync_channel(WAITING);
         let core = Arc::downgrade(core);
         spawn("fws-attendance".to_owned(), move || {
             while let (Ok(change), Some(core)) = (changes.recv(), core.upgrade()) {
                 let mut told = Vec::new();
-                tell(&cluster, change, &changes, &mut told);
+                tell(&*cluster, change, &changes, &mut told);
                 core.tell_attendance(told);
             }
         })?;
@@ -37,7 +37,7 @@ impl Register {
 }
 
 /// Looks at a change, and at those that wait behind it.
-fn tell(cluster: &Cluster, first: Attendance, more: &Receiver<Attendance>, told: &mut Vec<Attendance>) {
+fn tell(cluster: &dyn Broker, first: Attendance, more: &Receiver<Attendance>, told: &mut Vec<Attendance>) {
     for change in std::iter::once(first).chain(more.try_iter().take(63)) {
         let member = Member { route: (*change.route).into(), tag: (*change.tag).into(), user: (*change.user).into() };
         let first_or_last = if change.joined { cluster.enter(&member) } else { cluster.leave(&member) };

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings, Subscribing};
-use fws_engine::{Attendance, Engine, Place, Recorder, Standing, Topic, Watching};
+use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings};
+use fws_engine::{Attendance, Broker, Engine, Place, Recorder, Standing, Topic, Watching};
 use fws_hub::command::{Add, Delete, Expiry, Get, Increment, SendTo, Set};
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, MAX_KEY, Reply, Scope, Target};
 use serde::Deserialize;
@@ -78,7 +78,7 @@ impl ClusterConfig {
 
 /// The engine of a cluster.
 pub struct Servers {
-    cluster: Cluster,
+    cluster: Arc<dyn Broker>,
     hearing: Arc<Hearing>,
     /// Messages to groups that other servers could not be told.
     lost: AtomicU64,
@@ -100,7 +100,7 @@ impl Servers {
             hearing.insert(Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), node: cluster.node() })).clone()
         })?;
         let hearing = hearing.expect("bug: the cluster has made no receiver");
-        Ok(Arc::new(Servers { cluster, hearing, lost: AtomicU64::new(0), register: OnceLock::new() }))
+        Ok(Arc::new(Servers { cluster: Arc::new(cluster), hearing, lost: AtomicU64::new(0), register: OnceLock::new() }))
     }
 
     /// Carries out on `core` what others ask.
@@ -240,9 +240,7 @@ impl Engine for Servers {
     }
 
     fn watch(&self, topic: Topic<'_>) -> Option<Watching> {
-        // Without Redis there is nothing to wait for: it is subscribed to when it is back.
-        let subscribing: Subscribing = self.cluster.begin_to_subscribe(&topic_name(topic))?;
-        Some(Watching::new(move || drop(subscribing.wait())))
+        self.cluster.watch(&topic_name(topic))
     }
 
     fn unwatch(&self, topic: Topic<'_>) {
