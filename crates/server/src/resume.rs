@@ -111,7 +111,7 @@ impl Secret {
     /// A new one.
     pub fn random() -> Result<Secret, getrandom::Error> {
         let mut bits = [0; 16];
-        getrandom::fill(&mut bits)?;
+        crate::clock::random(&mut bits)?;
         Ok(Secret(bits))
     }
 

@@ -31,6 +31,7 @@ pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
 pub use self::queue::{Arrival, Discarded, Lease, LeaseEnd, Orphans, Pushed, Source};
 use self::queue::{Queue, QueueKey};
 use self::shares::Shares;
+use crate::clock;
 use crate::conn::Conn;
 use crate::notifier::Notifier;
 use crate::quota::Address;
@@ -141,7 +142,7 @@ impl Dispatch {
         let mut pushed = Pushed::default();
         let mut weight = 0;
         let before = self.weight();
-        let now = Instant::now();
+        let now = clock::now();
         let mut run = None;
         let mut inner = self.inner.lock();
         let Inner { queues, pools, unconnected, shares, assigned, .. } = &mut *inner;
@@ -225,7 +226,7 @@ impl Dispatch {
 
     /// Looks after what nobody else would: connections that wait too long, bells to be tried again.
     pub fn care(&self) {
-        let now = Instant::now();
+        let now = clock::now();
         let mut inner = self.inner.lock();
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);
@@ -290,7 +291,7 @@ impl Dispatch {
             if let Some(lease) = self.take(&mut inner, id, &mut spare) {
                 return Some(lease);
             }
-            if !after.is_nothing() || Instant::now() >= until {
+            if !after.is_nothing() || clock::now() >= until || !clock::may_linger() {
                 return None;
             }
             self.linger(&mut inner, id, until);
@@ -326,7 +327,7 @@ impl Dispatch {
     /// Waits until no connection has an event that waits or is being handled, or until `until`.
     pub fn wait_calm(&self, until: Instant) {
         let mut inner = self.inner.lock();
-        while inner.queues.len() > inner.unconnected && !self.calm.wait_until(&mut inner, until).timed_out() {}
+        while inner.queues.len() > inner.unconnected && !clock::wait_until(&self.calm, &mut inner, until) {}
     }
 
     fn take(&self, inner: &mut Inner, id: PoolId, spare: &mut VecDeque<Event>) -> Option<Lease> {
@@ -345,7 +346,7 @@ impl Dispatch {
         queue.leased = true;
         let mut events = std::mem::take(spare);
         queue.fifo.lease(LEASE, &mut events);
-        let taken = Instant::now();
+        let taken = clock::now();
         let lease = Lease { source: queue.source.clone(), events, handled: (0, 0), more, taken };
         if more {
             self.call(inner, id, taken);
@@ -370,7 +371,7 @@ impl Dispatch {
         end.resume = queue.drained(overloaded);
         if queue.fifo.has_waiting() {
             // Perhaps not for the worker it came from: the branch may have got another one.
-            queue.since = Instant::now();
+            queue.since = clock::now();
             match inner.assigned.pool(&inner.pools, &lease.source) {
                 Some(pool) => {
                     queue.listed = true;
@@ -394,7 +395,7 @@ impl Dispatch {
         let source = lease.source.clone();
         let (end, _) = self.end_lease(&mut inner, lease);
         if let Some(pool) = inner.assigned.pool(&inner.pools, &source) {
-            self.call(&mut inner, pool, Instant::now());
+            self.call(&mut inner, pool, clock::now());
         }
         end
     }
@@ -459,7 +460,7 @@ impl Dispatch {
             self.count_down(shares, &source, queue.orphan(&mut orphans));
         }
         self.removed(&inner);
-        let now = Instant::now();
+        let now = clock::now();
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);
         }

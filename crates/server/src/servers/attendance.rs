@@ -30,6 +30,21 @@ impl Register {
         Ok(Register(entrance))
     }
 
+    /// The same without a thread. What is returned is a step of it, and says whether there was something to do.
+    #[cfg(feature = "simulation")]
+    pub fn in_steps(core: &Arc<Core>, cluster: Arc<dyn Broker>) -> (Register, Box<dyn Fn() -> bool>) {
+        let (entrance, changes) = sync_channel(WAITING);
+        let core = Arc::downgrade(core);
+        let step = move || {
+            let (Ok(change), Some(core)) = (changes.try_recv(), core.upgrade()) else { return false };
+            let mut told = Vec::new();
+            tell(&*cluster, change, &changes, &mut told);
+            core.tell_attendance(told);
+            true
+        };
+        (Register(entrance), Box::new(step))
+    }
+
     /// Takes changes, but those for which there is no room.
     pub fn take(&self, changes: &mut Vec<Attendance>) {
         changes.retain(|change| self.0.try_send(change.clone()).is_err());

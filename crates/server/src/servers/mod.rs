@@ -13,7 +13,7 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings};
 use fws_engine::{Attendance, Broker, Engine, Place, Recorder, Standing, Topic, Watching};
@@ -24,6 +24,9 @@ use serde_json::json;
 
 use self::attendance::Register;
 use self::relay::Relay;
+#[cfg(feature = "simulation")]
+pub(crate) use self::relay::Steps;
+use crate::clock;
 use crate::control::protocol::{VERSION, read};
 use crate::core::{Caller, Core};
 use crate::log::{Level, Trouble};
@@ -103,6 +106,25 @@ impl Servers {
         Ok(Arc::new(Servers { cluster: Arc::new(cluster), hearing, lost: AtomicU64::new(0), register: OnceLock::new() }))
     }
 
+    /// The engine of a simulated server, and what its broker tells.
+    #[cfg(feature = "simulation")]
+    pub fn simulated(cluster: Arc<dyn Broker>) -> (Arc<Servers>, Arc<dyn Receiver>) {
+        let hearing = Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), node: cluster.node() });
+        let servers = Servers { cluster, hearing: hearing.clone(), lost: AtomicU64::new(0), register: OnceLock::new() };
+        (Arc::new(servers), hearing)
+    }
+
+    /// As [`Servers::serve`], but without threads.
+    #[cfg(feature = "simulation")]
+    pub fn serve_in_steps(&self, core: &Arc<Core>) -> Steps {
+        let _ = self.hearing.core.set(Arc::downgrade(core));
+        let (register, attend) = Register::in_steps(core, self.cluster.clone());
+        let (relay, steps) = Relay::in_steps(core, attend);
+        let _ = self.hearing.relay.set(relay);
+        let _ = self.register.set(register);
+        steps
+    }
+
     /// Carries out on `core` what others ask.
     pub fn serve(&self, core: &Arc<Core>) -> io::Result<()> {
         let _ = self.hearing.core.set(Arc::downgrade(core));
@@ -127,7 +149,7 @@ impl Servers {
 
     fn ask_owner(&self, id: &str, command: &Command<'_>) -> Result<Vec<Reply>, CommandError> {
         let Some(core) = self.core() else { return Ok(vec![command.gone()]) };
-        let (asked, until) = (message::of(command), Instant::now() + self.cluster.timeout());
+        let (asked, until) = (message::of(command), clock::now() + self.cluster.timeout());
         let mut moved = core.departed.knows(id);
         loop {
             let owner = if moved { self.cluster.holder(id)? } else { self.owner(id)? };
@@ -146,10 +168,10 @@ impl Servers {
                     return Ok(vec![command.gone()]);
                 }
             }
-            if Instant::now() > until {
+            if clock::now() > until {
                 return Err(ClusterError::Timeout.into());
             }
-            std::thread::sleep(ON_THE_WAY);
+            clock::sleep(ON_THE_WAY);
         }
     }
 

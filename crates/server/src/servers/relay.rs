@@ -55,8 +55,9 @@ impl Relay {
                 loop {
                     let task = tasks.lock().recv();
                     let (Ok(task), Some(core)) = (task, core.upgrade()) else { return };
-                    let mut task = Some(task);
+                    let mut task = carry_out(&core, task);
                     while let Some(next) = task {
+                        std::thread::sleep(AGAIN);
                         task = carry_out(&core, next);
                     }
                 }
@@ -66,6 +67,15 @@ impl Relay {
         let (core, lost) = (Arc::downgrade(core), dropped.clone());
         spawn("fws-relay".to_owned(), move || in_order_of_arrival(&core, &in_order, &aside, &lost))?;
         Ok(Relay { ordered, dropped })
+    }
+
+    /// The same without threads.
+    #[cfg(feature = "simulation")]
+    pub fn in_steps(core: &Arc<Core>, attend: Box<dyn Fn() -> bool>) -> (Relay, Steps) {
+        let dropped = Arc::new(AtomicU64::new(0));
+        let ((ordered, tasks), (entrance, aside)) = (sync_channel(WAITING), sync_channel(WAITING));
+        let steps = Steps { core: Arc::downgrade(core), ordered: tasks, entrance, aside, dropped: dropped.clone(), attend };
+        (Relay { ordered, dropped }, steps)
     }
 
     /// Takes what another server has sent. Does not wait: where too much does, it is dropped and counted.
@@ -115,20 +125,57 @@ pub(super) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Re
 
 fn in_order_of_arrival(core: &Weak<Core>, tasks: &Receiver<Task>, aside: &SyncSender<Task>, dropped: &AtomicU64) {
     while let (Ok(task), Some(core)) = (tasks.recv(), core.upgrade()) {
-        let quick = match &task {
-            Task::Close(_) | Task::CatchUp => false,
-            Task::Recorded(..) | Task::Run(_) => true,
-            Task::Incoming(incoming) => matches!(message::command(&incoming.payload), Some(Command::Send(_))),
-        };
-        let task = if quick { carry_out(&core, task) } else { Some(task) };
-        let Some(task) = task else { continue };
-        if let Err(full) = aside.try_send(task) {
-            dropped.fetch_add(1, Ordering::Relaxed);
-            let (std::sync::mpsc::TrySendError::Full(task) | std::sync::mpsc::TrySendError::Disconnected(task)) = full;
-            if let Task::Incoming(Incoming { answer: Some(answer), .. }) = task {
-                answer.send(&encode(&Err(ClusterError::Overloaded.into())));
-            }
+        next(&core, task, aside, dropped);
+    }
+}
+
+/// Carries out a task, or has it carried out aside.
+fn next(core: &Core, task: Task, aside: &SyncSender<Task>, dropped: &AtomicU64) {
+    let quick = match &task {
+        Task::Close(_) | Task::CatchUp => false,
+        Task::Recorded(..) | Task::Run(_) => true,
+        Task::Incoming(incoming) => matches!(message::command(&incoming.payload), Some(Command::Send(_))),
+    };
+    let task = if quick { carry_out(core, task) } else { Some(task) };
+    let Some(task) = task else { return };
+    if let Err(full) = aside.try_send(task) {
+        dropped.fetch_add(1, Ordering::Relaxed);
+        let (std::sync::mpsc::TrySendError::Full(task) | std::sync::mpsc::TrySendError::Disconnected(task)) = full;
+        if let Task::Incoming(Incoming { answer: Some(answer), .. }) = task {
+            answer.send(&encode(&Err(ClusterError::Overloaded.into())));
         }
+    }
+}
+
+/// The threads of a simulated server, step by step. Each says whether there was something to do.
+#[cfg(feature = "simulation")]
+pub(crate) struct Steps {
+    core: Weak<Core>,
+    ordered: Receiver<Task>,
+    entrance: SyncSender<Task>,
+    aside: Receiver<Task>,
+    dropped: Arc<AtomicU64>,
+    attend: Box<dyn Fn() -> bool>,
+}
+
+#[cfg(feature = "simulation")]
+impl Steps {
+    pub fn in_order(&self) -> bool {
+        let (Ok(task), Some(core)) = (self.ordered.try_recv(), self.core.upgrade()) else { return false };
+        next(&core, task, &self.entrance, &self.dropped);
+        true
+    }
+
+    pub fn aside(&self) -> bool {
+        let (Ok(task), Some(core)) = (self.aside.try_recv(), self.core.upgrade()) else { return false };
+        if let Some(again) = carry_out(&core, task) {
+            let _ = self.entrance.try_send(again);
+        }
+        true
+    }
+
+    pub fn attend(&self) -> bool {
+        (self.attend)()
     }
 }
 
@@ -145,7 +192,6 @@ fn carry_out(core: &Core, task: Task) -> Option<Task> {
             // Where Redis cannot be reached it is done once that is so again.
             let done = core.catch_up_channels() || core.engine.standing().is_none_or(|standing| standing.trouble.is_some());
             if !done {
-                std::thread::sleep(AGAIN);
                 return Some(Task::CatchUp);
             }
         }

@@ -8,6 +8,7 @@ use fws_engine::NodeId;
 use fws_hub::{Belongings, Held, Hub, Key, Position};
 
 use super::words::{Handed, Parcel, Wanted, Who};
+use crate::clock;
 use crate::conn::Conn;
 use crate::core::Core;
 use crate::core::resume::what_is_sent;
@@ -76,7 +77,7 @@ impl Core {
         drop(still);
         let positions = followed.into_iter().filter_map(|(tag, _, at)| Some((tag, at?.into()))).collect();
         self.shard(conn.key).wake();
-        let packed = packed.recv().map_err(|_| no(NotResumed::Unknown))?;
+        let packed = clock::receive(&packed).map_err(|_| no(NotResumed::Unknown))?;
         add(&self.counters.sessions_given, 1);
         let connected_at = conn.describe().connected_at;
         Ok(Handed::Client(Box::new(parcel(belongings, packed, mark, Past { positions, heard, connected_at }))))
@@ -110,7 +111,7 @@ impl Core {
     fn make_wait(&self, conn: &Arc<Conn>) -> bool {
         let (reply, waits) = channel();
         self.post(conn.key, Op::Suspend { key: conn.key, reply });
-        waits.recv().unwrap_or(false)
+        clock::receive(&waits).unwrap_or(false)
     }
 
     /// The channels with a history that a client is in, locked: so none of their messages is being sent to it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use fws_engine::{NodeId, Topic, Watching};
 use fws_hub::command::{Kill, Tag};
@@ -11,6 +11,7 @@ use fws_session::{Compression, Frame, Luggage, Progress};
 
 use super::order::{Listening, Told};
 use super::words::{Handed, Parcel, Wanted, Who};
+use crate::clock;
 use crate::conn::{Conn, Request};
 use crate::core::resume::{Afar, bound, what_is_sent};
 use crate::core::{Caller, Core, Post};
@@ -94,7 +95,7 @@ impl Core {
             stamp: None,
         };
         let (mut node, mut watched, mut hops) = (afar.node, None, 0);
-        let until = Instant::now() + self.engine.timeout();
+        let until = clock::now() + self.engine.timeout();
         let parcel = loop {
             let handed = match self.engine.node() {
                 Some(own) if own == node => match self.wanted_client(&wanted.who) {
@@ -112,14 +113,14 @@ impl Core {
                     wanted.stamp = None;
                     hops += 1;
                 }
-                Handed::Later => std::thread::sleep(AGAIN),
+                Handed::Later => clock::sleep(AGAIN),
                 Handed::Listen { tags, user, stamp } => {
                     watched = Some(Watched::begin(self, tags, user));
                     wanted.stamp = Some(stamp);
                 }
                 Handed::Client(parcel) => break *parcel,
             }
-            if hops > HOPS || Instant::now() > until {
+            if hops > HOPS || clock::now() > until {
                 return Err(NotBrought::ComeAgain);
             }
         };
@@ -179,7 +180,7 @@ impl Core {
         // sent again.
         let (task, carried_out) = channel::<()>();
         self.engine.in_order(Box::new(move || drop(task)));
-        let _ = carried_out.recv();
+        let _ = clock::receive(&carried_out);
         let still = self.order.still();
         let heard = parcel.heard.clone();
         let key = self.enter_arrived(parcel, arriving)?;
@@ -245,7 +246,7 @@ impl Core {
         if let Some(resume) = &conn.resume {
             resume.publish(progress);
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let now = clock::unix_millis();
         let luggage = Luggage { frames, progress, ping_interval };
         let missed: Vec<Missed> = missed.into_iter().map(|(binary, data)| Missed { binary, data }).collect();
         let age = now.saturating_sub(connected_at);
