@@ -209,7 +209,8 @@ fn hear(core: &Core, incoming: Incoming) {
     let Incoming { from, payload, number, answer } = incoming;
     let done = match read::<Message<'_>>(&payload) {
         Ok(Message::Command(command)) => {
-            let _order = core.order.carry_out();
+            // Other commands may wait for Redis, and clients that change their server would wait with them.
+            let _order = matches!(command, Command::Send(_)).then(|| core.order.carry_out());
             let done = carry_out_here(core, &command);
             if number > 0 {
                 core.order.heard(from, number, &payload);
