@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use fws_engine::NodeId;
 use fws_hub::{Belongings, Held, Hub, Key, Position};
@@ -58,10 +59,8 @@ impl Core {
         if self.dispatch.has_events_of(conn.key) {
             return Ok(Handed::Later);
         }
-        let listen = listen(&hub, conn);
-        match listen {
-            Handed::Listen { stamp, .. } if wanted.stamp == Some(stamp) => {}
-            Handed::Listen { ref tags, user: None, .. } if tags.is_empty() => {}
+        match self.listen(&hub, conn) {
+            Handed::Listen { stamp, .. } if wanted.stamp.is_some_and(|told| self.is_answered(stamp, told)) => {}
             other => return Ok(other),
         }
         let mark = resume.mark(&wanted.secret).ok_or_else(|| no(NotResumed::Unknown))?;
@@ -114,6 +113,25 @@ impl Core {
         clock::receive(&waits).unwrap_or(false)
     }
 
+    /// What the other server has to listen to before it gets a client. The stamp has a half that stands for it, and a half that is the time.
+    fn listen(&self, hub: &Hub<Arc<Conn>>, conn: &Conn) -> Handed {
+        let id = conn.id();
+        let mut tags = hub.client(&id).map(|(_, tags, _)| tags.to_vec()).unwrap_or_default();
+        tags.sort_unstable();
+        let user = hub.user(&id).map(|user| user.name.clone());
+        let mut hasher = DefaultHasher::new();
+        (&tags, &user).hash(&mut hasher);
+        let now = clock::since(self.started).as_millis() as u32;
+        Handed::Listen { tags, user, stamp: hasher.finish() << 32 | u64::from(now) }
+    }
+
+    /// Whether the other server listens to what it was told, and certainly still waits for the client: it has asked after it was told that, and
+    /// waits for the whole timeout. A client that is given to nobody would have lost its session.
+    fn is_answered(&self, stamp: u64, told: u64) -> bool {
+        let age = (stamp as u32).wrapping_sub(told as u32);
+        stamp >> 32 == told >> 32 && Duration::from_millis(age.into()) <= self.engine.timeout() / 2
+    }
+
     /// The channels with a history that a client is in, locked: so none of their messages is being sent to it.
     fn followed_by(&self, conn: &Conn) -> Vec<Followed<'_>> {
         if self.engine.recorder().is_none() || self.routes.read().with_channels.is_empty() {
@@ -136,17 +154,6 @@ impl Core {
         let own = self.engine.node().map(|own| (own, self.engine.told()));
         self.order.numbers().into_iter().chain(own).map(|(node, number)| (node.to_string().into(), number)).collect()
     }
-}
-
-/// What the other server has to listen to before it gets a client.
-fn listen(hub: &Hub<Arc<Conn>>, conn: &Conn) -> Handed {
-    let id = conn.id();
-    let mut tags = hub.client(&id).map(|(_, tags, _)| tags.to_vec()).unwrap_or_default();
-    tags.sort_unstable();
-    let user = hub.user(&id).map(|user| user.name.clone());
-    let mut hasher = DefaultHasher::new();
-    (&tags, &user).hash(&mut hasher);
-    Handed::Listen { tags, user, stamp: hasher.finish() }
 }
 
 struct Past {
