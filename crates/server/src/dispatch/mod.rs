@@ -445,19 +445,26 @@ impl Dispatch {
             pools[id.0].unclaimed -= usize::from(!stays);
             stays
         });
+        let mut waiting = Vec::new();
         for (_, queue) in queues.extract_if(|key, queue| {
             queue.listed = false;
             if queue.leased {
                 return false;
             }
             let Some(pool) = assigned.pool(pools, &queue.source) else { return true };
-            queue.listed = true;
-            pools[pool.0].waiting.push_back(Party::of(&queue.source), *key);
+            waiting.push((queue.since, *key, pool));
             false
         }) {
             *unconnected -= usize::from(queue.source.conn().is_none());
             let source = queue.source.clone();
             self.count_down(shares, &source, queue.orphan(&mut orphans));
+        }
+        // Who has waited longest is still the first.
+        waiting.sort_unstable_by_key(|(since, key, _)| (*since, *key));
+        for (_, key, pool) in waiting {
+            let Some(queue) = queues.get_mut(&key) else { continue };
+            queue.listed = true;
+            pools[pool.0].waiting.push_back(Party::of(&queue.source), key);
         }
         self.removed(&inner);
         let now = clock::now();
