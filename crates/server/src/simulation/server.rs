@@ -81,6 +81,11 @@ impl Simulated {
         !self.dead.get() && self.steps.attend()
     }
 
+    /// Whether events wait for PHP, or are with it.
+    pub fn has_pending(&self) -> bool {
+        self.core.dispatch.has_pending()
+    }
+
     /// Nothing is done any more.
     pub fn die(&self) {
         self.dead.set(true);

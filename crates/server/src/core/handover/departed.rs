@@ -5,6 +5,8 @@ use fws_hub::Key;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
+use crate::resume::Secret;
+
 /// The most clients that are remembered.
 const MOST: usize = 100_000;
 
@@ -20,6 +22,29 @@ struct Inner {
     forgotten: bool,
     sessions: HashMap<Key, (NodeId, Box<str>)>,
     arriving: HashSet<Box<str>>,
+    /// What clients have shown that are being brought here, for each of their connections.
+    bringing: Vec<(u64, Secret)>,
+    last_bringing: u64,
+}
+
+/// A client is being brought here until this is dropped.
+pub(super) struct Bringing<'a> {
+    departed: &'a Departed,
+    number: u64,
+    secret: Secret,
+}
+
+impl Bringing<'_> {
+    /// Whether another connection of the client brings it as well.
+    pub fn are_several(&self) -> bool {
+        self.departed.0.lock().bringing.iter().any(|(number, secret)| *number != self.number && secret.is(&self.secret))
+    }
+}
+
+impl Drop for Bringing<'_> {
+    fn drop(&mut self) {
+        self.departed.0.lock().bringing.retain(|(number, _)| *number != self.number);
+    }
 }
 
 impl Departed {
@@ -35,6 +60,20 @@ impl Departed {
             inner.sessions = HashMap::new();
         }
         inner.sessions.insert(key, (to, id.into()));
+    }
+
+    /// A client that has shown a secret is being brought here.
+    pub(super) fn bring(&self, secret: Secret) -> Bringing<'_> {
+        let mut inner = self.0.lock();
+        inner.last_bringing += 1;
+        let number = inner.last_bringing;
+        inner.bringing.push((number, secret));
+        Bringing { departed: self, number, secret }
+    }
+
+    /// Whether a client that has shown a secret is being brought here.
+    pub(super) fn is_bringing(&self, secret: &Secret) -> bool {
+        self.0.lock().bringing.iter().any(|(_, other)| other.is(secret))
     }
 
     /// A client is about to come, with this id.

@@ -31,7 +31,13 @@ impl Core {
 
     fn try_to_hand(&self, to: NodeId, wanted: &Wanted) -> Result<Handed, Box<Handed>> {
         let no = |why| Box::new(Handed::No(why));
-        let conn = self.wanted_client(&wanted.who).ok_or_else(|| self.gone_elsewhere(&wanted.who))?;
+        // Looked at first, so that it has not come in between.
+        let on_its_way = self.departed.is_bringing(&wanted.secret);
+        let conn = match self.wanted_client(&wanted.who) {
+            Some(conn) => conn,
+            None if on_its_way => return Ok(Handed::Later),
+            None => return Err(self.gone_elsewhere(&wanted.who)),
+        };
         // First, so that it does not end meanwhile.
         let visit = Visit::new(conn).ok_or_else(|| no(NotResumed::Unknown))?;
         let conn = visit.conn();

@@ -84,6 +84,7 @@ impl Core {
     /// Brings the session of a client here from the server that has it. Waits for other servers.
     pub(crate) fn bring(&self, afar: &Afar, arriving: Arriving) -> Result<Key, NotBrought> {
         let listening = self.order.listen();
+        let bringing = self.departed.bring(afar.secret);
         let mut wanted = Wanted {
             who: afar.who.clone(),
             secret: afar.secret,
@@ -97,10 +98,14 @@ impl Core {
         let (mut node, mut watched, mut hops) = (afar.node, None, 0);
         let until = clock::now() + self.engine.timeout();
         let parcel = loop {
+            // Looked at first, so that the other one has not come here in between.
+            let several = bringing.are_several();
             let handed = match self.engine.node() {
                 Some(own) if own == node => match self.wanted_client(&wanted.who) {
                     // It has come here by another connection.
                     Some(conn) => return Ok(conn.key),
+                    // It is about to: another connection of it has asked for the session as well.
+                    None if several => Handed::Later,
                     None => *self.gone_elsewhere(&wanted.who),
                 },
                 _ => self.ask_for(node, &wanted)?,
@@ -132,10 +137,16 @@ impl Core {
     fn ask_for(&self, node: NodeId, wanted: &Wanted) -> Result<Handed, NotBrought> {
         match self.engine.ask_server(node, &message::want(wanted)) {
             Ok(Some(answer)) => message::handed(&answer).ok_or(NotBrought::ComeAgain),
-            // The server is gone, and the session with it.
+            // The server is gone, and the session with it; or it cannot be reached at this moment.
+            Ok(None) if self.is_alive(node) => Err(NotBrought::ComeAgain),
             Ok(None) => Err(NotResumed::Unknown.into()),
             Err(_) => Err(NotBrought::ComeAgain),
         }
+    }
+
+    /// Whether another server is believed to be alive.
+    fn is_alive(&self, node: NodeId) -> bool {
+        self.engine.standing().is_some_and(|standing| standing.others.iter().any(|(other, _)| *other == *node.as_str()))
     }
 
     /// Enters a client that another server has given. `None`: it cannot be, and its session is lost.
