@@ -22,6 +22,8 @@ struct Inner {
     forgotten: bool,
     sessions: HashMap<Key, (NodeId, Box<str>)>,
     arriving: HashSet<Box<str>>,
+    /// The places here of clients that came from elsewhere, by the ids that they had then: they may have others by now.
+    came: HashMap<Box<str>, Key>,
     /// What clients have shown that are being brought here, for each of their connections.
     bringing: Vec<(u64, Secret)>,
     last_bringing: u64,
@@ -81,6 +83,20 @@ impl Departed {
         let mut inner = self.0.lock();
         inner.arriving.insert(id.into());
         inner.ids.remove(id);
+    }
+
+    /// A client has come, with this id.
+    pub fn has_come(&self, id: &str, key: Key) {
+        let mut inner = self.0.lock();
+        if inner.came.len() >= MOST {
+            inner.came = HashMap::new();
+        }
+        inner.came.insert(id.into(), key);
+    }
+
+    /// The place of a client that came with this id.
+    pub fn came(&self, id: &str) -> Option<Key> {
+        self.0.lock().came.get(id).copied()
     }
 
     /// It has come, or it will not.

@@ -33,10 +33,10 @@ impl Core {
         let no = |why| Box::new(Handed::No(why));
         // Looked at first, so that it has not come in between.
         let on_its_way = self.departed.is_bringing(&wanted.secret);
-        let conn = match self.wanted_client(&wanted.who) {
+        let conn = match self.wanted_client(wanted) {
             Some(conn) => conn,
             None if on_its_way => return Ok(Handed::Later),
-            None => return Err(self.gone_elsewhere(&wanted.who)),
+            None => return Err(self.gone_elsewhere(wanted)),
         };
         // First, so that it does not end meanwhile.
         let visit = Visit::new(conn).ok_or_else(|| no(NotResumed::Unknown))?;
@@ -49,8 +49,9 @@ impl Core {
         if !alike {
             return Err(no(NotResumed::Different));
         }
+        // Where it is not here any more, it may have gone to another server just now.
         if !self.make_wait(conn) {
-            return Err(no(NotResumed::Unknown));
+            return Err(self.gone_elsewhere(wanted));
         }
         // What it has sent is handled here before anything that it sends there.
         if self.dispatch.has_events_of(conn.key) {
@@ -60,7 +61,7 @@ impl Core {
         let still = self.order.still();
         let mut hub = self.hub.write();
         if hub.live_handle(conn.key).is_none() || conn.is_dismissed() {
-            return Err(no(NotResumed::Unknown));
+            return Err(self.gone_elsewhere(wanted));
         }
         if self.dispatch.has_events_of(conn.key) {
             return Ok(Handed::Later);
@@ -88,23 +89,31 @@ impl Core {
         Ok(Handed::Client(Box::new(parcel(belongings, packed, mark, Past { positions, heard, connected_at }))))
     }
 
-    pub(super) fn wanted_client(&self, who: &Who) -> Option<Arc<Conn>> {
+    pub(super) fn wanted_client(&self, wanted: &Wanted) -> Option<Arc<Conn>> {
         let hub = self.hub.read();
+        let knows = |conn: &&Arc<Conn>| conn.resume.as_ref().is_some_and(|resume| resume.mark(&wanted.secret).is_some());
         let by_id = |id: &str| hub.client(id).filter(|(.., live)| *live).map(|(conn, ..)| conn.clone());
-        match who {
+        match &wanted.who {
             Who::Place(index, generation) => {
                 let key = Key { index: *index, generation: *generation };
                 // It may have gone from there and come back.
                 hub.live_handle(key).cloned().or_else(|| by_id(&self.departed.session(key)?.1))
             }
-            Who::Id(id) => by_id(id),
+            // It may have another id since it came here.
+            Who::Id(id) => {
+                let came = self.departed.came(id).and_then(|key| hub.live_handle(key)).filter(knows);
+                came.cloned().or_else(|| by_id(id))
+            }
         }
     }
 
-    pub(super) fn gone_elsewhere(&self, who: &Who) -> Box<Handed> {
-        let gone = match who {
+    pub(super) fn gone_elsewhere(&self, wanted: &Wanted) -> Box<Handed> {
+        let gone = match &wanted.who {
             Who::Place(index, generation) => self.departed.session(Key { index: *index, generation: *generation }),
-            Who::Id(id) => self.departed.to(id).map(|node| (node, id.clone())),
+            Who::Id(id) => {
+                let later = || self.departed.session(self.departed.came(id)?);
+                self.departed.to(id).map(|node| (node, id.clone())).or_else(later)
+            }
         };
         Box::new(match gone {
             Some((node, id)) => Handed::Elsewhere { node: node.to_string().into(), id },

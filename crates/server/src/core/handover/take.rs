@@ -101,12 +101,12 @@ impl Core {
             // Looked at first, so that the other one has not come here in between.
             let several = bringing.are_several();
             let handed = match self.engine.node() {
-                Some(own) if own == node => match self.wanted_client(&wanted.who) {
+                Some(own) if own == node => match self.wanted_client(&wanted) {
                     // It has come here by another connection.
                     Some(conn) => return Ok(conn.key),
                     // It is about to: another connection of it has asked for the session as well.
                     None if several => Handed::Later,
-                    None => *self.gone_elsewhere(&wanted.who),
+                    None => *self.gone_elsewhere(&wanted),
                 },
                 _ => self.ask_for(node, &wanted)?,
             };
@@ -193,8 +193,9 @@ impl Core {
         self.engine.in_order(Box::new(move || drop(task)));
         let _ = clock::receive(&carried_out);
         let still = self.order.still();
-        let heard = parcel.heard.clone();
+        let (heard, id) = (parcel.heard.clone(), parcel.id.clone());
         let key = self.enter_arrived(parcel, arriving)?;
+        self.departed.has_come(&id, key);
         match listening.since() {
             Some(told) => told.iter().filter(|told| told.is_news(&heard)).for_each(|told| self.send_again(key, told)),
             // It would miss some.
