@@ -3,9 +3,11 @@
 //! A server carries out commands on its own clients. An [`Engine`] knows the other servers. For each command it says which servers are
 //! asked, by the command's [`Scope`], and it asks the others.
 //!
-//! [`Memory`] is the engine of a server that is alone: everything is here. [`redis`] is what an engine for several servers is made of.
+//! [`Memory`] is the engine of a server that is alone: everything is here. [`redis`] is what an engine for several servers is made of: it asks
+//! others by a [`Broker`].
 #![forbid(unsafe_code)]
 
+mod broker;
 mod memory;
 pub mod redis;
 
@@ -15,6 +17,7 @@ use std::time::Duration;
 use fws_hub::command::SendTo;
 use fws_hub::{Command, CommandError, HistoryPolicy, Position, Reply, RouteId, Scope};
 
+pub use self::broker::Broker;
 pub use self::memory::Memory;
 pub use self::redis::NodeId;
 

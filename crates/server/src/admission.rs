@@ -182,7 +182,7 @@ impl Handshake {
 /// An id: 128 random bits in 22 characters that are safe in URLs.
 pub(crate) fn random_id() -> Result<String, getrandom::Error> {
     let mut bits = [0u8; 16];
-    getrandom::fill(&mut bits)?;
+    crate::clock::random(&mut bits)?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bits))
 }
 

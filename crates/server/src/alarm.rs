@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::clock;
+
 /// A clock, and the next time on it. Changed under the lock of what it is for; read without, by a shard that says first that it sleeps:
 /// whoever changes it after that reading sees that it is to be woken.
 pub struct Alarm {
@@ -13,12 +15,12 @@ pub struct Alarm {
 
 impl Alarm {
     pub fn new() -> Alarm {
-        Alarm { started: Instant::now(), due: AtomicU64::new(u64::MAX) }
+        Alarm { started: clock::now(), due: AtomicU64::new(u64::MAX) }
     }
 
     /// Milliseconds since the start.
     pub fn now(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
+        clock::since(self.started).as_millis() as u64
     }
 
     /// Sets it. `true`: it is sooner than it was.

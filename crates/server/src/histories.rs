@@ -102,9 +102,8 @@ impl Histories {
 fn epoch() -> u64 {
     let mut bytes = [0; 8];
     // Without randomness the clock has to do: it is another one after each start, which is what matters.
-    if getrandom::fill(&mut bytes).is_err() {
-        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
-        bytes = clock.to_ne_bytes();
+    if crate::clock::random(&mut bytes).is_err() {
+        bytes = (crate::clock::unix().as_nanos() as u64).to_ne_bytes();
     }
     u64::from_ne_bytes(bytes).max(1)
 }

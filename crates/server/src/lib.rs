@@ -24,6 +24,7 @@ mod admission;
 mod adoption;
 mod alarm;
 mod bell;
+mod clock;
 mod compress;
 mod conn;
 mod control;
@@ -43,6 +44,8 @@ mod resume;
 mod routes;
 mod servers;
 mod shard;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod stats;
 mod timers;
 mod values;

@@ -100,7 +100,7 @@ impl Log {
     /// Queues a record unless the same trouble was logged for the same `of` (a route, a worker) a moment ago: then it is counted.
     pub fn burst(&self, trouble: Trouble, of: &Arc<str>, message: &str, fields: impl FnOnce() -> Map<String, Value>) {
         let mut state = self.state.lock();
-        let now = Instant::now();
+        let now = crate::clock::now();
         let burst = state.bursts.entry((trouble, of.clone())).or_insert(Burst { logged: now - BURST, since: 0 });
         if now - burst.logged < BURST {
             burst.since += 1;

@@ -111,12 +111,12 @@ impl Secret {
     /// A new one.
     pub fn random() -> Result<Secret, getrandom::Error> {
         let mut bits = [0; 16];
-        getrandom::fill(&mut bits)?;
+        crate::clock::random(&mut bits)?;
         Ok(Secret(bits))
     }
 
     /// Whether it is the same, found out in a time that tells nothing of where the two differ.
-    fn is(&self, other: &Secret) -> bool {
+    pub fn is(&self, other: &Secret) -> bool {
         let differs = self.0.iter().zip(&other.0).fold(0, |differs, (a, b)| std::hint::black_box(differs | (a ^ b)));
         differs == 0
     }

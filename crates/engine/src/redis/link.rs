@@ -309,7 +309,10 @@ fn hear(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, bytes: &[u8]) 
             }
         }
         Kind::Tell | Kind::Ask => {
-            let answer = (frame.kind == Kind::Ask).then(|| Answer { shared: shared.clone(), to: frame.from, number: frame.number });
+            let answer = (frame.kind == Kind::Ask).then(|| {
+                let (shared, to, number) = (shared.clone(), frame.from, frame.number);
+                Answer::new(move |payload| shared.answer(Kind::Answer, to, number, payload))
+            });
             let number = if answer.is_none() { frame.number } else { 0 };
             receiver.incoming(Incoming { from: frame.from, payload: frame.payload.to_vec(), number, answer });
         }

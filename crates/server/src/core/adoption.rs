@@ -1,7 +1,6 @@
 //! Clients whose handshake was accepted: they are entered, and get their connection.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use fws_engine::Watching;
 use fws_wire::close;
@@ -13,6 +12,7 @@ use super::resume::{Afar, Returning};
 use super::{Core, Wish};
 use crate::admission::{Handshake, Ticket};
 use crate::adoption::Entered;
+use crate::clock;
 use crate::conn::{Conn, Request, Transport};
 use crate::link::Link;
 use crate::pipe::PipeId;
@@ -128,7 +128,7 @@ impl Core {
         let Ticket { id, mut opened, branch, initial, reserved_id, claim, compression, wish, reservation, .. } = ticket;
         opened.user = initial.user_name().unwrap_or_default().to_owned();
         let mut made = None;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let now = clock::unix_millis();
         // Kept locked until the shard has it: who finds the client in the hub posts behind its entry, not before.
         let mut hub = self.hub.write();
         let key = hub.register(id.clone(), route.id, |key| {

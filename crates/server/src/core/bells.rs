@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Core;
 use crate::bell::{Bell, Current, Ended, Ring, State};
+use crate::clock;
 use crate::conn::{Conn, Through};
 use crate::dispatch::{Discarded, LINGER, Lease, LeaseEnd, PoolId};
 use crate::log::{Level, Trouble};
@@ -29,7 +30,7 @@ impl Core {
     pub fn take_ring(&self) -> Option<Ring> {
         let wanted = self.dispatch.take_wanted()?;
         let mut bits = [0u8; 16];
-        if let Err(error) = getrandom::fill(&mut bits) {
+        if let Err(error) = clock::random(&mut bits) {
             self.log.write(
                 Level::Error,
                 "no bell can be rung: there is no randomness for its nonce",
@@ -53,7 +54,7 @@ impl Core {
         let bell = self.bells.get(std::str::from_utf8(nonce).ok()?)?.clone();
         let mut state = bell.state.lock();
         state.slot.as_mut().filter(|slot| !slot.is_claimed())?.claim();
-        state.started = Some(Instant::now());
+        state.started = Some(clock::now());
         drop(state);
         Some(bell)
     }
@@ -116,7 +117,7 @@ impl Core {
         let mut state = bell.state.lock();
         let pool = state.slot.as_ref().filter(|slot| slot.is_claimed())?.pool();
         self.acknowledge(&mut state, None);
-        let now = Instant::now();
+        let now = clock::now();
         let over = state.handed >= MOST_EVENTS
             || state.started.is_none_or(|started| now.duration_since(started) >= LONGEST)
             || self.dispatch.gate_is_closed();
@@ -129,7 +130,7 @@ impl Core {
             if let Some(event) = state.lease.as_mut().filter(|lease| !lease.is_over(now)).and_then(|lease| self.next_of(lease)) {
                 break event;
             }
-            let until = *until.get_or_insert_with(|| Instant::now() + LINGER);
+            let until = *until.get_or_insert_with(|| clock::now() + LINGER);
             state.lease = self.next_lease(bell, pool, state.lease.take(), until);
             state.lease.as_ref()?;
         };

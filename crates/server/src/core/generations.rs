@@ -9,6 +9,7 @@ use fws_hub::RouteId;
 use serde_json::json;
 
 use super::Core;
+use crate::clock;
 use crate::conn::Through;
 use crate::dispatch::{Served, Serving};
 use crate::log::Level;
@@ -156,7 +157,7 @@ impl Core {
     /// Ends all connections: what their clients have sent is handled first, for which at most half of `timeout` is given; then they are
     /// closed with 1001, and it is waited until they are gone and their close events handled. What is left after `timeout`.
     pub fn drain(&self, timeout: Duration) -> Left {
-        let now = Instant::now();
+        let now = clock::now();
         let until = now + timeout;
         self.draining.store(true, Ordering::Release);
         self.hush(now + timeout / 2);
@@ -169,7 +170,7 @@ impl Core {
         }
         let mut guard = self.empty.0.lock();
         loop {
-            if self.hub.read().is_empty() || self.empty.1.wait_until(&mut guard, until).timed_out() {
+            if self.hub.read().is_empty() || clock::wait_until(&self.empty.1, &mut guard, until) {
                 return self.left();
             }
         }
@@ -185,7 +186,7 @@ impl Core {
         }
         drop(done);
         // The end of the channel: each shard has dropped its half. Where that takes too long nothing else is waited for either.
-        if quiet.recv_timeout(until.saturating_duration_since(Instant::now())) == Err(RecvTimeoutError::Disconnected) {
+        if clock::receive_until(&quiet, until) == Err(RecvTimeoutError::Disconnected) {
             self.dispatch.wait_calm(until);
         }
     }

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use fws_hub::command::{ClearHistory, ClearTags, ReadHistory, SendTo, Tag, Tagged, Untag, check_tag};
 use fws_hub::{CommandError, Held, History, HistoryPolicy, Kept, Key, Position, Recorded, Reply, RouteId, Target};
 
 use super::Core;
+use crate::clock;
 use crate::shard::{Missed, Op};
 
 /// The histories that a message was recorded in. They are locked until it is posted: so nobody joins in between, and the next message is posted
@@ -43,7 +43,8 @@ impl Core {
         let data: Arc<[u8]> = message.data[..].into();
         for &(route, policy) in &kept {
             let mut held = self.histories.hold(route, tag);
-            self.histories.run(|now| held.record(message.binary, data.clone(), policy, now, unix_time()), || self.shards[0].wake());
+            self.histories
+                .run(|now| held.record(message.binary, data.clone(), policy, now, clock::unix_millis()), || self.shards[0].wake());
             recording.held.push(held);
         }
         Ok(recording)
@@ -181,8 +182,4 @@ impl Core {
             self.post(key, Op::CatchUp { key, messages });
         }
     }
-}
-
-fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

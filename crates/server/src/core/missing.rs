@@ -228,6 +228,12 @@ impl Missing {
         }
     }
 
+    /// The next channel that is to be fetched, if there is one.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn try_next(&self) -> Option<Name> {
+        self.state.lock().queue.pop_front()
+    }
+
     /// More of a channel is to be fetched, behind the others.
     pub(crate) fn again(&self, name: Name) {
         self.change(|state| state.queue.push_back(name));

@@ -72,6 +72,7 @@ use self::presence::Presences;
 pub use self::pusher::HttpCall;
 pub(crate) use self::resume::Wish;
 use crate::bell::Bells;
+use crate::clock;
 use crate::compress::Compressors;
 use crate::conn::{Conn, Through};
 use crate::dispatch::{Dispatch, Orphans};
@@ -83,7 +84,7 @@ use crate::pusher::Clients;
 use crate::reserved_ids::ReservedIds;
 use crate::routes::Routes;
 use crate::servers::Servers;
-use crate::shard::{Op, Shard, ShardHandle, panicked};
+use crate::shard::{Op, Shard, ShardHandle, ShardThread, panicked};
 use crate::stats::{Authorizing, Counters, add};
 use crate::timers::Timers;
 use crate::values::Values;
@@ -150,6 +151,20 @@ impl Core {
 
     /// Starts the core's threads, with an engine that knows other servers.
     pub fn start_with(config: &Config, engine: Arc<dyn Engine>) -> io::Result<Arc<Core>> {
+        let (core, shards) = Core::build(config, engine)?;
+        for shard in shards {
+            let core = core.clone();
+            std::thread::Builder::new().name(format!("fws-shard-{}", shard.number)).spawn(move || {
+                if catch_unwind(AssertUnwindSafe(|| shard.run(&*core))).is_err() {
+                    panicked();
+                }
+            })?;
+        }
+        Ok(core)
+    }
+
+    /// The core, and its threads, which are not started.
+    pub(crate) fn build(config: &Config, engine: Arc<dyn Engine>) -> io::Result<(Arc<Core>, Vec<ShardThread>)> {
         let options = Options::new(config)?;
         let count = options.shards;
         let flag = Arc::new(Notifier::new()?);
@@ -184,7 +199,7 @@ impl Core {
             unfinished,
             shelved,
             options,
-            started: Instant::now(),
+            started: clock::now(),
             shards: handles,
             flag,
             draining: AtomicBool::new(false),
@@ -194,15 +209,7 @@ impl Core {
         if core.engine.standing().is_some() {
             core.hub.write().watch();
         }
-        for shard in shards {
-            let core = core.clone();
-            std::thread::Builder::new().name(format!("fws-shard-{}", shard.number)).spawn(move || {
-                if catch_unwind(AssertUnwindSafe(|| shard.run(&*core))).is_err() {
-                    panicked();
-                }
-            })?;
-        }
-        Ok(core)
+        Ok((core, shards))
     }
 
     /// A descriptor that becomes readable when bells or log records wait. It belongs to the core.

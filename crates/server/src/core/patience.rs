@@ -27,7 +27,7 @@ impl GoOn for Patience<'_> {
         if self.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
             return Err(Stopped::Interrupted);
         }
-        let now = Instant::now();
+        let now = crate::clock::now();
         let until = *self.until.get_or_insert_with(|| now.checked_add(self.limit).unwrap_or(now + YEAR));
         if now >= until { Err(Stopped::TimeLimit) } else { Ok(()) }
     }

@@ -85,6 +85,8 @@ impl Core {
             let pushed = self.dispatch.push(&mut arrivals);
             add(&self.counters.events_queued, pushed.queued);
             self.orphaned(pushed.orphans);
+            // A shard that sleeps for long would not look after them: a bell that cannot be rung now is to be rung later.
+            self.shards[0].wake();
         }
     }
 

@@ -59,7 +59,7 @@ impl Core {
         "authorize_asked": authorizing.asked,
         "authorize_given_up": authorizing.given_up,
         "authorize_refused_busy": authorizing.refused_busy,
-        "uptime_seconds": self.started.elapsed().as_secs(),
+        "uptime_seconds": crate::clock::since(self.started).as_secs(),
         "routes": routes,
         "workers": workers,
            });

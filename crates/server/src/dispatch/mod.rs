@@ -34,6 +34,7 @@ use self::queue::{Queue, QueueKey};
 use self::served::pool_of;
 pub use self::served::{Served, Serving};
 use self::shares::Shares;
+use crate::clock;
 use crate::conn::Conn;
 use crate::notifier::Notifier;
 use crate::quota::Address;
@@ -147,7 +148,7 @@ impl Dispatch {
         let mut pushed = Pushed::default();
         let mut weight = 0;
         let before = self.weight();
-        let now = Instant::now();
+        let now = clock::now();
         let mut run = None;
         let mut inner = self.inner.lock();
         let Inner { queues, pools, unconnected, shares, assigned, .. } = &mut *inner;
@@ -231,7 +232,7 @@ impl Dispatch {
 
     /// Looks after what nobody else would: connections that wait too long, bells to be tried again.
     pub fn care(&self) {
-        let now = Instant::now();
+        let now = clock::now();
         let mut inner = self.inner.lock();
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);
@@ -296,7 +297,7 @@ impl Dispatch {
             if let Some(lease) = self.take(&mut inner, id, &mut spare) {
                 return Some(lease);
             }
-            if !after.is_nothing() || Instant::now() >= until {
+            if !after.is_nothing() || clock::now() >= until || !clock::may_linger() {
                 return None;
             }
             self.linger(&mut inner, id, until);
@@ -332,7 +333,7 @@ impl Dispatch {
     /// Waits until no connection has an event that waits or is being handled, or until `until`.
     pub fn wait_calm(&self, until: Instant) {
         let mut inner = self.inner.lock();
-        while inner.queues.len() > inner.unconnected && !self.calm.wait_until(&mut inner, until).timed_out() {}
+        while inner.queues.len() > inner.unconnected && !clock::wait_until(&self.calm, &mut inner, until) {}
     }
 
     fn take(&self, inner: &mut Inner, id: PoolId, spare: &mut VecDeque<Event>) -> Option<Lease> {
@@ -351,7 +352,7 @@ impl Dispatch {
         queue.leased = true;
         let mut events = std::mem::take(spare);
         queue.fifo.lease(LEASE, &mut events);
-        let taken = Instant::now();
+        let taken = clock::now();
         let lease = Lease { source: queue.source.clone(), events, handled: (0, 0), more, taken };
         if more {
             self.call(inner, id, taken);
@@ -376,7 +377,7 @@ impl Dispatch {
         end.resume = queue.drained(overloaded);
         if queue.fifo.has_waiting() {
             // Perhaps not for the worker it came from: the branch may have got another one.
-            queue.since = Instant::now();
+            queue.since = clock::now();
             match inner.assigned.pool(&inner.pools, &lease.source) {
                 Some(pool) => {
                     queue.listed = true;
@@ -400,7 +401,7 @@ impl Dispatch {
         let source = lease.source.clone();
         let (end, _) = self.end_lease(&mut inner, lease);
         if let Some(pool) = inner.assigned.pool(&inner.pools, &source) {
-            self.call(&mut inner, pool, Instant::now());
+            self.call(&mut inner, pool, clock::now());
         }
         end
     }
@@ -448,22 +449,29 @@ impl Dispatch {
             pools[id.0].unclaimed -= usize::from(!stays);
             stays
         });
+        let mut waiting = Vec::new();
         for (_, queue) in queues.extract_if(|key, queue| {
             queue.listed = false;
             if queue.leased {
                 return false;
             }
             let Some(pool) = assigned.pool(pools, &queue.source) else { return true };
-            queue.listed = true;
-            pools[pool.0].waiting.push_back(Party::of(&queue.source), *key);
+            waiting.push((queue.since, *key, pool));
             false
         }) {
             *unconnected -= usize::from(queue.source.conn().is_none());
             let source = queue.source.clone();
             self.count_down(shares, &source, queue.orphan(&mut orphans));
         }
+        // Who has waited longest is still the first.
+        waiting.sort_unstable_by_key(|(since, key, _)| (*since, *key));
+        for (_, key, pool) in waiting {
+            let Some(queue) = queues.get_mut(&key) else { continue };
+            queue.listed = true;
+            pools[pool.0].waiting.push_back(Party::of(&queue.source), key);
+        }
         self.removed(&inner);
-        let now = Instant::now();
+        let now = clock::now();
         for pool in 0..inner.pools.len() {
             self.call(&mut inner, PoolId(pool), now);
         }

@@ -8,6 +8,7 @@ use parking_lot::Condvar;
 
 use super::Dispatch;
 use super::line::Line;
+use crate::clock;
 
 /// After bells that brought nothing, the next one waits; doubling between these.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
@@ -92,11 +93,11 @@ impl Drop for Slot {
         let pool = &mut inner.pools[self.pool.0];
         if self.claimed {
             pool.running -= 1;
-            self.dispatch.call(&mut inner, self.pool, Instant::now());
+            self.dispatch.call(&mut inner, self.pool, clock::now());
         } else {
             // It brought nothing: the next one waits a while.
             pool.unclaimed -= 1;
-            pool.retry = Some(Instant::now() + pool.backoff);
+            pool.retry = Some(clock::now() + pool.backoff);
             pool.backoff = (pool.backoff * 2).min(BACKOFF.1);
         }
     }
@@ -142,12 +143,12 @@ impl Dispatch {
     /// No new bell is handed out and running ones end soon; waits for them. How many are still there after `timeout`.
     pub fn close_gate(&self, timeout: Duration) -> usize {
         self.gate.fetch_add(1, Ordering::AcqRel);
-        let until = Instant::now() + timeout;
+        let until = clock::now() + timeout;
         let mut inner = self.inner.lock();
         for pool in &inner.pools {
             pool.wake.notify_all();
         }
-        while inner.bells > 0 && !self.ended.wait_until(&mut inner, until).timed_out() {}
+        while inner.bells > 0 && !clock::wait_until(&self.ended, &mut inner, until) {}
         inner.bells
     }
 

@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use fws_engine::Attendance;
-use fws_engine::redis::{Cluster, Member};
+use fws_engine::redis::Member;
+use fws_engine::{Attendance, Broker};
 
 use super::relay::spawn;
 use crate::core::Core;
@@ -19,17 +19,32 @@ const TOGETHER: usize = 64;
 pub struct Register(SyncSender<Attendance>);
 
 impl Register {
-    pub fn start(core: &Arc<Core>, cluster: Cluster) -> io::Result<Register> {
+    pub fn start(core: &Arc<Core>, cluster: Arc<dyn Broker>) -> io::Result<Register> {
         let (entrance, changes) = sync_channel(WAITING);
         let core = Arc::downgrade(core);
         spawn("fws-attendance".to_owned(), move || {
             while let (Ok(change), Some(core)) = (changes.recv(), core.upgrade()) {
                 let mut told = Vec::new();
-                tell(&cluster, change, &changes, &mut told);
+                tell(&*cluster, change, &changes, &mut told);
                 core.tell_attendance(told);
             }
         })?;
         Ok(Register(entrance))
+    }
+
+    /// The same without a thread. What is returned is a step of it, and says whether there was something to do.
+    #[cfg(feature = "simulation")]
+    pub fn in_steps(core: &Arc<Core>, cluster: Arc<dyn Broker>) -> (Register, Box<dyn Fn() -> bool>) {
+        let (entrance, changes) = sync_channel(WAITING);
+        let core = Arc::downgrade(core);
+        let step = move || {
+            let (Ok(change), Some(core)) = (changes.try_recv(), core.upgrade()) else { return false };
+            let mut told = Vec::new();
+            tell(&*cluster, change, &changes, &mut told);
+            core.tell_attendance(told);
+            true
+        };
+        (Register(entrance), Box::new(step))
     }
 
     /// Takes changes, but those for which there is no room.
@@ -39,7 +54,7 @@ impl Register {
 }
 
 /// Looks at a change, and at those that wait behind it.
-fn tell(cluster: &Cluster, first: Attendance, more: &Receiver<Attendance>, told: &mut Vec<Attendance>) {
+fn tell(cluster: &dyn Broker, first: Attendance, more: &Receiver<Attendance>, told: &mut Vec<Attendance>) {
     let changes: Vec<Attendance> = std::iter::once(first).chain(more.try_iter().take(TOGETHER - 1)).collect();
     let members: Vec<Member> = changes.iter().map(member).collect();
     let asked: Vec<(bool, &Member)> = changes.iter().zip(&members).map(|(change, member)| (change.joined, member)).collect();

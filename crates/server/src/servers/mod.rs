@@ -14,10 +14,10 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings, Subscribing};
-use fws_engine::{Attendance, Engine, Place, Recorder, Standing, Topic, Watching};
+use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings};
+use fws_engine::{Attendance, Broker, Engine, Place, Recorder, Standing, Topic, Watching};
 use fws_hub::command::{Add, Delete, Expiry, Get, Increment, SendTo, Set};
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, MAX_KEY, Reply, Scope, Target};
 use serde::Deserialize;
@@ -25,6 +25,9 @@ use serde_json::json;
 
 use self::attendance::Register;
 use self::relay::Relay;
+#[cfg(feature = "simulation")]
+pub(crate) use self::relay::Steps;
+use crate::clock;
 use crate::control::protocol::{VERSION, read};
 use crate::core::{Caller, Core};
 use crate::log::{Level, Trouble};
@@ -86,7 +89,7 @@ impl ClusterConfig {
 
 /// The engine of a cluster.
 pub struct Servers {
-    cluster: Cluster,
+    cluster: Arc<dyn Broker>,
     hearing: Arc<Hearing>,
     /// Messages to groups that could not be queued for other servers.
     lost: AtomicU64,
@@ -97,7 +100,7 @@ pub struct Servers {
 struct Hearing {
     core: OnceLock<Weak<Core>>,
     relay: OnceLock<Relay>,
-    cluster: Cluster,
+    cluster: Arc<dyn Broker>,
     /// Of what was lost so much has been logged.
     untold: AtomicU64,
 }
@@ -108,10 +111,31 @@ impl Servers {
         let mut hearing = None;
         let cluster = Cluster::start(config.settings()?, |cluster| {
             let (core, relay, untold) = (OnceLock::new(), OnceLock::new(), AtomicU64::new(0));
-            hearing.insert(Arc::new(Hearing { core, relay, cluster: cluster.clone(), untold })).clone()
+            let cluster = Arc::new(cluster.clone());
+            hearing.insert(Arc::new(Hearing { core, relay, cluster, untold })).clone()
         })?;
         let hearing = hearing.expect("bug: the cluster has made no receiver");
-        Ok(Arc::new(Servers { cluster, hearing, lost: AtomicU64::new(0), register: OnceLock::new() }))
+        Ok(Arc::new(Servers { cluster: Arc::new(cluster), hearing, lost: AtomicU64::new(0), register: OnceLock::new() }))
+    }
+
+    /// The engine of a simulated server, and what its broker tells.
+    #[cfg(feature = "simulation")]
+    pub fn simulated(cluster: Arc<dyn Broker>) -> (Arc<Servers>, Arc<dyn Receiver>) {
+        let hearing =
+            Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), cluster: cluster.clone(), untold: AtomicU64::new(0) });
+        let servers = Servers { cluster, hearing: hearing.clone(), lost: AtomicU64::new(0), register: OnceLock::new() };
+        (Arc::new(servers), hearing)
+    }
+
+    /// As [`Servers::serve`], but without threads.
+    #[cfg(feature = "simulation")]
+    pub fn serve_in_steps(&self, core: &Arc<Core>) -> Steps {
+        let _ = self.hearing.core.set(Arc::downgrade(core));
+        let (register, attend) = Register::in_steps(core, self.cluster.clone());
+        let (relay, steps) = Relay::in_steps(core, attend);
+        let _ = self.hearing.relay.set(relay);
+        let _ = self.register.set(register);
+        steps
     }
 
     /// Carries out on `core` what others ask.
@@ -138,7 +162,7 @@ impl Servers {
 
     fn ask_owner(&self, id: &str, command: &Command<'_>) -> Result<Vec<Reply>, CommandError> {
         let Some(core) = self.core() else { return Ok(vec![command.gone()]) };
-        let (asked, until) = (message::of(command), Instant::now() + self.cluster.timeout());
+        let (asked, until) = (message::of(command), clock::now() + self.cluster.timeout());
         let mut moved = core.departed.knows(id);
         loop {
             let owner = if moved { self.cluster.holder(id)? } else { self.owner(id)? };
@@ -157,10 +181,10 @@ impl Servers {
                     return Ok(vec![command.gone()]);
                 }
             }
-            if Instant::now() > until {
+            if clock::now() > until {
                 return Err(ClusterError::Timeout.into());
             }
-            std::thread::sleep(ON_THE_WAY);
+            clock::sleep(ON_THE_WAY);
         }
     }
 
@@ -268,9 +292,7 @@ impl Engine for Servers {
     }
 
     fn watch(&self, topic: Topic<'_>) -> Option<Watching> {
-        // Without Redis there is nothing to wait for: it is subscribed to when it is back.
-        let subscribing: Subscribing = self.cluster.begin_to_subscribe(&topic_name(topic))?;
-        Some(Watching::new(move || drop(subscribing.wait())))
+        self.cluster.watch(&topic_name(topic))
     }
 
     fn unwatch(&self, topic: Topic<'_>) {

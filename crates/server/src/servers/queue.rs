@@ -43,6 +43,15 @@ impl<T> Queue<T> {
         self.some.notify_one();
     }
 
+    /// The next entry, if there is one.
+    #[cfg(feature = "simulation")]
+    pub fn try_take(&self) -> Option<T> {
+        let mut waiting = self.waiting.lock();
+        let (entry, bytes) = waiting.entries.pop_front()?;
+        waiting.bytes -= bytes;
+        Some(entry)
+    }
+
     /// The next entry. It waits for one.
     pub fn take(&self) -> T {
         let mut waiting = self.waiting.lock();

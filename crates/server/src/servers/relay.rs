@@ -51,13 +51,17 @@ pub struct Relay {
 }
 
 impl Relay {
-    pub fn start(core: &Arc<Core>) -> io::Result<Relay> {
-        let relay = Relay {
+    fn new(core: &Arc<Core>) -> Relay {
+        Relay {
             core: Arc::downgrade(core),
             ordered: Arc::new(Queue::new(IN_ORDER)),
             aside: Arc::new(Queue::new(ASIDE)),
             dropped: Arc::new(AtomicU64::new(0)),
-        };
+        }
+    }
+
+    pub fn start(core: &Arc<Core>) -> io::Result<Relay> {
+        let relay = Relay::new(core);
         for number in 0..THREADS {
             let (core, tasks) = (relay.core.clone(), relay.aside.clone());
             spawn(format!("fws-asked-{number}"), move || {
@@ -73,6 +77,14 @@ impl Relay {
         let (weak, missing) = (relay.core.clone(), core.missing.clone());
         spawn("fws-fetch".to_owned(), move || fetch(&weak, &missing))?;
         Ok(relay)
+    }
+
+    /// The same without threads.
+    #[cfg(feature = "simulation")]
+    pub fn in_steps(core: &Arc<Core>, attend: Box<dyn Fn() -> bool>) -> (Relay, Steps) {
+        let relay = Relay::new(core);
+        let (core, ordered, aside, dropped) = (relay.core.clone(), relay.ordered.clone(), relay.aside.clone(), relay.dropped.clone());
+        (relay, Steps { core, ordered, aside, dropped, attend })
     }
 
     /// Takes what another server has sent. Does not wait: where too much does, it is dropped and counted.
@@ -139,18 +151,60 @@ fn in_order_of_arrival(core: &Weak<Core>, tasks: &Queue<Task>, aside: &Queue<Tas
     loop {
         let task = tasks.take();
         let Some(core) = core.upgrade() else { return };
-        let Task::Incoming(incoming) = task else {
-            carry_out(&core, task);
-            continue;
-        };
-        if matches!(message::command(&incoming.payload), Some(Command::Send(_))) {
-            hear(&core, incoming);
-            continue;
+        next(&core, task, aside, dropped);
+    }
+}
+
+/// Carries out a task, or has it carried out aside.
+fn next(core: &Core, task: Task, aside: &Queue<Task>, dropped: &AtomicU64) {
+    let Task::Incoming(incoming) = task else { return carry_out(core, task) };
+    if matches!(message::command(&incoming.payload), Some(Command::Send(_))) {
+        return hear(core, incoming);
+    }
+    let bytes = incoming.payload.len();
+    if let Err(Task::Incoming(incoming)) = aside.push(Task::Incoming(incoming), bytes) {
+        refuse(core, dropped, incoming);
+    }
+}
+
+/// The threads of a simulated server, step by step. Each says whether there was something to do.
+#[cfg(feature = "simulation")]
+pub(crate) struct Steps {
+    core: Weak<Core>,
+    ordered: Arc<Queue<Task>>,
+    aside: Arc<Queue<Task>>,
+    dropped: Arc<AtomicU64>,
+    attend: Box<dyn Fn() -> bool>,
+}
+
+#[cfg(feature = "simulation")]
+impl Steps {
+    pub fn in_order(&self) -> bool {
+        let (Some(task), Some(core)) = (self.ordered.try_take(), self.core.upgrade()) else { return false };
+        next(&core, task, &self.aside, &self.dropped);
+        true
+    }
+
+    pub fn aside(&self) -> bool {
+        let (Some(task), Some(core)) = (self.aside.try_take(), self.core.upgrade()) else { return false };
+        carry_out(&core, task);
+        true
+    }
+
+    /// Fetches a page of what a channel has missed.
+    pub fn fetch(&self) -> bool {
+        let Some(core) = self.core.upgrade() else { return false };
+        let Some(name) = core.missing.try_next() else { return false };
+        match core.fetch_missed(&name) {
+            Ok(false) => {}
+            // Where Redis cannot be reached it is tried again.
+            Ok(true) | Err(_) => core.missing.again(name),
         }
-        let bytes = incoming.payload.len();
-        if let Err(Task::Incoming(incoming)) = aside.push(Task::Incoming(incoming), bytes) {
-            refuse(&core, dropped, incoming);
-        }
+        true
+    }
+
+    pub fn attend(&self) -> bool {
+        (self.attend)()
     }
 }
 
@@ -201,7 +255,8 @@ fn hear(core: &Core, incoming: Incoming) {
     let Incoming { from, payload, number, answer } = incoming;
     let done = match read::<Message<'_>>(&payload) {
         Ok(Message::Command(command)) => {
-            let _order = core.order.carry_out();
+            // Other commands may wait for Redis, and clients that change their server would wait with them.
+            let _order = matches!(command, Command::Send(_)).then(|| core.order.carry_out());
             let done = carry_out_here(core, &command);
             if number > 0 {
                 core.order.heard(from, number, &payload);

@@ -126,6 +126,10 @@ impl ShardHandle {
 
     /// A turn on the calling thread. `None`: the shard is not free.
     fn foreign_turn<T>(&self, turn: impl FnOnce(&mut Shard) -> T) -> Option<T> {
+        #[cfg(feature = "simulation")]
+        if crate::simulation::world().is_some_and(|world| !world.is_shard_free()) {
+            return None;
+        }
         let mut shard = self.shard.try_lock()?;
         // As on the shard's own thread: a turn that was broken off leaves all of its connections in disorder.
         Some(catch_unwind(AssertUnwindSafe(|| turn(&mut shard))).unwrap_or_else(|_| panicked()))

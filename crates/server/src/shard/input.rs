@@ -130,7 +130,7 @@ impl Shard {
         }
         let signs = entry.session.take_signs();
         if signs.pong_received {
-            entry.conn.traffic.pong_received(self.started.elapsed().as_nanos() as u64);
+            entry.conn.traffic.pong_received(crate::clock::since(self.started).as_nanos() as u64);
             if let Some(resume) = entry.conn.resume.as_ref().filter(|_| entry.session.is_greeted()) {
                 resume.greeted();
             }

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use fws_hub::Key;
 use fws_session::{Millis, Session, Spares};
@@ -23,6 +23,7 @@ use hashbrown::HashMap;
 use mio::{Poll, Registry, Token, Waker};
 use parking_lot::Mutex;
 
+use crate::clock;
 use crate::conn::Conn;
 use crate::dispatch::Arrival;
 use crate::link::Link;
@@ -179,18 +180,18 @@ impl Shard {
             hushing: Vec::new(),
             replies: Vec::new(),
             sends: Vec::new(),
-            started: Instant::now(),
-            epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
+            started: clock::now(),
+            epoch: clock::unix_millis(),
             now: 0,
             asleep_until: Millis::MAX,
         };
         let shard = Arc::new(Mutex::new(shard));
         let handle = ShardHandle { number, inbox: inbox.clone(), shard: shard.clone() };
-        Ok((ShardThread { number, poll, inbox, shard }, handle))
+        Ok((ShardThread::new(number, poll, inbox, shard), handle))
     }
 
     fn now(&self) -> Millis {
-        self.started.elapsed().as_millis() as Millis
+        clock::since(self.started).as_millis() as Millis
     }
 
     fn take_posted(&self, ops: &mut Vec<Op>) {
@@ -238,7 +239,7 @@ impl Shard {
 /// Remembers when a ping was sent, if one was.
 fn note_ping(entry: &mut Entry, started: Instant) {
     if entry.session.take_signs().ping_sent {
-        entry.conn.traffic.ping_sent(started.elapsed().as_nanos() as u64);
+        entry.conn.traffic.ping_sent(clock::since(started).as_nanos() as u64);
     }
 }
 

@@ -72,6 +72,10 @@ impl Session {
 
     /// The client closed its end, or the socket failed.
     pub fn disconnected(&mut self, now: Millis) {
+        // It is known already: the end of a connection may be told twice in a turn.
+        if self.is_suspended() {
+            return;
+        }
         let reason = match self.phase {
             Phase::Open => "the connection was cut without a close frame",
             _ => "the connection was cut before the closing handshake was complete",

@@ -5,6 +5,8 @@ use fws_hub::Key;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
+use crate::resume::Secret;
+
 /// The most clients that are remembered.
 const MOST: usize = 100_000;
 
@@ -20,6 +22,31 @@ struct Inner {
     forgotten: bool,
     sessions: HashMap<Key, (NodeId, Box<str>)>,
     arriving: HashSet<Box<str>>,
+    /// The places here of clients that came from elsewhere, by the ids that they had then: they may have others by now.
+    came: HashMap<Box<str>, Key>,
+    /// What clients have shown that are being brought here, for each of their connections.
+    bringing: Vec<(u64, Secret)>,
+    last_bringing: u64,
+}
+
+/// A client is being brought here until this is dropped.
+pub(super) struct Bringing<'a> {
+    departed: &'a Departed,
+    number: u64,
+    secret: Secret,
+}
+
+impl Bringing<'_> {
+    /// Whether another connection of the client brings it as well.
+    pub fn are_several(&self) -> bool {
+        self.departed.0.lock().bringing.iter().any(|(number, secret)| *number != self.number && secret.is(&self.secret))
+    }
+}
+
+impl Drop for Bringing<'_> {
+    fn drop(&mut self) {
+        self.departed.0.lock().bringing.retain(|(number, _)| *number != self.number);
+    }
 }
 
 impl Departed {
@@ -37,11 +64,39 @@ impl Departed {
         inner.sessions.insert(key, (to, id.into()));
     }
 
+    /// A client that has shown a secret is being brought here.
+    pub(super) fn bring(&self, secret: Secret) -> Bringing<'_> {
+        let mut inner = self.0.lock();
+        inner.last_bringing += 1;
+        let number = inner.last_bringing;
+        inner.bringing.push((number, secret));
+        Bringing { departed: self, number, secret }
+    }
+
+    /// Whether a client that has shown a secret is being brought here.
+    pub(super) fn is_bringing(&self, secret: &Secret) -> bool {
+        self.0.lock().bringing.iter().any(|(_, other)| other.is(secret))
+    }
+
     /// A client is about to come, with this id.
     pub fn expect(&self, id: &str) {
         let mut inner = self.0.lock();
         inner.arriving.insert(id.into());
         inner.ids.remove(id);
+    }
+
+    /// A client has come, with this id.
+    pub fn has_come(&self, id: &str, key: Key) {
+        let mut inner = self.0.lock();
+        if inner.came.len() >= MOST {
+            inner.came = HashMap::new();
+        }
+        inner.came.insert(id.into(), key);
+    }
+
+    /// The place of a client that came with this id.
+    pub fn came(&self, id: &str) -> Option<Key> {
+        self.0.lock().came.get(id).copied()
     }
 
     /// It has come, or it will not.

@@ -3,11 +3,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use fws_engine::NodeId;
 use fws_hub::{Belongings, Held, Hub, Key, Position};
 
 use super::words::{Handed, Parcel, Wanted, Who};
+use crate::clock;
 use crate::conn::Conn;
 use crate::core::Core;
 use crate::core::resume::what_is_sent;
@@ -29,7 +31,13 @@ impl Core {
 
     fn try_to_hand(&self, to: NodeId, wanted: &Wanted) -> Result<Handed, Box<Handed>> {
         let no = |why| Box::new(Handed::No(why));
-        let conn = self.wanted_client(&wanted.who).ok_or_else(|| self.gone_elsewhere(&wanted.who))?;
+        // Looked at first, so that it has not come in between.
+        let on_its_way = self.departed.is_bringing(&wanted.secret);
+        let conn = match self.wanted_client(wanted) {
+            Some(conn) => conn,
+            None if on_its_way => return Ok(Handed::Later),
+            None => return Err(self.gone_elsewhere(wanted)),
+        };
         // First, so that it does not end meanwhile.
         let visit = Visit::new(conn).ok_or_else(|| no(NotResumed::Unknown))?;
         let conn = visit.conn();
@@ -41,8 +49,9 @@ impl Core {
         if !alike {
             return Err(no(NotResumed::Different));
         }
+        // Where it is not here any more, it may have gone to another server just now.
         if !self.make_wait(conn) {
-            return Err(no(NotResumed::Unknown));
+            return Err(self.gone_elsewhere(wanted));
         }
         // What it has sent is handled here before anything that it sends there.
         if self.dispatch.has_events_of(conn.key) {
@@ -52,15 +61,13 @@ impl Core {
         let still = self.order.still();
         let mut hub = self.hub.write();
         if hub.live_handle(conn.key).is_none() || conn.is_dismissed() {
-            return Err(no(NotResumed::Unknown));
+            return Err(self.gone_elsewhere(wanted));
         }
         if self.dispatch.has_events_of(conn.key) {
             return Ok(Handed::Later);
         }
-        let listen = listen(&hub, conn);
-        match listen {
-            Handed::Listen { stamp, .. } if wanted.stamp == Some(stamp) => {}
-            Handed::Listen { ref tags, user: None, .. } if tags.is_empty() => {}
+        match self.listen(&hub, conn) {
+            Handed::Listen { stamp, .. } if wanted.stamp.is_some_and(|told| self.is_answered(stamp, told)) => {}
             other => return Ok(other),
         }
         let mark = resume.mark(&wanted.secret).ok_or_else(|| no(NotResumed::Unknown))?;
@@ -78,29 +85,37 @@ impl Core {
         drop(still);
         let positions = followed.into_iter().filter_map(|(tag, _, at)| Some((tag, at?.into()))).collect();
         self.shard(conn.key).wake();
-        let packed = packed.recv().map_err(|_| no(NotResumed::Unknown))?;
+        let packed = clock::receive(&packed).map_err(|_| no(NotResumed::Unknown))?;
         add(&self.counters.sessions_given, 1);
         let connected_at = conn.describe().connected_at;
         Ok(Handed::Client(Box::new(parcel(belongings, packed, mark, Past { positions, heard, connected_at }))))
     }
 
-    pub(super) fn wanted_client(&self, who: &Who) -> Option<Arc<Conn>> {
+    pub(super) fn wanted_client(&self, wanted: &Wanted) -> Option<Arc<Conn>> {
         let hub = self.hub.read();
+        let knows = |conn: &&Arc<Conn>| conn.resume.as_ref().is_some_and(|resume| resume.mark(&wanted.secret).is_some());
         let by_id = |id: &str| hub.client(id).filter(|(.., live)| *live).map(|(conn, ..)| conn.clone());
-        match who {
+        match &wanted.who {
             Who::Place(index, generation) => {
                 let key = Key { index: *index, generation: *generation };
                 // It may have gone from there and come back.
                 hub.live_handle(key).cloned().or_else(|| by_id(&self.departed.session(key)?.1))
             }
-            Who::Id(id) => by_id(id),
+            // It may have another id since it came here.
+            Who::Id(id) => {
+                let came = self.departed.came(id).and_then(|key| hub.live_handle(key)).filter(knows);
+                came.cloned().or_else(|| by_id(id))
+            }
         }
     }
 
-    pub(super) fn gone_elsewhere(&self, who: &Who) -> Box<Handed> {
-        let gone = match who {
+    pub(super) fn gone_elsewhere(&self, wanted: &Wanted) -> Box<Handed> {
+        let gone = match &wanted.who {
             Who::Place(index, generation) => self.departed.session(Key { index: *index, generation: *generation }),
-            Who::Id(id) => self.departed.to(id).map(|node| (node, id.clone())),
+            Who::Id(id) => {
+                let later = || self.departed.session(self.departed.came(id)?);
+                self.departed.to(id).map(|node| (node, id.clone())).or_else(later)
+            }
         };
         Box::new(match gone {
             Some((node, id)) => Handed::Elsewhere { node: node.to_string().into(), id },
@@ -112,7 +127,26 @@ impl Core {
     fn make_wait(&self, conn: &Arc<Conn>) -> bool {
         let (reply, waits) = channel();
         self.post(conn.key, Op::Suspend { key: conn.key, reply });
-        waits.recv().unwrap_or(false)
+        clock::receive(&waits).unwrap_or(false)
+    }
+
+    /// What the other server has to listen to before it gets a client. The stamp has a half that stands for it, and a half that is the time.
+    fn listen(&self, hub: &Hub<Arc<Conn>>, conn: &Conn) -> Handed {
+        let id = conn.id();
+        let mut tags = hub.client(&id).map(|(_, tags, _)| tags.to_vec()).unwrap_or_default();
+        tags.sort_unstable();
+        let user = hub.user(&id).map(|user| user.name.clone());
+        let mut hasher = DefaultHasher::new();
+        (&tags, &user).hash(&mut hasher);
+        let now = clock::since(self.started).as_millis() as u32;
+        Handed::Listen { tags, user, stamp: hasher.finish() << 32 | u64::from(now) }
+    }
+
+    /// Whether the other server listens to what it was told, and certainly still waits for the client: it has asked after it was told that, and
+    /// waits for the whole timeout. A client that is given to nobody would have lost its session.
+    fn is_answered(&self, stamp: u64, told: u64) -> bool {
+        let age = (stamp as u32).wrapping_sub(told as u32);
+        stamp >> 32 == told >> 32 && Duration::from_millis(age.into()) <= self.engine.timeout() / 2
     }
 
     /// The channels with a history that a client is in, locked: so none of their messages is being sent to it.
@@ -137,17 +171,6 @@ impl Core {
         let own = self.engine.node().map(|own| (own, self.engine.told()));
         self.order.numbers().into_iter().chain(own).map(|(node, number)| (node.to_string().into(), number)).collect()
     }
-}
-
-/// What the other server has to listen to before it gets a client.
-fn listen(hub: &Hub<Arc<Conn>>, conn: &Conn) -> Handed {
-    let id = conn.id();
-    let mut tags = hub.client(&id).map(|(_, tags, _)| tags.to_vec()).unwrap_or_default();
-    tags.sort_unstable();
-    let user = hub.user(&id).map(|user| user.name.clone());
-    let mut hasher = DefaultHasher::new();
-    (&tags, &user).hash(&mut hasher);
-    Handed::Listen { tags, user, stamp: hasher.finish() }
 }
 
 struct Past {

@@ -65,6 +65,10 @@ impl Order {
 
     /// A message of another server was carried out.
     pub fn heard(&self, from: NodeId, number: u64, message: &[u8]) {
+        #[cfg(feature = "simulation")]
+        if crate::simulation::has(crate::simulation::Flaw::NoNumbers) {
+            return self.remember(from, Some(number), message);
+        }
         let mut heard = self.heard.lock();
         let last = heard.entry(from).or_default();
         *last = (*last).max(number);
@@ -84,6 +88,10 @@ impl Order {
 
     fn remember(&self, from: NodeId, number: Option<u64>, message: &[u8]) {
         if self.listeners.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        #[cfg(feature = "simulation")]
+        if crate::simulation::has(crate::simulation::Flaw::NoJournal) {
             return;
         }
         let mut journal = self.journal.lock();

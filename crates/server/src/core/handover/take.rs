@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use fws_engine::{NodeId, Topic, Watching};
 use fws_hub::command::{InChannel, Kill, Tag};
@@ -11,6 +11,7 @@ use fws_session::{Compression, Frame, Luggage, Progress};
 
 use super::order::{Listening, Told};
 use super::words::{Handed, InParcel, Parcel, Wanted, Who};
+use crate::clock;
 use crate::conn::{Conn, Request};
 use crate::core::resume::{Afar, bound, what_is_sent};
 use crate::core::{Caller, Core, Post};
@@ -83,6 +84,7 @@ impl Core {
     /// Brings the session of a client here from the server that has it. Waits for other servers.
     pub(crate) fn bring(&self, afar: &Afar, arriving: Arriving) -> Result<Key, NotBrought> {
         let listening = self.order.listen();
+        let bringing = self.departed.bring(afar.secret);
         let mut wanted = Wanted {
             who: afar.who.clone(),
             secret: afar.secret,
@@ -94,13 +96,17 @@ impl Core {
             stamp: None,
         };
         let (mut node, mut watched, mut hops) = (afar.node, None, 0);
-        let until = Instant::now() + self.engine.timeout();
+        let until = clock::now() + self.engine.timeout();
         let parcel = loop {
+            // Looked at first, so that the other one has not come here in between.
+            let several = bringing.are_several();
             let handed = match self.engine.node() {
-                Some(own) if own == node => match self.wanted_client(&wanted.who) {
+                Some(own) if own == node => match self.wanted_client(&wanted) {
                     // It has come here by another connection.
                     Some(conn) => return Ok(conn.key),
-                    None => *self.gone_elsewhere(&wanted.who),
+                    // It is about to: another connection of it has asked for the session as well.
+                    None if several => Handed::Later,
+                    None => *self.gone_elsewhere(&wanted),
                 },
                 _ => self.ask_for(node, &wanted)?,
             };
@@ -112,14 +118,14 @@ impl Core {
                     wanted.stamp = None;
                     hops += 1;
                 }
-                Handed::Later => std::thread::sleep(AGAIN),
+                Handed::Later => clock::sleep(AGAIN),
                 Handed::Listen { tags, user, stamp } => {
                     watched = Some(Watched::begin(self, tags, user));
                     wanted.stamp = Some(stamp);
                 }
                 Handed::Client(parcel) => break *parcel,
             }
-            if hops > HOPS || Instant::now() > until {
+            if hops > HOPS || clock::now() > until {
                 return Err(NotBrought::ComeAgain);
             }
         };
@@ -131,10 +137,16 @@ impl Core {
     fn ask_for(&self, node: NodeId, wanted: &Wanted) -> Result<Handed, NotBrought> {
         match self.engine.ask_server(node, &message::want(wanted)) {
             Ok(Some(answer)) => message::handed(&answer).ok_or(NotBrought::ComeAgain),
-            // The server is gone, and the session with it.
+            // The server is gone, and the session with it; or it cannot be reached at this moment.
+            Ok(None) if self.is_alive(node) => Err(NotBrought::ComeAgain),
             Ok(None) => Err(NotResumed::Unknown.into()),
             Err(_) => Err(NotBrought::ComeAgain),
         }
+    }
+
+    /// Whether another server is believed to be alive.
+    fn is_alive(&self, node: NodeId) -> bool {
+        self.engine.standing().is_some_and(|standing| standing.others.iter().any(|(other, _)| *other == *node.as_str()))
     }
 
     /// Enters a client that another server has given. `None`: it cannot be, and its session is lost.
@@ -181,10 +193,11 @@ impl Core {
         // sent again.
         let (task, carried_out) = channel::<()>();
         self.engine.in_order(Box::new(move || drop(task)));
-        let _ = carried_out.recv();
+        let _ = clock::receive(&carried_out);
         let still = self.order.still();
-        let heard = parcel.heard.clone();
+        let (heard, id) = (parcel.heard.clone(), parcel.id.clone());
         let key = self.enter_arrived(parcel, arriving)?;
+        self.departed.has_come(&id, key);
         match listening.since() {
             Some(told) => told.iter().filter(|told| told.is_news(&heard)).for_each(|told| self.send_again(key, told)),
             // It would miss some.
@@ -250,7 +263,7 @@ impl Core {
         if let Some(resume) = &conn.resume {
             resume.publish(progress);
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let now = clock::unix_millis();
         let luggage = Luggage { frames, progress, ping_interval };
         let missed: Vec<Missed> = missed.into_iter().map(|(binary, data)| Missed { binary, data }).collect();
         let age = now.saturating_sub(connected_at);

@@ -47,7 +47,7 @@ pub(crate) enum Handed {
     Elsewhere { node: Box<str>, id: Box<str> },
     /// Events of the client are still being handled.
     Later,
-    /// First, messages to these are to be listened to.
+    /// First, messages to these are to be listened to. It is asked once more then, soon, with the stamp.
     Listen { tags: Vec<Arc<str>>, user: Option<Arc<str>>, stamp: u64 },
     /// Here it is, and it is not there any more.
     Client(Box<Parcel>),

@@ -233,3 +233,12 @@ fn a_client_that_talks_all_the_time_is_asked_for_proof_of_what_it_got() {
         assert_eq!(wire.session.deadline(), (settings > 0).then_some(interval + 190));
     }
 }
+
+#[test]
+fn an_end_of_the_connection_that_is_told_twice_is_one_break() {
+    let mut wire = wire(Settings::default());
+    wire.at(500).session.disconnected(500);
+    wire.session.disconnected(500);
+    assert!(wire.session.is_suspended() && wire.closed().is_none());
+    assert!(wire.session.come_back(back(0), 900, &mut wire.spares));
+}
