@@ -73,7 +73,7 @@ impl Relay {
     #[cfg(feature = "simulation")]
     pub fn in_steps(core: &Arc<Core>, attend: Box<dyn Fn() -> bool>) -> (Relay, Steps) {
         let dropped = Arc::new(AtomicU64::new(0));
-        let ((ordered, tasks), (entrance, aside)) = (sync_channel(WAITING), sync_channel(WAITING));
+        let ((ordered, tasks), (entrance, aside)) = (sync_channel(1_000), sync_channel(1_000));
         let steps = Steps { core: Arc::downgrade(core), ordered: tasks, entrance, aside, dropped: dropped.clone(), attend };
         (Relay { ordered, dropped }, steps)
     }
