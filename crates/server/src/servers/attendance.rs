@@ -35,7 +35,7 @@ impl Register {
     /// The same without a thread. What is returned is a step of it, and says whether there was something to do.
     #[cfg(feature = "simulation")]
     pub fn in_steps(core: &Arc<Core>, cluster: Arc<dyn Broker>) -> (Register, Box<dyn Fn() -> bool>) {
-        let (entrance, changes) = sync_channel(WAITING);
+        let (entrance, changes) = sync_channel(1_000);
         let core = Arc::downgrade(core);
         let step = move || {
             let (Ok(change), Some(core)) = (changes.try_recv(), core.upgrade()) else { return false };

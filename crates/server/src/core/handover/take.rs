@@ -95,7 +95,7 @@ impl Core {
             bound: bound(arriving.named.as_ref(), &arriving.user),
             stamp: None,
         };
-        let (mut node, mut watched, mut hops) = (afar.node, None, 0);
+        let (mut node, mut watched, mut hops) = (afar.node, None, Vec::new());
         let until = clock::now() + self.engine.timeout();
         let parcel = loop {
             // Looked at first, so that the other one has not come here in between.
@@ -116,7 +116,7 @@ impl Core {
                     node = other.parse().map_err(|()| NotBrought::ComeAgain)?;
                     wanted.who = Who::Id(id);
                     wanted.stamp = None;
-                    hops += 1;
+                    hops.push(node);
                 }
                 Handed::Later => clock::sleep(AGAIN),
                 Handed::Listen { tags, user, stamp } => {
@@ -125,7 +125,12 @@ impl Core {
                 }
                 Handed::Client(parcel) => break *parcel,
             }
-            if hops > HOPS || clock::now() > until {
+            if hops.len() > HOPS && is_a_circle(&hops) {
+                // It was lost on the way between two of them.
+                add(&self.counters.resumes_lost, 1);
+                return Err(NotResumed::Unknown.into());
+            }
+            if hops.len() > HOPS || clock::now() > until {
                 return Err(NotBrought::ComeAgain);
             }
         };
@@ -277,6 +282,14 @@ impl Core {
         drop(watching);
         Some(key)
     }
+}
+
+/// Whether servers send who asks them to each other all the time.
+fn is_a_circle(hops: &[NodeId]) -> bool {
+    let mut different = hops.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    different.len() <= hops.len() / 2
 }
 
 impl Told {
