@@ -63,6 +63,10 @@
 //				cache_age            <duration>
 //				subscription_count
 //				tls_only
+//				webhook              <url> {
+//					events         <kind...>
+//					channel_prefix <text>
+//				}
 //			}
 //		}
 //		origins                <host pattern...>
@@ -109,7 +113,7 @@
 //		on_error               continue|close
 //	}
 //
-// The blocks of app, presence, resume and cluster may be left out. Instead of on, compression can have a block:
+// The blocks of app, webhook, presence, resume and cluster may be left out. Instead of on, compression can have a block:
 //
 //	compression {
 //		context_takeover

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,37 @@ type PusherApp struct {
 	SubscriptionCount bool `json:"subscription_count,omitempty"`
 	// TLSOnly refuses clients without TLS, with 4000.
 	TLSOnly bool `json:"tls_only,omitempty"`
+	// Webhooks are the servers that are told what happens.
+	Webhooks []PusherWebhook `json:"webhooks,omitempty"`
+}
+
+// PusherWebhook is a server that is told what happens in an application, by signed requests.
+type PusherWebhook struct {
+	// URL is its address. Placeholders in it are replaced.
+	URL string `json:"url"`
+	// Events are the kinds of events that it is told. Default: all.
+	Events []string `json:"events,omitempty"`
+	// ChannelPrefix is what the names of the channels begin with that it is told of. Default: nothing, so all.
+	ChannelPrefix string `json:"channel_prefix,omitempty"`
+}
+
+// webhookEvents are the kinds that the core knows.
+var webhookEvents = []string{
+	"channel_occupied", "channel_vacated", "member_added", "member_removed", "client_event", "cache_miss", "subscription_count",
+}
+
+// check refuses what no webhook is. Its errors do not repeat the address, which may have a password or a token in it.
+func (w *PusherWebhook) check() error {
+	if !strings.Contains(w.URL, "{") && !strings.HasPrefix(w.URL, "http://") && !strings.HasPrefix(w.URL, "https://") {
+		return errors.New("webhook takes an address that begins with http:// or https://")
+	}
+	for _, event := range w.Events {
+		if !slices.Contains(webhookEvents, event) {
+			return fmt.Errorf("events of a webhook are %s, and there is no %q", strings.Join(webhookEvents, ", "), event)
+		}
+	}
+
+	return nil
 }
 
 // pusherName is the name of a route that speaks the Pusher protocol and has not been given one.
@@ -75,6 +107,10 @@ func (p *Pusher) resolved() *Pusher {
 	for i, app := range p.Apps {
 		for _, field := range []*string{&app.ID, &app.Key, &app.Secret} {
 			*field = replacer.ReplaceAll(*field, "")
+		}
+		app.Webhooks = slices.Clone(app.Webhooks)
+		for i := range app.Webhooks {
+			app.Webhooks[i].URL = replacer.ReplaceAll(app.Webhooks[i].URL, "")
 		}
 		own.Apps[i] = app
 	}
@@ -129,6 +165,11 @@ func (a *PusherApp) check() error {
 	case time.Duration(a.PresenceGrace) > mostGrace:
 		return fmt.Errorf("presence_grace is at most an hour, not %s", time.Duration(a.PresenceGrace))
 	}
+	for _, webhook := range a.Webhooks {
+		if err := webhook.check(); err != nil {
+			return err
+		}
+	}
 	for _, pattern := range a.AllowedOrigins {
 		if err := (&Route{Origins: []string{pattern}}).checkOrigins(); err != nil {
 			return err
@@ -157,7 +198,33 @@ func (a *PusherApp) options() []option {
 		{name: "cache_age", syntax: "<duration>", read: into(&a.CacheAge, duration)},
 		{name: "subscription_count", read: into(&a.SubscriptionCount, flag)},
 		{name: "tls_only", read: into(&a.TLSOnly, flag)},
+		{name: "webhook", syntax: "<url> {", many: true, read: a.parseWebhook},
 	}
+}
+
+func (w *PusherWebhook) options() []option {
+	return []option{
+		{name: "events", syntax: "<kind...>", read: into(&w.Events, words, w.check)},
+		{name: "channel_prefix", syntax: "<text>", read: into(&w.ChannelPrefix, word)},
+	}
+}
+
+// parseWebhook reads an address and its block, which may be left out.
+func (a *PusherApp) parseWebhook(d *caddyfile.Dispenser) error {
+	url, err := word(d)
+	if err != nil {
+		return err
+	}
+	webhook := PusherWebhook{URL: url}
+	if err := webhook.check(); err != nil {
+		return d.WrapErr(err)
+	}
+	if err := readBlock(d, "webhook", webhook.options()); err != nil {
+		return err
+	}
+	a.Webhooks = append(a.Webhooks, webhook)
+
+	return nil
 }
 
 // parsePusher reads the block of the applications.

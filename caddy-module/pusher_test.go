@@ -31,6 +31,11 @@ func TestAnApplicationIsWrittenAsItIsRead(t *testing.T) {
 				cache_age 1h
 				subscription_count
 				tls_only
+				webhook https://hooks.example/{env.E2E_TOKEN} {
+					events member_added client_event
+					channel_prefix presence-
+				}
+				webhook http://127.0.0.1:9
 			}
 			app 2 other hidden
 		}
@@ -46,7 +51,8 @@ func TestAnApplicationIsWrittenAsItIsRead(t *testing.T) {
 	got, _ := json.Marshal(route["pusher"])
 	want := `{"apps":[{"activity_timeout":30000000000,"allowed_origins":["example.com","*.example.com"],"cache_age":3600000000000,` +
 		`"client_event_rate":0,"client_events":false,"disabled":true,"id":"1","key":"key","max_channels":20,"max_connections":10,"max_payload":1024,` +
-		`"max_presence_members":30,"presence_grace":5000000000,"secret":"{env.E2E_SECRET}","subscription_count":true,"tls_only":true},` +
+		`"max_presence_members":30,"presence_grace":5000000000,"secret":"{env.E2E_SECRET}","subscription_count":true,"tls_only":true,` +
+		`"webhooks":[{"channel_prefix":"presence-","events":["member_added","client_event"],"url":"https://hooks.example/{env.E2E_TOKEN}"},{"url":"http://127.0.0.1:9"}]},` +
 		`{"id":"2","key":"other","secret":"hidden"}]}`
 	if string(got) != want || route["name"] != "pusher" {
 		t.Errorf("%s: %s", route["name"], got)
@@ -65,6 +71,8 @@ func TestAnApplicationThatCannotWorkIsRefusedWithTheLineAndWithoutItsSecret(t *t
 		"pusher {\napp 1 k s3cr3t {\nactivity_timeout 10ms\n}\n}":                "at least 1s",
 		"pusher {\napp 1 k s3cr3t {\npresence_grace 2h\n}\n}":                    "at most an hour",
 		"pusher {\napp 1 k s3cr3t {\nallowed_origins http://a/b\n}\n}":           "origins",
+		"pusher {\napp 1 k s3cr3t {\nwebhook ftp://s3cr3t\n}\n}":                 "begins with http",
+		"pusher {\napp 1 k s3cr3t {\nwebhook http://s3cr3t {\nevents a\n}\n}\n}": "there is no \"a\"",
 		"pusher {\napp 1 k s3cr3t {\nnothing\n}\n}":                              `unknown option "nothing"`,
 		"pusher {\napp 1 k s3cr3t\n}\necho":                                      "exclude each other",
 		"pusher {\napp 1 k s3cr3t\n}\nresume 60s":                                "exclude each other",
@@ -90,7 +98,7 @@ func TestEveryOptionOfAnApplicationIsDocumented(t *testing.T) {
 	for line := range strings.Lines(string(page)) {
 		if cells := strings.Split(line, " | "); len(cells) == 4 && strings.HasPrefix(cells[0], "| `") {
 			name, _, _ := strings.Cut(strings.Trim(cells[0], "| `"), " ")
-			if name == strings.Trim(cells[1], "` ") {
+			if json := strings.Trim(cells[1], "` "); name == json || name+"s" == json {
 				documented = append(documented, name)
 			}
 		}

@@ -11,6 +11,7 @@
 //!   follows is posted to the shards;
 //! * `servers` is the engine of a cluster: it asks other servers, and carries out what they ask;
 //! * [`Control`] serves commands of other processes, [`Remote`] is their side;
+//! * `webhooks` tells servers of applications what happens, by requests;
 //! * `pusher` is what is kept for the Pusher protocol, which threads of the core serve;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration
 //!   says, by generation; `quota` counts who is on a route, by address where asked for; `log` and `stats` tell what happens;
@@ -49,6 +50,7 @@ pub mod simulation;
 mod stats;
 mod timers;
 mod values;
+mod webhooks;
 
 pub use admission::{AdmissionError, Handshake};
 pub use bell::{Bell, Current, Ended, Ring};

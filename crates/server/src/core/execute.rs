@@ -109,10 +109,7 @@ impl Core {
             Command::Untag(command) => self.untag(command),
             Command::ClearTags(command) => self.clear_tags(command),
             Command::Tags(command) => Ok(command.apply(self)),
-            Command::SetInformation(command) => {
-                let value = command.shared();
-                command.apply(value, &mut self.hub.write())
-            }
+            Command::SetInformation(command) => command.apply(command.shared(), &mut self.hub.write()),
             Command::GetInformation(command) => Ok(command.apply(&self.hub.read())),
             Command::DeleteInformation(command) => Ok(command.apply(&mut self.hub.write())),
             Command::ClearInformation(command) => Ok(command.apply(&mut self.hub.write())),

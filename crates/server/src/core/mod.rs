@@ -88,6 +88,7 @@ use crate::shard::{Op, Shard, ShardHandle, ShardThread, panicked};
 use crate::stats::{Authorizing, Counters, add};
 use crate::timers::Timers;
 use crate::values::Values;
+use crate::webhooks::Webhooks;
 
 /// The running core. There is one in a process; it is never stopped, but can be [drained](Core::drain).
 pub struct Core {
@@ -105,6 +106,7 @@ pub struct Core {
     pub(crate) histories: Histories,
     presences: Presences,
     pub(crate) pusher: Clients,
+    webhooks: Webhooks,
     /// Tags that clients of this server have, where it is one of several: each with a number that is another one after nobody had the tag.
     stays: Stays,
     /// Channels of which messages are missing here.
@@ -182,6 +184,7 @@ impl Core {
             histories: Histories::new(options.max_history_bytes),
             presences: Presences::new(),
             pusher: Clients::new(),
+            webhooks: Webhooks::default(),
             stays: Stays::default(),
             missing: Arc::default(),
             order: Order::default(),

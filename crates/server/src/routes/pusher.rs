@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use fws_hub::{Channel, ChannelPattern, HistoryPolicy, PresencePolicy};
-use fws_pusher::{AppConfig, ClientEvents, Limits};
+use fws_hub::{Channel, ChannelPattern, HistoryPolicy, MAX_NAME, PresencePolicy};
+use fws_pusher::webhook::Kind;
+use fws_pusher::{AppConfig, ClientEvents, Limits, Webhook, WebhookTarget};
 use fws_session::Millis;
 use fws_wire::origin::Pattern;
 use serde::Deserialize;
@@ -69,6 +70,45 @@ pub struct PusherApp {
     /// Clients must use TLS.
     #[serde(default)]
     pub tls_only: bool,
+    /// Who is told what happens.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookConfig>,
+}
+
+/// Who is told what happens in an application, by signed requests.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// The address.
+    pub url: String,
+    /// The names of the kinds of events; empty: all.
+    #[serde(default)]
+    pub events: Vec<String>,
+    /// Only of channels whose names begin so.
+    #[serde(default)]
+    pub channel_prefix: String,
+}
+
+impl WebhookConfig {
+    fn check(&self) -> Result<(), String> {
+        // The address may have a password: it is not repeated.
+        if !self.url.starts_with("http://") && !self.url.starts_with("https://") {
+            return Err("webhook: an address begins with http:// or https://".to_owned());
+        }
+        match self.events.iter().find(|name| Kind::of_name(name).is_none()) {
+            Some(name) => {
+                let known: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
+                Err(format!("webhook: there is no event {name:?}, but {}", known.join(", ")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn in_force(&self) -> Webhook {
+        let events: Vec<Kind> = self.events.iter().filter_map(|name| Kind::of_name(name)).collect();
+        let events = if events.is_empty() { Kind::ALL.to_vec() } else { events };
+        Webhook { target: WebhookTarget::Url(self.url.clone()), events, channel_prefix: self.channel_prefix.clone() }
+    }
 }
 
 impl fmt::Debug for PusherApp {
@@ -137,6 +177,7 @@ impl PusherApp {
         if self.max_channels.is_some_and(|channels| channels > most) {
             return Err(format!("max_channels is at most {most}"));
         }
+        self.webhooks.iter().try_for_each(WebhookConfig::check)?;
         self.in_force().check().map_err(|error| error.to_string())
     }
 
@@ -158,10 +199,13 @@ impl PusherApp {
             activity_timeout: self.activity_timeout.map_or(defaults.activity_timeout, millis),
             max_connections: self.max_connections,
             tls_only: self.tls_only,
+            webhooks: self.webhooks.iter().map(WebhookConfig::in_force).collect(),
             limits: Limits {
                 payload: self.max_payload.unwrap_or(limits.payload),
                 channels: self.max_channels.unwrap_or(limits.channels),
                 presence_members: self.max_presence_members.unwrap_or(limits.presence_members),
+                // With what stands before it, and two characters more, it must fit a tag.
+                channel_name: limits.channel_name.min(MAX_NAME.saturating_sub(self.id.len() + 3)),
                 ..limits
             },
             ..defaults
@@ -175,9 +219,11 @@ impl PusherApp {
         let channel = |pattern: &str, cache: bool, presence: bool| Channel {
             pattern: ChannelPattern::new(&format!("{}:{pattern}", self.id)),
             history: cache.then_some(HistoryPolicy { count: 1, age }),
-            presence: presence.then_some(PresencePolicy { grace }),
+            presence: presence.then_some(PresencePolicy { grace: if pattern.starts_with('#') { 0 } else { grace } }),
         };
         vec![
+            // Whether a channel has subscribers, which webhooks are told.
+            channel("##*", false, true),
             channel("presence-cache-*", true, true),
             channel("presence-*", false, true),
             channel("cache-*", true, false),
@@ -230,6 +276,7 @@ impl Apps {
                 "max_presence_members": app.limits.presence_members,
                 "subscription_count": app.subscription_count,
                 "tls_only": app.tls_only,
+                "webhooks": app.webhooks.len(),
             })
         };
         json!({ "apps": self.0.iter().map(app).collect::<Vec<_>>() })

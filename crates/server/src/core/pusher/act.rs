@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fws_hub::command::{SendTo, SetUser, Untag};
 use fws_hub::{Command, Target};
+use fws_pusher::webhook::Event as Hook;
 use fws_pusher::{Action, AppConfig, ClientEvent, Code, User, channel};
 
 use super::super::{Caller, Core};
@@ -29,16 +30,18 @@ impl Core {
                 }
                 Action::Unsubscribe { channel } => {
                     self.pusher_unsubscribe(&client.conn, of.1, &channel);
+                    self.pusher_hook_unsubscribed(&client.conn, of, &channel);
                     self.pusher_told(client, of, &channel, Deed::Unsubscribe);
                     client.members.remove(&*channel);
                 }
                 Action::ClientEvent(event) => {
                     self.pusher_client_event(&client.conn, of, &event);
+                    self.pusher_hook_event(client, of, &event);
                     let data = event.data.as_deref().map_or("", |data| data.get());
                     self.pusher_told(client, of, &event.channel, Deed::Event(&event.event, data));
                 }
                 Action::SignIn(user) => self.pusher_sign_in(&client.conn, of.1, &user),
-                Action::CacheMiss { .. } => {}
+                Action::CacheMiss { channel } => self.pusher_hook(of.0, of.1, &Hook::CacheMiss { channel: &channel }),
                 Action::Close { code, reason } => self.pusher_close(&client.conn, code, &reason),
             }
         }

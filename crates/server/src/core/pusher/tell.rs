@@ -57,8 +57,9 @@ impl Core {
     pub(super) fn pusher_left(&self, conn: &Arc<Conn>) {
         let Some(client) = self.pusher.remove(conn.key) else { return };
         let client = client.lock();
-        let Some(route) = self.pusher_route(&conn.route_name).filter(|route| route.worker.is_some()) else { return };
+        let Some(route) = self.pusher_route(&conn.route_name) else { return };
         let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(&client.app)) else { return };
+        self.pusher_hook_left(&client, (&route, app));
         let mut channels: Vec<&str> = client.connection.channels().collect();
         channels.sort_unstable();
         channels.into_iter().for_each(|name| self.pusher_told(&client, (&route, app), name, Deed::Unsubscribe));
