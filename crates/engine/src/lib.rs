@@ -139,6 +139,8 @@ pub struct Attendance {
     pub user: Arc<str>,
     /// What was said about the user.
     pub info: Arc<[u8]>,
+    /// The id of the client by which it has joined.
+    pub by: Option<Arc<str>>,
 }
 
 /// Records what is sent to channels, once for all servers. Its calls wait for it.

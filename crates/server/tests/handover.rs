@@ -33,7 +33,7 @@ fn send(core: &Core, to: Target<'_>, text: &str) -> Reply {
 }
 
 fn tag(core: &Core, id: &str, tag: &str, since: Option<&str>) {
-    assert_eq!(core.ask(&Command::Tag(Tag { id, tag, since })), Ok(Reply::Flag(true)), "{tag}");
+    assert_eq!(core.ask(&Command::Tag(Tag { id, tag, since, member: None })), Ok(Reply::Flag(true)), "{tag}");
 }
 
 fn describe(core: &Core, id: &str) -> Client {

@@ -104,7 +104,7 @@ fn a_client_that_comes_back_has_all_that_it_had_and_gets_what_it_missed_once_and
     let mut visitor = Visitor::new(&core, "chat");
     assert_eq!((&visitor.greeting["resumed"], &visitor.greeting["window"]), (&Value::Bool(false), &3600.into()));
     let id = only(&core);
-    core.ask(&Command::Tag(Tag { id: &id, tag: "room", since: None })).expect("legal");
+    core.ask(&Command::Tag(Tag { id: &id, tag: "room", since: None, member: None })).expect("legal");
     core.ask(&Command::SetInformation(SetInformation { id: &id, key: "k", value: b"v"[..].into() })).expect("legal");
     for text in ["1", "2", "3"] {
         send(&core, &id, text);

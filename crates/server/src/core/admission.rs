@@ -7,7 +7,7 @@ use fws_session::Opened;
 use fws_wire::handshake::{self, Reason, Refused, Request};
 
 use super::{Core, Wish};
-use crate::admission::{AdmissionError, Claim, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
+use crate::admission::{AdmissionError, Claim, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id, socket_id};
 use crate::conn::Through;
 use crate::dispatch::Overload;
 use crate::handler::Handler as _;
@@ -93,6 +93,14 @@ impl Core {
         })
     }
 
+    /// An id for a client whose id nobody chooses.
+    fn new_id(&self, route: &Route) -> Result<String, getrandom::Error> {
+        match route.apps {
+            Some(_) => Ok(socket_id(self.engine.node())?.to_string()),
+            None => Ok(self.engine.id(random_id()?)),
+        }
+    }
+
     fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str) -> Result<Handshake, Box<(Refusal, Handshake)>> {
         let refuse = |refusal, status, text: &str| Err(Box::new((refusal, Handshake::refused(status, text))));
         if self.is_draining() {
@@ -115,8 +123,8 @@ impl Core {
             Some(Wish::Back(_)) => None,
             Some(Wish::Anew(_) | Wish::Afar(_)) | None => Some(self.reserve_or_refuse(&route, ip)?),
         };
-        let id: Arc<str> = match random_id() {
-            Ok(id) => self.engine.id(id).into(),
+        let id: Arc<str> = match self.new_id(&route) {
+            Ok(id) => id.into(),
             Err(error) => return refuse(Refusal::Unavailable, 503, &format!("no randomness for an id: {error}")),
         };
         let (status, mut headers) = answer(accepted.accept);

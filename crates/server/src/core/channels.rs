@@ -13,6 +13,7 @@ use fws_hub::command::{ReadHistory, SendTo, Tag, Tagged};
 use fws_hub::{CommandError, Held, History, HistoryPolicy, Position, Recorded, Reply, RouteId, Target};
 use hashbrown::DefaultHashBuilder;
 
+use super::histories::Greet;
 use super::patience::Patience;
 use super::{Caller, Core, Post};
 use crate::log::Trouble;
@@ -176,7 +177,7 @@ impl Core {
         &self,
         recorder: &dyn Recorder,
         command: &Tag<'_>,
-        since: Position,
+        (since, mut greet): (Position, Option<Greet<'_>>),
         (id, route, policy): (RouteId, &str, HistoryPolicy),
     ) -> Result<Reply, CommandError> {
         let tag = command.tag;
@@ -193,12 +194,20 @@ impl Core {
         if let Some(at) = at.filter(|at| is_of(*at, past.last.epoch)) {
             past.messages.iter().filter(|sent| sent.offset > at.offset).for_each(|sent| self.send_to_members(place, sent));
         }
-        let tagged = self.change(|hub| command.put_on(hub))?;
+        let seen = if since.epoch == past.last.epoch { since.offset } else { 0 };
+        let missed = || past.messages.iter().filter(|sent| sent.offset > seen);
+        let tagged = self.change(|hub| {
+            let tagged = command.put_on(hub)?;
+            if let (Tagged::Now(key), Some(greet)) = (tagged, &mut greet) {
+                greet(key, missed().next_back().map(|last| &*last.data));
+            }
+            Ok::<_, CommandError>(tagged)
+        })?;
         held.follow(past.last, self.stays.of(tag), self.histories.now());
         let Tagged::Now(key) = tagged else { return Ok(Reply::Flag(tagged == Tagged::Before)) };
-        let seen = if since.epoch == past.last.epoch { since.offset } else { 0 };
-        let missed = past.messages.into_iter().filter(|sent| sent.offset > seen);
-        self.send_missed(key, missed.map(|Sent { binary, data, .. }| Missed { binary, data }));
+        if greet.is_none() {
+            self.send_missed(key, missed().map(|Sent { binary, data, .. }| Missed { binary: *binary, data: data.clone() }));
+        }
         drop(held);
         drop(watched);
         Ok(Reply::Flag(true))

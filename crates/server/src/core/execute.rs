@@ -65,7 +65,8 @@ impl Core {
                 // A channel is locked while a message to it is being sent.
                 Scope::Clients | Scope::Channel(_) => true,
                 Scope::Client(_) => matches!(command, Command::Tag(Tag { since: Some(_), .. }) | Command::Untag(_) | Command::ClearTags(_)),
-                Scope::Value(_) | Scope::Node => false,
+                Scope::Node => matches!(command, Command::Publish(_)),
+                Scope::Value(_) => false,
             },
         }
     }
@@ -75,6 +76,7 @@ impl Core {
         let patience = &mut Patience::new(self.options.search_timeout, caller.interrupted);
         match command {
             Command::Send(message) => self.send(message, caller, patience),
+            Command::Publish(command) => self.publish(command),
             Command::History(command) => match self.engine.recorder() {
                 Some(recorder) => self.past(recorder, command),
                 None => self.history(command),

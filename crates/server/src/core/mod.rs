@@ -9,6 +9,7 @@
 //! * `histories` records what is sent to channels, and sends it to those who join later; `channels` does that where several servers have one
 //!   history;
 //! * `presence` tells of users who join channels and leave them;
+//! * `pusher` serves the Pusher protocol, by threads of its own;
 //! * `handover` lets clients change their server;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `resume` waits for clients whose network is away, and lets them take up their session;
@@ -34,6 +35,7 @@ mod patience;
 mod pipes;
 mod post;
 mod presence;
+mod pusher;
 mod report;
 mod reporting;
 mod resume;
@@ -61,6 +63,7 @@ pub use self::generations::Left;
 pub(crate) use self::handover::{Departed, Handed, Order, Wanted, Who};
 pub(crate) use self::post::{Fanout, Post};
 use self::presence::Presences;
+pub use self::pusher::HttpCall;
 pub(crate) use self::resume::Wish;
 use crate::bell::Bells;
 use crate::compress::Compressors;
@@ -70,6 +73,7 @@ use crate::histories::Histories;
 use crate::log::{Log, Trouble};
 use crate::notifier::Notifier;
 use crate::pipe::Pipes;
+use crate::pusher::Clients;
 use crate::reserved_ids::ReservedIds;
 use crate::routes::Routes;
 use crate::servers::Servers;
@@ -93,6 +97,7 @@ pub struct Core {
     pub(crate) values: Values,
     pub(crate) histories: Histories,
     presences: Presences,
+    pub(crate) pusher: Clients,
     /// Tags that clients of this server have, where it is one of several: each with a number that is another one after nobody had the tag.
     stays: Stays,
     /// Lets clients change their server between two messages to groups.
@@ -153,6 +158,7 @@ impl Core {
             values: Values::new(options.values),
             histories: Histories::new(options.max_history_bytes),
             presences: Presences::new(),
+            pusher: Clients::new(),
             stays: Stays::default(),
             order: Order::default(),
             departed: Departed::default(),
@@ -175,6 +181,7 @@ impl Core {
             draining: AtomicBool::new(false),
             empty: Default::default(),
         });
+        core.pusher.belong_to(&core);
         if core.engine.standing().is_some() {
             core.hub.write().watch();
         }

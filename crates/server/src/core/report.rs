@@ -53,6 +53,7 @@ impl Core {
         "shards": self.shards.len(),
         "options": self.options,
         "pipes": self.pipes.len(),
+        "pusher_connections": self.pusher.len(),
         "authorize_waiting": authorizing.waiting,
         "authorize_running": authorizing.running,
         "authorize_asked": authorizing.asked,

@@ -51,7 +51,7 @@ fn check_gone(core: &Core, id: &str) {
     for of in [Target::Tag(id), Target::Expression(&format!("\"{id}\"")), Target::Client(id)] {
         assert_eq!(core.ask(&Command::Count(Count { of, route: None })), Ok(Reply::Count(0)));
     }
-    assert_eq!(core.ask(&Command::Tag(Tag { id, tag: "late", since: None })), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::Tag(Tag { id, tag: "late", since: None, member: None })), Ok(Reply::Flag(false)));
     assert_eq!(core.ask(&Command::Rename(Rename { id, new: "late" })), Ok(Reply::Renamed(Renamed::Gone)));
     assert_eq!(core.ask(&Command::Ping(Ping { id, how: fws_hub::Pinging::Off })), Ok(Reply::Flag(false)));
     for id in [id, "never there"] {
@@ -80,5 +80,5 @@ fn number(event: &Event) -> Option<u32> {
 }
 
 fn tag(core: &Core, id: &str) {
-    core.ask(&Command::Tag(Tag { id, tag: id, since: None })).expect("it is live");
+    core.ask(&Command::Tag(Tag { id, tag: id, since: None, member: None })).expect("it is live");
 }

@@ -155,13 +155,14 @@ struct Past {
 }
 
 fn parcel(belongings: Belongings, packed: Packed, mark: Mark, past: Past) -> Parcel {
-    let Belongings { id, tags, user, information } = belongings;
+    let Belongings { id, tags, user, members, information } = belongings;
     let Packed { luggage, missed } = packed;
     let Past { positions, heard, connected_at } = past;
     Parcel {
         id,
         tags,
         user: user.map(|user| (user.name.clone(), user.info.clone())),
+        members: members.into_iter().map(|(tag, user)| (tag, user.name.clone(), user.info.clone())).collect(),
         information: information.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         positions,
         frames: luggage.frames.iter().map(|frame| (frame.as_bytes().to_vec(), frame.is_compressed())).collect(),
