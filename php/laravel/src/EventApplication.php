@@ -4,18 +4,19 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Laravel;
 
-use FrankenPHP\WebSocket\Application;
 use FrankenPHP\WebSocket\Connection;
 use FrankenPHP\WebSocket\Member;
 use FrankenPHP\WebSocket\PresenceApplication;
+use FrankenPHP\WebSocket\PusherApplication;
 use FrankenPHP\WebSocket\ResumeApplication;
+use FrankenPHP\WebSocket\Subscriber;
 use FrankenPHP\WebSocket\Timer;
 use FrankenPHP\WebSocket\TimerApplication;
 use Illuminate\Contracts\Debug\ExceptionHandler;
 use Illuminate\Contracts\Foundation\Application as Laravel;
 
 /** What happens on connections, as Laravel events: listeners are those of the application. */
-final class EventApplication implements Application, PresenceApplication, ResumeApplication, TimerApplication
+final class EventApplication implements PresenceApplication, PusherApplication, ResumeApplication, TimerApplication
 {
     public function __construct(private readonly Sandbox $sandbox)
     {
@@ -54,6 +55,21 @@ final class EventApplication implements Application, PresenceApplication, Resume
     public function onLeave(Member $member): void
     {
         $this->dispatch(new Events\MemberLeft($member));
+    }
+
+    public function onSubscribe(Subscriber $subscriber): void
+    {
+        $this->dispatch(new Events\ChannelSubscribed($subscriber));
+    }
+
+    public function onUnsubscribe(Subscriber $subscriber): void
+    {
+        $this->dispatch(new Events\ChannelUnsubscribed($subscriber));
+    }
+
+    public function onClientEvent(Subscriber $subscriber, string $event, string $data): void
+    {
+        $this->dispatch(new Events\ClientEventSent($subscriber, $event, $data));
     }
 
     public function onTimer(Timer $timer): void

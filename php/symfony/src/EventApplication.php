@@ -8,8 +8,10 @@ use FrankenPHP\WebSocket\Application;
 use FrankenPHP\WebSocket\Connection;
 use FrankenPHP\WebSocket\Member;
 use FrankenPHP\WebSocket\PresenceApplication;
+use FrankenPHP\WebSocket\PusherApplication;
 use FrankenPHP\WebSocket\ResumeApplication;
 use FrankenPHP\WebSocket\StartApplication;
+use FrankenPHP\WebSocket\Subscriber;
 use FrankenPHP\WebSocket\Timer;
 use FrankenPHP\WebSocket\TimerApplication;
 use Psr\Log\LoggerInterface;
@@ -17,7 +19,7 @@ use Symfony\Contracts\Service\ResetInterface;
 use Symfony\Contracts\Service\ServiceProviderInterface;
 
 /** Gives each event to the handler of its route. After each event the services are reset, as after a request. */
-final class EventApplication implements PresenceApplication, ResumeApplication, StartApplication, TimerApplication
+final class EventApplication implements PresenceApplication, PusherApplication, ResumeApplication, StartApplication, TimerApplication
 {
     /** The handler of all routes that have none of their own. No route has this name. */
     public const ALL = '';
@@ -79,6 +81,21 @@ final class EventApplication implements PresenceApplication, ResumeApplication, 
     public function onLeave(Member $member): void
     {
         $this->of((string) $member->route, static fn (Application $handler) => $handler instanceof PresenceApplication ? $handler->onLeave($member) : null);
+    }
+
+    public function onSubscribe(Subscriber $subscriber): void
+    {
+        $this->of($subscriber->route, static fn (Application $handler) => $handler instanceof PusherApplication ? $handler->onSubscribe($subscriber) : null);
+    }
+
+    public function onUnsubscribe(Subscriber $subscriber): void
+    {
+        $this->of($subscriber->route, static fn (Application $handler) => $handler instanceof PusherApplication ? $handler->onUnsubscribe($subscriber) : null);
+    }
+
+    public function onClientEvent(Subscriber $subscriber, string $event, string $data): void
+    {
+        $this->of($subscriber->route, static fn (Application $handler) => $handler instanceof PusherApplication ? $handler->onClientEvent($subscriber, $event, $data) : null);
     }
 
     /** A timer is of the worker, and of no route: each handler tells its own by the payload. */

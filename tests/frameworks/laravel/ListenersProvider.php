@@ -5,7 +5,10 @@ declare(strict_types=1);
 namespace Tests\Laravel;
 
 use FrankenPHP\WebSocket\Clients;
+use FrankenPHP\WebSocket\Laravel\Events\ChannelSubscribed;
+use FrankenPHP\WebSocket\Laravel\Events\ChannelUnsubscribed;
 use FrankenPHP\WebSocket\Laravel\Events\ClientConnected;
+use FrankenPHP\WebSocket\Laravel\Events\ClientEventSent;
 use FrankenPHP\WebSocket\Laravel\Events\ListenerFailed;
 use FrankenPHP\WebSocket\Laravel\Events\MemberJoined;
 use FrankenPHP\WebSocket\Laravel\Events\MessageReceived;
@@ -35,6 +38,9 @@ final class ListenersProvider extends ServiceProvider
             app('basket')->append(1);
             Auth::setUser(new GenericUser(['id' => 5]));
         });
+        Event::listen(static fn (ChannelSubscribed $event) => $event->subscriber->publish('came', json_encode($event->subscriber->user, JSON_THROW_ON_ERROR), others: true));
+        Event::listen(static fn (ChannelUnsubscribed $event) => $event->subscriber->publish('went', json_encode($event->subscriber->user, JSON_THROW_ON_ERROR)));
+        Event::listen(static fn (ClientEventSent $event) => $event->subscriber->publish('heard', json_encode([$event->event, $event->json()], JSON_THROW_ON_ERROR)));
         Event::listen(static fn (ListenerFailed $event) => $event->connection->send("Sorry: {$event->error->getMessage()}"));
     }
 }

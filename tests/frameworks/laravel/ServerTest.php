@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Tests\Laravel;
 
 use PHPUnit\Framework\TestCase;
+use Tests\PusherClient;
 use Tests\RunningServer;
 use Tests\WebSocketClient;
 
@@ -30,6 +31,14 @@ final class ServerTest extends TestCase
         		channel room {
         			presence
         		}
+        	}
+        	@pusher path /app/* /apps/*
+        	websocket @pusher {
+        		name pusher
+        		pusher {
+        			app 1 key secret
+        		}
+        		worker websocket
         	}
         	php_server
         }
@@ -72,6 +81,20 @@ final class ServerTest extends TestCase
         self::assertStringContainsString('not in this shop', $this->site->log());
         $ann->send('still there');
         self::assertStringStartsWith('still there, ', (string) $ann->receive());
+    }
+
+    public function testListenersHearWhatClientsOfThePusherProtocolDo(): void
+    {
+        $ann = new PusherClient($this->server->port);
+        $ann->subscribe('presence-hall', 'ann');
+        $bob = new PusherClient($this->server->port);
+        $bob->subscribe('presence-hall', 'bob');
+        self::assertSame('bob', $ann->next('came'));
+        $ann->send('client-typing', ['name' => 'Ann'], 'presence-hall');
+        self::assertSame(['name' => 'Ann'], $bob->next('client-typing'));
+        self::assertSame(['client-typing', ['name' => 'Ann']], $ann->next('heard'));
+        $bob->send('pusher:unsubscribe', ['channel' => 'presence-hall']);
+        self::assertSame('bob', $ann->next('went'));
     }
 
     public function testWorkersStartAgainAndClientsStay(): void

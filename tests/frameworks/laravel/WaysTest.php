@@ -4,11 +4,9 @@ declare(strict_types=1);
 
 namespace Tests\Laravel;
 
-use FrankenPHP\WebSocket\Pusher\App;
-use FrankenPHP\WebSocket\Pusher\Signer;
 use PHPUnit\Framework\TestCase;
+use Tests\PusherClient;
 use Tests\RunningServer;
-use Tests\WebSocketClient;
 
 /** The ways from a Laravel application to the server's Pusher route, under the real binary. */
 final class WaysTest extends TestCase
@@ -69,21 +67,21 @@ final class WaysTest extends TestCase
 
     public function testEachWayReachesSubscribersAndLeavesOutTheOneWhoCausedIt(): void
     {
-        [$ann, $annsId] = $this->subscriber('private-orders');
-        [$bob] = $this->subscriber('private-orders');
+        $ann = $this->subscriber('private-orders');
+        $bob = $this->subscriber('private-orders');
         foreach ([
             'process' => "the server's own process", 'http' => "the HTTP API at http://127.0.0.1:{$this->server->port}", 'auto' => "the server's own process",
         ] as $way => $name) {
-            self::assertSame($name, $this->server->get("/publish.php?way=$way&except=$annsId"));
-            self::assertSame(['paid', ['by' => $way]], self::event($bob));
+            self::assertSame($name, $this->server->get("/publish.php?way=$way&except={$ann->socketId}"));
+            self::assertSame(['paid', ['by' => $way]], $bob->event());
         }
         foreach (['control' => 'the control socket', 'auto' => "the control socket, or else the HTTP API at http://127.0.0.1:{$this->server->port}"] as $way => $name) {
-            self::assertSame($name, $this->server->run(['public/publish.php', $way, $annsId]));
-            self::assertSame(['paid', ['by' => $way]], self::event($bob));
+            self::assertSame($name, $this->server->run(['public/publish.php', $way, $ann->socketId]));
+            self::assertSame(['paid', ['by' => $way]], $bob->event());
         }
         // Ann has got none of all that.
         $this->server->get('/publish.php?way=process');
-        self::assertSame(['paid', ['by' => 'process']], self::event($ann));
+        self::assertSame(['paid', ['by' => 'process']], $ann->event());
     }
 
     public function testAWayThatDoesNotWorkHereSaysWhichDoes(): void
@@ -94,31 +92,19 @@ final class WaysTest extends TestCase
 
     public function testOnlySubscribersCanReadAnEncryptedChannel(): void
     {
-        [$ann] = $this->subscriber('private-encrypted-x');
+        $ann = $this->subscriber('private-encrypted-x');
         $this->server->get('/publish.php?way=auto');
-        [$event, $sealed] = self::event($ann);
+        [$event, $sealed] = $ann->event();
         self::assertSame('paid', $event);
         $key = hash('sha256', 'private-encrypted-x' . str_repeat('k', 32), true);
         self::assertSame('{"by":"auto"}', sodium_crypto_secretbox_open((string) base64_decode($sealed['ciphertext'], true), (string) base64_decode($sealed['nonce'], true), $key));
     }
 
-    /** @return array{WebSocketClient, string} the client and its socket id */
-    private function subscriber(string $channel): array
+    private function subscriber(string $channel): PusherClient
     {
-        $client = new WebSocketClient($this->server->port, '/app/key?protocol=7&client=js&version=8.6.0');
-        $socketId = self::event($client)[1]['socket_id'];
-        $auth = (new Signer(new App('1', 'key', 'secret')))->channel($socketId, $channel);
-        $client->send(json_encode(['event' => 'pusher:subscribe', 'data' => ['channel' => $channel, 'auth' => $auth]], JSON_THROW_ON_ERROR));
-        self::assertSame('pusher_internal:subscription_succeeded', self::event($client)[0]);
+        $client = new PusherClient($this->server->port);
+        $client->subscribe($channel);
 
-        return [$client, $socketId];
-    }
-
-    /** @return array{string, mixed} */
-    private static function event(WebSocketClient $client): array
-    {
-        $message = json_decode((string) $client->receive(), true, flags: JSON_THROW_ON_ERROR);
-
-        return [$message['event'], json_decode($message['data'] ?? 'null', true, flags: JSON_THROW_ON_ERROR)];
+        return $client;
     }
 }

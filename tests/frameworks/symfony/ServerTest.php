@@ -6,6 +6,7 @@ namespace Tests\Symfony;
 
 use PHPUnit\Framework\TestCase;
 use Symfony\Component\Filesystem\Filesystem;
+use Tests\PusherClient;
 use Tests\RunningServer;
 use Tests\WebSocketClient;
 
@@ -32,6 +33,14 @@ final class ServerTest extends TestCase
         		channel room {
         			presence
         		}
+        	}
+        	@pusher path /app/* /apps/*
+        	websocket @pusher {
+        		name pusher
+        		pusher {
+        			app 1 key secret
+        		}
+        		worker chat
         	}
         	php_server
         }
@@ -71,6 +80,20 @@ final class ServerTest extends TestCase
         $this->server->eventually(fn (): bool => str_contains($this->server->log(), 'DomainException: not in this shop'));
         $ann->send('still there');
         self::assertSame('still there, basket 0, user ROLE_USER', $ann->receive());
+    }
+
+    public function testHandlersHearWhatClientsOfThePusherProtocolDo(): void
+    {
+        $ann = new PusherClient($this->server->port);
+        $ann->subscribe('presence-hall', 'ann');
+        self::assertSame(['ann', 1], $ann->next('came'));
+        $bob = new PusherClient($this->server->port);
+        $bob->subscribe('presence-hall', 'bob');
+        self::assertSame(['bob', 1], $ann->next('came'));
+        $ann->send('client-typing', ['name' => 'Ann'], 'presence-hall');
+        self::assertSame(['name' => 'Ann'], $ann->next('heard'));
+        $bob->send('pusher:unsubscribe', ['channel' => 'presence-hall']);
+        self::assertSame('bob', $ann->next('went'));
     }
 
     public function testVisitorsAreNotLetIn(): void

@@ -61,7 +61,7 @@ class TestKernel extends Kernel
         ]);
         $container->extension('frankenphp_ws', $this->bundle());
         $services = $container->services()->defaults()->autowire()->autoconfigure();
-        foreach ([People::class, Chat::class, Lobby::class, Basket::class, OrdersVoter::class, Pages::class] as $class) {
+        foreach ([People::class, Chat::class, Lobby::class, Listener::class, Basket::class, OrdersVoter::class, Pages::class] as $class) {
             $services->set($class)->public();
         }
         $services->set('logger', Log::class)->public();
