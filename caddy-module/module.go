@@ -28,6 +28,7 @@
 //				timeout <duration>
 //				lease   <duration>
 //				label   <text>
+//				ca      <file>
 //			}
 //			control [off | <path>] {
 //				mode  <octal>

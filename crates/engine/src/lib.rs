@@ -54,6 +54,13 @@ pub trait Engine: Send + Sync {
         Ok(true)
     }
 
+    /// Somebody comes who is to have an id that another server has. `true`: that server gives it up soon, since its client is not there. It waits for
+    /// that server.
+    fn make_way(&self, id: &str) -> Result<bool, CommandError> {
+        let _ = id;
+        Ok(false)
+    }
+
     /// The client with an id is gone, or it has another id. Does not wait.
     fn release(&self, id: &str) {
         let _ = id;

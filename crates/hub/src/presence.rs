@@ -181,6 +181,11 @@ impl<C> Hub<C> {
         members.map(|(_, member)| Present { user: member.user.clone(), connections: member.connections }).collect()
     }
 
+    /// A user who is in a channel.
+    pub fn member(&self, route: RouteId, tag: &str, user: &str) -> Option<&Arc<User>> {
+        Some(&self.presence.channels.get(&route)?.get(tag)?.get(user)?.user)
+    }
+
     /// How many members all channels have together, how many of these are in their time of grace, and how many have left before its end
     /// because too many were.
     pub fn presence_counts(&self) -> [u64; 3] {

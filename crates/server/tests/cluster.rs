@@ -380,3 +380,32 @@ fn a_user_joins_a_channel_once_on_all_servers_and_leaves_with_the_last_connectio
     assert_eq!(attendance(&servers[0], 1), ["-eve"]);
     drop((bob, eve));
 }
+
+#[test]
+fn a_client_that_comes_back_with_its_id_before_its_old_socket_is_closed_keeps_the_id() {
+    let redis = Redis::start();
+    let (here, there) = (redis.server(ROUTES), redis.server(ROUTES));
+    for _ in 0..20 {
+        let mut old = connect(&here, Some("ann"));
+        old.close(None).expect("a close frame");
+        // The closing handshake is over, and the socket is not closed yet.
+        while old.read().is_ok() {}
+        let mut client = None;
+        wait_until(PATIENCE, "the id is free", || {
+            let mut handshake = here.handshake("chat", HEAD, "192.0.2.1");
+            if here.set_id(&mut handshake, "ann").is_ok() {
+                client = Some(common::adopt(&here, handshake, &[], PATIENCE));
+            }
+            client.is_some()
+        });
+        drop(old);
+        wait_until(PATIENCE, "the old one is gone", || here.connections() == 1);
+        let mut handshake = there.handshake("chat", HEAD, "192.0.2.1");
+        assert_eq!(there.set_id(&mut handshake, "ann"), Err(AdmissionError::IdTaken));
+        drop(client);
+        wait_until(PATIENCE, "it is gone", || here.connections() == 0);
+        wait_until(PATIENCE, "the id is free everywhere", || {
+            [&there, &here].iter().all(|core| core.set_id(&mut core.handshake("chat", HEAD, "192.0.2.1"), "ann").is_ok())
+        });
+    }
+}

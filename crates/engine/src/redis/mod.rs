@@ -4,15 +4,16 @@
 //! [`Settings::timeout`]. In the order of a call:
 //!
 //! * `settings` says where Redis is, `node` what the servers are called, `frame` what they say to each other, as bytes;
-//! * `link` connects, again and again if need be, and keeps the server's lease;
+//! * `link` connects, again and again if need be, and keeps the server's lease; `reach` finds the server to connect to;
 //! * `outgoing` publishes what is for other servers, in the order in which it was given;
-//! * `questions` waits for answers, `topics` says what other servers send here;
+//! * `asking` has other servers do something, `questions` waits for their answers, `topics` says what other servers send here;
 //! * `claims` are ids of clients that applications choose: one server has each;
 //! * `values` are the global values, `members` who is in which channel on which server, `records` the histories of channels;
 //! * `counts` is what is counted.
 //!
 //! There is no consensus and no gossip: Redis carries messages, and scripts in it decide what must be decided once.
 
+mod asking;
 mod claims;
 mod counts;
 mod frame;
@@ -21,6 +22,7 @@ mod members;
 mod node;
 mod outgoing;
 mod questions;
+mod reach;
 mod records;
 mod settings;
 mod topics;
@@ -29,16 +31,17 @@ mod values;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use fws_hub::ClusterError;
-use parking_lot::{Mutex, RwLock};
-use redis::RedisResult;
+use parking_lot::{Condvar, Mutex, RwLock};
 use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Script};
 use tokio::runtime::{Builder, Handle};
 
+use self::asking::{Absent, Missed};
 use self::claims::Claims;
 use self::counts::Counts;
 use self::frame::{Frame, Kind};
@@ -106,6 +109,9 @@ pub trait Receiver: Send + Sync {
 
     /// These members are in no channel any more, since their server is dead.
     fn vacated(&self, members: Vec<Member>);
+
+    /// These members of this server are in their channels again: it was believed to be dead.
+    fn entered(&self, members: Vec<Member>);
 }
 
 /// Another server, as it told of itself.
@@ -160,6 +166,17 @@ pub(crate) struct Shared {
     calls: AtomicUsize,
     /// The number of what was told last. Locked until it is queued, so that the numbers are in the order of the queue.
     told: Mutex<u64>,
+    started: Instant,
+    /// There was a connection.
+    connected_once: (Mutex<bool>, Condvar),
+    absent: Absent,
+    missed: Missed,
+    /// Scripts can have flags: Redis 7.
+    flags: AtomicBool,
+    /// Other servers of a Redis Cluster, to be asked where it is if the one that was named is away.
+    fallbacks: Mutex<Vec<(String, u16)>>,
+    /// By this it is known whether Redis has lost what it knew.
+    born: Mutex<Option<String>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -172,6 +189,8 @@ impl Cluster {
     /// Starts the thread, which connects by itself. `receiver` is made with the handle, so that it can have it.
     pub fn start<R: Receiver + 'static>(settings: Settings, receiver: impl FnOnce(&Cluster) -> Arc<R>) -> io::Result<Cluster> {
         settings.check().map_err(io::Error::other)?;
+        // Where the process has another one already, that is used.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let node = NodeId::random().map_err(io::Error::other)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (outgoing, queue) = Outgoing::new();
@@ -191,12 +210,24 @@ impl Cluster {
             counts: Counts::default(),
             calls: AtomicUsize::new(0),
             told: Mutex::new(0),
+            started: Instant::now(),
+            connected_once: Default::default(),
+            absent: Absent::default(),
+            missed: Missed::default(),
+            flags: AtomicBool::new(false),
+            fallbacks: Mutex::default(),
+            born: Mutex::default(),
         });
         let cluster = Cluster { shared: shared.clone() };
         let receiver: Arc<dyn Receiver> = receiver(&cluster);
-        std::thread::Builder::new()
-            .name("fws-engine".into())
-            .spawn(move || runtime.block_on(link::keep(&shared, &*receiver, queue, wishes)))?;
+        std::thread::Builder::new().name("fws-engine".into()).spawn(move || {
+            let keep = || runtime.block_on(link::keep(&shared, &*receiver, queue, wishes));
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(keep)).is_err() {
+                // Nobody would answer other servers, and nobody would notice.
+                eprintln!("frankenphp-ws: the thread of the cluster has panicked; ending the process");
+                std::process::abort();
+            }
+        })?;
         Ok(cluster)
     }
 
@@ -228,19 +259,6 @@ impl Cluster {
     /// Why Redis cannot be reached; `None`: it can. There is no secret in it.
     pub fn trouble(&self) -> Option<String> {
         self.shared.health.lock().trouble()
-    }
-
-    /// Has one other server do something; its answer. `None`: there is no such server.
-    pub fn ask(&self, node: NodeId, payload: &[u8]) -> Result<Option<Vec<u8>>, ClusterError> {
-        let channel = self.shared.settings.key("n", node.bytes());
-        let mut answers = self.shared.question(channel, payload, false)?;
-        Ok(answers.pop())
-    }
-
-    /// Has all other servers do something; their answers.
-    pub fn ask_all(&self, payload: &[u8]) -> Result<Vec<Vec<u8>>, ClusterError> {
-        let channel = self.shared.settings.key("n", b"");
-        self.shared.question(channel, payload, true)
     }
 
     /// Waits until there is room for what is [told](Cluster::tell) to others, no longer than the timeout. Where Redis cannot be reached it does not wait.
@@ -303,6 +321,7 @@ impl Shared {
         T: Send + 'static,
         F: Future<Output = RedisResult<T>> + Send + 'static,
     {
+        self.wait_for_the_first_connection();
         let connection = self.connection.read().clone().ok_or(ClusterError::Unavailable).inspect_err(|error| self.counts.failed(error))?;
         if self.calls.fetch_add(1, Ordering::Relaxed) >= CALLS {
             self.calls.fetch_sub(1, Ordering::Relaxed);
@@ -336,16 +355,16 @@ impl Shared {
         connected.and_then(|()| self.outgoing.push(outbound))
     }
 
-    /// Publishes a question and waits for its answers.
-    fn question(&self, channel: Vec<u8>, payload: &[u8], all: bool) -> Result<Vec<Vec<u8>>, ClusterError> {
-        let begun = Instant::now();
-        let asked = self.questions.open(all);
-        let frame = Frame { kind: Kind::Ask, from: self.node, number: asked.number, payload }.encode(self.settings.version);
-        let answers = self
-            .publish(Outbound { channel, frame, number: Some(asked.number), told: false })
-            .and_then(|()| asked.wait(&self.questions, self.settings.timeout));
-        self.counts.called(begun.elapsed());
-        answers.inspect_err(|error| self.counts.failed(error))
+    /// The first calls of a server come before it can have connected: they wait for that, no longer than the timeout.
+    fn wait_for_the_first_connection(&self) {
+        let mut connected = self.connected_once.0.lock();
+        let until = self.started + self.settings.timeout;
+        while !*connected && !self.connected_once.1.wait_until(&mut connected, until).timed_out() {}
+    }
+
+    /// A script that also runs where Redis has no memory left, if Redis is new enough to be told so.
+    fn script(&self, text: &str) -> Script {
+        if self.flags.load(Ordering::Relaxed) { Script::new(&format!("#!lua flags=allow-oom\n{text}")) } else { Script::new(text) }
     }
 
     fn answer(&self, kind: Kind, to: NodeId, number: u64, payload: &[u8]) {

@@ -57,6 +57,7 @@ use fws_wire::deflate::{Shelf, Shelved};
 use fws_wire::ledger::Ledger;
 use parking_lot::{Condvar, Mutex, RwLock};
 
+pub(crate) use self::admission::Way;
 pub use self::caller::Caller;
 use self::channels::Stays;
 use self::config::Options;

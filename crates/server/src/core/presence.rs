@@ -88,6 +88,20 @@ impl Core {
         }
     }
 
+    /// Users are in channels again whose server was believed to be dead: others were told that they had left.
+    pub(crate) fn rejoined(&self, members: impl Iterator<Item = (Arc<str>, Arc<str>, Arc<str>)>) {
+        let routes = self.routes.read();
+        let hub = self.hub.read();
+        let joined = members.filter_map(|(route, tag, user)| {
+            let id = routes.current.get(&route)?.id;
+            let info = hub.member(id, &tag, &user)?.info.clone();
+            Some(Attendance { joined: true, silent: false, id, route, tag, user, info })
+        });
+        let joined = joined.collect();
+        drop((hub, routes));
+        self.tell_attendance(joined);
+    }
+
     /// Users have left channels with a server that is dead.
     pub(crate) fn vacated(&self, members: impl Iterator<Item = (Arc<str>, Arc<str>, Arc<str>)>) {
         let routes = self.routes.read();

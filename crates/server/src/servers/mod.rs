@@ -50,6 +50,9 @@ pub struct ClusterConfig {
     /// What others are told of this server.
     #[serde(default)]
     pub label: String,
+    /// A file with certificates, PEM, of who vouches for Redis; empty: those that the system trusts.
+    #[serde(default)]
+    pub ca: String,
 }
 
 impl fmt::Debug for ClusterConfig {
@@ -72,6 +75,10 @@ impl ClusterConfig {
         }
         settings.version = u8::try_from(VERSION).unwrap_or(u8::MAX);
         settings.label.clone_from(&self.label);
+        if !self.ca.is_empty() {
+            let read = std::fs::read(&self.ca);
+            settings.ca = Some(read.map_err(|error| io::Error::new(error.kind(), format!("the ca of cluster, {}: {error}", self.ca)))?);
+        }
         settings.check().map_err(io::Error::other)?;
         Ok(settings)
     }
@@ -249,6 +256,13 @@ impl Engine for Servers {
         Ok(self.cluster.claim(id)?)
     }
 
+    fn make_way(&self, id: &str) -> Result<bool, CommandError> {
+        let Some(node) = self.cluster.holder(id)?.filter(|node| *node != self.cluster.node()) else { return Ok(true) };
+        let answer = self.cluster.ask(node, &message::make_way(id))?;
+        // Without an answer its server is gone, and the id with it.
+        Ok(answer.is_none_or(|answer| message::makes_way(&answer)))
+    }
+
     fn release(&self, id: &str) {
         self.cluster.release(id);
     }
@@ -365,6 +379,12 @@ impl Receiver for Hearing {
         self.log(Level::Warn, text, json!({ "clients": ids.len() }));
         if let Some(relay) = self.relay.get() {
             relay.close(ids);
+        }
+    }
+
+    fn entered(&self, members: Vec<Member>) {
+        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
+            core.rejoined(members.into_iter().map(|Member { route, tag, user }| (route.into(), tag.into(), user.into())));
         }
     }
 

@@ -17,7 +17,7 @@ use super::message::{self, Message};
 use super::queue::Queue;
 use super::recorder::decode;
 use crate::control::protocol::read;
-use crate::core::{Caller, Core, Missing};
+use crate::core::{Caller, Core, Missing, Way};
 use crate::log::Trouble;
 use crate::os::block_signals;
 
@@ -208,6 +208,7 @@ fn hear(core: &Core, incoming: Incoming) {
             }
             encode(&done)
         }
+        Ok(Message::MakeWay(id)) => postcard::to_stdvec(&(core.make_way(id) != Way::Taken)).expect("bug: an answer that cannot be encoded"),
         Ok(Message::Want(wanted)) => postcard::to_stdvec(&core.hand(from, &wanted)).expect("bug: an answer that cannot be encoded"),
         Err(why) => encode(&Err(ClusterError::Refused(format!("the command cannot be read: {why}").into()).into())),
     };

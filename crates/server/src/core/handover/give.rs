@@ -67,7 +67,9 @@ impl Core {
         hub.set_time(self.presences.alarm.now());
         let belongings = hub.depart(conn.key, ON_THE_WAY).ok_or_else(|| no(NotResumed::Unknown))?;
         self.departed.add(&belongings.id, conn.key, to);
-        self.engine.let_go(&belongings.id);
+        if conn.give_up_id() {
+            self.engine.let_go(&belongings.id);
+        }
         let (reply, packed) = channel();
         // While the registry is locked: whoever gets its place is posted behind this.
         self.shard(conn.key).post(Op::Pack { key: conn.key, reply });
