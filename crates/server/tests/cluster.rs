@@ -362,6 +362,7 @@ fn a_user_joins_a_channel_once_on_all_servers_and_leaves_with_the_last_connectio
     let bob = join(&servers[1], "bob");
     assert_eq!(attendance(&servers[1], 1), ["+bob"], "ann was there");
     drop((first, second));
+    wait_until(PATIENCE, "ann has left this server", || servers[0].connections() == 0);
     let eve = join(&servers[0], "eve");
     assert_eq!(attendance(&servers[0], 1), ["+eve"], "ann is still on the other server");
     drop(third);

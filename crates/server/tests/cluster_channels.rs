@@ -3,7 +3,7 @@
 mod common;
 
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::line::Line;
 use common::redis::{Redis, is_connected, wait_connected};
@@ -55,10 +55,12 @@ fn send(core: &Core, tag: &str, text: &str) {
 }
 
 fn read(client: &mut WebSocket<TcpStream>) -> String {
+    let until = Instant::now() + PATIENCE;
     loop {
         if let Message::Text(text) = client.read().expect("a message") {
             return text.to_string();
         }
+        assert!(Instant::now() < until, "nothing but pings comes");
     }
 }
 

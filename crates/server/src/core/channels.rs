@@ -2,8 +2,8 @@
 //!
 //! A message is recorded in Redis and comes from there to every server with a client that has the tag, the one that sent it included. Each
 //! server knows how far its members are: it sends them what comes next, leaves out what they have, and fetches what is missing after a broken
-//! connection. That is decided while the channel is locked, as on a server that is alone; but nobody waits for Redis while it is: what is read there is
-//! compared afterwards with how far the members are by then.
+//! connection. That is decided while the channel is locked, as on a server that is alone. But nobody waits for Redis while it is: what is read there
+//! is compared afterwards with how far the members are by then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,8 +95,8 @@ impl Core {
         Ok(Some(Reply::Queued(queued)))
     }
 
-    /// A message was recorded: the members on this server are sent it. Where some before it are missing, it waits until these are [fetched](Core::fetch_missed).
-    /// This waits for nothing but the channel's lock, whose holders do not wait for Redis.
+    /// A message was recorded: the members on this server are sent it. Where some before it are missing, it waits until these are
+    /// [fetched](Core::fetch_missed). This waits for nothing but the channel's lock, whose holders do not wait for Redis.
     pub(crate) fn recorded(&self, route: &str, tag: &str, epoch: u64, sent: &Sent) {
         if self.engine.recorder().is_none() {
             return;
@@ -116,7 +116,8 @@ impl Core {
         }
     }
 
-    /// Sends the members what was read from where they are, or from the beginning where the past is another one. `at` is where they are; where they are then.
+    /// Sends the members what was read from where they are, or from the beginning where the past is another one. `at` is where they are, and the
+    /// number of their stay; where they are then.
     pub(super) fn advance(&self, held: &mut Held<'_>, place: Place<'_>, (at, stay): (Position, u64), past: &Past) -> Position {
         let Past { last, read, ref messages } = *past;
         let after = if last.epoch == at.epoch { at.offset } else { 0 };

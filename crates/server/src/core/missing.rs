@@ -257,3 +257,52 @@ impl Drop for Remembered<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(offset: u64, bytes: usize) -> Sent {
+        Sent { offset, time: 0, binary: false, except: None, data: vec![0; bytes].into() }
+    }
+
+    fn past(epoch: u64, read: u64) -> Past {
+        Past { last: Position { epoch, offset: read }, read, messages: Vec::new() }
+    }
+
+    #[test]
+    fn a_channel_is_fetched_until_nothing_is_known_to_be_missing_and_then_nothing_is_left_of_it() {
+        let missing = Missing::default();
+        missing.is_behind("chat", "a", 7, &sent(5, 10));
+        let name = missing.next(None).expect("one");
+        let asked = missing.asked(&name);
+        missing.is_behind("chat", "a", 7, &sent(9, 10));
+        assert!(!missing.is_there_if(&name, asked, Position { epoch: 7, offset: 8 }), "one that came meanwhile is missing");
+        missing.forget_until(&name, Position { epoch: 7, offset: 8 });
+        assert_eq!(missing.lately(&name), [(7, sent(9, 10))]);
+        missing.may_be_behind("chat", "a");
+        assert!(!missing.is_there_if(&name, asked, Position { epoch: 7, offset: 9 }), "it was said meanwhile that one may be");
+        // What was known before it was read is there, or gone with its epoch.
+        assert!(missing.is_there_if(&name, missing.asked(&name), Position { epoch: 8, offset: 0 }));
+        assert_eq!((missing.state.lock().bytes, missing.len.load(Ordering::SeqCst)), (0, 0));
+        assert_eq!(missing.next(Some(Instant::now())), None);
+    }
+
+    #[test]
+    fn who_joins_gets_what_came_lately_and_knows_where_something_is_lacking() {
+        let missing = Missing::default();
+        missing.pass("chat", "a", 7, &sent(1, 10));
+        let remembered = missing.remember("chat", "a");
+        (2..=4).for_each(|offset| missing.pass("chat", "a", 7, &sent(offset, 10)));
+        let mut read = past(7, 3);
+        assert!(!missing.add_lately("chat", "a", &mut read));
+        assert_eq!((read.read, read.last, read.messages), (4, Position { epoch: 7, offset: 4 }, vec![sent(4, 10)]));
+        missing.pass("chat", "a", 7, &sent(6, 10));
+        assert!(missing.add_lately("chat", "a", &mut past(7, 4)), "the fifth");
+        let most = REMEMBERED / 2;
+        (7..=9).for_each(|offset| missing.pass("chat", "a", 7, &sent(offset, most)));
+        assert!(missing.state.lock().bytes <= REMEMBERED && missing.add_lately("chat", "a", &mut past(7, 9)), "some did not fit");
+        drop(remembered);
+        assert_eq!((missing.state.lock().bytes, missing.len.load(Ordering::SeqCst)), (0, 0));
+    }
+}
