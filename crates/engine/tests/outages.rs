@@ -13,6 +13,13 @@ fn member(user: &str) -> Member {
     Member { route: "chat".into(), tag: "room".into(), user: user.into() }
 }
 
+/// A server that is not believed to be dead while it connects again, however slow the machine is.
+fn patient(redis: &Redis) -> Server {
+    let server = Server::start(Settings { lease: Duration::from_secs(9), timeout: Duration::from_secs(20), ..quick(redis) });
+    server.wait_connected();
+    server
+}
+
 #[test]
 fn a_claim_that_is_given_up_late_takes_nothing_from_who_has_the_id_now() {
     let mut redis = Redis::start();
@@ -123,7 +130,7 @@ fn a_connection_that_redis_has_not_found_to_be_broken_holds_nobody_up() {
 #[test]
 fn a_server_that_is_about_to_connect_again_is_waited_for() {
     let redis = Redis::start();
-    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    let (one, two) = (patient(&redis), patient(&redis));
     wait_until("the servers know each other", || one.cluster.others().len() == 1);
     for _ in 0..10 {
         let before = two.told.connected.load(Ordering::SeqCst);
@@ -167,7 +174,7 @@ fn the_first_calls_wait_for_the_first_connection_and_a_server_that_gets_none_say
 #[test]
 fn after_redis_has_forgotten_all_those_who_were_there_are_waited_for() {
     let mut redis = Redis::start();
-    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    let (one, two) = (patient(&redis), patient(&redis));
     wait_until("the servers know each other", || one.cluster.others().len() == 1 && two.cluster.others().len() == 1);
     for _ in 0..5 {
         redis.kill();

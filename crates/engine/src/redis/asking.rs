@@ -18,7 +18,7 @@ use super::{Cluster, Shared};
 /// How long it is until a server that was not reached is asked once more.
 const AGAIN: Duration = Duration::from_millis(50);
 /// A server without a connection for so long is believed to be dead. It takes less to connect again.
-const GONE: Duration = Duration::from_secs(3);
+const GONE: Duration = Duration::from_secs(5);
 
 /// Servers that are alive by their lease, and that have no connection, with the time since when that is known.
 #[derive(Debug, Default)]
