@@ -76,7 +76,10 @@ pub struct Incoming {
 }
 
 /// Where the answer to a question goes. Dropped without an answer, the other server waits until its timeout.
-pub struct Answer(Box<dyn FnOnce(&[u8]) + Send>);
+pub struct Answer(Way);
+
+/// What takes bytes to another server, once.
+type Way = Box<dyn FnOnce(&[u8]) + Send>;
 
 impl Answer {
     /// `send` takes it there.
