@@ -57,7 +57,12 @@ impl Link {
         while is_open() && world::millis() < until {
             world::wait(until);
         }
-        let question = self.redis.0.lock().peers[self.own].questions.remove(&number).unwrap_or_default();
+        let question = {
+            let mut state = self.redis.0.lock();
+            let peer = &mut state.peers[self.own];
+            peer.expired.insert(number, until);
+            peer.questions.remove(&number).unwrap_or_default()
+        };
         world::note(|| format!("server {}: question {number} has {} answers of {:?}", self.own, question.answers.len(), question.expected));
         match (question.failure, question.expected) {
             (Some(failure), _) => Err(failure),
@@ -144,7 +149,7 @@ impl Broker for Link {
         if wanted.1 {
             return None;
         }
-        peer.wishes.push_back(topic.to_owned());
+        peer.wishes.push_back((topic.to_owned(), world::millis()));
         let (redis, own, topic) = (self.redis.clone(), self.own, topic.to_owned());
         Some(Watching::new(move || {
             let until = world::millis() + TIMEOUT;
@@ -166,7 +171,7 @@ impl Broker for Link {
         wanted.0 -= 1;
         if wanted.0 == 0 {
             peer.topics.remove(topic);
-            peer.wishes.push_back(topic.to_owned());
+            peer.wishes.push_back((topic.to_owned(), world::millis()));
         }
     }
 

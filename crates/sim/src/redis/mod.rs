@@ -97,7 +97,9 @@ impl Redis {
         }
         // Who has no connection now does not hear it.
         if let Delivery::Tell { payload, .. } = &delivery {
-            let missed = state.peers.iter().any(|peer| peer.alive && !peer.linked);
+            // Nor who has waited for a subscription for as long as a server waits.
+            let late = |peer: &Peer| peer.wishes.iter().any(|(_, since)| since + TIMEOUT <= world::millis());
+            let missed = state.peers.iter().any(|peer| peer.alive && (!peer.linked || late(peer)));
             if missed {
                 let payload = payload.clone();
                 state.lost.push(payload);
@@ -126,7 +128,7 @@ impl Redis {
             Delivery::Record { epoch, offset, time, payload } => receiver.recorded(epoch, Recorded { offset, time, payload }),
             Delivery::Answer { number, payload, at } => {
                 let mut state = self.0.lock();
-                if !state.peers[own].answered(number, payload, world::millis() - at) {
+                if !state.peers[own].answered(number, payload, at) {
                     state.unheard += 1;
                 }
             }
@@ -159,7 +161,7 @@ impl Redis {
     pub fn grant(&self, own: usize) {
         let mut state = self.0.lock();
         let peer = &mut state.peers[own];
-        let Some(topic) = peer.wishes.pop_front() else { return };
+        let Some((topic, _)) = peer.wishes.pop_front() else { return };
         match peer.topics.get_mut(&topic) {
             Some(wanted) => {
                 wanted.1 = true;

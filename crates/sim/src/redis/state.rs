@@ -62,7 +62,8 @@ pub(super) struct Peer {
     pub registered: bool,
     /// Topics that are wanted: by how many, and whether Redis has confirmed it.
     pub topics: BTreeMap<String, (u32, bool)>,
-    pub wishes: VecDeque<String>,
+    /// What Redis is to look at, and since when.
+    pub wishes: VecDeque<(String, u64)>,
     pub subscribed: BTreeSet<String>,
     pub claims: BTreeSet<String>,
     pub members: BTreeSet<Member>,
@@ -70,6 +71,8 @@ pub(super) struct Peer {
     pub outgoing: VecDeque<Outbound>,
     pub inbox: VecDeque<Delivery>,
     pub questions: BTreeMap<u64, Question>,
+    /// Until when questions were waited for of which nobody waits for an answer any more.
+    pub expired: BTreeMap<u64, u64>,
     pub last_question: u64,
     pub others: Vec<NodeId>,
     pub cuts: u64,
@@ -154,6 +157,7 @@ impl Peer {
             outgoing: VecDeque::new(),
             inbox: VecDeque::new(),
             questions: BTreeMap::new(),
+            expired: BTreeMap::new(),
             last_question: 0,
             others: Vec::new(),
             cuts: 0,
@@ -167,10 +171,13 @@ impl Peer {
     }
 
     /// `false`: nobody waits for it, since the connection broke meanwhile, or it was on its way for too long.
-    pub fn answered(&mut self, number: u64, payload: Vec<u8>, underway: u64) -> bool {
+    pub fn answered(&mut self, number: u64, payload: Vec<u8>, at: u64) -> bool {
         match self.questions.get_mut(&number).filter(|question| question.failure.is_none()) {
             Some(question) => question.answers.push(payload),
-            None => return self.cuts == 0 && underway < TIMEOUT / 3,
+            None => {
+                let in_time = self.expired.get(&number).is_some_and(|until| at + TIMEOUT / 3 <= *until);
+                return self.cuts == 0 && !in_time;
+            }
         }
         true
     }
