@@ -86,6 +86,10 @@ impl Core {
             add(&self.counters.events_queued, pushed.queued);
             self.orphaned(pushed.orphans);
             // A shard that sleeps for long would not look after them: a bell that cannot be rung now is to be rung later.
+            #[cfg(feature = "simulation")]
+            if crate::simulation::has(crate::simulation::Flaw::AsleepWithEvents) {
+                return;
+            }
             self.shards[0].wake();
         }
     }

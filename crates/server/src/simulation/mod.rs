@@ -50,8 +50,10 @@ pub enum Flaw {
     NoNumbers,
     /// A client is given away although events of it wait for PHP.
     EventsLeftBehind,
-    /// What a client has been sent is forgotten at a break.
-    NothingKept,
+    /// A client that is on its way is believed to be nowhere.
+    NobodyOnTheWay,
+    /// Nobody looks after events of channels that wait while all shards sleep.
+    AsleepWithEvents,
 }
 
 thread_local! {

@@ -33,6 +33,8 @@ impl Core {
         let no = |why| Box::new(Handed::No(why));
         // Looked at first, so that it has not come in between.
         let on_its_way = self.departed.is_bringing(&wanted.secret);
+        #[cfg(feature = "simulation")]
+        let on_its_way = on_its_way && !crate::simulation::has(crate::simulation::Flaw::NobodyOnTheWay);
         let conn = match self.wanted_client(wanted) {
             Some(conn) => conn,
             None if on_its_way => return Ok(Handed::Later),
@@ -54,7 +56,7 @@ impl Core {
             return Err(self.gone_elsewhere(wanted));
         }
         // What it has sent is handled here before anything that it sends there.
-        if self.dispatch.has_events_of(conn.key) {
+        if self.has_events_of(conn) {
             return Ok(Handed::Later);
         }
         let followed = self.followed_by(conn);
@@ -63,7 +65,7 @@ impl Core {
         if hub.live_handle(conn.key).is_none() || conn.is_dismissed() {
             return Err(self.gone_elsewhere(wanted));
         }
-        if self.dispatch.has_events_of(conn.key) {
+        if self.has_events_of(conn) {
             return Ok(Handed::Later);
         }
         match self.listen(&hub, conn) {
@@ -121,6 +123,15 @@ impl Core {
             Some((node, id)) => Handed::Elsewhere { node: node.to_string().into(), id },
             None => Handed::No(NotResumed::Unknown),
         })
+    }
+
+    /// Whether PHP has not handled all that a client has sent.
+    fn has_events_of(&self, conn: &Conn) -> bool {
+        #[cfg(feature = "simulation")]
+        if crate::simulation::has(crate::simulation::Flaw::EventsLeftBehind) {
+            return false;
+        }
+        self.dispatch.has_events_of(conn.key)
     }
 
     /// Has a client that has come to another server without a connection here. `false`: it has ended.

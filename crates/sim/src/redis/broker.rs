@@ -1,0 +1,301 @@
+//! Redis as a server sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fws_engine::redis::{Left, Member, Node, NodeId, Recorded, Records, Retention};
+use fws_engine::{Broker, Watching};
+use fws_hub::{ClusterError, KeyValueError};
+
+use super::state::{Channel, Delivery, Logged, Outbound, State, To};
+use super::{LET_GO, Redis, TIMEOUT};
+use crate::world;
+
+/// A server's way to Redis.
+#[derive(Clone)]
+pub struct Link {
+    pub(super) redis: Arc<Redis>,
+    /// The number of the server.
+    pub own: usize,
+    pub(super) node: NodeId,
+}
+
+impl Link {
+    /// A call that Redis answers. It may fail before it is carried out, or after that.
+    fn call<T>(&self, run: impl FnOnce(&mut State, usize) -> T) -> Result<T, ClusterError> {
+        let mut state = self.redis.0.lock();
+        if !state.peers[self.own].linked {
+            return Err(ClusterError::Unavailable);
+        }
+        let [before, after] = world::failures();
+        if before {
+            return Err(ClusterError::Timeout);
+        }
+        let answer = run(&mut state, self.own);
+        if after { Err(ClusterError::Timeout) } else { Ok(answer) }
+    }
+
+    /// Asks other servers, and waits for them.
+    fn question(&self, to: To, payload: &[u8]) -> Result<Vec<Vec<u8>>, ClusterError> {
+        let to_name = format!("{to:?}");
+        let number = {
+            let mut state = self.redis.0.lock();
+            let peer = &mut state.peers[self.own];
+            if !peer.linked {
+                return Err(ClusterError::Unavailable);
+            }
+            peer.last_question += 1;
+            let number = peer.last_question;
+            peer.questions.insert(number, super::state::Question::default());
+            let delivery = Delivery::Ask { from: self.own, number, payload: payload.to_vec() };
+            peer.outgoing.push_back(Outbound { to, delivery, question: Some(number) });
+            number
+        };
+        world::note(|| format!("server {} asks {to_name}: question {number}", self.own));
+        let until = world::millis() + TIMEOUT;
+        let is_open = || self.redis.0.lock().peers[self.own].questions.get(&number).is_some_and(|question| !question.is_complete());
+        while is_open() && world::millis() < until {
+            world::wait(until);
+        }
+        let question = {
+            let mut state = self.redis.0.lock();
+            let peer = &mut state.peers[self.own];
+            peer.expired.insert(number, until);
+            peer.questions.remove(&number).unwrap_or_default()
+        };
+        world::note(|| format!("server {}: question {number} has {} answers of {:?}", self.own, question.answers.len(), question.expected));
+        match (question.failure, question.expected) {
+            (Some(failure), _) => Err(failure),
+            (None, None) => Err(ClusterError::Timeout),
+            (None, Some(others)) => match others.saturating_sub(question.answers.len()) as u32 {
+                0 => Ok(question.answers),
+                missing => Err(ClusterError::Incomplete { missing, others: others as u32 }),
+            },
+        }
+    }
+
+    fn claim_from(&self, id: &str, from: Option<NodeId>) -> Result<bool, ClusterError> {
+        let new = self.redis.0.lock().peers[self.own].claims.insert(id.to_owned());
+        let claimed = self.call(|state, own| state.claim(own, id, from, world::millis()));
+        if new && claimed != Ok(true) {
+            self.redis.0.lock().peers[self.own].claims.remove(id);
+        }
+        claimed
+    }
+}
+
+fn key(Member { route, tag, user }: &Member) -> super::Member {
+    (route.to_string(), tag.to_string(), user.to_string())
+}
+
+impl Broker for Link {
+    fn node(&self) -> NodeId {
+        self.node
+    }
+
+    fn others(&self) -> Arc<[Node]> {
+        let others = self.redis.0.lock().peers[self.own].others.clone();
+        others.into_iter().map(|id| Node { id, label: "".into() }).collect()
+    }
+
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        let state = self.redis.0.lock();
+        let peer = &state.peers[self.own];
+        vec![("topics", peer.topics.len() as u64), ("claims", peer.claims.len() as u64), ("connected", peer.linked.into())]
+    }
+
+    fn trouble(&self) -> Option<String> {
+        (!self.redis.is_linked(self.own)).then(|| "it is away".to_owned())
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(TIMEOUT)
+    }
+
+    fn ask(&self, node: NodeId, payload: &[u8]) -> Result<Option<Vec<u8>>, ClusterError> {
+        let to = self.redis.0.lock().peers.iter().position(|peer| peer.node == node);
+        // Nobody listens to the channel of a server that never was.
+        let to = to.unwrap_or(usize::MAX);
+        Ok(self.question(To::One(to), payload)?.pop())
+    }
+
+    fn ask_all(&self, payload: &[u8]) -> Result<Vec<Vec<u8>>, ClusterError> {
+        self.question(To::All, payload)
+    }
+
+    fn tell(&self, topic: Option<&str>, payload: &[u8]) -> Result<u64, ClusterError> {
+        let mut state = self.redis.0.lock();
+        if !state.peers[self.own].linked {
+            state.lost.push(payload.to_vec());
+            return Err(ClusterError::Unavailable);
+        }
+        let peer = &mut state.peers[self.own];
+        peer.told += 1;
+        let delivery = Delivery::Tell { from: self.own, number: peer.told, payload: payload.to_vec() };
+        let to = topic.map_or(To::All, |topic| To::Topic(topic.to_owned()));
+        peer.outgoing.push_back(Outbound { to, delivery, question: None });
+        Ok(peer.told)
+    }
+
+    fn told(&self) -> u64 {
+        self.redis.0.lock().peers[self.own].told
+    }
+
+    fn watch(&self, topic: &str) -> Option<Watching> {
+        let mut state = self.redis.0.lock();
+        let peer = &mut state.peers[self.own];
+        let wanted = peer.topics.entry(topic.to_owned()).or_insert((0, false));
+        wanted.0 += 1;
+        if wanted.1 {
+            return None;
+        }
+        peer.wishes.push_back((topic.to_owned(), world::millis()));
+        let (redis, own, topic) = (self.redis.clone(), self.own, topic.to_owned());
+        Some(Watching::new(move || {
+            let until = world::millis() + TIMEOUT;
+            let waits = || {
+                let state = redis.0.lock();
+                let peer = &state.peers[own];
+                peer.linked && peer.topics.get(&topic).is_some_and(|wanted| !wanted.1)
+            };
+            while waits() && world::millis() < until {
+                world::wait(until);
+            }
+        }))
+    }
+
+    fn unsubscribe(&self, topic: &str) {
+        let mut state = self.redis.0.lock();
+        let peer = &mut state.peers[self.own];
+        let Some(wanted) = peer.topics.get_mut(topic) else { return };
+        wanted.0 -= 1;
+        if wanted.0 == 0 {
+            peer.topics.remove(topic);
+            peer.wishes.push_back((topic.to_owned(), world::millis()));
+        }
+    }
+
+    fn claim(&self, id: &str) -> Result<bool, ClusterError> {
+        self.claim_from(id, None)
+    }
+
+    fn take_claim(&self, id: &str, from: NodeId) -> Result<bool, ClusterError> {
+        let claimed = self.claim_from(id, Some(from));
+        if claimed.is_err() {
+            self.redis.0.lock().peers[self.own].claims.insert(id.to_owned());
+        }
+        claimed
+    }
+
+    fn release(&self, id: &str) {
+        let mut state = self.redis.0.lock();
+        if state.peers[self.own].claims.remove(id) && state.peers[self.own].linked {
+            state.release(self.own, id);
+        }
+    }
+
+    fn let_go(&self, id: &str) {
+        let mut state = self.redis.0.lock();
+        if state.peers[self.own].claims.remove(id) {
+            state.later.push((world::millis() + LET_GO, self.own, id.to_owned()));
+        }
+    }
+
+    fn holder(&self, id: &str) -> Result<Option<NodeId>, ClusterError> {
+        self.call(|state, _| state.ids.get(id).copied().filter(|holder| state.is_alive(*holder, world::millis())))
+    }
+
+    fn enter(&self, member: &Member) -> Result<bool, ClusterError> {
+        self.redis.0.lock().peers[self.own].members.insert(key(member));
+        let first = self.call(|state, own| state.enter(own, &key(member)));
+        world::note(|| format!("server {} has {} in {}: {first:?}", self.own, member.user, member.tag));
+        first
+    }
+
+    fn leave(&self, member: &Member) -> Result<bool, ClusterError> {
+        self.redis.0.lock().peers[self.own].members.remove(&key(member));
+        let last = self.call(|state, _| state.leave(self.node, &key(member)));
+        world::note(|| format!("server {} has {} in {} no more: {last:?}", self.own, member.user, member.tag));
+        last
+    }
+
+    fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError> {
+        self.call(|state, own| state.record(own, (channel, topic), retention, payload))
+    }
+
+    fn records(&self, channel: &str, after: Option<u64>, most: usize, age: u64) -> Result<Records, ClusterError> {
+        self.call(|state, _| state.channels.get(channel).map(|channel| channel.read(after, most, age)).unwrap_or_default())
+    }
+
+    fn forget(&self, channel: &str) -> Result<bool, ClusterError> {
+        self.call(|state, _| state.channels.get_mut(channel).is_some_and(|channel| !std::mem::take(&mut channel.messages).is_empty()))
+    }
+
+    fn value_set(&self, key: &[u8], value: &[u8], _: Option<u64>, only_new: bool) -> Result<bool, ClusterError> {
+        self.call(|state, _| {
+            let sets = !only_new || !state.values.contains_key(key);
+            if sets {
+                state.values.insert(key.to_vec(), value.to_vec());
+            }
+            sets
+        })
+    }
+
+    fn value_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ClusterError> {
+        self.call(|state, _| state.values.get(key).cloned())
+    }
+
+    fn value_delete(&self, key: &[u8]) -> Result<bool, ClusterError> {
+        self.call(|state, _| state.values.remove(key).is_some())
+    }
+
+    fn value_increment(&self, key: &[u8], by: i64) -> Result<Result<i64, KeyValueError>, ClusterError> {
+        self.call(|state, _| {
+            let number = state.values.get(key).map_or(Some(0), |value| std::str::from_utf8(value).ok()?.parse::<i64>().ok());
+            let sum = number.ok_or(KeyValueError::NotAnInteger)?.checked_add(by).ok_or(KeyValueError::Overflow)?;
+            state.values.insert(key.to_vec(), sum.to_string().into_bytes());
+            Ok(sum)
+        })
+    }
+
+    fn value_expiry(&self, key: &[u8]) -> Result<Left, ClusterError> {
+        self.call(|state, _| state.values.contains_key(key).then_some(None))
+    }
+}
+
+impl State {
+    fn record(&mut self, own: usize, (channel, topic): (&str, &str), retention: Retention, payload: &[u8]) -> (u64, u64) {
+        let time = world::millis();
+        if !self.channels.contains_key(channel) {
+            self.last_epoch += 1;
+            self.channels.insert(channel.to_owned(), Channel { epoch: self.last_epoch, ..Channel::default() });
+        }
+        let kept = self.channels.get_mut(channel).expect("bug: it is there now");
+        kept.last += 1;
+        let (epoch, offset) = (kept.epoch, kept.last);
+        kept.messages.push_back((offset, time, payload.to_vec()));
+        while kept.messages.len() > retention.count {
+            kept.messages.pop_front();
+        }
+        self.log.push(Logged { channel: channel.to_owned(), epoch, offset, payload: payload.to_vec() });
+        let mut hearers = self.hearers(own, &To::Topic(topic.to_owned()));
+        if self.peers[own].subscribed.contains(topic) {
+            hearers.push(own);
+        }
+        for peer in hearers {
+            self.peers[peer].inbox.push_back(Delivery::Record { epoch, offset, time, payload: payload.to_vec() });
+        }
+        (epoch, offset)
+    }
+}
+
+impl Channel {
+    fn read(&self, after: Option<u64>, most: usize, age: u64) -> Records {
+        let oldest = world::millis().saturating_sub(age);
+        let fresh = self.messages.iter().filter(|(_, time, _)| *time >= oldest);
+        let all: Vec<_> = fresh.filter(|(offset, ..)| after.is_none_or(|after| *offset > after)).collect();
+        let some = if after.is_some() { &all[..all.len().min(most)] } else { &all[all.len().saturating_sub(most)..] };
+        let messages = some.iter().map(|(offset, time, payload)| Recorded { offset: *offset, time: *time, payload: payload.clone() });
+        Records { epoch: self.epoch, last: self.last, messages: messages.collect() }
+    }
+}
