@@ -39,6 +39,7 @@ pub struct Node {
     pipes: RefCell<BTreeMap<u64, News>>,
     generation: Cell<u64>,
     in_order: Cell<bool>,
+    fetching: Cell<bool>,
     aside: Cell<usize>,
     told: Cell<u64>,
 }
@@ -64,6 +65,7 @@ impl Node {
             pipes: RefCell::default(),
             generation: Cell::new(0),
             in_order: Cell::new(false),
+            fetching: Cell::new(false),
             aside: Cell::new(0),
             told: Cell::new(0),
         });
@@ -166,6 +168,16 @@ impl Node {
     /// It is asked who has joined channels.
     pub fn tell_attendance(&self) -> bool {
         self.server.tell_attendance()
+    }
+
+    /// The thread that fetches what channels have missed has a step.
+    pub fn fetch(&self) -> bool {
+        if self.fetching.replace(true) {
+            return false;
+        }
+        let done = self.server.fetch();
+        self.fetching.set(false);
+        done
     }
 
     /// Whether events wait for PHP, or are with it.

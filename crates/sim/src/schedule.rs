@@ -25,6 +25,7 @@ enum Kind {
     CarryOut,
     CarryOutAside,
     Attend,
+    Fetch,
     Carry,
     Time,
     // What is above goes on while others wait, however deep.
@@ -45,6 +46,7 @@ const ALL: [Kind; KINDS] = [
     Kind::CarryOut,
     Kind::CarryOutAside,
     Kind::Attend,
+    Kind::Fetch,
     Kind::Carry,
     Kind::Time,
     Kind::Connect,
@@ -179,6 +181,7 @@ impl Sim {
             Kind::CarryOut => node.carry_out_next(),
             Kind::CarryOutAside => node.carry_out_aside(),
             Kind::Attend => node.tell_attendance(),
+            Kind::Fetch => node.fetch(),
             Kind::Php => {
                 let number = self.dice.below(node.threads.len());
                 node.threads[number].step(self, node, number)
@@ -295,7 +298,7 @@ impl Sim {
     pub fn sweep(&self) -> bool {
         let mut any = false;
         for node in self.alive() {
-            for kind in [Kind::Publish, Kind::Receive, Kind::Grant, Kind::CarryOut, Kind::CarryOutAside, Kind::Attend] {
+            for kind in [Kind::Publish, Kind::Receive, Kind::Grant, Kind::CarryOut, Kind::CarryOutAside, Kind::Attend, Kind::Fetch] {
                 any |= self.happens_on(kind, &node);
             }
             for shard in 0..self.plan.shards {

@@ -196,11 +196,18 @@ impl Steps {
         let Some(core) = self.core.upgrade() else { return false };
         let Some(name) = core.missing.try_next() else { return false };
         match core.fetch_missed(&name) {
-            Ok(false) => {}
+            Ok(more) => {
+                if more {
+                    core.missing.again(name);
+                }
+                true
+            }
             // Where Redis cannot be reached it is tried again.
-            Ok(true) | Err(_) => core.missing.again(name),
+            Err(_) => {
+                core.missing.again(name);
+                false
+            }
         }
-        true
     }
 
     pub fn attend(&self) -> bool {

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use fws_engine::redis::{Left, Member, Node, NodeId, Recorded, Records, Retention};
 use fws_engine::{Broker, Watching};
-use fws_hub::{ClusterError, KeyValueError};
+use fws_hub::{ClusterError, KeyValueError, Position};
 
 use super::state::{Channel, Delivery, Logged, Outbound, State, To};
 use super::{LET_GO, Redis, TIMEOUT};
 use crate::world;
+
+/// Messages that are read at a time.
+const PAGE: usize = 3;
 
 /// A server's way to Redis.
 #[derive(Clone)]
@@ -223,7 +226,13 @@ impl Broker for Link {
         self.call(|state, own| state.record(own, (channel, topic), retention, payload))
     }
 
-    fn records(&self, channel: &str, after: Option<u64>, most: usize, age: u64) -> Result<Records, ClusterError> {
+    fn wait_for_room(&self) {}
+
+    fn untold(&self) -> u64 {
+        0
+    }
+
+    fn records(&self, channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError> {
         self.call(|state, _| state.channels.get(channel).map(|channel| channel.read(after, most, age)).unwrap_or_default())
     }
 
@@ -290,12 +299,15 @@ impl State {
 }
 
 impl Channel {
-    fn read(&self, after: Option<u64>, most: usize, age: u64) -> Records {
+    fn read(&self, after: Option<Position>, most: usize, age: u64) -> Records {
+        let after = after.map(|at| if at.epoch == self.epoch { at.offset } else { 0 });
         let oldest = world::millis().saturating_sub(age);
         let fresh = self.messages.iter().filter(|(_, time, _)| *time >= oldest);
         let all: Vec<_> = fresh.filter(|(offset, ..)| after.is_none_or(|after| *offset > after)).collect();
-        let some = if after.is_some() { &all[..all.len().min(most)] } else { &all[all.len().saturating_sub(most)..] };
+        let some = if after.is_some() { &all[..all.len().min(most).min(PAGE)] } else { &all[all.len().saturating_sub(most)..] };
+        let whole = after.is_none() || some.len() == all.len();
+        let read = if whole { self.last } else { some.last().map_or(self.last, |(offset, ..)| *offset) };
         let messages = some.iter().map(|(offset, time, payload)| Recorded { offset: *offset, time: *time, payload: payload.clone() });
-        Records { epoch: self.epoch, last: self.last, messages: messages.collect() }
+        Records { epoch: self.epoch, last: self.last, read, messages: messages.collect() }
     }
 }
