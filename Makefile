@@ -26,10 +26,11 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 ENV := . tools/env.sh &&
 
 .PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-tools test-licences test-php \
-	test-go test-e2e test-xcaddy test-autobahn test-fuzz autobahn fuzz lint bench slow-clients herd fmt clean setup which-php
+	test-frameworks test-go test-e2e test-xcaddy test-autobahn test-fuzz test-bench autobahn fuzz lint bench bench-cluster slow-clients herd fmt clean \
+	setup which-php
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Set up what is missing, build, and start EXAMPLE (chat) on http://localhost:$PORT (8080), or your folder DIR
 	@tools/run.sh $(EXAMPLE) $(if $(DIR),"$(DIR)")
@@ -72,7 +73,7 @@ install: $(LIB) ## Install library, header and pkg-config file below PREFIX (/us
 xcaddy: setup $(LIB) $(BUILD)/lib/watcher ## Build build/xcaddy-frankenphp the way the README tells users to
 	@tools/xcaddy.sh
 
-test: test-tools test-rust test-fuzz test-abi test-generated test-licences test-php test-go test-e2e test-autobahn test-xcaddy ## Run every test
+test: test-tools test-rust test-fuzz test-abi test-generated test-licences test-php test-frameworks test-go test-e2e test-bench test-autobahn test-xcaddy ## Run every test
 	@echo "every test passed on $$(tools/php.sh --version)"
 
 test-rust: setup ## Unit and integration tests of the core, and of the benchmark's load generator
@@ -99,6 +100,9 @@ test-generated: build ## What is generated and committed is what would be genera
 test-php: which-php ## Syntax of all PHP files, unit tests of the Composer package, the snippets of the documentation
 	@tools/php-lint.sh
 	@tools/php-test.sh
+
+test-frameworks: which-php build ## The packages for Laravel and Symfony, against the real frameworks and under the real binary
+	@FWS_FRANKENPHP=$(FRANKENPHP) tools/frameworks-test.sh
 
 test-e2e: which-php build ## The real binary with real PHP, real clients and a real browser; all of it over TLS as well
 	@tools/setup.sh e2e
@@ -141,6 +145,12 @@ fmt: ## Format all sources
 
 bench: build ## Measure CPU per message and memory per connection beside a peer
 	$(ENV) tests/bench/run.sh
+
+bench-cluster: build ## Measure several servers on one Redis beside Centrifugo
+	$(ENV) tests/bench/cluster.sh
+
+test-bench: which-php build ## The benchmark of a cluster, small and short: every message reaches every subscriber once
+	$(ENV) FRANKENPHP=$(FRANKENPHP) tests/bench/cluster.sh smoke
 
 # subscribers, bytes a second to each, bytes of a message, seconds
 SLOW_CLIENTS ?= 1000,1048576,16384,5

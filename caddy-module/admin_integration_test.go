@@ -247,7 +247,7 @@ func TestEveryCommandPassesThroughTheAdminAPI(t *testing.T) {
 
 	// A worker for timers, which needs no PHP as long as none is due.
 	generation := process.generations.Add(1)
-	routes := `{"routes":[{"name":"core","echo":true},{"name":"chat","echo":true,"channels":[{"pattern":"room:*","history":{"count":9,"age":3600000000000},"presence":{}}]},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}`
+	routes := `{"routes":[{"name":"core","echo":true},{"name":"chat","echo":true,"channels":[{"pattern":"room:*","history":{"count":9,"age":3600000000000},"presence":{}}]},{"name":"news","echo":true},{"name":"pusher","pusher":{"apps":[{"id":"shop","key":"k","secret":"s"}]}}],"workers":[{"name":"jobs","threads":1}]}`
 	if err := errors.Join(bridge.StageRoutes(generation, []byte(routes)), bridge.CommitRoutes(generation)); err != nil {
 		t.Fatal(err)
 	}

@@ -121,6 +121,7 @@ func (h *Handler) options(at *positions) []option {
 		{name: "name", syntax: "<route name>", read: into(&h.Name, name, h.checkName)},
 		{name: "worker", syntax: "<name>", read: into(&h.Worker, worker)},
 		{name: "echo", read: into(&h.Echo, flag)},
+		{name: "pusher", syntax: "{", read: into(&h.Pusher, parsePusher, h.checkPusher)},
 		{name: "origins", syntax: "<host pattern...>", read: into(&h.Origins, words, h.checkOrigins)},
 		{name: "subprotocols", syntax: "<name...>", read: into(&h.Subprotocols, words, h.checkSubprotocols)},
 		{name: "subprotocol", syntax: "<name> {", many: true, read: func(d *caddyfile.Dispenser) error { return h.parseSubprotocol(d, at) }},

@@ -148,7 +148,7 @@ var mistakes = []struct{ body, want, line string }{
 	{"websocket /ws {\n\tworker\n}", "worker takes one value, not 0", "13"},
 	{"websocket /ws {\n\tworker chat news\n}", "worker takes one value, not 2", "13"},
 	{"websocket /ws {\n\tworker chat {\n\t\tthreads 2\n\t}\n}", "worker takes no block", "14"},
-	{"websocket /ws {\n\techo\n\torigin example.com\n}", `unknown option "origin" of websocket: it knows name, worker, echo, origins`, "14"},
+	{"websocket /ws {\n\techo\n\torigin example.com\n}", `unknown option "origin" of websocket: it knows name, worker, echo, pusher, origins`, "14"},
 	{"websocket /ws {\n\techo on\n}", "echo takes no argument: on", "13"},
 	{"websocket /ws {\n\techo\n\techo\n}", "echo is already set in line 13", "14"},
 	{"websocket /ws {\n\techo\n\tworker chat\n}", `"worker" (chat) and "echo" exclude each other`, "12"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,10 +26,13 @@ type Cluster struct {
 	Lease caddy.Duration `json:"lease,omitempty"`
 	// Label is what other servers, and people, are told of this one. Default: the name of its host.
 	Label string `json:"label,omitempty"`
+	// CA is a file with certificates (PEM) of who vouches for that of Redis, where it is reached with TLS. Default: those that the system trusts.
+	CA string `json:"ca,omitempty"`
 }
 
 var (
 	clusterAddress = regexp.MustCompile(`^(redis|rediss|redis\+sentinel|rediss\+sentinel|unix|redis\+unix)://.`)
+	clusterPort    = regexp.MustCompile(`:(\d+)$`)
 	clusterPrefix  = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 )
 
@@ -57,6 +61,10 @@ func (c *Cluster) check() error {
 		return errors.New("cluster: the address is empty: is its environment variable set?")
 	case !clusterAddress.MatchString(address):
 		return errors.New("cluster takes the address of a Redis or Valkey server: redis://host:6379, rediss://host:6379 with TLS, unix:///path/to/socket, or redis+sentinel://host:26379,host:26379/master")
+	case strings.Contains(address, "#"):
+		return errors.New("cluster: an address has no #: certificates are always looked at; the option ca names the authority of your own ones")
+	case !legalPort(address):
+		return errors.New("cluster: the port of the address is not between 1 and 65535")
 	case strings.Contains(address, "+sentinel://") && !strings.Contains(address[strings.Index(address, "://")+3:], "/"):
 		return errors.New("cluster: after the sentinels comes the name of the master, as in redis+sentinel://host:26379/mymaster")
 	case c.Prefix != "" && !clusterPrefix.MatchString(c.Prefix):
@@ -70,12 +78,26 @@ func (c *Cluster) check() error {
 	return nil
 }
 
+// legalPort says whether the port of an address, if it has one, can be one.
+func legalPort(address string) bool {
+	host := address[strings.LastIndex(address, "@")+1:]
+	host, _, _ = strings.Cut(host[strings.Index(host, "://")+1:], "/")
+	port := clusterPort.FindStringSubmatch(strings.TrimPrefix(host, "//"))
+	if port == nil {
+		return true
+	}
+	number, err := strconv.Atoi(port[1])
+
+	return err == nil && number > 0 && number <= 65535
+}
+
 func (c *Cluster) options() []option {
 	return []option{
 		{name: "prefix", syntax: "<name>", read: into(&c.Prefix, word)},
 		{name: "timeout", syntax: "<duration>", read: into(&c.Timeout, duration)},
 		{name: "lease", syntax: "<duration>", read: into(&c.Lease, duration)},
 		{name: "label", syntax: "<text>", read: into(&c.Label, word)},
+		{name: "ca", syntax: "<file>", read: into(&c.CA, word)},
 	}
 }
 

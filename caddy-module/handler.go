@@ -16,7 +16,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Handler takes over WebSocket connections. Other requests go to the next handler.
+// Handler takes over WebSocket connections. Other requests go to the next handler, but those to a route that speaks the Pusher protocol: they
+// are calls of its HTTP API.
 type Handler struct {
 	Route
 
@@ -62,6 +63,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !isUpgrade(r) {
 		if isOtherConnect(r) {
 			return h.refuse(w, r, http.StatusNotImplemented, "of the protocols of an extended CONNECT only websocket is spoken here")
+		}
+
+		if h.Pusher != nil {
+			return h.call(w, r)
 		}
 
 		return next.ServeHTTP(w, r)
@@ -212,7 +217,7 @@ func (h *Handler) unavailable() string {
 	switch {
 	case caddy.Exiting():
 		return "the server is shutting down"
-	case (!h.Echo || h.Authorize != nil) && process.gate.isDown():
+	case (h.Pusher == nil && len(h.workers()) > 0 || h.Authorize != nil) && process.gate.isDown():
 		return "PHP is not running"
 	default:
 		return ""

@@ -28,6 +28,7 @@
 //				timeout <duration>
 //				lease   <duration>
 //				label   <text>
+//				ca      <file>
 //			}
 //			control [off | <path>] {
 //				mode  <octal>
@@ -47,6 +48,27 @@
 //		name                   <route name>
 //		worker                 <name>
 //		echo
+//		pusher {
+//			app <id> <key> <secret> {
+//				disabled
+//				allowed_origins      <origin pattern...>
+//				client_events        on|off
+//				client_event_rate    <n>/s|off
+//				max_payload          <size>
+//				activity_timeout     <duration>
+//				max_connections      <n>
+//				max_channels         <n>
+//				max_presence_members <n>
+//				presence_grace       <duration>|off
+//				cache_age            <duration>
+//				subscription_count
+//				tls_only
+//				webhook              <url> {
+//					events         <kind...>
+//					channel_prefix <text>
+//				}
+//			}
+//		}
 //		origins                <host pattern...>
 //		subprotocols           <name...>
 //		subprotocol            <name> {
@@ -91,7 +113,7 @@
 //		on_error               continue|close
 //	}
 //
-// The blocks of presence, resume and cluster may be left out. Instead of on, compression can have a block:
+// The blocks of app, webhook, presence, resume and cluster may be left out. Instead of on, compression can have a block:
 //
 //	compression {
 //		context_takeover

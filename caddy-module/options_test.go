@@ -118,7 +118,7 @@ func blocks() []option {
 
 	return slices.Concat(
 		new(App).options(), new(Values).options(), new(Cluster).options(), new(Control).options(), new(AuthorizeLimits).options(),
-		new(Handler).options(at), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(Resume).options(), new(RateLimit).options(), new(Compression).options(),
+		new(Handler).options(at), new(Pusher).options(), new(PusherApp).options(), new(PusherWebhook).options(), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(Resume).options(), new(RateLimit).options(), new(Compression).options(),
 	)
 }
 
@@ -213,7 +213,7 @@ func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 	for _, row := range documentedOptions(t) {
 		got, known := real[row.json]
 		switch row.json {
-		case "name", "worker", "echo", "subprotocol_workers", "subprotocol_required", "authorize", "authorize.uri", "authorize.copy_response_headers", "resume.window":
+		case "name", "worker", "echo", "pusher.apps", "subprotocol_workers", "subprotocol_required", "authorize", "authorize.uri", "authorize.copy_response_headers", "resume.window":
 			continue // what the handler is, and what is not there unless it is said
 		case "origins", "subprotocols", "channels":
 			if list, ok := got.([]any); !ok || len(list) > 0 {

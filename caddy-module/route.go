@@ -18,14 +18,16 @@ import (
 // Route is what a handler and its connections are subject to. Routes are known by name, to PHP, to limits, in metrics and
 // across reloads; several handlers may share one if their settings are the same.
 type Route struct {
-	// Name of the route. Default: the name of the worker, or "core" with echo.
+	// Name of the route. Default: the name of the worker, "core" with echo, or "pusher" with pusher.
 	Name string `json:"name,omitempty"`
 	// Worker is the name of the worker that handles the events, one of those declared in the frankenphp app. If sub-protocols
 	// have workers of their own, it handles the events of the other connections; without it, those are refused.
 	Worker string `json:"worker,omitempty"`
 	// Echo lets the core send every message back, without PHP: for diagnosis, conformance tests and benchmarks.
-	// Either this or a worker, of the route or of its sub-protocols, is required.
+	// Either this, a worker, of the route or of its sub-protocols, or pusher is required.
 	Echo bool `json:"echo,omitempty"`
+	// Pusher has the core speak the Pusher protocol, for the clients and the servers of applications. Default: off.
+	Pusher *Pusher `json:"pusher,omitempty"`
 	// Origins are those whose pages may connect: "same" for those of the host that the request itself names, whatever the port, a
 	// host (example.com), with a port if only that one (example.com:8443), all sub-domains of a host (*.example.com), a whole
 	// origin (https://example.com, file://), "null" for pages without an origin, or * for any. A list without "same" leaves
@@ -131,13 +133,13 @@ const echoName = "core"
 // complete checks the settings and fills in the default name.
 func (r *Route) complete() error {
 	switch {
-	case r.Worker == "" && !r.Echo && len(r.SubprotocolWorkers) == 0:
-		return fmt.Errorf(`nobody would handle the events: name a worker of the frankenphp app with "worker", or use "echo"`)
+	case r.Worker == "" && !r.Echo && r.Pusher == nil && len(r.SubprotocolWorkers) == 0:
+		return fmt.Errorf(`nobody would handle the events: name a worker of the frankenphp app with "worker", or use "echo" or "pusher"`)
 	case r.Worker != "" && r.Echo:
 		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
 	}
 
-	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins, r.checkResume, r.checkChannels} {
+	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins, r.checkResume, r.checkChannels, r.checkPusher} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -209,6 +211,8 @@ func (r *Route) defaultName() string {
 	switch {
 	case r.Echo:
 		return echoName
+	case r.Pusher != nil:
+		return pusherName
 	case r.Worker == "":
 		return r.SubprotocolWorkers[0].Worker
 	default:
@@ -233,6 +237,7 @@ func (r *Route) workers() []string {
 func (r *Route) forCore() *Route {
 	route := *r
 	route.Authorize = nil
+	route.Pusher = r.Pusher.resolved()
 
 	return &route
 }
@@ -308,7 +313,13 @@ func (r *Route) differences(other *Route) []string {
 
 	var list []string
 	for _, key := range keys {
-		if x, y := a[key], b[key]; x != y {
+		x, y := a[key], b[key]
+		switch {
+		case x == y:
+		case key == "pusher":
+			// The applications have secrets.
+			list = append(list, "the applications of pusher")
+		default:
 			list = append(list, fmt.Sprintf("%s %s and %s", key, orDefault(x), orDefault(y)))
 		}
 	}

@@ -47,6 +47,8 @@ const (
 	ErrCluster          Result = C.FWS_ERR_CLUSTER
 	ErrInvalidUser      Result = C.FWS_ERR_INVALID_USER
 	ErrUserInfoTooLong  Result = C.FWS_ERR_USER_INFO_TOO_LONG
+	ErrNoApp            Result = C.FWS_ERR_NO_APP
+	ErrInvalidEvent     Result = C.FWS_ERR_INVALID_EVENT
 )
 
 // Error returns the core's sentence for r.

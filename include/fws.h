@@ -63,6 +63,15 @@
 // The kind of fws_event: the client is back, on another connection with a request of its own.
 #define FWS_EVENT_RESUME 8
 
+// The kind of fws_event: a client of the Pusher protocol has subscribed to a channel.
+#define FWS_EVENT_SUBSCRIBE 9
+
+// The kind of fws_event: it has left a channel, or its connection has ended.
+#define FWS_EVENT_UNSUBSCRIBE 10
+
+// The kind of fws_event: it has sent an event to the others in a channel.
+#define FWS_EVENT_CLIENT_EVENT 11
+
 // Target: all clients.
 #define FWS_TO_ALL 0
 
@@ -237,6 +246,10 @@ enum fws_result
   FWS_ERR_USER_INFO_TOO_LONG = 41,
   // Other servers of the cluster are needed, and cannot be asked, or did not answer in time.
   FWS_ERR_CLUSTER = 42,
+  // No route has the application of the Pusher protocol, or there are several and none was named.
+  FWS_ERR_NO_APP = 43,
+  // An event that the Pusher protocol does not have; the error says why.
+  FWS_ERR_INVALID_EVENT = 44,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -286,9 +299,10 @@ enum fws_command_kind
   FWS_ROUTES = 10,
   // Counters and gauges. Answer: item 0 of `reply` is a JSON object.
   FWS_STATS = 11,
-  // Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`, [`since`]. A client has at most 4096. With `since`, a
+  // Puts a tag of 1 to 255 bytes on a client that may have it already: `id`, `tag`, [`since`], [`user`, `value`]. A client has at most 4096. With `since`, a
   // position of the tag's history or empty, a client that gets the tag now is sent what was sent after that, before anything that is sent to
-  // the tag later. Answer: `number` is 1.
+  // the tag later. With `user` the client is this user in the channel, about whom it tells `value`, as FWS_SET_USER says of both; that can be
+  // said again. Answer: `number` is 1.
   FWS_TAG = 12,
   // Takes a tag off a client that need not have it: `id`, `tag`. Answer: `number` is 1.
   FWS_UNTAG = 13,
@@ -352,6 +366,10 @@ enum fws_command_kind
   // Who is in a channel with presence: `tag`, [`route`]. `route` may be left out where only one has presence for the tag. Answer: the items
   // of `reply` are user, information, user, information, …, sorted by user; fws_reply_member reads the number of connections, too.
   FWS_PRESENCE = 34,
+  // Sends an event to channels of an application of the Pusher protocol: `channels`, `name`, `data`, [`except_id`], [`app`]. `data` is UTF-8,
+  // `except_id` the socket_id of a connection that is left out, and `app` the id of the application, which may be left out where there is
+  // only one. Answer: `number` is to how many clients of this server it was queued.
+  FWS_PUBLISH = 35,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -419,7 +437,7 @@ typedef struct {
   fws_bytes id;
   // The name of its route, or of that of the channel.
   fws_bytes route;
-  // Message, timer: the payload. Close: the reason. Join, leave: what was said about the user.
+  // Message, timer: the payload. Close: the reason. Join, leave, subscribe: what was said about the user. Client event: its data, as JSON.
   fws_bytes data;
   // Timer: its number.
   uint64_t timer;
@@ -431,10 +449,13 @@ typedef struct {
   fws_bytes ip;
   // Open, resume: the sub-protocol agreed on; empty where there is none.
   fws_bytes subprotocol;
-  // Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user.
+  // Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user. Subscribe, unsubscribe, client event: who the
+  // client is in the channel.
   fws_bytes user;
-  // Join, leave: the channel's tag.
+  // Join, leave, subscribe, unsubscribe, client event: the channel's tag.
   fws_bytes tag;
+  // Client event: its name.
+  fws_bytes name;
   // Open, resume: how many headers there are, see fws_event_header.
   size_t header_count;
 } fws_event;
@@ -548,12 +569,18 @@ typedef struct {
   fws_bytes value;
   // The name of a worker. UTF-8.
   fws_bytes worker;
-  // The name of a timer. UTF-8.
+  // The name of a timer, or of an event. UTF-8.
   fws_bytes name;
   // Whose a client is. UTF-8.
   fws_bytes user;
   // A position of a history. UTF-8. Empty, but not NULL: before the first message.
   fws_bytes since;
+  // The id of an application of the Pusher protocol. UTF-8.
+  fws_bytes app;
+  // So many names of channels. Each is UTF-8.
+  const fws_bytes *channels;
+  // How many.
+  size_t channel_count;
   // The claimed bell whose event's handler gives the command, NULL where none does: for FWS_TIMER_SET, and so that what a handler sends can
   // wait for what the handler of the bell's next event sends, if that is there already.
   const fws_bell *bell;
@@ -838,6 +865,28 @@ size_t fws_pipes_dirty(fws_dirty *out, size_t capacity);
 // Ends a pipe: `how` is FWS_PIPE_END or FWS_PIPE_FREE, else FWS_ERR_OUT_OF_RANGE. May be called while another thread is in
 // fws_pipe_feed or fws_pipe_take of the same pipe; what that does then has no effect.
 fws_result fws_pipe_close(uint64_t id, uint32_t how);
+
+// Answers a request of HTTP to a route that speaks the Pusher protocol, whatever it asks for: `method` in capitals, `path` as it was sent,
+// `query` without the `?`, and the body, of which no more need be read than fws_pusher_body_limit says, and one byte. It waits for other
+// servers, where there are some.
+//
+// `status` receives that of the answer. The items of `reply` are the value of Content-Type, the body, and the value of Allow, which is empty
+// where the answer has none.
+fws_result fws_pusher_call(const uint8_t *route,
+                           size_t route_len,
+                           const uint8_t *method,
+                           size_t method_len,
+                           const uint8_t *path,
+                           size_t path_len,
+                           const uint8_t *query,
+                           size_t query_len,
+                           const uint8_t *body,
+                           size_t body_len,
+                           uint32_t *status,
+                           fws_reply **reply);
+
+// The largest body of a request that fws_pusher_call takes for a route; 0: it speaks no Pusher protocol, or is not in force.
+uint64_t fws_pusher_body_limit(const uint8_t *route, size_t route_len);
 
 // From now on commands are for the server of this machine, reached by its control socket, unless the core runs in this process. For
 // programs on the command line; a server must not call it, or it would talk to another one while it has no routes. Only the first call

@@ -20,6 +20,18 @@ if [ -x "$top/examples/$example/run.sh" ]; then exec "$top/examples/$example/run
 export PORT=${PORT:-8080}
 say "the $example example runs on http://localhost:$PORT – stop it with Ctrl-C"
 cd "$top/examples/$example"
+if [ -x start.sh ]; then
+  # An example of a framework needs the framework, the scripts of its page, and more than one process.
+  FWS_FRAMEWORKS=$("$top/tools/frameworks.sh")
+  FWS_JS=$("$top/tools/frameworks-js.sh")
+  export FWS_FRAMEWORKS FWS_JS
+  caddyfile=Caddyfile
+  if [ "$(cat "$top/build/lib/watcher")" = none ]; then
+    caddyfile=$top/build/Caddyfile.$example
+    grep -vE '^[[:space:]]*watch$' Caddyfile >"$caddyfile"
+  fi
+  exec ./start.sh "$top/build/frankenphp" "$caddyfile"
+fi
 if [ "$(cat "$top/build/lib/watcher")" != none ]; then
   say "an edited .php file of examples/$example restarts its worker"
   exec "$top/build/frankenphp" run --config Caddyfile

@@ -20,7 +20,7 @@ case ${1:-} in
     "$top/tools/php.sh" >/dev/null
     ;;
   e2e)
-    need composer composer
+    need composer composer node nodejs npm npm
     command -v redis-server >/dev/null || command -v valkey-server >/dev/null || need redis-server redis-server
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need chromium chromium
     ;;

@@ -31,7 +31,7 @@
 //   - cause.c: why PHP failed on an event
 //   - budget.c: max_execution_time for each event
 //   - reset.c, reset_*.c: what a handler leaves behind is undone before the next event
-//   - clients.c, client.c, send.c, tags.c, information.c, values.c, timers.c, history.c, users.c: the commands
+//   - clients.c, client.c, send.c, tags.c, information.c, values.c, timers.c, history.c, users.c, pusher.c: the commands
 //   - batch.c: commands whose results come together
 //   - run.c: the way of every command
 //   - reply.c: strings and lists that the core returns

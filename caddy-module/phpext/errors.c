@@ -46,6 +46,8 @@ static zend_class_entry *class_of(fws_result result) {
   case FWS_ERR_NO_PRESENCE:
   case FWS_ERR_INVALID_USER:
   case FWS_ERR_USER_INFO_TOO_LONG:
+  case FWS_ERR_NO_APP:
+  case FWS_ERR_INVALID_EVENT:
     return classes.invalid_argument;
   case FWS_ERR_NOT_RUNNING:
     return classes.not_running;

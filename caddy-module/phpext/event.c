@@ -32,6 +32,10 @@
   _(suspend)                                                                                                           \
   _(resume)                                                                                                            \
   _(tag)                                                                                                               \
+  _(event)                                                                                                             \
+  _(subscribe)                                                                                                         \
+  _(unsubscribe)                                                                                                       \
+  _(client_event)                                                                                                      \
   _(info)
 
 static struct {
@@ -160,6 +164,18 @@ static void append_unconnected(zend_array *array, const fws_event *event) {
   append_bytes(array, strings.info, event->data);
 }
 
+/* An event of a client of the Pusher protocol. */
+static void append_subscriber(zend_array *array, const fws_event *event) {
+  append_bytes(array, strings.tag, event->tag);
+  append_bytes(array, strings.user, event->user);
+  if (event->kind == FWS_EVENT_SUBSCRIBE) {
+    append_bytes(array, strings.info, event->data);
+  } else if (event->kind == FWS_EVENT_CLIENT_EVENT) {
+    append_bytes(array, strings.event, event->name);
+    append_bytes(array, strings.data, event->data);
+  }
+}
+
 static zend_string *type_of(uint32_t kind) {
   switch (kind) {
   case FWS_EVENT_MESSAGE:
@@ -176,6 +192,12 @@ static zend_string *type_of(uint32_t kind) {
     return strings.suspend;
   case FWS_EVENT_RESUME:
     return strings.resume;
+  case FWS_EVENT_SUBSCRIBE:
+    return strings.subscribe;
+  case FWS_EVENT_UNSUBSCRIBE:
+    return strings.unsubscribe;
+  case FWS_EVENT_CLIENT_EVENT:
+    return strings.client_event;
   default:
     return strings.timer;
   }
@@ -186,7 +208,7 @@ static bool is_unconnected(uint32_t kind) {
 }
 
 void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *return_value) {
-  /* The most keys that a kind has: 3 + 7 for open and resume, and at most 3 + 3 in the smallest table, which has room
+  /* The most keys that a kind has: 3 + 7 for open and resume, and at most 3 + 4 in the smallest table, which has room
    * for 8. */
   bool has_request = event->kind == FWS_EVENT_OPEN || event->kind == FWS_EVENT_RESUME;
   zend_array *array = zend_new_array(has_request ? 10 : HT_MIN_SIZE);
@@ -213,6 +235,11 @@ void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *retu
     append_request(array, bell, event);
     break;
   case FWS_EVENT_SUSPEND:
+    break;
+  case FWS_EVENT_SUBSCRIBE:
+  case FWS_EVENT_UNSUBSCRIBE:
+  case FWS_EVENT_CLIENT_EVENT:
+    append_subscriber(array, event);
     break;
   default:
     ZVAL_LONG(&value, event->code);

@@ -234,6 +234,14 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_presence, 0, 1, IS
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, route, IS_STRING, 1, "null")
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_frankenphp_ws_publish, 0, 3, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO(0, channels, IS_MIXED, 0)
+	ZEND_ARG_TYPE_INFO(0, event, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, data, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, exceptSocketId, IS_STRING, 1, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, app, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
 ZEND_FUNCTION(frankenphp_ws_nextEvent);
 ZEND_FUNCTION(frankenphp_ws_failEvent);
 ZEND_FUNCTION(frankenphp_ws_getClients);
@@ -283,6 +291,7 @@ ZEND_FUNCTION(frankenphp_ws_getClientsByUser);
 ZEND_FUNCTION(frankenphp_ws_sendToUser);
 ZEND_FUNCTION(frankenphp_ws_disconnectUser);
 ZEND_FUNCTION(frankenphp_ws_presence);
+ZEND_FUNCTION(frankenphp_ws_publish);
 
 static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_nextEvent, arginfo_frankenphp_ws_nextEvent)
@@ -334,6 +343,7 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_FE(frankenphp_ws_sendToUser, arginfo_frankenphp_ws_sendToUser)
 	ZEND_FE(frankenphp_ws_disconnectUser, arginfo_frankenphp_ws_disconnectUser)
 	ZEND_FE(frankenphp_ws_presence, arginfo_frankenphp_ws_presence)
+	ZEND_FE(frankenphp_ws_publish, arginfo_frankenphp_ws_publish)
 	ZEND_FE_END
 };
 

@@ -456,3 +456,19 @@ function frankenphp_ws_batch(callable $calls): array
 {
     return Batch::run($calls);
 }
+
+function frankenphp_ws_publish(mixed $channels, string $event, string $data, ?string $exceptSocketId = null, ?string $app = null): int
+{
+    return Batch::call(static function () use ($channels, $event, $data, $exceptSocketId, $app): int {
+        Refusal::unlessUtf8(['event' => $event, 'data' => $data, 'exceptSocketId' => $exceptSocketId, 'app' => $app]);
+        $queued = 0;
+        foreach (array_unique((array) $channels) as $channel) {
+            $frame = json_encode(['event' => $event, 'channel' => $channel, 'data' => $data], JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+            // Of the applications it knows what the test calls them; one that is not named is called app.
+            $tagged = FakeServer::current()->registry->tagged(($app ?? 'app') . ':' . $channel);
+            $queued += FakeServer::current()->deliverToAll($tagged, $frame, null, false, $exceptSocketId);
+        }
+
+        return $queued;
+    }, 0);
+}

@@ -36,6 +36,11 @@ final class Dispatcher
 
             return;
         }
+        if (in_array($event['type'], ['subscribe', 'unsubscribe', 'client_event'], true)) {
+            $this->subscriber($event);
+
+            return;
+        }
         $connection = $event['type'] === 'open' || $event['type'] === 'resume' ? new Connection(
             $event['id'],
             $event['route'],
@@ -92,6 +97,29 @@ final class Dispatcher
         }
         try {
             $joined ? $this->application->onJoin($member) : $this->application->onLeave($member);
+        } catch (\Throwable $error) {
+            Caller::blameIfOurs($error);
+            \frankenphp_ws_failEvent(Cause::of($error));
+        }
+    }
+
+    /**
+     * An application that does not ask for it is told nothing.
+     *
+     * @param array<string, mixed> $event
+     */
+    private function subscriber(array $event): void
+    {
+        if (!$this->application instanceof PusherApplication) {
+            return;
+        }
+        $subscriber = new Subscriber($event['id'], $event['route'], $event['tag'], $event['user'], $event['info'] ?? '');
+        try {
+            match ($event['type']) {
+                'subscribe' => $this->application->onSubscribe($subscriber),
+                'unsubscribe' => $this->application->onUnsubscribe($subscriber),
+                'client_event' => $this->application->onClientEvent($subscriber, $event['event'], $event['data']),
+            };
         } catch (\Throwable $error) {
             Caller::blameIfOurs($error);
             \frankenphp_ws_failEvent(Cause::of($error));

@@ -20,9 +20,10 @@ namespace FrankenPHP\WebSocket;
  * to. onStart() is called of every application that implements StartApplication, and a timer is told to every one that implements
  * TimerApplication: tell yours by the payload. Who joins or leaves a channel of a route is told to the application of that route, or else
  * the default, and to those of sub-protocols, where they implement PresenceApplication. That the network of a client is away, and that it
- * is back, is told to its application, where that implements ResumeApplication.
+ * is back, is told to its application, where that implements ResumeApplication. What clients of the Pusher protocol do is told to the application of
+ * their route, or else the default, where that implements PusherApplication.
  */
-final class Router implements PresenceApplication, ResumeApplication, StartApplication, TimerApplication
+final class Router implements PresenceApplication, PusherApplication, ResumeApplication, StartApplication, TimerApplication
 {
     private const TAG = 'subprotocol:';
 
@@ -116,6 +117,30 @@ final class Router implements PresenceApplication, ResumeApplication, StartAppli
                 $application->onLeave($member);
             }
         });
+    }
+
+    public function onSubscribe(Subscriber $subscriber): void
+    {
+        $application = $this->routes[$subscriber->route] ?? $this->default;
+        if ($application instanceof PusherApplication) {
+            $application->onSubscribe($subscriber);
+        }
+    }
+
+    public function onUnsubscribe(Subscriber $subscriber): void
+    {
+        $application = $this->routes[$subscriber->route] ?? $this->default;
+        if ($application instanceof PusherApplication) {
+            $application->onUnsubscribe($subscriber);
+        }
+    }
+
+    public function onClientEvent(Subscriber $subscriber, string $event, string $data): void
+    {
+        $application = $this->routes[$subscriber->route] ?? $this->default;
+        if ($application instanceof PusherApplication) {
+            $application->onClientEvent($subscriber, $event, $data);
+        }
     }
 
     /**

@@ -111,9 +111,11 @@ namespace {
      *   - close: `code` (RFC 6455, 7.1.5; 1005: the peer gave none, 1006: the connection was cut); `reason`; `clean` (bool: the closing
      *     handshake was completed)
      *   - timer: `timer` (its number, as setTimer() returned it), `payload`
+     *   - subscribe, unsubscribe, client_event: of a client of the Pusher protocol, on a route with `pusher` and `worker`; `tag` (the application's id, a
+     *     colon, and the channel), `user` ("" when it is nobody); with subscribe `info`, with client_event `event` and `data` (JSON): docs/pusher.md
      *   - join, leave: `route`, `tag`, `user` and `info` of a user who has joined a channel with presence, or left it: docs/presence.md
      *
-     * @return array{type: 'open'|'resume', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string, user: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'suspend', id: string, route: string}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|array{type: 'join'|'leave', route: string, tag: string, user: string, info: string}|null null: return from the handler now
+     * @return array{type: 'open'|'resume', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string, user: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'suspend', id: string, route: string}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|array{type: 'subscribe', id: string, route: string, tag: string, user: string, info: string}|array{type: 'unsubscribe', id: string, route: string, tag: string, user: string}|array{type: 'client_event', id: string, route: string, tag: string, user: string, event: string, data: string}|array{type: 'join'|'leave', route: string, tag: string, user: string, info: string}|null null: return from the handler now
      * @throws \FrankenPHP\WebSocket\OutsideEventLoopException when the request was not started by the server for events of connections
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
@@ -776,6 +778,22 @@ namespace {
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */
     function frankenphp_ws_presence(string $tag, ?string $route = null): array
+    {
+    }
+
+    /**
+     * Sends an event to channels of an application that speaks the Pusher protocol: docs/pusher.md.
+     *
+     * @param string|list<string> $channels the channels' names
+     * @param string $event the event's name
+     * @param string $data the event's data, usually JSON; valid UTF-8
+     * @param string|null $exceptSocketId leave the connection with this socket_id out
+     * @param string|null $app the application's id; null: the only one
+     * @return int to how many clients of this server the event was queued
+     * @throws \FrankenPHP\WebSocket\InvalidArgumentException when no route has the application, when there are several and none was named, or when the event is not as the protocol has it: the message says why
+     * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
+     */
+    function frankenphp_ws_publish(mixed $channels, string $event, string $data, ?string $exceptSocketId = null, ?string $app = null): int
     {
     }
 }

@@ -14,6 +14,7 @@
 #   FRANKENPHP=build/frankenphp             the binary
 set -eu
 . "$(dirname "$0")/../../tools/lib.sh"
+. "$(dirname "$0")/lib.sh"
 
 if [ "${BENCH_TLS:-0}" = 1 ]; then
   scheme=wss peer="gws" echo_folder=peers/tls encrypt=-tls
@@ -25,9 +26,7 @@ rounds=${BENCH_ROUNDS:-3} seconds=${BENCH_SECONDS:-5} warmup=${BENCH_WARMUP:-1} 
 idle=${BENCH_IDLE:-9000} idle_rounds=${BENCH_IDLE_ROUNDS:-1}
 read -ra workloads <<<"${BENCH_WORKLOADS:-100x1 100x16 1x1}"
 read -ra servers <<<"${BENCH_SERVERS:-core php proxy gws}"
-frankenphp=$(realpath -m "${FRANKENPHP:-$top/build/frankenphp}")
-bench=$top/tests/bench out=$top/build/bench
-results=$out/results.jsonl load=$out/target/release/fws-load
+results=$out/results.jsonl
 declare -A label=([core]="core echo" [php]="php echo" [proxy]="gws behind proxy" [gws]="gws")
 if [ "$scheme" = wss ]; then
   for server in "${!label[@]}"; do label[$server]+=" over TLS"; done
@@ -39,35 +38,13 @@ for server in "${servers[@]}"; do
   case $server in gws) ;; *) [ -x "$frankenphp" ] || die "$frankenphp is not there: make build" ;; esac
 done
 
-# Every descriptor that the system grants: a proxied connection takes two.
-ulimit -n "$(ulimit -Hn)"
-mkdir -p "$out/home"
 : >"$results"
 say "building the load generator and the peer"
-CARGO_TARGET_DIR=$out/target cargo build --release --locked --quiet --manifest-path "$bench/load/Cargo.toml"
+build_load
 (cd "$bench/peers/gws" && go build -o "$out/gws" .)
 
 # Of the running servers, by process name (echo, proxy, gws): ids, the address, and where a garbage collection is asked for.
 declare -A pids=() address=() collect=()
-started=()
-
-# spawn NAME COMMAND…: starts it in the background, its output in a log; $spawned is its id.
-spawn() {
-  local name=$1; shift
-  "$@" >>"$out/$name.log" 2>&1 &
-  spawned=$!
-  started+=("$spawned")
-}
-
-# caddy NAME PORT ADMIN_PORT FOLDER [VARIABLE=VALUE…]: a frankenphp on the Caddyfile of the folder. Nothing of the user's is
-# read or written, and the admin endpoint is a port of its own.
-caddy() {
-  local name=$1 port=$2 admin=$3 folder=$4; shift 4
-  cd "$folder"
-  spawn "$name" env "PORT=$port" "CADDY_ADMIN=127.0.0.1:$admin" "XDG_CONFIG_HOME=$out/home" "XDG_DATA_HOME=$out/home" "$@" \
-    "$frankenphp" run --config Caddyfile
-  cd "$top"
-}
 
 # start PROCESS: starts echo, proxy or gws on free ports and waits until it answers.
 start() {
@@ -97,21 +74,6 @@ start() {
   "$load" ready --url "$scheme://${address[$name]}$path" --pid "${pids[$name]}" --timeout 60 ||
     { tail -n 20 "$out/$name.log" >&2; die "$name did not start; its whole log is $out/$name.log"; }
 }
-
-# stop_all: ends what was started, politely and then not, and waits for it.
-stop_all() {
-  local pid deadline=$((SECONDS + 15))
-  [ ${#started[@]} -gt 0 ] || return 0
-  kill "${started[@]}" 2>/dev/null || true
-  for pid in "${started[@]}"; do
-    while kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
-    kill -KILL "$pid" 2>/dev/null && say "process $pid did not end within 15 s of SIGTERM and was killed"
-    wait "$pid" 2>/dev/null || true
-  done
-  started=()
-}
-trap stop_all EXIT
-trap 'exit 130' INT TERM
 
 failed=0
 # measure SERVER ROUND SECONDS_AT_MOST MODE OPTION…: one run, its result appended.

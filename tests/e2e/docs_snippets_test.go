@@ -85,7 +85,7 @@ func TestEveryCaddyfileOfTheDocumentationIsAccepted(t *testing.T) {
 					t.Fatal(err)
 				}
 				cmd := exec.Command(frankenphp(t), "validate", "--config", "Caddyfile")
-				cmd.Dir, cmd.Env = folder, append(environment(folder), "REDIS_URL=redis://localhost")
+				cmd.Dir, cmd.Env = folder, append(environment(folder), "REDIS_URL=redis://localhost", "REVERB_APP_ID=1", "REVERB_APP_KEY=key", "REVERB_APP_SECRET=secret")
 				if output, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%v\n%s\n%s", err, config, output)
 				}

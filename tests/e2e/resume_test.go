@@ -191,9 +191,7 @@ func TestABrowserWhoseNetworkIsAwayAgainAndAgainMissesNothingInEitherDirection(t
 		push(5)
 		caught()
 	}
-	// The page changes its network although the old connection works.
-	page.evaluate("dispatchEvent(new Event('online'))", nil)
-	push(20)
+	changeNetwork(t, page, func() { push(20) })
 	caught()
 
 	sessions := s.gotAll(t, page, id)
@@ -201,6 +199,21 @@ func TestABrowserWhoseNetworkIsAwayAgainAndAgainMissesNothingInEitherDirection(t
 	if want := "open[]" + strings.Repeat(" suspend resume[]", 5); told != want || sessions != 1 {
 		t.Errorf("%d sessions, PHP was told %q, want %q", sessions, told, want)
 	}
+}
+
+// changeNetwork has a page change its network although the old connection works.
+func changeNetwork(t *testing.T, page *tab, meanwhile func()) {
+	t.Helper()
+	var states int
+	page.evaluate("(dispatchEvent(new Event('online')), states.length)", &states)
+	meanwhile()
+	eventually(t, func() error {
+		var now int
+		if page.evaluate("states.length", &now); now == states {
+			return fmt.Errorf("it has not come back by another connection")
+		}
+		return nil
+	})
 }
 
 // A greeting is the first message to a client that may come back.

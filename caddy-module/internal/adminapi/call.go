@@ -95,7 +95,7 @@ func parseQuery(r *http.Request, known []string) (url.Values, error) {
 
 // checkPath sees that ids, tags, users and keys of information are text. Keys of global values are any bytes.
 func checkPath(r *http.Request, pattern string) error {
-	for _, name := range []string{"id", "tag", "key", "user"} {
+	for _, name := range []string{"id", "tag", "key", "user", "channel", "event"} {
 		if name == "key" && strings.HasPrefix(pattern, "/websocket/values/") {
 			continue
 		}
@@ -346,7 +346,7 @@ func refusal(err error) error {
 // refusalStatus is the status of a result. Those that are not named here say that an argument is wrong.
 func refusalStatus(result bridge.Result) int {
 	switch result {
-	case bridge.ErrUnknownRoute, bridge.ErrNoHistory, bridge.ErrNoPresence:
+	case bridge.ErrUnknownRoute, bridge.ErrNoHistory, bridge.ErrNoPresence, bridge.ErrNoApp:
 		return http.StatusNotFound
 	case bridge.ErrTooLarge, bridge.ErrPayloadTooLong:
 		return http.StatusRequestEntityTooLarge

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/frankenphp-ws/frankenphp-ws/caddy-module/internal/command"
 )
@@ -29,7 +30,7 @@ var endpoints = []endpoint{
 	{"GET", "/websocket/clients/{id}/tags", nil, getClientTags},
 	{"DELETE", "/websocket/clients/{id}/tags", nil, clearClientTags},
 	{"GET", "/websocket/clients/{id}/tags/{tag}", nil, hasTag},
-	{"PUT", "/websocket/clients/{id}/tags/{tag}", []string{"since"}, putTag},
+	{"PUT", "/websocket/clients/{id}/tags/{tag}", []string{"since", "member"}, putTag},
 	{"DELETE", "/websocket/clients/{id}/tags/{tag}", nil, deleteTag},
 	{"GET", "/websocket/clients/{id}/information", nil, getAllInformation},
 	{"DELETE", "/websocket/clients/{id}/information", nil, clearInformation},
@@ -37,6 +38,7 @@ var endpoints = []endpoint{
 	{"PUT", "/websocket/clients/{id}/information/{key}", nil, putInformation},
 	{"DELETE", "/websocket/clients/{id}/information/{key}", nil, deleteInformation},
 	{"POST", "/websocket/messages", []string{"client", "tag", "expression", "user", "all", "route", "except", "binary"}, postMessage},
+	{"POST", "/websocket/channels/{channel}/events/{event}", []string{"app", "except"}, postEvent},
 	{"GET", "/websocket/tags", nil, getTags},
 	{"PUT", "/websocket/clients/{id}/user/{user}", nil, putUser},
 	{"DELETE", "/websocket/clients/{id}/user", nil, deleteUser},
@@ -187,7 +189,16 @@ func hasTag(c *call) error {
 }
 
 func putTag(c *call) error {
-	return c.act("tag", map[string]any{"tag": c.r.PathValue("tag"), "since": c.optional("since")})
+	arguments := map[string]any{"tag": c.r.PathValue("tag"), "since": c.optional("since")}
+	if c.query.Has("member") {
+		info, err := c.body()
+		if err != nil {
+			return err
+		}
+		arguments["member"] = map[string]any{"user": c.query.Get("member"), "info": command.Bytes(info)}
+	}
+
+	return c.act("tag", arguments)
 }
 
 func deleteTag(c *call) error {
@@ -263,6 +274,20 @@ func postMessage(c *call) error {
 }
 
 const whoParameters = "say to whom, once: client=ID, tag=TAG, expression=EXPRESSION, user=USER or all"
+
+func postEvent(c *call) error {
+	data, err := c.body()
+	if err != nil {
+		return err
+	}
+	if !utf8.Valid(data) {
+		return badRequest("the data of an event must be UTF-8")
+	}
+
+	return c.answer(command.Of("publish", map[string]any{
+		"channels": []string{c.r.PathValue("channel")}, "event": c.r.PathValue("event"), "data": string(data), "app": c.optional("app"), "except": c.optional("except"),
+	}))
+}
 
 func putUser(c *call) error {
 	info, err := c.body()

@@ -127,7 +127,7 @@ func (c *cli) build(cmd *cobra.Command) {
 	cmd.RunE = noSuchCommand
 	cmd.AddCommand(c.clientCommands()...)
 	cmd.AddCommand(c.userCommands()...)
-	cmd.AddCommand(c.sendCommand(), c.valueCommands(), c.routesCommand(), c.statsCommand(), c.topCommand(), c.nodesCommand(), c.rawCommand())
+	cmd.AddCommand(c.sendCommand(), c.publishCommand(), c.valueCommands(), c.routesCommand(), c.statsCommand(), c.topCommand(), c.nodesCommand(), c.rawCommand())
 }
 
 // noSuchCommand runs what has only subcommands.

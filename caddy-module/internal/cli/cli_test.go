@@ -113,6 +113,7 @@ var commandLines = []struct {
 		stdout: "1  " + time.UnixMilli(1000).Format(time.DateTime) + "  \"a\\x1b\"\n2  " + time.UnixMilli(2000).Format(time.DateTime) + "  (binary, 1 bytes)\n",
 	},
 	{args: "list --user 42", command: `{"list":{"of":{"user":"42"}}}`, answer: `{"names":["ann"]}`, stdout: "ann\n"},
+	{args: "publish private-x moved {} --app 1 --except 1.2", command: `{"publish":{"app":"1","channels":["private-x"],"data":"{}","event":"moved","except":"1.2"}}`, answer: `{"queued":2}`, stdout: "queued for 2 clients\n"},
 	{args: "user ann 42 --info Ann", command: `{"set_user":{"id":"ann","info":{"base64":"QW5u"},"user":"42"}}`, answer: yes},
 	{args: "user ann", command: `{"set_user":{"id":"ann","info":{"base64":""}}}`, answer: no, code: 3},
 	{args: "disconnect 42 --code 4003 --reason banned", command: `{"disconnect_user":{"code":4003,"reason":"banned","user":"42"}}`, answer: `{"count":2}`, stdout: "2\n"},

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fws_hub::{ClusterError, KeyValueError};
+use fws_hub::{ClusterError, KeyValueError, Position};
 
 use crate::Watching;
 use crate::redis::{Cluster, Left, Member, Node, NodeId, Records, Retention};
@@ -22,6 +22,8 @@ pub trait Broker: Send + Sync {
     fn ask_all(&self, payload: &[u8]) -> Result<Vec<Vec<u8>>, ClusterError>;
     fn tell(&self, topic: Option<&str>, payload: &[u8]) -> Result<u64, ClusterError>;
     fn told(&self) -> u64;
+    fn wait_for_room(&self);
+    fn untold(&self) -> u64;
     /// [`Cluster::begin_to_subscribe`].
     fn watch(&self, topic: &str) -> Option<Watching>;
     fn unsubscribe(&self, topic: &str);
@@ -32,8 +34,14 @@ pub trait Broker: Send + Sync {
     fn holder(&self, id: &str) -> Result<Option<NodeId>, ClusterError>;
     fn enter(&self, member: &Member) -> Result<bool, ClusterError>;
     fn leave(&self, member: &Member) -> Result<bool, ClusterError>;
+    /// One after the other, unless it can be done better.
+    fn attend(&self, changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError> {
+        let change = |(there, member): &(bool, &Member)| if *there { self.enter(member) } else { self.leave(member) };
+        // Where that is not possible it is as if this server were alone.
+        Ok(changes.iter().map(|one| change(one).unwrap_or(true)).collect())
+    }
     fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
-    fn records(&self, channel: &str, after: Option<u64>, most: usize, age: u64) -> Result<Records, ClusterError>;
+    fn records(&self, channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError>;
     fn forget(&self, channel: &str) -> Result<bool, ClusterError>;
     fn value_set(&self, key: &[u8], value: &[u8], expire: Option<u64>, only_new: bool) -> Result<bool, ClusterError>;
     fn value_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ClusterError>;
@@ -68,6 +76,8 @@ impl Broker for Cluster {
         ask_all(payload: &[u8]) -> Result<Vec<Vec<u8>>, ClusterError>;
         tell(topic: Option<&str>, payload: &[u8]) -> Result<u64, ClusterError>;
         told() -> u64;
+        wait_for_room();
+        untold() -> u64;
         unsubscribe(topic: &str);
         claim(id: &str) -> Result<bool, ClusterError>;
         take_claim(id: &str, from: NodeId) -> Result<bool, ClusterError>;
@@ -76,8 +86,9 @@ impl Broker for Cluster {
         holder(id: &str) -> Result<Option<NodeId>, ClusterError>;
         enter(member: &Member) -> Result<bool, ClusterError>;
         leave(member: &Member) -> Result<bool, ClusterError>;
+        attend(changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError>;
         record(channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
-        records(channel: &str, after: Option<u64>, most: usize, age: u64) -> Result<Records, ClusterError>;
+        records(channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError>;
         forget(channel: &str) -> Result<bool, ClusterError>;
         value_set(key: &[u8], value: &[u8], expire: Option<u64>, only_new: bool) -> Result<bool, ClusterError>;
         value_get(key: &[u8]) -> Result<Option<Vec<u8>>, ClusterError>;

@@ -43,6 +43,9 @@ pub trait Engine: Send + Sync {
     /// Has the other servers carry out a command; their answers. It waits for them, and no longer than a time of its own.
     fn ask_others(&self, command: &Command<'_>) -> Result<Vec<Reply>, CommandError>;
 
+    /// Waits, for a time of its own, until there is room for a message to others. Who does not call it before may find that there is none.
+    fn wait_for_room(&self) {}
+
     /// The id of a client that has none, from a random text: it may name this server, so that the others find the client.
     fn id(&self, random: String) -> String {
         random
@@ -52,6 +55,13 @@ pub trait Engine: Send + Sync {
     fn claim(&self, id: &str) -> Result<bool, CommandError> {
         let _ = id;
         Ok(true)
+    }
+
+    /// Somebody comes who is to have an id that another server has. `true`: that server gives it up soon, since its client is not there. It waits for
+    /// that server.
+    fn make_way(&self, id: &str) -> Result<bool, CommandError> {
+        let _ = id;
+        Ok(false)
     }
 
     /// The client with an id is gone, or it has another id. Does not wait.
@@ -142,6 +152,8 @@ pub struct Attendance {
     pub user: Arc<str>,
     /// What was said about the user.
     pub info: Arc<[u8]>,
+    /// The id of the client by which it has joined.
+    pub by: Option<Arc<str>>,
 }
 
 /// Records what is sent to channels, once for all servers. Its calls wait for it.
@@ -149,8 +161,9 @@ pub trait Recorder: Send + Sync {
     /// Records a message to a tag of a route. All servers with a client that has the tag are told of it, this one included.
     fn record(&self, route: &str, message: &SendTo<'_>, policy: HistoryPolicy) -> Result<(), CommandError>;
 
-    /// What is kept of a tag of a route: at most so many messages after a number, or the last ones.
-    fn read(&self, route: &str, tag: &str, after: Option<u64>, most: usize, policy: HistoryPolicy) -> Result<Past, CommandError>;
+    /// What is kept of a tag of a route: at most so many messages after a position, or the last ones, as many as fit in one answer. A position of another
+    /// epoch is the one before all.
+    fn read(&self, route: &str, tag: &str, after: Option<Position>, most: usize, policy: HistoryPolicy) -> Result<Past, CommandError>;
 
     /// Forgets the messages of a channel. Whether there were any.
     fn clear(&self, route: &str, tag: &str) -> Result<bool, CommandError>;
@@ -161,6 +174,8 @@ pub trait Recorder: Send + Sync {
 pub struct Past {
     /// That of the last message; [`Position::BEGINNING`]: there never was one.
     pub last: Position,
+    /// Up to this number the messages were read.
+    pub read: u64,
     /// In their order.
     pub messages: Vec<Sent>,
 }

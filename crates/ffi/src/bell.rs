@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fws_server::{Bell, Ended};
-use fws_session::{Event, Membership, Opened};
+use fws_session::{Event, Membership, Opened, Subscriber};
 use parking_lot::Mutex;
 
 use crate::bytes::{fws_bytes, input};
@@ -121,6 +121,12 @@ pub const FWS_EVENT_LEAVE: u32 = 6;
 pub const FWS_EVENT_SUSPEND: u32 = 7;
 /// The kind of fws_event: the client is back, on another connection with a request of its own.
 pub const FWS_EVENT_RESUME: u32 = 8;
+/// The kind of fws_event: a client of the Pusher protocol has subscribed to a channel.
+pub const FWS_EVENT_SUBSCRIBE: u32 = 9;
+/// The kind of fws_event: it has left a channel, or its connection has ended.
+pub const FWS_EVENT_UNSUBSCRIBE: u32 = 10;
+/// The kind of fws_event: it has sent an event to the others in a channel.
+pub const FWS_EVENT_CLIENT_EVENT: u32 = 11;
 
 /// One event of a connection, of a timer, or of a channel.
 #[repr(C)]
@@ -137,7 +143,7 @@ pub struct fws_event {
     pub id: fws_bytes,
     /// The name of its route, or of that of the channel.
     pub route: fws_bytes,
-    /// Message, timer: the payload. Close: the reason. Join, leave: what was said about the user.
+    /// Message, timer: the payload. Close: the reason. Join, leave, subscribe: what was said about the user. Client event: its data, as JSON.
     pub data: fws_bytes,
     /// Timer: its number.
     pub timer: u64,
@@ -149,10 +155,13 @@ pub struct fws_event {
     pub ip: fws_bytes,
     /// Open, resume: the sub-protocol agreed on; empty where there is none.
     pub subprotocol: fws_bytes,
-    /// Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user.
+    /// Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user. Subscribe, unsubscribe, client event: who the
+    /// client is in the channel.
     pub user: fws_bytes,
-    /// Join, leave: the channel's tag.
+    /// Join, leave, subscribe, unsubscribe, client event: the channel's tag.
     pub tag: fws_bytes,
+    /// Client event: its name.
+    pub name: fws_bytes,
     /// Open, resume: how many headers there are, see fws_event_header.
     pub header_count: usize,
 }
@@ -213,6 +222,7 @@ fn described(current: fws_server::Current<'_>) -> fws_event {
         subprotocol: fws_bytes::NONE,
         user: fws_bytes::NONE,
         tag: fws_bytes::NONE,
+        name: fws_bytes::NONE,
         header_count: 0,
     };
     match current.event() {
@@ -235,6 +245,9 @@ fn described(current: fws_server::Current<'_>) -> fws_event {
         }
         Event::Join(membership) => event.membership(FWS_EVENT_JOIN, membership),
         Event::Leave(membership) => event.membership(FWS_EVENT_LEAVE, membership),
+        Event::Subscribe(told) => event.subscriber(FWS_EVENT_SUBSCRIBE, told),
+        Event::Unsubscribe(told) => event.subscriber(FWS_EVENT_UNSUBSCRIBE, told),
+        Event::ClientEvent(told) => event.subscriber(FWS_EVENT_CLIENT_EVENT, told),
         Event::Timer(timer) => {
             event.kind = FWS_EVENT_TIMER;
             event.timer = timer.id;
@@ -252,6 +265,16 @@ impl fws_event {
         self.subprotocol = fws_bytes::of(opened.subprotocol.as_bytes());
         self.user = fws_bytes::of(opened.user.as_bytes());
         self.header_count = opened.headers.len();
+    }
+
+    fn subscriber(&mut self, kind: u32, told: &Subscriber) {
+        self.kind = kind;
+        self.id = fws_bytes::of(told.id.as_bytes());
+        self.route = fws_bytes::of(told.route.as_bytes());
+        self.tag = fws_bytes::of(told.tag.as_bytes());
+        self.user = fws_bytes::of(told.user.as_bytes());
+        self.name = fws_bytes::of(told.event.as_bytes());
+        self.data = fws_bytes::of(&told.data);
     }
 
     fn membership(&mut self, kind: u32, membership: &Membership) {

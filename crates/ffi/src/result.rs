@@ -97,6 +97,10 @@ pub enum fws_result {
     FWS_ERR_USER_INFO_TOO_LONG = 41,
     /// Other servers of the cluster are needed, and cannot be asked, or did not answer in time.
     FWS_ERR_CLUSTER = 42,
+    /// No route has the application of the Pusher protocol, or there are several and none was named.
+    FWS_ERR_NO_APP = 43,
+    /// An event that the Pusher protocol does not have; the error says why.
+    FWS_ERR_INVALID_EVENT = 44,
 }
 
 use fws_result::*;
@@ -146,12 +150,14 @@ impl fws_result {
             FWS_ERR_INVALID_USER => c"a user has 1 to 255 bytes",
             FWS_ERR_USER_INFO_TOO_LONG => c"the information about a user has at most 4096 bytes",
             FWS_ERR_CLUSTER => c"the other servers of the cluster could not be asked",
+            FWS_ERR_NO_APP => c"no route has this application, or there are several",
+            FWS_ERR_INVALID_EVENT => c"the event is not as it must be",
             FWS_ERR_PAYLOAD_TOO_LONG => c"the payload of a timer has at most 1 MiB",
         }
     }
 
     /// All codes, in order.
-    const ALL: [fws_result; 43] = [
+    const ALL: [fws_result; 45] = [
         FWS_OK,
         FWS_END,
         FWS_ERR_NULL,
@@ -195,6 +201,8 @@ impl fws_result {
         FWS_ERR_INVALID_USER,
         FWS_ERR_USER_INFO_TOO_LONG,
         FWS_ERR_CLUSTER,
+        FWS_ERR_NO_APP,
+        FWS_ERR_INVALID_EVENT,
     ];
 }
 
@@ -234,6 +242,8 @@ impl From<&CommandError> for fws_result {
             CommandError::InvalidUser => FWS_ERR_INVALID_USER,
             CommandError::UserInfoTooLong => FWS_ERR_USER_INFO_TOO_LONG,
             CommandError::Cluster(_) => FWS_ERR_CLUSTER,
+            CommandError::NoApp | CommandError::SeveralApps => FWS_ERR_NO_APP,
+            CommandError::InvalidEvent(_) => FWS_ERR_INVALID_EVENT,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::MAX_TAGS;
 use crate::command::{CommandError, check_tag, check_user};
 use crate::information::Information;
+use crate::presence::Members;
 use crate::users::User;
 
 /// Tags and stored information for a client that is yet to be entered.
@@ -16,6 +17,7 @@ pub struct InitialState {
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) information: Information,
     pub(crate) user: Option<Arc<User>>,
+    pub(crate) members: Members,
 }
 
 impl InitialState {
@@ -36,6 +38,13 @@ impl InitialState {
     pub fn user(&mut self, name: &str, info: &[u8]) -> Result<(), CommandError> {
         check_user(name, info)?;
         self.user = Some(Arc::new(User { name: name.into(), info: info.into() }));
+        Ok(())
+    }
+
+    /// Says whom the client is in a channel, if that is not whose it is.
+    pub fn member(&mut self, tag: &str, name: &str, info: &[u8]) -> Result<(), CommandError> {
+        check_user(name, info)?;
+        self.members.set(tag.into(), Arc::new(User { name: name.into(), info: info.into() }));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::channel::Channel;
-use crate::registry::{Hub, RouteId};
+use crate::registry::{Client, Hub, Key, RouteId};
 use crate::users::User;
 
 /// The most users that are in their time of grace. Others leave at once.
@@ -29,6 +29,8 @@ pub struct Change {
     pub tag: Arc<str>,
     /// The user.
     pub user: Arc<User>,
+    /// The id of the client by which it has joined.
+    pub by: Option<Arc<str>>,
 }
 
 /// Why a client has a tag no more.
@@ -50,11 +52,38 @@ struct Member {
     leaves: Option<u64>,
 }
 
-type Members = BTreeMap<Arc<str>, Member>;
+type Room = BTreeMap<Arc<str>, Member>;
+
+/// Whom a client is in channels where it is not its user. Most clients are it everywhere.
+#[derive(Debug, Default)]
+pub(crate) struct Members(Option<Box<HashMap<Arc<str>, Arc<User>>>>);
+
+impl Members {
+    fn get(&self, tag: &str) -> Option<&Arc<User>> {
+        self.0.as_ref()?.get(tag)
+    }
+
+    /// It is this user in a channel.
+    pub fn set(&mut self, tag: Arc<str>, user: Arc<User>) {
+        self.0.get_or_insert_default().insert(tag, user);
+    }
+
+    fn remove(&mut self, tag: &str) {
+        let Some(members) = &mut self.0 else { return };
+        members.remove(tag);
+        if members.is_empty() {
+            self.0 = None;
+        }
+    }
+
+    pub fn list(&self) -> Vec<(Arc<str>, Arc<User>)> {
+        self.0.iter().flat_map(|members| members.iter()).map(|(tag, user)| (tag.clone(), user.clone())).collect()
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
-    channels: HashMap<RouteId, HashMap<Arc<str>, Members>>,
+    channels: HashMap<RouteId, HashMap<Arc<str>, Room>>,
     /// Who is in the time of grace, by its end.
     in_grace: BTreeSet<InGrace>,
     changes: Vec<Change>,
@@ -68,7 +97,7 @@ pub(crate) struct Presence {
 
 impl Presence {
     /// A user has one connection more in a channel.
-    fn join(&mut self, route: RouteId, tag: &Arc<str>, user: &Arc<User>) {
+    fn join(&mut self, route: RouteId, tag: &Arc<str>, user: &Arc<User>, by: Arc<str>) {
         let members = self.channels.entry(route).or_default().entry(tag.clone()).or_default();
         match members.get_mut(&user.name) {
             Some(member) => {
@@ -81,7 +110,7 @@ impl Presence {
             None => {
                 members.insert(user.name.clone(), Member { user: user.clone(), connections: 1, leaves: None });
                 self.members += 1;
-                self.changes.push(Change { joined: true, silent: false, route, tag: tag.clone(), user: user.clone() });
+                self.changes.push(Change { joined: true, silent: false, route, tag: tag.clone(), user: user.clone(), by: Some(by) });
             }
         }
     }
@@ -119,7 +148,7 @@ impl Presence {
                 self.in_grace.remove(&(leaves, route, tag.clone(), member.user.name.clone()));
             }
             if tell || self.watched {
-                self.changes.push(Change { joined: false, silent: !tell, route, tag: tag.clone(), user: member.user });
+                self.changes.push(Change { joined: false, silent: !tell, route, tag: tag.clone(), user: member.user, by: None });
             }
         }
         if members.is_empty() {
@@ -128,6 +157,13 @@ impl Presence {
                 self.channels.remove(&route);
             }
         }
+    }
+}
+
+impl<C> Client<C> {
+    /// Whom it is in a channel.
+    fn in_channel(&self, tag: &str) -> Option<Arc<User>> {
+        self.members.get(tag).or(self.user.as_ref()).cloned()
     }
 }
 
@@ -181,6 +217,11 @@ impl<C> Hub<C> {
         members.map(|(_, member)| Present { user: member.user.clone(), connections: member.connections }).collect()
     }
 
+    /// A user who is in a channel.
+    pub fn member(&self, route: RouteId, tag: &str, user: &str) -> Option<&Arc<User>> {
+        Some(&self.presence.channels.get(&route)?.get(tag)?.get(user)?.user)
+    }
+
     /// How many members all channels have together, how many of these are in their time of grace, and how many have left before its end
     /// because too many were.
     pub fn presence_counts(&self) -> [u64; 3] {
@@ -190,16 +231,16 @@ impl<C> Hub<C> {
     /// A client has a tag.
     pub(crate) fn joins(&mut self, index: u32, tag: &Arc<str>) {
         let Some((_, client)) = self.at(index) else { return };
-        let (route, Some(user)) = (client.route, client.user.clone()) else { return };
+        let (route, by, Some(user)) = (client.route, client.id.clone(), client.in_channel(tag)) else { return };
         if Channel::find(self.channels_of(route), tag).is_some_and(|channel| channel.presence.is_some()) {
-            self.presence.join(route, tag, &user);
+            self.presence.join(route, tag, &user, by);
         }
     }
 
     /// A client that had a tag has it no more.
     pub(crate) fn parts(&mut self, index: u32, tag: &Arc<str>, why: Parting) {
         let Some((_, client)) = self.at(index) else { return };
-        let (route, Some(user)) = (client.route, client.user.clone()) else { return };
+        let (route, Some(user)) = (client.route, client.in_channel(tag)) else { return };
         if let Some(policy) = Channel::find(self.channels_of(route), tag).and_then(|channel| channel.presence) {
             let grace = match why {
                 Parting::Ended { grace } => policy.grace.max(grace),
@@ -207,13 +248,40 @@ impl<C> Hub<C> {
             };
             self.presence.part(route, tag, &user.name, grace);
         }
+        if let (Parting::Untagged, Some(client)) = (why, self.client_at(index)) {
+            client.members.remove(tag);
+        }
+    }
+
+    /// A client that has a tag is this user in the channel from now on, whatever user it is elsewhere.
+    pub(crate) fn set_member(&mut self, key: Key, tag: &str, user: Arc<User>) {
+        self.settle(key.index);
+        let Some((_, client)) = self.at(key.index) else { return };
+        let Some(tag) = client.tags.iter().find(|has| &***has == tag).cloned() else { return };
+        let (route, before) = (client.route, client.in_channel(&tag));
+        let same = before.is_some_and(|before| before.name == user.name);
+        if same {
+            // With other information, perhaps: it neither leaves nor joins.
+            if let Some(member) = self.presence.member(route, &tag, &user.name) {
+                member.user = user.clone();
+            }
+        } else {
+            self.parts(key.index, &tag, Parting::Untagged);
+        }
+        if let Some(client) = self.client_at(key.index) {
+            client.members.set(tag.clone(), user);
+        }
+        if !same {
+            self.joins(key.index, &tag);
+        }
     }
 
     /// A client is another user's, or nobody's.
     pub(crate) fn changes_user(&mut self, index: u32, user: Option<Arc<User>>) {
         self.settle(index);
         let Some((_, client)) = self.at(index) else { return };
-        let tags = if self.has_presence(client.route) { client.tags.clone() } else { Vec::new() };
+        let mut tags = if self.has_presence(client.route) { client.tags.clone() } else { Vec::new() };
+        tags.retain(|tag| client.members.get(tag).is_none());
         let same = matches!((&client.user, &user), (Some(before), Some(now)) if before.name == now.name);
         let before = client.user.clone();
         if same {
@@ -242,16 +310,19 @@ impl<C> Hub<C> {
         let (route, version) = (client.route, client.channels_version);
         let Some([before, now]) = self.channels_since(route, version) else { return };
         let version = self.channels_version(route);
-        let (tags, user) = (client.tags.clone(), client.user.clone());
+        let present = |tag: &Arc<str>| Some((tag.clone(), client.in_channel(tag)?));
+        let (id, tags): (_, Vec<_>) = (client.id.clone(), client.tags.iter().filter_map(present).collect());
         let live = self.live.contains(index);
         if let Some(client) = self.client_at(index) {
             client.channels_version = version;
         }
-        let Some(user) = user.filter(|_| live) else { return };
+        if !live {
+            return;
+        }
         let is_present = |channels: &[Channel], tag: &str| Channel::find(channels, tag).is_some_and(|channel| channel.presence.is_some());
-        for tag in &tags {
+        for (tag, user) in &tags {
             match (is_present(&before, tag), is_present(&now, tag)) {
-                (false, true) => self.presence.join(route, tag, &user),
+                (false, true) => self.presence.join(route, tag, user, id.clone()),
                 (true, false) => {
                     let Some(member) = self.presence.member(route, tag, &user.name) else { continue };
                     member.connections = member.connections.saturating_sub(1);

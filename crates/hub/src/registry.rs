@@ -9,7 +9,7 @@ use crate::channel::Channel;
 use crate::command::{CommandError, UnknownRoute};
 use crate::information::Information;
 use crate::initial_state::InitialState;
-use crate::presence::{Parting, Presence};
+use crate::presence::{Members, Parting, Presence};
 use crate::tags::TagSets;
 use crate::users::{User, Users};
 
@@ -33,6 +33,8 @@ pub(crate) struct Client<C> {
     pub(crate) handle: C,
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) user: Option<Arc<User>>,
+    /// Whom it is in channels where it is not its user.
+    pub(crate) members: Members,
     pub(crate) information: Information,
     /// See [`Hub::entered`].
     pub(crate) entered: u64,
@@ -49,6 +51,8 @@ pub struct Belongings {
     pub tags: Vec<Arc<str>>,
     /// Whose it is.
     pub user: Option<Arc<User>>,
+    /// Whom it is in channels where it is not its user.
+    pub members: Vec<(Arc<str>, Arc<User>)>,
     /// What is stored about it.
     pub information: Information,
 }
@@ -210,7 +214,17 @@ impl<C> Hub<C> {
         let (handle, entered) = (make(key), self.entered);
         let (tags, information) = (Vec::new(), Information::default());
         let channels_version = self.routes[route.0 as usize].channels_version;
-        slot.client = Some(Client { id: id.clone(), route, handle, tags, user: None, information, entered, channels_version });
+        slot.client = Some(Client {
+            id: id.clone(),
+            route,
+            handle,
+            tags,
+            user: None,
+            members: Members::default(),
+            information,
+            entered,
+            channels_version,
+        });
         self.by_id.insert(id, index);
         self.known += 1;
         self.live.insert(index);
@@ -224,6 +238,7 @@ impl<C> Hub<C> {
         let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else { return };
         let Some(client) = slot.client.as_mut() else { return };
         client.information = initial.information;
+        client.members = initial.members;
         if let Some(user) = initial.user {
             let id = client.id.clone();
             self.set_user(&id, Some(user));
@@ -251,7 +266,8 @@ impl<C> Hub<C> {
             return None;
         }
         let (tags, information) = (client.tags.clone(), std::mem::take(&mut client.information));
-        let belongings = Belongings { id: client.id.clone(), tags, user: client.user.clone(), information };
+        let members = client.members.list();
+        let belongings = Belongings { id: client.id.clone(), tags, user: client.user.clone(), members, information };
         self.end(key, grace);
         self.release(key);
         Some(belongings)
@@ -273,9 +289,9 @@ impl<C> Hub<C> {
         }
         if let Some(user) = user {
             self.take_from_user(key.index, &user);
-            if self.has_presence(route) {
-                tags.iter().for_each(|tag| self.parts(key.index, tag, Parting::Ended { grace }));
-            }
+        }
+        if self.has_presence(route) {
+            tags.iter().for_each(|tag| self.parts(key.index, tag, Parting::Ended { grace }));
         }
         if let Some(client) = self.client_at(key.index) {
             client.tags = tags;
@@ -289,6 +305,7 @@ impl<C> Hub<C> {
         let Some(client) = slot.client.as_mut() else { return };
         client.tags = Vec::new();
         client.user = None;
+        client.members = Members::default();
         client.information = Information::default();
         // Another client may have the id by now.
         if self.by_id.get(&client.id) == Some(&key.index) {
@@ -345,6 +362,11 @@ impl<C> Hub<C> {
     /// How many clients are known, closed ones included.
     pub fn known(&self) -> u64 {
         self.known
+    }
+
+    /// How many live clients have a tag.
+    pub fn tagged(&self, tag: &str) -> u64 {
+        self.tags.get(tag).map_or(0, |clients| clients.len())
     }
 
     /// How many tags are in use.

@@ -203,6 +203,9 @@ pub enum Error {
     /// A call that is not as it must be.
     #[error("{0}")]
     InvalidCall(String),
+    /// What is needed of other servers cannot be had now.
+    #[error("the server cannot reach what it needs for this: try again later")]
+    Unavailable,
     /// The path of a call, with a method that it does not have.
     #[error("this path takes {0} only")]
     WrongMethod(&'static str),
@@ -240,6 +243,7 @@ impl Error {
             | Error::TooLarge { .. }
             | Error::Unauthenticated(_)
             | Error::InvalidCall(_)
+            | Error::Unavailable
             | Error::WrongMethod(_) => return None,
         })
     }
@@ -269,7 +273,7 @@ impl Error {
             Error::WrongMethod(_) => 405,
             Error::TooLarge { .. } => 413,
             Error::TooManyClientEvents(_) => 429,
-            Error::OverCapacity | Error::Reconnect | Error::NoPong | Error::Inactive => 503,
+            Error::OverCapacity | Error::Reconnect | Error::NoPong | Error::Inactive | Error::Unavailable => 503,
             Error::InvalidVersion
             | Error::UnsupportedVersion(_)
             | Error::MissingVersion

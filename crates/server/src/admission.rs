@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use fws_engine::redis::NodeId;
 use fws_hub::{CommandError, InitialState};
+use fws_pusher::SocketId;
 use fws_session::{Compression, Opened};
 use fws_wire::handshake::{Reason, Refused};
 
@@ -182,4 +184,13 @@ pub(crate) fn random_id() -> Result<String, getrandom::Error> {
     let mut bits = [0u8; 16];
     crate::clock::random(&mut bits)?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bits))
+}
+
+/// An id of two numbers, of which the first one is that of the server, if there are others.
+pub(crate) fn socket_id(node: Option<NodeId>) -> Result<SocketId, getrandom::Error> {
+    let mut bits = [0u8; 16];
+    getrandom::fill(&mut bits)?;
+    let number = u128::from_ne_bytes(bits);
+    let own = node.map_or(number as u64 & ((1 << 40) - 1) | 1 << 40, |node| node.number());
+    Ok(SocketId::new(own, (number >> 65) as u64))
 }

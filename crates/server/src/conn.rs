@@ -174,6 +174,8 @@ pub enum Through {
     Frames = 4,
     /// The registry: it is in no list.
     Lists = 8,
+    /// Its id was given up.
+    Id = 16,
 }
 
 impl Conn {
@@ -275,6 +277,12 @@ impl Conn {
     /// It is taken out of the lists. `true`: this is the first time.
     pub(crate) fn unlist(&self) -> bool {
         let bit = Through::Lists as u8;
+        self.over.fetch_or(bit, Ordering::AcqRel) & bit == 0
+    }
+
+    /// Its id is given up. `true`: this is the first time. Later another client may have it.
+    pub(crate) fn give_up_id(&self) -> bool {
+        let bit = Through::Id as u8;
         self.over.fetch_or(bit, Ordering::AcqRel) & bit == 0
     }
 

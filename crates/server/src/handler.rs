@@ -44,6 +44,8 @@ pub enum Protocol {
     Echo(Echo),
     /// See [`Worker`].
     Worker(Worker),
+    /// See [`Pusher`].
+    Pusher(Pusher),
 }
 
 impl Handler for Protocol {
@@ -51,6 +53,7 @@ impl Handler for Protocol {
         match self {
             Protocol::Echo(handler) => handler.has_events(),
             Protocol::Worker(handler) => handler.has_events(),
+            Protocol::Pusher(handler) => handler.has_events(),
         }
     }
 
@@ -58,6 +61,7 @@ impl Handler for Protocol {
         match self {
             Protocol::Echo(handler) => handler.opened(opened, actions),
             Protocol::Worker(handler) => handler.opened(opened, actions),
+            Protocol::Pusher(handler) => handler.opened(opened, actions),
         }
     }
 
@@ -65,6 +69,7 @@ impl Handler for Protocol {
         match self {
             Protocol::Echo(handler) => handler.message(message, actions),
             Protocol::Worker(handler) => handler.message(message, actions),
+            Protocol::Pusher(handler) => handler.message(message, actions),
         }
     }
 
@@ -72,6 +77,7 @@ impl Handler for Protocol {
         match self {
             Protocol::Echo(handler) => handler.suspended(),
             Protocol::Worker(handler) => handler.suspended(),
+            Protocol::Pusher(handler) => handler.suspended(),
         }
     }
 
@@ -79,6 +85,7 @@ impl Handler for Protocol {
         match self {
             Protocol::Echo(handler) => handler.resumed(opened),
             Protocol::Worker(handler) => handler.resumed(opened),
+            Protocol::Pusher(handler) => handler.resumed(opened),
         }
     }
 
@@ -86,6 +93,7 @@ impl Handler for Protocol {
         match self {
             Protocol::Echo(handler) => handler.closed(closed),
             Protocol::Worker(handler) => handler.closed(closed),
+            Protocol::Pusher(handler) => handler.closed(closed),
         }
     }
 }
@@ -191,5 +199,36 @@ mod tests {
         let closed = Box::new(Closed { code: 1000, reason: String::new(), clean: true, failed: None });
         assert_eq!(worker.closed(closed.clone()), Some(Event::Close(closed)));
         assert!(worker.has_events());
+    }
+}
+
+/// The Pusher protocol: everything is an event for threads of the core, as it would be for a worker. They may wait for other servers, which a
+/// shard must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pusher;
+
+impl Handler for Pusher {
+    fn has_events(&self) -> bool {
+        true
+    }
+
+    fn opened(&self, opened: Box<Opened>, actions: &mut impl Actions) {
+        actions.event(Event::Open(opened));
+    }
+
+    fn message(&self, message: Message<'_>, actions: &mut impl Actions) {
+        actions.event(Event::Message { binary: message.binary, data: message.payload.into_boxed() });
+    }
+
+    fn suspended(&self) -> Option<Event> {
+        None
+    }
+
+    fn resumed(&self, _: Box<Opened>) -> Option<Event> {
+        None
+    }
+
+    fn closed(&self, closed: Box<Closed>) -> Option<Event> {
+        Some(Event::Close(closed))
     }
 }

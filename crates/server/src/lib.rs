@@ -11,6 +11,8 @@
 //!   follows is posted to the shards;
 //! * `servers` is the engine of a cluster: it asks other servers, and carries out what they ask;
 //! * [`Control`] serves commands of other processes, [`Remote`] is their side;
+//! * `webhooks` tells servers of applications what happens, by requests;
+//! * `pusher` is what is kept for the Pusher protocol, which threads of the core serve;
 //! * `values` is the global key-value store with its clock, `timers` are those that PHP sets; `routes` holds what the configuration
 //!   says, by generation; `quota` counts who is on a route, by address where asked for; `log` and `stats` tell what happens;
 //!   `resume` is what is known of clients that may come back.
@@ -36,6 +38,7 @@ mod log;
 mod notifier;
 mod os;
 mod pipe;
+mod pusher;
 mod quota;
 mod reserved_ids;
 mod resume;
@@ -47,12 +50,14 @@ pub mod simulation;
 mod stats;
 mod timers;
 mod values;
+mod webhooks;
 
 pub use admission::{AdmissionError, Handshake};
 pub use bell::{Bell, Current, Ended, Ring};
 pub use conn::{Conn, Transport};
 pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Project, Remote, RemoteError, RemoteFailure, forked};
-pub use core::{Caller, Config, Core, Left, ValuesConfig};
+pub use core::{Caller, Config, Core, HttpCall, Left, ValuesConfig};
+pub use fws_pusher::api::answer::Answer;
 pub use os::own_socket;
 pub use pipe::{News, PipeId};
 pub use quota::Address;

@@ -60,6 +60,18 @@ counters! {
     handshakes_refused_unavailable,
     /// The host refused it: the site itself, by authorize.
     handshakes_refused_host,
+    /// Clients of the Pusher protocol that were refused after their handshake.
+    pusher_connections_refused,
+    /// Events that clients of the Pusher protocol have sent to others.
+    pusher_client_events,
+    /// Events that were published to channels of the Pusher protocol: one to several channels counts for each.
+    pusher_events,
+    /// Times that PHP was not told what a client of the Pusher protocol did, since too much waited for it.
+    pusher_events_not_told,
+    /// Calls of the Pusher protocol's HTTP API.
+    pusher_calls,
+    /// Calls of it that were refused.
+    pusher_calls_refused,
     /// Messages received from clients.
     messages_received,
     /// Bytes received from clients, frame headers included.

@@ -71,7 +71,12 @@ fn handle(core: &Core, count: usize) -> Vec<String> {
                     Event::Close(closed) => format!("close {}", closed.code),
                     Event::Suspend => "suspend".into(),
                     Event::Resume(_) => "resume".into(),
-                    Event::Timer(_) | Event::Join(_) | Event::Leave(_) => "of no connection".into(),
+                    Event::Timer(_)
+                    | Event::Join(_)
+                    | Event::Leave(_)
+                    | Event::Subscribe(_)
+                    | Event::Unsubscribe(_)
+                    | Event::ClientEvent(_) => "of no connection".into(),
                 };
                 got.push(format!("{}: {event}", ring.worker));
             }

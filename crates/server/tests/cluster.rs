@@ -56,8 +56,12 @@ fn what_is_about_one_client_works_from_every_server() {
     assert_eq!(read(&mut client), "hello");
     assert_eq!(ask(Command::SetInformation(SetInformation { id: &id, key: "k", value: b"v"[..].into() })), Ok(Reply::Flag(true)));
     assert_eq!(ask(Command::GetInformation(GetInformation { id: &id, key: "k" })), Ok(Reply::Value(Some(b"v"[..].into()))));
-    assert_eq!(ask(Command::Tag(Tag { id: &id, tag: "t", since: None })), Ok(Reply::Flag(true)));
-    assert_eq!(ask(Command::Tag(Tag { id: &id, tag: "", since: None })), Err(CommandError::InvalidTag), "its errors come back as they are");
+    assert_eq!(ask(Command::Tag(Tag { id: &id, tag: "t", since: None, member: None })), Ok(Reply::Flag(true)));
+    assert_eq!(
+        ask(Command::Tag(Tag { id: &id, tag: "", since: None, member: None })),
+        Err(CommandError::InvalidTag),
+        "its errors come back as they are"
+    );
     assert!(matches!(ask(Command::Client(Describe { id: &id })), Ok(Reply::Client(client)) if client.tags == [Arc::<str>::from("t")]));
     assert_eq!(ask(Command::Rename(Rename { id: &id, new: "ann" })), Ok(Reply::Renamed(Renamed::Done)));
     assert_eq!(ask(message(Target::Client("ann"))), Ok(Reply::Sent(Outcome::Queued)), "it is found by its new id");
@@ -81,7 +85,7 @@ fn what_is_about_groups_reaches_all_servers() {
     let mut clients: Vec<_> = ["a", "b", "c"].iter().zip(&servers).map(|(id, core)| connect(core, Some(id))).collect();
     let ask = |command: Command<'_>| servers[0].ask(&command);
     for id in ["a", "b", "c"] {
-        assert_eq!(ask(Command::Tag(Tag { id, tag: "room:1", since: None })), Ok(Reply::Flag(true)));
+        assert_eq!(ask(Command::Tag(Tag { id, tag: "room:1", since: None, member: None })), Ok(Reply::Flag(true)));
         assert_eq!(ask(Command::SetUser(SetUser { id, user: Some("ann"), info: b"Ann"[..].into() })), Ok(Reply::Flag(true)));
     }
     assert_eq!(ask(Command::Count(Count::default())), Ok(Reply::Count(3)));
@@ -169,7 +173,7 @@ fn without_redis_a_server_serves_its_own_clients_and_says_what_does_not_work() {
     let (here, there) = (redis.server(ROUTES), redis.server(ROUTES));
     let (mut client, _far) = (connect(&here, None), connect(&there, None));
     let (id, far) = (here.ids()[0].clone(), there.ids()[0].clone());
-    here.ask(&Command::Tag(Tag { id: &id, tag: "t", since: None })).expect("connected");
+    here.ask(&Command::Tag(Tag { id: &id, tag: "t", since: None, member: None })).expect("connected");
     redis.kill();
     wait_until(PATIENCE, "it is noticed", || !is_connected(&here));
     let away = Err(CommandError::Cluster(ClusterError::Unavailable));
@@ -177,7 +181,7 @@ fn without_redis_a_server_serves_its_own_clients_and_says_what_does_not_work() {
         assert!(here.ask(&message(to)).is_ok(), "{to:?}");
         assert_eq!(read(&mut client), "hello");
     }
-    assert_eq!(here.ask(&Command::Tag(Tag { id: &id, tag: "new", since: None })), Ok(Reply::Flag(true)));
+    assert_eq!(here.ask(&Command::Tag(Tag { id: &id, tag: "new", since: None, member: None })), Ok(Reply::Flag(true)));
     assert_eq!(here.ask(&message(Target::Client(&far))), away);
     assert_eq!(here.ask(&Command::Count(Count::default())), away);
     assert_eq!(here.ask(&Command::Get(Get { key: b"k"[..].into() })), away);
@@ -222,7 +226,7 @@ fn a_channel_has_one_history_on_all_servers() {
         servers[1].set_id(&mut handshake, "p").expect("free");
         WebSocket::from_raw_socket(common::adopt(&servers[1], handshake, &[], PATIENCE), Role::Client, None)
     };
-    let tag = |id, since| servers[0].ask(&Command::Tag(Tag { id, tag: "news:1", since }));
+    let tag = |id, since| servers[0].ask(&Command::Tag(Tag { id, tag: "news:1", since, member: None }));
     assert_eq!(history(&servers[0], None, 0).messages, []);
     assert_eq!(news(&servers[0], "one"), 0);
     assert_eq!((tag("a", None), tag("p", None)), (Ok(Reply::Flag(true)), Ok(Reply::Flag(true))));
@@ -260,7 +264,7 @@ fn members_on_all_servers_get_each_message_once_and_in_order_while_others_join_a
     let servers = [redis.server(ROUTES), redis.server(ROUTES), redis.server(ROUTES)];
     let mut members: Vec<_> = (0..3).map(|n| connect(&servers[n], Some(&format!("m{n}")))).collect();
     for (n, core) in servers.iter().enumerate() {
-        assert_eq!(core.ask(&Command::Tag(Tag { id: &format!("m{n}"), tag: "news:1", since: None })), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&Command::Tag(Tag { id: &format!("m{n}"), tag: "news:1", since: None, member: None })), Ok(Reply::Flag(true)));
     }
     const EACH: usize = 300;
     let joined = std::thread::scope(|scope| {
@@ -296,7 +300,7 @@ fn members_on_all_servers_get_each_message_once_and_in_order_while_others_join_a
                     }
                     client.is_some()
                 });
-                let join = Tag { id: &id, tag: "news:1", since: Some("") };
+                let join = Tag { id: &id, tag: "news:1", since: Some(""), member: None };
                 wait_until(PATIENCE, "it joins", || core.ask(&Command::Tag(join.clone())) == Ok(Reply::Flag(true)));
                 client.expect("just connected")
             })
@@ -358,6 +362,7 @@ fn a_user_joins_a_channel_once_on_all_servers_and_leaves_with_the_last_connectio
     let bob = join(&servers[1], "bob");
     assert_eq!(attendance(&servers[1], 1), ["+bob"], "ann was there");
     drop((first, second));
+    wait_until(PATIENCE, "ann has left this server", || servers[0].connections() == 0);
     let eve = join(&servers[0], "eve");
     assert_eq!(attendance(&servers[0], 1), ["+eve"], "ann is still on the other server");
     drop(third);
@@ -378,4 +383,33 @@ fn a_user_joins_a_channel_once_on_all_servers_and_leaves_with_the_last_connectio
     assert_eq!(close(&servers[0], "eve"), Reply::Count(1));
     assert_eq!(attendance(&servers[0], 1), ["-eve"]);
     drop((bob, eve));
+}
+
+#[test]
+fn a_client_that_comes_back_with_its_id_before_its_old_socket_is_closed_keeps_the_id() {
+    let redis = Redis::start();
+    let (here, there) = (redis.server(ROUTES), redis.server(ROUTES));
+    for _ in 0..20 {
+        let mut old = connect(&here, Some("ann"));
+        old.close(None).expect("a close frame");
+        // The closing handshake is over, and the socket is not closed yet.
+        while old.read().is_ok() {}
+        let mut client = None;
+        wait_until(PATIENCE, "the id is free", || {
+            let mut handshake = here.handshake("chat", HEAD, "192.0.2.1");
+            if here.set_id(&mut handshake, "ann").is_ok() {
+                client = Some(common::adopt(&here, handshake, &[], PATIENCE));
+            }
+            client.is_some()
+        });
+        drop(old);
+        wait_until(PATIENCE, "the old one is gone", || here.connections() == 1);
+        let mut handshake = there.handshake("chat", HEAD, "192.0.2.1");
+        assert_eq!(there.set_id(&mut handshake, "ann"), Err(AdmissionError::IdTaken));
+        drop(client);
+        wait_until(PATIENCE, "it is gone", || here.connections() == 0);
+        wait_until(PATIENCE, "the id is free everywhere", || {
+            [&there, &here].iter().all(|core| core.set_id(&mut core.handshake("chat", HEAD, "192.0.2.1"), "ann").is_ok())
+        });
+    }
 }

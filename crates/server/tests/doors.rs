@@ -22,7 +22,7 @@ const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnect
 /// A core with the clients of docs/commands.md, which are kept as long as the second part lives.
 fn core() -> (Arc<Core>, Vec<TcpStream>) {
     let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
-    core.stage(1, br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","history":{"count":9,"age":3600000000000},"presence":{}}]},{"name":"news","echo":true}],"workers":[{"name":"jobs","threads":1}]}"#)
+    core.stage(1, br#"{"routes":[{"name":"chat","echo":true,"channels":[{"pattern":"room:*","history":{"count":9,"age":3600000000000},"presence":{}}]},{"name":"news","echo":true},{"name":"pusher","pusher":{"apps":[{"id":"shop","key":"k","secret":"s"}]}}],"workers":[{"name":"jobs","threads":1}]}"#)
         .expect("legal");
     core.commit(1).expect("staged");
     let clients = [("ann", "chat"), ("bob", "chat"), ("cyd", "news")].map(|(id, route)| {
@@ -70,6 +70,13 @@ fn more() -> Vec<Value> {
         json!({ "set_user": { "id": "rob", "user": "rob", "info": { "base64": "/w==" } } }),
         json!({ "presence": { "tag": "room:1" } }),
         json!({ "presence": { "tag": "hall" } }),
+        json!({ "publish": { "channels": ["a"], "event": "e", "data": "" } }),
+        json!({ "publish": { "channels": [], "event": "e", "data": "" } }),
+        json!({ "publish": { "channels": ["a b"], "event": "e", "data": "" } }),
+        json!({ "publish": { "channels": ["a"], "event": "pusher:e", "data": "" } }),
+        json!({ "publish": { "channels": ["a"], "event": "e", "data": "x".repeat(20_000) } }),
+        json!({ "publish": { "channels": ["a"], "event": "e", "data": "", "except": "nobody" } }),
+        json!({ "publish": { "channels": ["a"], "event": "e", "data": "", "app": "nobody" } }),
         json!({ "presence": { "tag": "room:1", "route": "nowhere" } }),
         json!({ "list": { "of": { "user": "rob" }, "route": "chat" } }),
         json!({ "count": { "of": { "user": "nobody" } } }),

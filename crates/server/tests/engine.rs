@@ -48,7 +48,7 @@ fn core() -> (Arc<Core>, std::net::TcpStream, Receiver<String>, Sender<Answers>)
     let client = common::adopt(&core, core.handshake("chat", HEAD, "192.0.2.1"), &[], Duration::from_secs(60));
     let id = core.ids()[0].clone();
     assert_eq!(core.ask(&Command::Rename(Rename { id: &id, new: "ann" })), Ok(Reply::Renamed(Renamed::Done)));
-    assert_eq!(core.ask(&Command::Tag(Tag { id: "ann", tag: "lyon", since: None })), Ok(Reply::Flag(true)));
+    assert_eq!(core.ask(&Command::Tag(Tag { id: "ann", tag: "lyon", since: None, member: None })), Ok(Reply::Flag(true)));
     (core, client, questions, answer)
 }
 
@@ -101,7 +101,7 @@ fn who_waits_for_another_server_holds_up_nobody() {
         move || core.ask(&Command::Count(Count::default()))
     });
     questions.recv().expect("it is asked and waits from now on");
-    assert_eq!(core.ask(&Command::Tag(Tag { id: "ann", tag: "more", since: None })), Ok(Reply::Flag(true)));
+    assert_eq!(core.ask(&Command::Tag(Tag { id: "ann", tag: "more", since: None, member: None })), Ok(Reply::Flag(true)));
     assert_eq!(core.ask(&Command::Tags(Tags { id: Some("ann") })), Ok(Reply::Names(vec!["lyon".into(), "more".into()])));
     let _second = common::adopt(&core, core.handshake("chat", HEAD, "192.0.2.1"), &[], Duration::from_secs(60));
     assert_eq!(core.connections(), 2);

@@ -80,7 +80,12 @@ fn told(core: &Core, count: usize) -> Vec<String> {
                 Event::Message { data, .. } => format!("{} {}", current.id(), String::from_utf8_lossy(data)),
                 Event::Close(closed) => format!("{} close {}", current.id(), closed.code),
                 Event::Suspend | Event::Resume(_) => unreachable!("nobody asks for it"),
-                Event::Timer(_) | Event::Join(_) | Event::Leave(_) => unreachable!("there are no timers and channels"),
+                Event::Timer(_)
+                | Event::Join(_)
+                | Event::Leave(_)
+                | Event::Subscribe(_)
+                | Event::Unsubscribe(_)
+                | Event::ClientEvent(_) => unreachable!("there are no timers and channels"),
             });
         }
         core.release_bell(&bell, false, "");

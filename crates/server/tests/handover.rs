@@ -33,7 +33,7 @@ fn send(core: &Core, to: Target<'_>, text: &str) -> Reply {
 }
 
 fn tag(core: &Core, id: &str, tag: &str, since: Option<&str>) {
-    assert_eq!(core.ask(&Command::Tag(Tag { id, tag, since })), Ok(Reply::Flag(true)), "{tag}");
+    assert_eq!(core.ask(&Command::Tag(Tag { id, tag, since, member: None })), Ok(Reply::Flag(true)), "{tag}");
 }
 
 fn describe(core: &Core, id: &str) -> Client {
@@ -245,10 +245,6 @@ fn a_token_is_good_only_for_who_it_was_told_and_only_for_the_route_and_the_site_
         }
     }
     assert_eq!((only(&one), counter(&one, "suspended")), ("ann".to_owned(), 1), "it is still waited for");
-    // The id that the site says is promised where the session is not taken up: nobody gets another id than that.
-    let mut handshake = named(&two, Some("ann"), Some("other"), &query);
-    assert!(!two.enter(&mut handshake, fws_server::Transport::Tcp));
-    assert_eq!(handshake.status(), 503, "{}", handshake.text());
     let mut back = Visitor::of(&two, named(&two, Some("ann"), Some("ann"), &query));
     assert_eq!((outcome(&back), only(&two), one.connections()), ((true, None), "ann".to_owned(), 0));
     // The id went with it.
@@ -266,6 +262,34 @@ fn a_token_is_good_only_for_who_it_was_told_and_only_for_the_route_and_the_site_
         drop(again);
         outcome == (false, "unknown".into())
     });
+}
+
+#[test]
+fn who_does_not_get_a_session_gets_the_id_that_the_site_says_and_no_other() {
+    let redis = Redis::start();
+    let [one, two] = [(); 2].map(|()| redis.server(ROUTES));
+    let of = |core: &Core, user: &str, query: &str| {
+        let mut handshake = handshake(core, "chat", query, "");
+        core.set_id(&mut handshake, "ann").expect("free, or perhaps its own");
+        handshake.set_user(user, b"").expect("legal");
+        handshake
+    };
+    let visitor = Visitor::of(&one, of(&one, "ann", "?resume="));
+    visitor.cut();
+    wait_until(PATIENCE, "it is away", || counter(&one, "suspended") == 1);
+    let mut other = of(&two, "other", &visitor.query());
+    assert!(!two.enter(&mut other, fws_server::Transport::Tcp), "the id is still that of the client that is away");
+    assert_eq!(other.status(), 503, "{}", other.text());
+    wait_until(PATIENCE, "that one has made way", || one.connections() == 0);
+    let mut come = None;
+    wait_until(PATIENCE, "the id is free", || {
+        let mut again = of(&two, "other", &visitor.query());
+        let entered = two.enter(&mut again, fws_server::Transport::Tcp);
+        come = entered.then_some(again);
+        entered
+    });
+    let come = Visitor::of(&two, come.expect("just entered"));
+    assert_eq!((outcome(&come), only(&two)), ((false, Some("unknown")), "ann".to_owned()));
 }
 
 #[test]
@@ -331,7 +355,7 @@ fn events(core: &Core, count: usize) -> Vec<String> {
                 Event::Close(closed) => format!("close {}", closed.code),
                 Event::Join(membership) => format!("join {}", membership.user),
                 Event::Leave(membership) => format!("leave {}", membership.user),
-                Event::Timer(_) => unreachable!("there are no timers"),
+                Event::Timer(_) | Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => unreachable!("there are none"),
             });
         }
         core.release_bell(&bell, false, "");
@@ -377,4 +401,20 @@ fn php_handles_what_a_client_has_sent_to_the_old_server_before_anything_that_it_
     assert_eq!(events(&two, 1), ["close 1005"]);
     // For a short time the first server believes that the user is still on the way: the last one tells that the user has left.
     assert_eq!(events(&one, 1), ["leave ann"]);
+}
+
+#[test]
+fn who_comes_with_the_id_of_a_client_that_is_away_gets_it_on_any_server() {
+    let redis = Redis::start();
+    let [one, two] = [(); 2].map(|()| redis.server(ROUTES));
+    let mut of_ann = handshake(&one, "chat", "?resume=", "");
+    assert_eq!(one.set_id(&mut of_ann, "ann"), Ok(()));
+    let visitor = Visitor::of(&one, of_ann);
+    let mut newcomer = handshake(&two, "chat", "", "");
+    assert_eq!(two.set_id(&mut newcomer, "ann"), Err(AdmissionError::IdTaken), "it is there");
+    visitor.cut();
+    wait_until(PATIENCE, "it is away", || counter(&one, "suspended") == 1);
+    assert_eq!(two.set_id(&mut newcomer, "ann"), Err(AdmissionError::IdLeaving));
+    wait_until(PATIENCE, "the id is free", || two.set_id(&mut newcomer, "ann").is_ok());
+    assert_eq!(one.connections(), 0);
 }

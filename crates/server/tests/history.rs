@@ -52,7 +52,7 @@ fn send(core: &Core, tag: &str, route: Option<&str>, data: &str) -> u64 {
 }
 
 fn join(core: &Core, id: &str, tag: &str, since: Option<&str>) -> Result<Reply, CommandError> {
-    core.ask(&Command::Tag(Tag { id, tag, since }))
+    core.ask(&Command::Tag(Tag { id, tag, since, member: None }))
 }
 
 fn history(core: &Core, tag: &str, since: Option<&str>, limit: u32, route: Option<&str>) -> Result<History, CommandError> {

@@ -62,7 +62,7 @@ fn all_events(core: &Core, nonce: &str) -> Vec<String> {
             Event::Leave(membership) => format!("-{} {}", membership.user, membership.tag),
             Event::Message { .. } => "message".into(),
             Event::Close(_) => "close".into(),
-            Event::Suspend | Event::Resume(_) => "away".into(),
+            Event::Suspend | Event::Resume(_) | Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => "away".into(),
             Event::Timer(_) => "timer".into(),
         });
     }
@@ -218,7 +218,7 @@ fn whatever_many_threads_do_at_once_events_come_in_order_and_tell_who_is_there()
                         let client = connect(core, "chat", &id, &user, &["room:1"]);
                         joined.fetch_add(1, Ordering::Relaxed);
                         for tag in ["room:2", "room:1"] {
-                            core.ask(&Command::Tag(Tag { id: &id, tag, since: None })).expect("legal");
+                            core.ask(&Command::Tag(Tag { id: &id, tag, since: None, member: None })).expect("legal");
                         }
                         match n % 3 {
                             0 => kept.push(client),
@@ -230,7 +230,7 @@ fn whatever_many_threads_do_at_once_events_come_in_order_and_tell_who_is_there()
                     let own = format!("own {thread}");
                     kept.push(connect(core, "chat", &own, "u0", &[]));
                     for _ in 0..1500 {
-                        core.ask(&Command::Tag(Tag { id: &own, tag: "room:3", since: None })).expect("legal");
+                        core.ask(&Command::Tag(Tag { id: &own, tag: "room:3", since: None, member: None })).expect("legal");
                         core.ask(&Command::Untag(Untag { id: &own, tag: "room:3" })).expect("legal");
                     }
                     // All but those of one user go.

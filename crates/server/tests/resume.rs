@@ -78,7 +78,12 @@ fn events(core: &Core, until: &str) -> Vec<String> {
                     format!("resume {ip} {}{user}", String::from_utf8_lossy(query))
                 }
                 Event::Close(closed) => format!("close {} {}", closed.code, closed.reason),
-                Event::Timer(_) | Event::Join(_) | Event::Leave(_) => unreachable!("there are no timers and channels"),
+                Event::Timer(_)
+                | Event::Join(_)
+                | Event::Leave(_)
+                | Event::Subscribe(_)
+                | Event::Unsubscribe(_)
+                | Event::ClientEvent(_) => unreachable!("there are no timers and channels"),
             });
         }
         core.release_bell(&bell, false, "");
@@ -108,7 +113,7 @@ fn a_client_that_comes_back_has_all_that_it_had_and_gets_what_it_missed_once_and
     let mut visitor = Visitor::new(&core, "chat");
     assert_eq!((&visitor.greeting["resumed"], &visitor.greeting["window"]), (&Value::Bool(false), &3600.into()));
     let id = only(&core);
-    core.ask(&Command::Tag(Tag { id: &id, tag: "room", since: None })).expect("legal");
+    core.ask(&Command::Tag(Tag { id: &id, tag: "room", since: None, member: None })).expect("legal");
     core.ask(&Command::SetInformation(SetInformation { id: &id, key: "k", value: b"v"[..].into() })).expect("legal");
     for text in ["1", "2", "3"] {
         send(&core, &id, text);
@@ -394,7 +399,7 @@ fn a_client_that_has_just_got_a_history_may_say_how_many_messages_that_were() {
     for _ in 0..20 {
         let mut visitor = Visitor::new(&core, "chat");
         let id = core.ids().into_iter().max_by_key(|id| describe(&core, id).connected_at).expect("there is one");
-        assert_eq!(core.ask(&Command::Tag(Tag { id: &id, tag: "news", since: Some("") })), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&Command::Tag(Tag { id: &id, tag: "news", since: Some(""), member: None })), Ok(Reply::Flag(true)));
         for n in 0..50 {
             assert_eq!(visitor.next(), n.to_string());
         }

@@ -69,7 +69,7 @@ fn while_a_search_goes_on_other_clients_come_go_and_are_served() {
         client.send(Message::text("hello")).expect("sent");
         assert_eq!(client.read().expect("an echo"), Message::text("hello"));
         // What changes the registry, and what asks it.
-        assert_eq!(core.ask(&Command::Tag(Tag { id: &id, tag: "t", since: None })), Ok(Reply::Flag(true)));
+        assert_eq!(core.ask(&Command::Tag(Tag { id: &id, tag: "t", since: None, member: None })), Ok(Reply::Flag(true)));
         assert_eq!(core.ask(&Command::SetInformation(SetInformation { id: &id, key: "l", value: b"v".into() })), Ok(Reply::Flag(true)));
         assert_eq!(core.ask(&Command::Count(Count { of: Target::Expression("t*"), route: None })), Ok(Reply::Count(1)));
         let sent = Command::Send(SendTo { to: Target::Tag("t"), route: None, except: None, binary: true, data: b"x".into() });

@@ -65,6 +65,25 @@ pub struct Membership {
     pub user: std::sync::Arc<str>,
     /// What was said about the user.
     pub info: std::sync::Arc<[u8]>,
+    /// The id of the client by which it has joined, where that is known.
+    pub by: Option<std::sync::Arc<str>>,
+}
+
+/// What a subscriber of the Pusher protocol has done in a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    /// The name of its route.
+    pub route: std::sync::Arc<str>,
+    /// The client.
+    pub id: std::sync::Arc<str>,
+    /// The channel's tag.
+    pub tag: Box<str>,
+    /// Who it is in the channel; empty where it is nobody.
+    pub user: std::sync::Arc<str>,
+    /// The name of its event, if it has sent one.
+    pub event: Box<str>,
+    /// The event's data, or what was said about the user when it subscribed.
+    pub data: Box<[u8]>,
 }
 
 /// One thing that PHP is told: of a connection, of a timer, or of a channel.
@@ -91,6 +110,12 @@ pub enum Event {
     Join(Box<Membership>),
     /// A user has left a channel; of no connection.
     Leave(Box<Membership>),
+    /// A client of the Pusher protocol has subscribed to a channel.
+    Subscribe(Box<Subscriber>),
+    /// It has left a channel, or its connection has ended.
+    Unsubscribe(Box<Subscriber>),
+    /// It has sent an event to the others in a channel.
+    ClientEvent(Box<Subscriber>),
 }
 
 impl Event {
@@ -98,9 +123,16 @@ impl Event {
     pub fn is_message(&self) -> bool {
         match self {
             Event::Message { .. } => true,
-            Event::Open(_) | Event::Suspend | Event::Resume(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => {
-                false
-            }
+            Event::Open(_)
+            | Event::Suspend
+            | Event::Resume(_)
+            | Event::Close(_)
+            | Event::Timer(_)
+            | Event::Join(_)
+            | Event::Leave(_)
+            | Event::Subscribe(_)
+            | Event::Unsubscribe(_)
+            | Event::ClientEvent(_) => false,
         }
     }
 
@@ -116,6 +148,9 @@ impl Event {
             Event::Timer(timer) => timer.payload.len(),
             // What was said about the user is shared by all events of the user.
             Event::Join(membership) | Event::Leave(membership) => membership.user.len(),
+            Event::Subscribe(told) | Event::Unsubscribe(told) | Event::ClientEvent(told) => {
+                told.tag.len() + told.user.len() + told.event.len() + told.data.len()
+            }
         }
     }
 }

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, RedisError, RedisResult, Script};
+use redis::{ConnectionInfo, RedisResult};
 use tokio::sync::mpsc::{Receiver as Queue, UnboundedReceiver};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::frame::{self, Kind};
 use super::node::NodeId;
 use super::outgoing::{Outbound, publish};
-use super::settings::{Place, moved};
+use super::reach::{Failure, look_at_server, place, reach, within, words};
+use super::settings::moved;
 use super::topics::Wish;
 use super::{Answer, Incoming, Node, Receiver, Records, Shared};
 
@@ -59,6 +60,10 @@ struct Link {
     connection: MultiplexedConnection,
     sink: PubSubSink,
     stream: PubSubStream,
+    /// The others believed that this server was dead, or Redis has lost what it knew.
+    anew: bool,
+    /// The former.
+    was_dead: bool,
 }
 
 /// Keeps the link for the life of the process.
@@ -68,13 +73,13 @@ pub(super) async fn keep(
     mut queue: Queue<Outbound>,
     mut wishes: UnboundedReceiver<Wish>,
 ) {
-    let (mut pause, mut elsewhere, mut registered) = (PAUSE.0, None, false);
+    let (mut pause, mut elsewhere, mut registered, mut told) = (PAUSE.0, None, false, false);
     loop {
         let begun = Instant::now();
         // All that is wanted is subscribed to anew, and nobody waits for it now.
         while wishes.try_recv().is_ok() {}
         let why = match connect(shared, elsewhere.take(), &mut registered).await {
-            Ok((link, anew)) => match up(shared, receiver, &link, anew).await {
+            Ok(link) => match up(shared, receiver, &link).await {
                 Ok(()) => {
                     let why = serve(shared, receiver, link, &mut queue, &mut wishes).await;
                     down(shared, receiver, &mut queue, &why);
@@ -88,6 +93,11 @@ pub(super) async fn keep(
             }
             Err(Failure::Other(why)) => why,
         };
+        let never = !*shared.connected_once.0.lock();
+        if never && !std::mem::replace(&mut told, true) {
+            // What is lost later is told where it is lost.
+            receiver.disconnected(&why);
+        }
         shared.health.lock().set(Some(why));
         pause = if begun.elapsed() > PAUSE.1 { PAUSE.0 } else { (pause * 2).min(PAUSE.1) };
         // Not all servers at the same moment.
@@ -101,40 +111,15 @@ fn jitter() -> u8 {
     byte[0]
 }
 
-enum Failure {
-    /// Another server of a Redis Cluster has our keys.
-    Moved(Box<ConnectionInfo>),
-    /// In words, without a secret.
-    Other(String),
-}
-
-/// What went wrong, without an address that could have a password in it.
-fn words(error: &RedisError) -> Failure {
-    let code = error.code().unwrap_or_default();
-    let detail = error.detail().unwrap_or_default();
-    Failure::Other(match (code, detail) {
-        ("", "") => error.category().to_owned(),
-        _ => format!("{} {code} {detail}", error.category()).trim().to_owned(),
-    })
-}
-
-async fn within<T>(limit: Duration, future: impl Future<Output = RedisResult<T>>) -> Result<T, Failure> {
-    match timeout(limit, future).await {
-        Ok(result) => result.map_err(|error| words(&error)),
-        Err(_) => Err(Failure::Other("it did not answer within the timeout".to_owned())),
-    }
-}
-
-/// Connects, subscribes, and registers this server. Also says whether the others believed that it was dead.
-async fn connect(shared: &Shared, elsewhere: Option<Box<ConnectionInfo>>, registered: &mut bool) -> Result<(Link, bool), Failure> {
+/// Connects, subscribes, and registers this server.
+async fn connect(shared: &Shared, elsewhere: Option<Box<ConnectionInfo>>, registered: &mut bool) -> Result<Link, Failure> {
     let limit = shared.settings.timeout.max(Duration::from_secs(1));
     let info = match elsewhere {
         Some(info) => *info,
         None => place(shared, limit).await?,
     };
-    let client = Client::open(info.clone()).map_err(|error| words(&error))?;
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(None);
-    let mut connection = within(limit, client.get_multiplexed_async_connection_with_config(&config)).await?;
+    let (info, client, mut connection) = reach(shared, info, limit).await?;
+    look_at_server(shared, &info, &mut connection, limit).await;
     let (mut sink, stream) = within(limit, client.get_async_pubsub()).await?.split();
     let own = [shared.settings.key("n", shared.node.bytes()), shared.settings.key("n", b"")];
     within(limit, sink.subscribe(&own[..])).await?;
@@ -156,36 +141,19 @@ async fn connect(shared: &Shared, elsewhere: Option<Box<ConnectionInfo>>, regist
     };
     // Before the first time nobody can have known it.
     let anew = *registered && !lease.was_alive;
+    // Where Redis has forgotten all, nobody was told that this server is dead.
+    let was_dead = !shared.is_born_again(&lease.born) && anew;
     *registered = true;
     shared.see(&lease);
-    Ok((Link { connection, sink, stream }, anew))
-}
-
-/// Where Redis is now.
-async fn place(shared: &Shared, limit: Duration) -> Result<ConnectionInfo, Failure> {
-    let (sentinels, master, settings) = match &shared.settings.place.0 {
-        Place::One(info) => return Ok(info.clone()),
-        Place::Sentinel { sentinels, master, settings } => (sentinels, master, settings),
-    };
-    let mut failure = Failure::Other("there is no sentinel".to_owned());
-    for sentinel in sentinels {
-        let ask = async {
-            let mut connection = Client::open(sentinel.clone())?.get_multiplexed_async_connection().await?;
-            redis::cmd("SENTINEL").arg("get-master-addr-by-name").arg(master).query_async::<Option<(String, u16)>>(&mut connection).await
-        };
-        match within(limit, ask).await {
-            Ok(Some((host, port))) => return Ok(moved(sentinel, &host, port).set_redis_settings(settings.clone())),
-            Ok(None) => failure = Failure::Other("a sentinel does not know the master".to_owned()),
-            Err(why) => failure = why,
-        }
-    }
-    Err(failure)
+    Ok(Link { connection, sink, stream, anew, was_dead })
 }
 
 /// What Redis knows of the servers.
 struct Lease {
     /// The others did not believe that this one was dead.
     was_alive: bool,
+    /// Another one after Redis has lost what it knew.
+    born: String,
     others: Vec<Node>,
     dead: Vec<NodeId>,
 }
@@ -209,27 +177,45 @@ for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. oldest, '+inf'
 end
 local alive = 0
 if before and tonumber(before) > oldest then alive = 1 end
-return {alive, others, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', oldest)}
+redis.call('SETNX', KEYS[3], ARGV[4])
+return {alive, redis.call('GET', KEYS[3]), others, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', oldest)}
 ";
 
 async fn renew(shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Lease> {
     let settings = &shared.settings;
-    let (alive, others, dead): (u8, Vec<String>, Vec<String>) = Script::new(LEASE)
+    let chance = NodeId::random().map(|chance| chance.to_string()).unwrap_or_default();
+    let (alive, born, others, dead): (u8, String, Vec<String>, Vec<String>) = shared
+        .script(LEASE)
         .key(settings.key("nodes", b""))
         .key(settings.key("labels", b""))
+        .key(settings.key("born", b""))
         .arg(shared.node.as_str())
         .arg(&settings.label)
         .arg(settings.lease.as_millis() as u64)
+        .arg(chance)
         .invoke_async(connection)
         .await?;
     let others =
         others.chunks_exact(2).filter_map(|pair| Some(Node { id: pair[0].parse().ok()?, label: pair[1].as_str().into() })).collect();
     let dead = dead.iter().filter_map(|node| node.parse().ok()).collect();
-    Ok(Lease { was_alive: alive == 1, others, dead })
+    Ok(Lease { was_alive: alive == 1, born, others, dead })
 }
 
 impl Shared {
+    /// Whether Redis has lost what it knew since the last time.
+    fn is_born_again(&self, born: &str) -> bool {
+        let mut last = self.born.lock();
+        let again = last.as_deref().is_some_and(|last| last != born);
+        *last = Some(born.to_owned());
+        if again {
+            self.missed.note(self.nodes.read().iter().map(|node| node.id).collect());
+        }
+        again
+    }
+
     fn see(&self, lease: &Lease) {
+        let alive: Vec<NodeId> = lease.others.iter().map(|node| node.id).collect();
+        self.absent.keep(&alive);
         let mut nodes = self.nodes.write();
         if **nodes != lease.others[..] {
             *nodes = lease.others.clone().into();
@@ -238,18 +224,25 @@ impl Shared {
 }
 
 /// The link is there: callers may use it.
-async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link, anew: bool) -> RedisResult<()> {
+async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link) -> RedisResult<()> {
     let mut connection = link.connection.clone();
     // What Redis may have forgotten, or others may have taken, before anybody asks for it.
+    shared.claims.settle(shared, &mut connection).await?;
+    shared.members.settle(shared, &mut connection).await?;
     let lost = shared.claims.renew(shared, &mut connection).await?;
-    shared.members.restore(shared, &mut connection).await?;
+    let entered = shared.members.restore(shared, &mut connection).await?;
     *shared.connection.write() = Some(link.connection.clone());
     shared.counts.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     shared.health.lock().set(None);
+    *shared.connected_once.0.lock() = true;
+    shared.connected_once.1.notify_all();
     if !lost.is_empty() {
         receiver.lost(lost);
     }
-    receiver.connected(anew);
+    if link.was_dead && !entered.is_empty() {
+        receiver.entered(entered);
+    }
+    receiver.connected(link.anew);
     Ok(())
 }
 
@@ -271,7 +264,7 @@ async fn serve(
     queue: &mut Queue<Outbound>,
     wishes: &mut UnboundedReceiver<Wish>,
 ) -> String {
-    let Link { connection, mut sink, mut stream } = link;
+    let Link { connection, mut sink, mut stream, .. } = link;
     let mut outgoing = connection.clone();
     tokio::select! {
         why = publish(shared, &mut outgoing, queue) => why,
@@ -306,8 +299,9 @@ fn hear(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, bytes: &[u8]) 
     if frame.from == shared.node && !matches!(frame.kind, Kind::Tell | Kind::Record) {
         return; // what is for all comes here, too
     }
+    shared.absent.note(frame.from, true);
     match frame.kind {
-        Kind::Answer => shared.questions.answered(frame.number, frame.payload.to_vec()),
+        Kind::Answer => shared.questions.answered(frame.number, frame.from, frame.payload.to_vec()),
         Kind::Refusal => shared.questions.refused(frame.number, &String::from_utf8_lossy(frame.payload)),
         Kind::Record => {
             if let Some((epoch, recorded)) = Records::split(frame.payload) {
@@ -370,6 +364,20 @@ async fn look_after(shared: &Shared, receiver: &dyn Receiver, mut connection: Mu
     }
 }
 
+/// Finds out which of the others have no connection at the moment.
+async fn look_for_others(shared: &Shared, connection: &mut MultiplexedConnection) {
+    let nodes: Vec<NodeId> = shared.nodes.read().iter().map(|node| node.id).collect();
+    if nodes.is_empty() {
+        return;
+    }
+    let channels: Vec<Vec<u8>> = nodes.iter().map(|node| shared.settings.key("n", node.bytes())).collect();
+    let mut command = redis::cmd("PUBSUB");
+    command.arg("NUMSUB").arg(&channels);
+    if let Ok(counted) = shared.in_time(command.query_async::<Vec<(Vec<u8>, u64)>>(connection)).await {
+        nodes.iter().zip(counted).for_each(|(node, (_, count))| shared.absent.note(*node, count > 0));
+    }
+}
+
 async fn look(
     shared: &Shared,
     receiver: &dyn Receiver,
@@ -381,7 +389,16 @@ async fn look(
         Err(Failure::Moved(_)) => return ControlFlow::Break("the keys have moved".to_owned()),
         Err(Failure::Other(why)) => return ControlFlow::Break(why),
     };
+    let born_again = shared.is_born_again(&lease.born);
     shared.see(&lease);
+    look_for_others(shared, connection).await;
+    let settled = async {
+        shared.claims.settle(shared, connection).await?;
+        shared.members.settle(shared, connection).await
+    };
+    if let Err(error) = settled.await {
+        return ControlFlow::Break(error.category().to_owned());
+    }
     if !lease.was_alive || renewed.elapsed() > RENEW {
         *renewed = Instant::now();
         match shared.claims.renew(shared, connection).await {
@@ -391,16 +408,26 @@ async fn look(
         }
     }
     if !lease.was_alive {
-        if let Err(error) = shared.members.restore(shared, connection).await {
-            return ControlFlow::Break(error.category().to_owned());
+        match shared.members.restore(shared, connection).await {
+            Ok(entered) if !entered.is_empty() && !born_again => receiver.entered(entered),
+            Ok(_) => {}
+            Err(error) => return ControlFlow::Break(error.category().to_owned()),
         }
         receiver.connected(true);
     }
     for node in lease.dead {
-        match shared.members.reap(shared, connection, node).await {
-            Ok(vacated) if !vacated.is_empty() => receiver.vacated(vacated),
-            Ok(_) => {}
-            Err(error) => return ControlFlow::Break(error.category().to_owned()),
+        loop {
+            match shared.members.reap(shared, connection, node).await {
+                Ok((more, vacated)) => {
+                    if !vacated.is_empty() {
+                        receiver.vacated(vacated);
+                    }
+                    if !more {
+                        break;
+                    }
+                }
+                Err(error) => return ControlFlow::Break(error.category().to_owned()),
+            }
         }
     }
     ControlFlow::Continue(())

@@ -4,15 +4,16 @@
 //! [`Settings::timeout`]. In the order of a call:
 //!
 //! * `settings` says where Redis is, `node` what the servers are called, `frame` what they say to each other, as bytes;
-//! * `link` connects, again and again if need be, and keeps the server's lease;
+//! * `link` connects, again and again if need be, and keeps the server's lease; `reach` finds the server to connect to;
 //! * `outgoing` publishes what is for other servers, in the order in which it was given;
-//! * `questions` waits for answers, `topics` says what other servers send here;
+//! * `asking` has other servers do something, `questions` waits for their answers, `topics` says what other servers send here;
 //! * `claims` are ids of clients that applications choose: one server has each;
 //! * `values` are the global values, `members` who is in which channel on which server, `records` the histories of channels;
 //! * `counts` is what is counted.
 //!
 //! There is no consensus and no gossip: Redis carries messages, and scripts in it decide what must be decided once.
 
+mod asking;
 mod claims;
 mod counts;
 mod frame;
@@ -21,6 +22,7 @@ mod members;
 mod node;
 mod outgoing;
 mod questions;
+mod reach;
 mod records;
 mod settings;
 mod topics;
@@ -29,16 +31,17 @@ mod values;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use fws_hub::ClusterError;
-use parking_lot::{Mutex, RwLock};
-use redis::RedisResult;
+use parking_lot::{Condvar, Mutex, RwLock};
 use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Script};
 use tokio::runtime::{Builder, Handle};
 
+use self::asking::{Absent, Missed};
 use self::claims::Claims;
 use self::counts::Counts;
 use self::frame::{Frame, Kind};
@@ -73,7 +76,10 @@ pub struct Incoming {
 }
 
 /// Where the answer to a question goes. Dropped without an answer, the other server waits until its timeout.
-pub struct Answer(Box<dyn FnOnce(&[u8]) + Send>);
+pub struct Answer(Way);
+
+/// What takes bytes to another server, once.
+type Way = Box<dyn FnOnce(&[u8]) + Send>;
 
 impl Answer {
     /// `send` takes it there.
@@ -113,6 +119,9 @@ pub trait Receiver: Send + Sync {
 
     /// These members are in no channel any more, since their server is dead.
     fn vacated(&self, members: Vec<Member>);
+
+    /// These members of this server are in their channels again: it was believed to be dead.
+    fn entered(&self, members: Vec<Member>);
 }
 
 /// Another server, as it told of itself.
@@ -167,6 +176,17 @@ pub(crate) struct Shared {
     calls: AtomicUsize,
     /// The number of what was told last. Locked until it is queued, so that the numbers are in the order of the queue.
     told: Mutex<u64>,
+    started: Instant,
+    /// There was a connection.
+    connected_once: (Mutex<bool>, Condvar),
+    absent: Absent,
+    missed: Missed,
+    /// Scripts can have flags: Redis 7.
+    flags: AtomicBool,
+    /// Other servers of a Redis Cluster, to be asked where it is if the one that was named is away.
+    fallbacks: Mutex<Vec<(String, u16)>>,
+    /// By this it is known whether Redis has lost what it knew.
+    born: Mutex<Option<String>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -179,6 +199,8 @@ impl Cluster {
     /// Starts the thread, which connects by itself. `receiver` is made with the handle, so that it can have it.
     pub fn start<R: Receiver + 'static>(settings: Settings, receiver: impl FnOnce(&Cluster) -> Arc<R>) -> io::Result<Cluster> {
         settings.check().map_err(io::Error::other)?;
+        // Where the process has another one already, that is used.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let node = NodeId::random().map_err(io::Error::other)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (outgoing, queue) = Outgoing::new();
@@ -198,12 +220,24 @@ impl Cluster {
             counts: Counts::default(),
             calls: AtomicUsize::new(0),
             told: Mutex::new(0),
+            started: Instant::now(),
+            connected_once: Default::default(),
+            absent: Absent::default(),
+            missed: Missed::default(),
+            flags: AtomicBool::new(false),
+            fallbacks: Mutex::default(),
+            born: Mutex::default(),
         });
         let cluster = Cluster { shared: shared.clone() };
         let receiver: Arc<dyn Receiver> = receiver(&cluster);
-        std::thread::Builder::new()
-            .name("fws-engine".into())
-            .spawn(move || runtime.block_on(link::keep(&shared, &*receiver, queue, wishes)))?;
+        std::thread::Builder::new().name("fws-engine".into()).spawn(move || {
+            let keep = || runtime.block_on(link::keep(&shared, &*receiver, queue, wishes));
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(keep)).is_err() {
+                // Nobody would answer other servers, and nobody would notice.
+                eprintln!("frankenphp-ws: the thread of the cluster has panicked; ending the process");
+                std::process::abort();
+            }
+        })?;
         Ok(cluster)
     }
 
@@ -237,17 +271,16 @@ impl Cluster {
         self.shared.health.lock().trouble()
     }
 
-    /// Has one other server do something; its answer. `None`: there is no such server.
-    pub fn ask(&self, node: NodeId, payload: &[u8]) -> Result<Option<Vec<u8>>, ClusterError> {
-        let channel = self.shared.settings.key("n", node.bytes());
-        let mut answers = self.shared.question(channel, payload, false)?;
-        Ok(answers.pop())
+    /// Waits until there is room for what is [told](Cluster::tell) to others, no longer than the timeout. Where Redis cannot be reached it does not wait.
+    pub fn wait_for_room(&self) {
+        if self.is_connected() {
+            self.shared.outgoing.wait_for_room(self.shared.settings.timeout);
+        }
     }
 
-    /// Has all other servers do something; their answers.
-    pub fn ask_all(&self, payload: &[u8]) -> Result<Vec<Vec<u8>>, ClusterError> {
-        let channel = self.shared.settings.key("n", b"");
-        self.shared.question(channel, payload, true)
+    /// How many messages were told to others, and lost since Redis stopped: it is not known whether they have come there.
+    pub fn untold(&self) -> u64 {
+        self.shared.outgoing.untold()
     }
 
     /// Sends something to all other servers that have subscribed to a topic; to all, without one. Does not wait. The number that it gets is
@@ -258,7 +291,7 @@ impl Cluster {
         let mut told = shared.told.lock();
         let number = *told + 1;
         let frame = Frame { kind: Kind::Tell, from: shared.node, number, payload }.encode(shared.settings.version);
-        shared.publish(Outbound { channel, frame, number: None }).inspect_err(|error| shared.counts.failed(error))?;
+        shared.publish(Outbound { channel, frame, number: None, told: true }).inspect_err(|error| shared.counts.failed(error))?;
         *told = number;
         Ok(number)
     }
@@ -298,6 +331,7 @@ impl Shared {
         T: Send + 'static,
         F: Future<Output = RedisResult<T>> + Send + 'static,
     {
+        self.wait_for_the_first_connection();
         let connection = self.connection.read().clone().ok_or(ClusterError::Unavailable).inspect_err(|error| self.counts.failed(error))?;
         if self.calls.fetch_add(1, Ordering::Relaxed) >= CALLS {
             self.calls.fetch_sub(1, Ordering::Relaxed);
@@ -331,23 +365,23 @@ impl Shared {
         connected.and_then(|()| self.outgoing.push(outbound))
     }
 
-    /// Publishes a question and waits for its answers.
-    fn question(&self, channel: Vec<u8>, payload: &[u8], all: bool) -> Result<Vec<Vec<u8>>, ClusterError> {
-        let begun = Instant::now();
-        let asked = self.questions.open(all);
-        let frame = Frame { kind: Kind::Ask, from: self.node, number: asked.number, payload }.encode(self.settings.version);
-        let answers = self
-            .publish(Outbound { channel, frame, number: Some(asked.number) })
-            .and_then(|()| asked.wait(&self.questions, self.settings.timeout));
-        self.counts.called(begun.elapsed());
-        answers.inspect_err(|error| self.counts.failed(error))
+    /// The first calls of a server come before it can have connected: they wait for that, no longer than the timeout.
+    fn wait_for_the_first_connection(&self) {
+        let mut connected = self.connected_once.0.lock();
+        let until = self.started + self.settings.timeout;
+        while !*connected && !self.connected_once.1.wait_until(&mut connected, until).timed_out() {}
+    }
+
+    /// A script that also runs where Redis has no memory left, if Redis is new enough to be told so.
+    fn script(&self, text: &str) -> Script {
+        if self.flags.load(Ordering::Relaxed) { Script::new(&format!("#!lua flags=allow-oom\n{text}")) } else { Script::new(text) }
     }
 
     fn answer(&self, kind: Kind, to: NodeId, number: u64, payload: &[u8]) {
         let channel = self.settings.key("n", to.bytes());
         let frame = Frame { kind, from: self.node, number, payload }.encode(self.settings.version);
         // Who does not get it finds that out by its timeout.
-        let _ = self.publish(Outbound { channel, frame, number: None });
+        let _ = self.publish(Outbound { channel, frame, number: None, told: false });
     }
 }
 

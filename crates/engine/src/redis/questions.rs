@@ -1,12 +1,17 @@
 //! Questions to other servers, and their answers.
+//!
+//! Who has to answer is known by name: how many connections Redis has given a question to says little, as a broken one may be among them that Redis
+//! has not noticed yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fws_hub::ClusterError;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
+
+use super::node::NodeId;
 
 /// Questions that are not answered yet.
 #[derive(Debug, Default)]
@@ -15,138 +20,155 @@ pub(super) struct Questions {
     last: AtomicU64,
 }
 
-/// One that somebody waits for.
+/// One that somebody waits for. It is open until this is dropped.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct Asked<'a> {
+    questions: &'a Questions,
+    question: Arc<Question>,
     pub number: u64,
-    /// It is for all servers: this one hears it as well, and does not answer.
-    all: bool,
+}
+
+#[derive(Debug, Default)]
+struct Question {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many servers answer; `None`: that is not known yet.
-    expected: Option<u64>,
-    answers: Vec<Vec<u8>>,
+    /// How many connections of servers have heard it; `None`: that is not known yet.
+    reached: Option<u64>,
+    answers: Vec<(NodeId, Vec<u8>)>,
     failure: Option<ClusterError>,
 }
 
-impl State {
-    fn is_complete(&self) -> bool {
-        self.failure.is_some() || self.expected.is_some_and(|expected| self.answers.len() as u64 >= expected)
-    }
+/// How far a question is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub reached: Option<u64>,
+    /// Who has answered.
+    pub answered: Vec<NodeId>,
 }
 
 impl Questions {
     /// A new question.
-    pub fn open(&self, all: bool) -> Arc<Question> {
+    pub fn open(&self) -> Asked<'_> {
         // Never 0, which stands for none.
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let question = Arc::new(Question { number, all, state: Mutex::default(), changed: Condvar::new() });
+        let question = Arc::<Question>::default();
         self.open.lock().insert(number, question.clone());
-        question
+        Asked { questions: self, question, number }
     }
 
-    fn change(&self, number: u64, change: impl FnOnce(&Question, &mut State)) {
+    fn change(&self, number: u64, change: impl FnOnce(&mut State)) {
         // Else it was given up: late answers are nobody's.
         let Some(question) = self.open.lock().get(&number).cloned() else { return };
-        let mut state = question.state.lock();
-        change(&question, &mut state);
-        if state.is_complete() {
-            question.changed.notify_all();
-        }
+        change(&mut question.state.lock());
+        question.changed.notify_all();
     }
 
-    /// So many servers have heard a question.
+    /// So many connections have heard a question.
     pub fn reached(&self, number: u64, count: u64) {
-        self.change(number, |question, state| state.expected = Some(count.saturating_sub(question.all.into())));
+        self.change(number, |state| state.reached = Some(count));
     }
 
-    /// A server has answered.
-    pub fn answered(&self, number: u64, answer: Vec<u8>) {
-        self.change(number, |_, state| state.answers.push(answer));
+    /// A server has answered. It is heard once, though it may have been asked twice.
+    pub fn answered(&self, number: u64, from: NodeId, answer: Vec<u8>) {
+        self.change(number, |state| {
+            if state.answers.iter().all(|(node, _)| *node != from) {
+                state.answers.push((from, answer));
+            }
+        });
     }
 
     /// A server does not do what is asked.
     pub fn refused(&self, number: u64, why: &str) {
-        self.change(number, |_, state| state.failure = Some(ClusterError::Refused(why.into())));
+        self.change(number, |state| state.failure = Some(ClusterError::Refused(why.into())));
     }
 
     /// It is not known whether anybody has heard it.
     pub fn fail(&self, number: u64) {
-        self.change(number, |_, state| state.failure = Some(ClusterError::Timeout));
+        self.change(number, |state| state.failure = Some(ClusterError::Timeout));
     }
 
     /// The connection is gone.
     pub fn fail_all(&self) {
         let numbers: Vec<u64> = self.open.lock().keys().copied().collect();
         for number in numbers {
-            self.change(number, |_, state| state.failure = Some(ClusterError::Unavailable));
+            self.change(number, |state| state.failure = Some(ClusterError::Unavailable));
         }
     }
 }
 
-impl Question {
-    /// Waits for the answers.
-    pub fn wait(&self, questions: &Questions, timeout: Duration) -> Result<Vec<Vec<u8>>, ClusterError> {
-        let until = Instant::now() + timeout;
-        let mut state = self.state.lock();
-        while !state.is_complete() && !self.changed.wait_until(&mut state, until).timed_out() {}
-        let state = std::mem::take(&mut *state);
-        questions.open.lock().remove(&self.number);
-        match (state.failure, state.expected) {
-            (Some(failure), _) => Err(failure),
-            (None, None) => Err(ClusterError::Timeout),
-            (None, Some(others)) => match others.saturating_sub(state.answers.len() as u64) {
-                0 => Ok(state.answers),
-                missing => {
-                    let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-                    Err(ClusterError::Incomplete { missing: small(missing), others: small(others) })
-                }
-            },
+impl Asked<'_> {
+    /// Waits until it is enough, or until then. How far it is.
+    pub fn wait(&self, until: Instant, enough: impl Fn(&Progress) -> bool) -> Result<Progress, ClusterError> {
+        let mut state = self.question.state.lock();
+        loop {
+            if let Some(failure) = &state.failure {
+                return Err(failure.clone());
+            }
+            let progress = Progress { reached: state.reached, answered: state.answers.iter().map(|(node, _)| *node).collect() };
+            if enough(&progress) || self.question.changed.wait_until(&mut state, until).timed_out() {
+                return Ok(progress);
+            }
         }
+    }
+
+    /// The answers that have come.
+    pub fn answers(self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.question.state.lock().answers).into_iter().map(|(_, answer)| answer).collect()
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.questions.open.lock().remove(&self.number);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    const SOON: Duration = Duration::from_millis(20);
+    fn node() -> NodeId {
+        NodeId::random().expect("randomness")
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(20)
+    }
 
     #[test]
-    fn all_answers_are_waited_for_and_one_that_does_not_come_is_missed() {
-        let questions = Questions::default();
-        let question = questions.open(true);
-        questions.answered(question.number, b"early".to_vec());
-        questions.reached(question.number, 3);
-        questions.answered(question.number, b"late".to_vec());
-        assert_eq!(question.wait(&questions, SOON), Ok(vec![b"early".to_vec(), b"late".to_vec()]));
-        let question = questions.open(true);
-        questions.reached(question.number, 3);
-        questions.answered(question.number, Vec::new());
-        assert_eq!(question.wait(&questions, SOON), Err(ClusterError::Incomplete { missing: 1, others: 2 }));
-        questions.answered(question.number, b"too late".to_vec());
+    fn each_server_is_heard_once_and_answers_that_come_too_late_are_nobodys() {
+        let (questions, one, other) = (Questions::default(), node(), node());
+        let asked = questions.open();
+        let number = asked.number;
+        questions.answered(number, one, b"early".to_vec());
+        questions.reached(number, 3);
+        questions.answered(number, one, b"again".to_vec());
+        let progress = asked.wait(soon(), |progress| progress.answered.len() == 2).expect("no failure");
+        assert_eq!(progress, Progress { reached: Some(3), answered: vec![one] });
+        questions.answered(number, other, b"other".to_vec());
+        assert!(asked.wait(soon(), |progress| progress.answered.len() == 2).is_ok_and(|progress| progress.answered == [one, other]));
+        assert_eq!(asked.answers(), [b"early".to_vec(), b"other".to_vec()]);
+        questions.answered(number, one, b"too late".to_vec());
         assert!(questions.open.lock().is_empty());
     }
 
     #[test]
-    fn a_question_that_nobody_hears_has_no_answer_and_one_of_which_nothing_is_known_has_timed_out() {
+    fn a_question_fails_when_it_is_refused_or_the_connection_is_gone() {
         let questions = Questions::default();
-        let alone = questions.open(true);
-        questions.reached(alone.number, 1);
-        assert_eq!(alone.wait(&questions, SOON), Ok(Vec::new()));
-        let gone = questions.open(false);
-        questions.reached(gone.number, 0);
-        assert_eq!(gone.wait(&questions, SOON), Ok(Vec::new()));
-        assert_eq!(questions.open(false).wait(&questions, SOON), Err(ClusterError::Timeout));
-        let refused = questions.open(false);
+        let refused = questions.open();
         questions.refused(refused.number, "no");
-        assert_eq!(refused.wait(&questions, SOON), Err(ClusterError::Refused("no".into())));
-        let cut = questions.open(false);
+        assert_eq!(refused.wait(soon(), |_| false), Err(ClusterError::Refused("no".into())));
+        let cut = questions.open();
         questions.fail_all();
-        assert_eq!(cut.wait(&questions, SOON), Err(ClusterError::Unavailable));
+        assert_eq!(cut.wait(soon(), |_| false), Err(ClusterError::Unavailable));
+        let unknown = questions.open();
+        questions.fail(unknown.number);
+        assert_eq!(unknown.wait(soon(), |_| false), Err(ClusterError::Timeout));
     }
 }

@@ -1,6 +1,6 @@
 //! The histories of channels, recorded once for all servers.
 
-use fws_hub::ClusterError;
+use fws_hub::{ClusterError, Position};
 use redis::Script;
 
 use super::Cluster;
@@ -33,9 +33,16 @@ pub struct Records {
     pub epoch: u64,
     /// The number of the last message.
     pub last: u64,
+    /// Up to this number the messages were read. It is below the last one where they were more than fit in one answer.
+    pub read: u64,
     /// In their order.
     pub messages: Vec<Recorded>,
 }
+
+/// So many bytes are read at a time, and the rest of the message that is above that: a line that is slow carries them within the timeout.
+const PAGE: usize = 256 << 10;
+/// What reading a message costs, in addition to its bytes.
+const OVERHEAD: usize = 64;
 
 /// How long the epoch and the last number are known longer than the messages, milliseconds.
 const REMEMBERED: u64 = 3_600_000;
@@ -58,30 +65,44 @@ redis.call('PUBLISH', ARGV[5], ARGV[6] .. epoch .. ':' .. offset .. ':' .. now .
 return {epoch, offset}
 ";
 
-/// Reads messages that are not too old: those after a number, or the last ones.
+/// Reads messages that are not too old: those after a position, or the last ones. They are fetched from the stream in pieces of about so many bytes
+/// as may still be read.
 const READ: &str = r"
 local t = redis.call('TIME')
 local oldest = t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[3]
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
-if not epoch then return {'', 0, {}} end
+if not epoch then return {'', 0, 0, {}} end
 local last = redis.call('HGET', KEYS[2], 'last')
-local entries
-if ARGV[1] == '' then
-  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[2])
-  entries = {}
-  for i = #newest, 1, -1 do entries[#entries + 1] = newest[i] end
-else
-  entries = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-0', '+', 'COUNT', ARGV[2])
+local left, room, overhead = tonumber(ARGV[2]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local read = ARGV[1]
+if read == '' then
+  read = string.format('%.0f', math.max(0, last - left))
+elseif epoch ~= ARGV[4] then
+  read = '0'
 end
-local found = {}
-for _, entry in ipairs(entries) do
-  if tonumber(entry[2][2]) > oldest then
-    found[#found + 1] = string.match(entry[1], '^%d+')
-    found[#found + 1] = entry[2][2]
-    found[#found + 1] = entry[2][4]
+local found, longest = {}, nil
+while left > 0 and room > 0 do
+  local count = 1
+  if longest then count = math.max(1, math.min(left, math.floor(room / longest))) end
+  local entries = redis.call('XRANGE', KEYS[1], '(' .. read .. '-0', '+', 'COUNT', count)
+  for _, entry in ipairs(entries) do
+    if room <= 0 then break end
+    read, left = string.match(entry[1], '^%d+'), left - 1
+    local length = #entry[2][4] + overhead
+    if not longest or length > longest then longest = length end
+    if tonumber(entry[2][2]) > oldest then
+      found[#found + 1] = read
+      found[#found + 1] = entry[2][2]
+      found[#found + 1] = entry[2][4]
+      room = room - length
+    end
+  end
+  if #entries < count and room > 0 then
+    read = last
+    break
   end
 end
-return {epoch, last, found}
+return {epoch, last, read, found}
 ";
 
 impl Cluster {
@@ -112,19 +133,23 @@ impl Cluster {
         Ok((u64::from_str_radix(&epoch, 16).unwrap_or_default(), offset))
     }
 
-    /// What is kept of a channel and is not older than `age` milliseconds: at most so many messages after a number, or the last ones.
-    pub fn records(&self, channel: &str, after: Option<u64>, most: usize, age: u64) -> Result<Records, ClusterError> {
+    /// What is kept of a channel and is not older than `age` milliseconds: at most so many messages after a position, or the last ones. A position of
+    /// another epoch is the one before all. They are no more than 256 KiB and one message: the rest is read by another call.
+    pub fn records(&self, channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError> {
         let shared = &self.shared;
         let (stream, meta) = (shared.settings.key("h", channel.as_bytes()), shared.settings.key("hm", channel.as_bytes()));
-        let after = after.map_or_else(String::new, |after| after.to_string());
-        let (epoch, last, found) = shared.call(move |mut connection| async move {
+        let (epoch, after) = after.map_or_else(Default::default, |at| (format!("{:016x}", at.epoch), at.offset.to_string()));
+        let (epoch, last, read, found) = shared.call(move |mut connection| async move {
             Script::new(READ)
                 .key(stream)
                 .key(meta)
                 .arg(after)
                 .arg(most)
                 .arg(age)
-                .invoke_async::<(String, u64, Vec<Vec<u8>>)>(&mut connection)
+                .arg(epoch)
+                .arg(PAGE)
+                .arg(OVERHEAD)
+                .invoke_async::<(String, u64, u64, Vec<Vec<u8>>)>(&mut connection)
                 .await
         })?;
         let number = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
@@ -132,7 +157,7 @@ impl Cluster {
             .chunks_exact(3)
             .filter_map(|three| Some(Recorded { offset: number(&three[0])?, time: number(&three[1])?, payload: three[2].clone() }))
             .collect();
-        Ok(Records { epoch: u64::from_str_radix(&epoch, 16).unwrap_or_default(), last, messages })
+        Ok(Records { epoch: u64::from_str_radix(&epoch, 16).unwrap_or_default(), last, read, messages })
     }
 
     /// Forgets the messages of a channel. Numbers go on. Whether there were any.

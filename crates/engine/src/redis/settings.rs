@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisResult, TlsCertificates};
 
 /// Where the servers meet, and how long they wait for each other.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub version: u8,
     /// What other servers are told of this one, for people: its host.
     pub label: String,
+    /// Certificates, PEM, of who vouches for Redis' own one, with TLS; `None`: those that the system trusts.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// Where Redis is, with what is secret about it: see [`Settings::at`].
@@ -47,6 +49,9 @@ pub enum AddressError {
          redis+sentinel://host:26379,host:26379/master; before the host there may be user:password@"
     )]
     Unknown,
+    /// Something behind a `#`, such as `#insecure`.
+    #[error("cluster: an address has no #: certificates are always looked at; `ca` names the authority of your own ones")]
+    Fragment,
     /// Sentinels without the name of a master.
     #[error("cluster: after the sentinels comes the name of the master, as in redis+sentinel://host:26379/mymaster")]
     NoMaster,
@@ -78,6 +83,7 @@ impl Settings {
             lease: Duration::from_secs(9),
             version: 1,
             label: String::new(),
+            ca: None,
         })
     }
 
@@ -96,6 +102,16 @@ impl Settings {
         Ok(())
     }
 
+    /// A client for a server, which does not connect yet.
+    pub(super) fn client(&self, info: ConnectionInfo) -> RedisResult<Client> {
+        match (&self.ca, info.addr()) {
+            (Some(ca), ConnectionAddr::TcpTls { .. }) => {
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(ca.clone()) })
+            }
+            _ => Client::open(info),
+        }
+    }
+
     /// A key or a channel. All have the same hash tag, so that one server of a Redis Cluster has all of them: scripts need several.
     pub(super) fn key(&self, kind: &str, name: &[u8]) -> Vec<u8> {
         [b"{", self.prefix.as_bytes(), b"}:", kind.as_bytes(), b":", name].concat()
@@ -107,6 +123,9 @@ impl Place {
         let secure = address.starts_with("rediss+sentinel://");
         if let Some(rest) = address.strip_prefix("redis+sentinel://").or(address.strip_prefix("rediss+sentinel://")) {
             return Place::sentinel(rest, secure);
+        }
+        if address.contains('#') {
+            return Err(AddressError::Fragment);
         }
         if ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|scheme| address.starts_with(scheme)) {
             return address.into_connection_info().map(Place::One).map_err(|_| AddressError::Unknown);

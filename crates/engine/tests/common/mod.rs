@@ -111,6 +111,7 @@ pub struct Told {
     pub recorded: Mutex<Vec<(u64, Recorded)>>,
     pub lost: Mutex<Vec<Box<str>>>,
     pub vacated: Mutex<Vec<Member>>,
+    pub entered: Mutex<Vec<Member>>,
     pub connected: AtomicUsize,
     pub anew: AtomicUsize,
     pub disconnected: Mutex<Vec<String>>,
@@ -148,6 +149,10 @@ impl Receiver for Told {
 
     fn vacated(&self, members: Vec<Member>) {
         self.vacated.lock().extend(members);
+    }
+
+    fn entered(&self, members: Vec<Member>) {
+        self.entered.lock().extend(members);
     }
 }
 

@@ -31,6 +31,9 @@ fn empty(kind: u32) -> fws_command {
         name: none,
         user: none,
         since: none,
+        app: none,
+        channels: ptr::null(),
+        channel_count: 0,
         bell: ptr::null(),
         interrupt: ptr::null(),
     }
@@ -73,6 +76,7 @@ fn kind(command: &Command<'_>) -> fws_command_kind {
         Command::SetUser(_) => FWS_SET_USER,
         Command::DisconnectUser(_) => FWS_DISCONNECT_USER,
         Command::Presence(_) => FWS_PRESENCE,
+        Command::Publish(_) => FWS_PUBLISH,
     }
 }
 

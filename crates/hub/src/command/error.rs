@@ -82,6 +82,15 @@ pub enum CommandError {
     /// Several routes have presence for the tag.
     #[error("several routes have presence for this tag: name the route")]
     SeveralPresences,
+    /// No route has the application of the Pusher protocol that was meant.
+    #[error("no route has this application: a line `app ID KEY SECRET` in the block `pusher` of a websocket directive names one")]
+    NoApp,
+    /// There are several applications of the Pusher protocol.
+    #[error("there are several applications: name one by its id")]
+    SeveralApps,
+    /// An event that the Pusher protocol does not have, and why.
+    #[error("{0}")]
+    InvalidEvent(Box<str>),
     /// Other servers are needed, and cannot be asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),

@@ -3,7 +3,7 @@
 //! The C ABI, JSON and the control socket all carry [`Command`]. Each command is a type of its own, in the file of its noun, next to
 //! the `apply` that carries it out:
 //!
-//! * `message`: sending;
+//! * `message`: sending; `publish`: the same in the Pusher protocol;
 //! * `client`: one client: its end, its id, what is known of it, how it is pinged;
 //! * `clients`: which and how many there are;
 //! * `tag`, `information`: what is attached to a client;
@@ -22,6 +22,7 @@ mod history;
 mod information;
 mod left_out;
 mod message;
+mod publish;
 mod tag;
 mod timer;
 mod user;
@@ -35,8 +36,9 @@ pub use self::error::{ClusterError, CommandError, UnknownRoute};
 pub use self::history::{ClearHistory, ReadHistory};
 pub use self::information::{AllInformation, ClearInformation, DeleteInformation, GetInformation, SearchInformation, SetInformation};
 pub use self::message::SendTo;
+pub use self::publish::Publish;
 pub use self::tag::check as check_tag;
-pub use self::tag::{ClearTags, Tag, Tagged, Tags, Untag};
+pub use self::tag::{ClearTags, InChannel, Tag, Tagged, Tags, Untag};
 pub use self::timer::{ClearTimer, SetTimer};
 pub use self::user::check as check_user;
 pub use self::user::{DisconnectUser, Presence, SetUser};
@@ -152,6 +154,9 @@ pub enum Command<'a> {
     /// See [`Presence`].
     #[serde(borrow)]
     Presence(Presence<'a>),
+    /// See [`Publish`].
+    #[serde(borrow)]
+    Publish(Publish<'a>),
 }
 
 /// Where what a command is about can be found, where several servers work together.
@@ -201,7 +206,8 @@ impl Command<'_> {
             | Command::Increment(Increment { key, .. })
             | Command::Expiry(Expiry { key }) => Scope::Value(key),
             Command::History(ReadHistory { tag, .. }) | Command::ClearHistory(ClearHistory { tag, .. }) => Scope::Channel(tag),
-            Command::SetTimer(_) | Command::ClearTimer(_) | Command::Routes | Command::Stats => Scope::Node,
+            // It becomes messages to groups, which go to all servers.
+            Command::SetTimer(_) | Command::ClearTimer(_) | Command::Publish(_) | Command::Routes | Command::Stats => Scope::Node,
         }
     }
 
@@ -244,7 +250,7 @@ impl Command<'_> {
     pub fn placeholder(&self) -> Option<Reply> {
         Some(match self {
             Command::Send(SendTo { to: Target::Client(_), .. }) => Reply::Sent(Outcome::Queued),
-            Command::Send(_) => Reply::Queued(0),
+            Command::Send(_) | Command::Publish(_) => Reply::Queued(0),
             Command::Set(_) => Reply::Done,
             Command::Rename(_) => Reply::Renamed(Renamed::Done),
             Command::Close(_)

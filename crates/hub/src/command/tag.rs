@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::CommandError;
+use super::{CommandError, check_user, left_out};
+use crate::blob::Blob;
 use crate::registry::{Hub, Key};
 use crate::reply::Reply;
 use crate::selection::{Access, Steps};
+use crate::users::User;
 use crate::{MAX_NAME, MAX_TAGS};
 
 /// Puts a tag on a client; a tag that it already has is fine: [`Reply::Flag`], `false` where the client is gone.
@@ -22,6 +24,20 @@ pub struct Tag<'a> {
     /// sent to the tag later; empty: all of it. `None`: it is sent nothing.
     #[serde(borrow)]
     pub since: Option<&'a str>,
+    /// Whom the client is in this channel, if the tag is one with presence; `None`: whose it is. It can be said again for a tag that the client has.
+    #[serde(borrow)]
+    pub member: Option<InChannel<'a>>,
+}
+
+/// Whom a client is in a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InChannel<'a> {
+    /// What the application knows the user by, 1 to 255 bytes.
+    pub user: &'a str,
+    /// What the channel tells of the user, at most 4 KiB.
+    #[serde(borrow, default, deserialize_with = "left_out::or_default")]
+    pub info: Blob<'a>,
 }
 
 /// Takes a tag off a client; a tag that it does not have is fine: [`Reply::Flag`], `false` where the client is gone.
@@ -67,6 +83,13 @@ pub fn check(tag: &str) -> Result<(), CommandError> {
     if tag.is_empty() || tag.len() > MAX_NAME { Err(CommandError::InvalidTag) } else { Ok(()) }
 }
 
+impl InChannel<'_> {
+    fn checked(&self) -> Result<Arc<User>, CommandError> {
+        check_user(self.user, &self.info)?;
+        Ok(Arc::new(User { name: self.user.into(), info: self.info[..].into() }))
+    }
+}
+
 impl Tag<'_> {
     /// Puts it on.
     pub fn apply<C>(&self, hub: &mut Hub<C>) -> Result<Reply, CommandError> {
@@ -76,13 +99,20 @@ impl Tag<'_> {
     /// Puts it on; what became of it.
     pub fn put_on<C>(&self, hub: &mut Hub<C>) -> Result<Tagged, CommandError> {
         check(self.tag)?;
+        let member = self.member.as_ref().map(InChannel::checked).transpose()?;
         // A closed client gets no new tags: they would outlive it in the index.
         let Some((key, client)) = hub.find_on(self.id, None) else { return Ok(Tagged::Gone) };
         if hub.tags.get(self.tag).is_some_and(|tagged| tagged.contains(key.index)) {
+            if let Some(member) = member {
+                hub.set_member(key, self.tag, member);
+            }
             return Ok(Tagged::Before);
         }
         if client.tags.len() >= MAX_TAGS {
             return Err(CommandError::TooManyTags);
+        }
+        if let (Some(member), Some(client)) = (member, hub.client_at(key.index)) {
+            client.members.set(self.tag.into(), member);
         }
         hub.put_tag(key, self.tag);
         Ok(Tagged::Now(key))

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::channel::{ChannelPattern, PresencePolicy};
-use crate::command::{ClearTags, SetUser, Tag, Untag};
+use crate::command::{ClearTags, InChannel, SetUser, Tag, Untag};
 use crate::registry::Key;
 
 const GRACE: u64 = 5000;
@@ -37,7 +37,12 @@ fn set_user(hub: &mut Hub<()>, id: &str, user: Option<&str>, info: &str) {
 }
 
 fn tag(hub: &mut Hub<()>, id: &str, tag: &str) {
-    Tag { id, tag, since: None }.apply(hub).expect("legal");
+    Tag { id, tag, since: None, member: None }.apply(hub).expect("legal");
+}
+
+fn tag_as(hub: &mut Hub<()>, id: &str, tag: &str, user: &str, info: &str) {
+    let member = Some(InChannel { user, info: info.as_bytes().into() });
+    Tag { id, tag, since: None, member }.apply(hub).expect("legal");
 }
 
 fn untag(hub: &mut Hub<()>, id: &str, tag: &str) {
@@ -316,4 +321,59 @@ fn whatever_happens_members_are_who_is_there_and_events_tell_it() {
 
 fn is_present(kind: &[(&str, Option<u64>)], tag: &str) -> bool {
     Channel::find(&channels(kind), tag).is_some_and(|channel| channel.presence.is_some())
+}
+
+#[test]
+fn a_client_can_be_another_member_in_each_channel() {
+    let (mut hub, route) = rooms();
+    let key = enter(&mut hub, route, "c", Some("ann"));
+    tag_as(&mut hub, "c", "room:1", "guest", "G");
+    tag_as(&mut hub, "c", "room:2", "host", "");
+    tag(&mut hub, "c", "room:3");
+    assert_eq!(told(&mut hub), ["+guest room:1", "+host room:2", "+ann room:3"]);
+    assert_eq!(&*hub.present(route, "room:1", None, 1)[0].user.info, b"G");
+    // Whose it is matters only where nothing else was said.
+    set_user(&mut hub, "c", Some("bob"), "");
+    assert_eq!(told(&mut hub), ["-ann room:3", "+bob room:3"]);
+    set_user(&mut hub, "c", None, "");
+    assert_eq!(told(&mut hub), ["-bob room:3"]);
+    untag(&mut hub, "c", "room:1");
+    tag(&mut hub, "c", "room:1");
+    assert_eq!(told(&mut hub), ["-guest room:1"], "what was said goes with the tag");
+    hub.close(key);
+    hub.set_time(GRACE);
+    hub.end_grace(10);
+    assert_eq!((told(&mut hub), hub.presence_counts()), (vec!["-host room:2".to_owned()], [0, 0, 0]));
+}
+
+#[test]
+fn a_member_can_be_said_again_and_the_one_before_leaves() {
+    let (mut hub, route) = rooms();
+    enter(&mut hub, route, "c", None);
+    tag(&mut hub, "c", "room:1");
+    tag_as(&mut hub, "c", "room:1", "ann", "1");
+    tag_as(&mut hub, "c", "room:1", "ann", "2");
+    assert_eq!(told(&mut hub), ["+ann room:1"]);
+    assert_eq!(&*hub.present(route, "room:1", None, 1)[0].user.info, b"2");
+    tag_as(&mut hub, "c", "room:1", "bob", "");
+    assert_eq!(
+        (told(&mut hub), members(&hub, route, "room:1")),
+        (vec!["-ann room:1".to_owned(), "+bob room:1".to_owned()], vec![("bob".to_owned(), 1)])
+    );
+}
+
+#[test]
+fn a_reload_finds_members_as_they_were_said() {
+    let (mut hub, route) = rooms();
+    enter(&mut hub, route, "c", None);
+    tag_as(&mut hub, "c", "hall", "ann", "");
+    assert_eq!(told(&mut hub), [""; 0]);
+    hub.set_channels(route, channels(&[("hall", Some(0))]));
+    let mut from = Some(Settling::BEGINNING);
+    while let Some(at) = from {
+        from = hub.settle_some(route, at, 10);
+    }
+    assert_eq!(told(&mut hub), ["+ann hall"]);
+    untag(&mut hub, "c", "hall");
+    assert_eq!(told(&mut hub), ["-ann hall"]);
 }

@@ -67,7 +67,7 @@ fn names(hub: &Hub<String>, command: Command<'_>) -> Vec<String> {
 }
 
 fn tag(hub: &mut Hub<String>, id: &str, tag: &str) -> Result<Reply, CommandError> {
-    change(hub, &Command::Tag(Tag { id, tag, since: None }))
+    change(hub, &Command::Tag(Tag { id, tag, since: None, member: None }))
 }
 
 /// Renames a client; whom that was told.

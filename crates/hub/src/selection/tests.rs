@@ -93,7 +93,7 @@ fn enter(hub: &mut Hub<String>, id: &str, tags: &[&str]) -> Key {
     let route = hub.route("r");
     let key = hub.register(id.into(), route, |_| id.to_owned()).expect("free");
     for tag in tags {
-        Tag { id, tag, since: None }.apply(hub).expect("legal");
+        Tag { id, tag, since: None, member: None }.apply(hub).expect("legal");
     }
     store(hub, id, id.as_bytes());
     key

@@ -24,6 +24,14 @@ pub struct Event {
     pub info: Info,
 }
 
+impl Event {
+    /// An event that does not come by a call, under the same conditions.
+    pub fn new(name: &str, data: &str, channels: Vec<String>, socket_id: Option<&str>, limits: &Limits) -> Result<Event, Error> {
+        let (name, data, socket_id) = (name.to_owned(), data.to_owned(), socket_id.map(str::to_owned));
+        Sent { name, data, channel: None, channels: Some(channels), socket_id, info: None }.check(limits)
+    }
+}
+
 /// As it is sent. What a library adds of its own is left out.
 #[derive(Deserialize)]
 struct Sent {

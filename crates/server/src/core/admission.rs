@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use fws_hub::{CommandError, InitialState, MAX_NAME};
+use fws_hub::{CommandError, Hub, InitialState, MAX_NAME};
 use fws_session::Opened;
 use fws_wire::handshake::{self, Reason, Refused, Request};
 
 use super::{Core, Wish};
-use crate::admission::{AdmissionError, Claim, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id};
-use crate::conn::Through;
+use crate::admission::{AdmissionError, Claim, Handshake, Refusal, SUBPROTOCOL, Ticket, random_id, socket_id};
+use crate::conn::{Conn, Through};
 use crate::dispatch::Overload;
 use crate::handler::Handler as _;
 use crate::quota::{Address, Full, Quota, Reservation};
@@ -93,6 +93,14 @@ impl Core {
         })
     }
 
+    /// An id for a client whose id nobody chooses.
+    fn new_id(&self, route: &Route) -> Result<String, getrandom::Error> {
+        match route.apps {
+            Some(_) => Ok(socket_id(self.engine.node())?.to_string()),
+            None => Ok(self.engine.id(random_id()?)),
+        }
+    }
+
     fn examine(&self, route: &str, request: Result<Request, Refused>, ip: &str) -> Result<Handshake, Box<(Refusal, Handshake)>> {
         let refuse = |refusal, status, text: &str| Err(Box::new((refusal, Handshake::refused(status, text))));
         if self.is_draining() {
@@ -117,8 +125,8 @@ impl Core {
             Some(Wish::Back(_)) => None,
             Some(Wish::Anew(_) | Wish::Afar(_)) | None => Some(self.reserve_or_refuse(&route, ip)?),
         };
-        let id: Arc<str> = match random_id() {
-            Ok(id) => self.engine.id(id).into(),
+        let id: Arc<str> = match self.new_id(&route) {
+            Ok(id) => id.into(),
             Err(error) => return refuse(Refusal::Unavailable, 503, &format!("no randomness for an id: {error}")),
         };
         let (status, mut headers) = answer(accepted.accept);
@@ -184,31 +192,46 @@ impl Core {
     pub(super) fn promise(&self, ticket: &mut Ticket, id: &str) -> Result<(), AdmissionError> {
         // Locked until it is promised: a client that is being renamed to it is seen, or sees the promise.
         let hub = self.hub.read();
-        match hub.client(id) {
-            // Nobody is there: who comes with the id now has lost the token, or never had it.
-            Some((conn, .., true)) if super::resume::is_suspended(conn) => {
-                self.post(conn.key, Op::Kill { key: conn.key });
-                return Err(AdmissionError::IdLeaving);
-            }
-            Some((.., true)) => return Err(AdmissionError::IdTaken),
-            Some((conn, ..)) => {
-                // The server has closed it: that it says goodbye is a courtesy, for which nobody has to wait.
-                if !conn.is_through(Through::Frames) {
-                    self.post(conn.key, Op::Kill { key: conn.key });
-                }
-                return Err(AdmissionError::IdLeaving);
-            }
-            None => {}
+        match self.make_way_in(&hub, id) {
+            Way::Free => {}
+            Way::Leaving => return Err(AdmissionError::IdLeaving),
+            Way::Taken => return Err(AdmissionError::IdTaken),
         }
         let reserved = self.reserved_ids.reserve(id).ok_or(AdmissionError::IdTaken)?;
         drop(hub);
         // Only then, as it may wait for other servers. What the handshake had before is given up.
-        let claim = Claim::of(&self.engine, id)?.ok_or(AdmissionError::IdTaken)?;
+        let Some(claim) = Claim::of(&self.engine, id)? else {
+            return Err(if self.engine.make_way(id)? { AdmissionError::IdLeaving } else { AdmissionError::IdTaken });
+        };
         ticket.claim = Some(claim);
         ticket.id = reserved.id.clone();
         ticket.named = Some(reserved.id.clone());
         ticket.reserved_id = Some(reserved);
         Ok(())
+    }
+
+    /// Somebody comes who is to have an id, on this server or another one: who has it and is not there is cut.
+    pub(crate) fn make_way(&self, id: &str) -> Way {
+        self.make_way_in(&self.hub.read(), id)
+    }
+
+    fn make_way_in(&self, hub: &Hub<Arc<Conn>>, id: &str) -> Way {
+        match hub.client(id) {
+            // Nobody is there: who comes with the id now has lost the token, or never had it.
+            Some((conn, .., true)) if super::resume::is_suspended(conn) => {
+                self.post(conn.key, Op::Kill { key: conn.key });
+                Way::Leaving
+            }
+            Some((.., true)) => Way::Taken,
+            Some((conn, ..)) => {
+                // The server has closed it: that it says goodbye is a courtesy, for which nobody has to wait.
+                if !conn.is_through(Through::Frames) {
+                    self.post(conn.key, Op::Kill { key: conn.key });
+                }
+                Way::Leaving
+            }
+            None => Way::Free,
+        }
     }
 
     /// What was accepted cannot be had any more.
@@ -238,6 +261,17 @@ impl Core {
             self.count_refusal(Refusal::Host);
         }
     }
+}
+
+/// Whether an id can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Nobody has it.
+    Free,
+    /// It will be free soon.
+    Leaving,
+    /// Somebody has it who is there.
+    Taken,
 }
 
 /// Why a client that was accepted cannot be entered.

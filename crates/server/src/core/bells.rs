@@ -146,7 +146,7 @@ impl Core {
     }
 
     /// The next event of a lease. What its connection sent is dropped if the server has decided to end it meanwhile.
-    fn next_of(&self, lease: &mut Lease) -> Option<Event> {
+    pub(super) fn next_of(&self, lease: &mut Lease) -> Option<Event> {
         let messages = lease.discard();
         if messages > 0
             && let Some(conn) = lease.source.conn()
@@ -234,6 +234,11 @@ impl Core {
                 let fields = json!({ "event": kind, "route": membership.route, "tag": membership.tag, "cause": cause });
                 return self.log.write(Level::Error, message, fields);
             }
+            Event::Subscribe(told) | Event::Unsubscribe(told) | Event::ClientEvent(told) => {
+                let fields =
+                    json!({ "event": told_kind(event), "route": told.route, "connection": told.id, "tag": told.tag, "cause": cause });
+                return self.log.write(Level::Error, message, fields);
+            }
             Event::Timer(timer) => {
                 return self.log.write(Level::Error, message, json!({ "event": "timer", "timer": timer.id, "cause": cause }));
             }
@@ -270,5 +275,13 @@ impl Core {
     /// Ends the deferral of a bell's sends.
     fn flush(&self, bell: &Bell) {
         bell.deferral.end(|number| self.shards[number].wake());
+    }
+}
+
+fn told_kind(event: &Event) -> &'static str {
+    match event {
+        Event::Subscribe(_) => "subscribe",
+        Event::Unsubscribe(_) => "unsubscribe",
+        _ => "client_event",
     }
 }

@@ -2,21 +2,21 @@
 //!
 //! A message is recorded in Redis and comes from there to every server with a client that has the tag, the one that sent it included. Each
 //! server knows how far its members are: it sends them what comes next, leaves out what they have, and fetches what is missing after a broken
-//! connection. That is decided while the channel is locked, as on a server that is alone.
+//! connection. That is decided while the channel is locked, as on a server that is alone. But nobody waits for Redis while it is: what is read there
+//! is compared afterwards with how far the members are by then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
-use fws_engine::{Past, Recorder, Sent, Topic};
-use fws_hub::command::{ReadHistory, SendTo, Tag, Tagged};
+use fws_engine::{Past, Recorder, Sent};
+use fws_hub::command::{ReadHistory, SendTo, Tag};
 use fws_hub::{CommandError, Held, History, HistoryPolicy, Position, Recorded, Reply, RouteId, Target};
 use hashbrown::DefaultHashBuilder;
 
 use super::patience::Patience;
 use super::{Caller, Core, Post};
 use crate::log::Trouble;
-use crate::shard::Missed;
 use crate::stats::add;
 
 /// Tags that clients of this server have, each with a number that is another one after nobody had the tag: what the members have been sent is known
@@ -46,16 +46,17 @@ impl Stays {
 }
 
 /// Whether a position is one of an epoch. Before the first message there is none yet.
-fn is_of(at: Position, epoch: u64) -> bool {
+pub(super) fn is_of(at: Position, epoch: u64) -> bool {
     at.epoch == epoch || at == Position::BEGINNING
 }
 
 /// A channel of a route.
 #[derive(Clone, Copy)]
-struct Place<'a> {
-    route: &'a str,
-    tag: &'a str,
-    policy: HistoryPolicy,
+pub(super) struct Place<'a> {
+    pub id: RouteId,
+    pub route: &'a str,
+    pub tag: &'a str,
+    pub policy: HistoryPolicy,
 }
 
 impl Core {
@@ -94,53 +95,47 @@ impl Core {
         Ok(Some(Reply::Queued(queued)))
     }
 
-    /// A message was recorded: the members on this server are sent it. `false`: some before it are missing and cannot be had now, so it has to
-    /// wait for [`Core::catch_up_channels`].
-    pub(crate) fn recorded(&self, route: &str, tag: &str, epoch: u64, sent: &Sent) -> bool {
-        let (Some(recorder), Some(&(id, policy))) = (self.engine.recorder(), self.policies(tag, Some(route)).first()) else { return true };
-        let place = Place { route, tag, policy };
+    /// A message was recorded: the members on this server are sent it. Where some before it are missing, it waits until these are
+    /// [fetched](Core::fetch_missed). This waits for nothing but the channel's lock, whose holders do not wait for Redis.
+    pub(crate) fn recorded(&self, route: &str, tag: &str, epoch: u64, sent: &Sent) {
+        if self.engine.recorder().is_none() {
+            return;
+        }
+        let Some(&(id, policy)) = self.policies(tag, Some(route)).first() else { return };
+        let place = Place { id, route, tag, policy };
         let mut held = self.histories.hold(id, tag);
         let stay = self.stays.of(tag);
-        if let Some(at) = held.followed(stay) {
-            if at.epoch == epoch && sent.offset <= at.offset {
-                return true;
-            }
-            if !is_of(at, epoch) || sent.offset > at.offset + 1 {
-                if !self.fill(recorder, &mut held, place, at) {
-                    return false;
-                }
-                if held.followed(stay).is_some_and(|at| at.epoch == epoch && sent.offset <= at.offset) {
-                    return true;
-                }
+        match held.followed(stay) {
+            Some(at) if at.epoch == epoch && sent.offset <= at.offset => self.missing.pass(route, tag, epoch, sent),
+            Some(at) if !is_of(at, epoch) || sent.offset > at.offset + 1 => self.missing.is_behind(route, tag, epoch, sent),
+            Some(_) | None => {
+                self.missing.pass(route, tag, epoch, sent);
+                self.send_to_members(place, sent);
+                held.follow(Position { epoch, offset: sent.offset }, stay, self.histories.now());
             }
         }
-        self.send_to_members(place, sent);
-        held.follow(Position { epoch, offset: sent.offset }, stay, self.histories.now());
-        true
     }
 
-    /// Sends the members what they have missed since a position. `false`: it cannot be had now.
-    fn fill(&self, recorder: &dyn Recorder, held: &mut Held<'_>, place: Place<'_>, at: Position) -> bool {
-        let Place { route, tag, policy, .. } = place;
-        let Ok(past) = recorder.read(route, tag, Some(at.offset), usize::MAX, policy) else { return false };
-        let first = past.messages.first().map_or(past.last.offset + 1, |sent| sent.offset);
-        let same = is_of(at, past.last.epoch);
-        if !same || first > at.offset + 1 {
+    /// Sends the members what was read from where they are, or from the beginning where the past is another one. `at` is where they are, and the
+    /// number of their stay; where they are then.
+    pub(super) fn advance(&self, held: &mut Held<'_>, place: Place<'_>, (at, stay): (Position, u64), past: &Past) -> Position {
+        let Past { last, read, ref messages } = *past;
+        let after = if last.epoch == at.epoch { at.offset } else { 0 };
+        let mut news = messages.iter().filter(|sent| sent.offset > after).peekable();
+        let first = news.peek().map_or(read + 1, |sent| sent.offset);
+        if first > after + 1 {
             add(&self.counters.history_gaps, 1);
-            let message = "messages to a channel were lost: the connection to Redis was broken, and they are not kept any more";
-            let of: Arc<str> = route.into();
-            self.log.burst(Trouble::Cluster, &of, message, || serde_json::Map::from_iter([("route".into(), route.into())]));
+            let message = "messages to a channel were lost: they did not come here, and they are not kept any more";
+            let of: Arc<str> = place.route.into();
+            self.log.burst(Trouble::Cluster, &of, message, || serde_json::Map::from_iter([("route".into(), place.route.into())]));
         }
-        let stay = self.stays.of(tag);
-        // Of a past that is another one it is not known what the members have: they get what comes.
-        if same {
-            past.messages.iter().for_each(|sent| self.send_to_members(place, sent));
-        }
-        held.follow(past.last, stay, self.histories.now());
-        true
+        news.for_each(|sent| self.send_to_members(place, sent));
+        let at = Position { epoch: last.epoch, offset: read.max(after) };
+        held.follow(at, stay, self.histories.now());
+        at
     }
 
-    fn send_to_members(&self, place: Place<'_>, sent: &Sent) {
+    pub(super) fn send_to_members(&self, place: Place<'_>, sent: &Sent) {
         let Sent { binary, except, data, .. } = sent;
         let message = SendTo {
             to: Target::Tag(place.tag),
@@ -156,65 +151,19 @@ impl Core {
         let _ = post.finish();
     }
 
-    /// The connection to Redis was broken: what was recorded meanwhile is fetched. `false`: not all can be had now.
-    pub(crate) fn catch_up_channels(&self) -> bool {
-        let Some(recorder) = self.engine.recorder() else { return true };
-        let mut all = true;
-        for (id, tag) in self.histories.known() {
-            let route = self.hub.read().route_name(id).clone();
-            let Some(&(id, policy)) = self.policies(&tag, Some(&route)).first() else { continue };
-            let mut held = self.histories.hold(id, &tag);
-            if let Some(at) = held.followed(self.stays.of(&tag)) {
-                all &= self.fill(recorder, &mut held, Place { route: &route, tag: &tag, policy }, at);
-            }
-        }
-        all
-    }
-
-    /// Gives a client a tag, and sends it what it has missed.
-    pub(super) fn tag_with_past(
-        &self,
-        recorder: &dyn Recorder,
-        command: &Tag<'_>,
-        since: Position,
-        (id, route, policy): (RouteId, &str, HistoryPolicy),
-    ) -> Result<Reply, CommandError> {
-        let tag = command.tag;
-        // What is recorded from now on comes here, also if the client is the first one with the tag.
-        let watched = Watched::begin(self, tag);
-        let mut held = self.histories.hold(id, tag);
-        let at = held.followed(self.stays.of(tag));
-        let from = at.map_or(0, |at| at.offset).min(if since == Position::BEGINNING { 0 } else { since.offset });
-        let mut past = recorder.read(route, tag, Some(from), usize::MAX, policy)?;
-        if past.last.epoch != since.epoch && from > 0 {
-            past = recorder.read(route, tag, Some(0), usize::MAX, policy)?;
-        }
-        let place = Place { route, tag, policy };
-        if let Some(at) = at.filter(|at| is_of(*at, past.last.epoch)) {
-            past.messages.iter().filter(|sent| sent.offset > at.offset).for_each(|sent| self.send_to_members(place, sent));
-        }
-        let tagged = self.change(|hub| command.put_on(hub))?;
-        held.follow(past.last, self.stays.of(tag), self.histories.now());
-        let Tagged::Now(key) = tagged else { return Ok(Reply::Flag(tagged == Tagged::Before)) };
-        let seen = if since.epoch == past.last.epoch { since.offset } else { 0 };
-        let missed = past.messages.into_iter().filter(|sent| sent.offset > seen);
-        self.send_missed(key, missed.map(|Sent { binary, data, .. }| Missed { binary, data }));
-        drop(held);
-        drop(watched);
-        Ok(Reply::Flag(true))
-    }
-
     /// A client has a tag. Where it is the first one, it is found out how far the channel is, so that nothing is missed from now on.
     pub(super) fn settle_channel(&self, command: &Tag<'_>) {
         let Some(recorder) = self.engine.recorder() else { return };
         let Some(route) = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone()) else { return };
         let Some(&(id, policy)) = self.policies(command.tag, Some(&route)).first() else { return };
-        let mut held = self.histories.hold(id, command.tag);
         let stay = self.stays.of(command.tag);
-        if stay > 0
-            && held.followed(stay).is_none()
-            && let Ok(past) = recorder.read(&route, command.tag, None, 1, policy)
-        {
+        if stay == 0 || self.histories.hold(id, command.tag).followed(stay).is_some() {
+            return;
+        }
+        let Ok(past) = recorder.read(&route, command.tag, None, 1, policy) else { return };
+        let mut held = self.histories.hold(id, command.tag);
+        // Else a message has come meanwhile, or somebody else has found it out.
+        if self.stays.of(command.tag) == stay && held.followed(stay).is_none() {
             held.follow(past.last, stay, self.histories.now());
         }
     }
@@ -225,14 +174,17 @@ impl Core {
         let most = if command.limit == 0 { usize::MAX } else { command.limit as usize };
         let (id, policy) = self.recorded_on(command.tag, command.route)?;
         let route = self.hub.read().route_name(id).clone();
-        let read = |after| recorder.read(&route, command.tag, after, most, policy);
-        let mut past = read(since.map(|since| since.offset))?;
+        let place = Place { id, route: &route, tag: command.tag, policy };
+        let mut past = self.read_on(recorder, place, since, most)?;
         let known =
             since.is_none_or(|since| since == Position::BEGINNING || since.epoch == past.last.epoch && since.offset <= past.last.offset);
-        if !known {
-            past = read(Some(0))?;
+        if !known && since.is_some_and(|since| since.epoch == past.last.epoch) {
+            past = self.read_on(recorder, place, Some(Position::BEGINNING), most)?;
         }
-        let Past { last, messages } = past;
+        let Past { last, mut messages, .. } = past;
+        // Some may have gone while the others were read.
+        let hole = messages.windows(2).rposition(|two| two[1].offset != two[0].offset + 1);
+        messages.drain(..hole.map_or(0, |hole| hole + 1));
         let expected = since.filter(|_| known).map_or(0, |since| since.offset) + 1;
         let first = messages.first().map_or(last.offset + 1, |sent| sent.offset);
         let recorded = |Sent { offset, time, binary, data, .. }: Sent| {
@@ -244,26 +196,5 @@ impl Core {
             complete: known && first == expected,
             messages: messages.into_iter().map(recorded).collect(),
         })))
-    }
-}
-
-/// A tag that messages are wanted of although perhaps no client has it yet.
-struct Watched<'a> {
-    core: &'a Core,
-    tag: &'a str,
-}
-
-impl<'a> Watched<'a> {
-    fn begin(core: &'a Core, tag: &'a str) -> Watched<'a> {
-        if let Some(watching) = core.engine.watch(Topic::Tag(tag)) {
-            watching.wait();
-        }
-        Watched { core, tag }
-    }
-}
-
-impl Drop for Watched<'_> {
-    fn drop(&mut self) {
-        self.core.engine.unwatch(Topic::Tag(self.tag));
     }
 }

@@ -78,7 +78,7 @@ impl Core {
     /// The end of a connection has come further.
     pub(crate) fn through(&self, conn: &Conn, side: Through) {
         let over = conn.through(side);
-        if over || side == Through::Events {
+        if (over || side == Through::Events) && conn.give_up_id() {
             // Before it is free here: who takes it then claims it anew.
             self.engine.release(&conn.id());
         }
@@ -86,7 +86,7 @@ impl Core {
             match side {
                 _ if over => hub.forget(conn.key),
                 Through::Events => hub.release(conn.key),
-                Through::Socket | Through::Frames | Through::Lists => {}
+                Through::Socket | Through::Frames | Through::Lists | Through::Id => {}
             }
             hub.is_empty()
         });

@@ -35,6 +35,10 @@ impl Core {
             return Ok(sent);
         }
         let place = self.engine.place(command.scope());
+        // Here, since nobody waits for others once the order is locked.
+        if place == Place::Everywhere && matches!(command, Command::Send(_)) {
+            self.engine.wait_for_room();
+        }
         // No client changes its server in the middle of a message. While others are asked it may.
         let at_once = matches!(command, Command::Send(_)) && place != Place::Elsewhere && self.is_clustered();
         let _order = at_once.then(|| self.order.carry_out());
@@ -65,7 +69,8 @@ impl Core {
                 // A channel is locked while a message to it is being sent.
                 Scope::Clients | Scope::Channel(_) => true,
                 Scope::Client(_) => matches!(command, Command::Tag(Tag { since: Some(_), .. }) | Command::Untag(_) | Command::ClearTags(_)),
-                Scope::Value(_) | Scope::Node => false,
+                Scope::Node => matches!(command, Command::Publish(_)),
+                Scope::Value(_) => false,
             },
         }
     }
@@ -75,6 +80,7 @@ impl Core {
         let patience = &mut Patience::new(self.options.search_timeout, caller.interrupted);
         match command {
             Command::Send(message) => self.send(message, caller, patience),
+            Command::Publish(command) => self.publish(command),
             Command::History(command) => match self.engine.recorder() {
                 Some(recorder) => self.past(recorder, command),
                 None => self.history(command),
@@ -103,10 +109,7 @@ impl Core {
             Command::Untag(command) => self.untag(command),
             Command::ClearTags(command) => self.clear_tags(command),
             Command::Tags(command) => Ok(command.apply(self)),
-            Command::SetInformation(command) => {
-                let value = command.shared();
-                command.apply(value, &mut self.hub.write())
-            }
+            Command::SetInformation(command) => command.apply(command.shared(), &mut self.hub.write()),
             Command::GetInformation(command) => Ok(command.apply(&self.hub.read())),
             Command::DeleteInformation(command) => Ok(command.apply(&mut self.hub.write())),
             Command::ClearInformation(command) => Ok(command.apply(&mut self.hub.write())),

@@ -6,12 +6,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use fws_hub::RouteId;
-use hashbrown::HashMap;
 use serde_json::json;
 
 use super::Core;
 use crate::clock;
 use crate::conn::Through;
+use crate::dispatch::{Served, Serving};
 use crate::log::Level;
 use crate::routes::{ConfigError, Route, Routes, RoutesConfig, Stale};
 use crate::shard::Op;
@@ -76,8 +76,7 @@ impl Core {
         let mut hub = self.hub.write();
         let mut current = std::collections::HashMap::new();
         let mut workers: Vec<Arc<str>> = config.workers.iter().map(|worker| worker.name.as_str().into()).collect();
-        let mut worker_of_branch = HashMap::new();
-        let mut worker_of_route = HashMap::new();
+        let mut serving = Serving::default();
         for route in &config.routes {
             let id = hub.route(&route.name);
             let name = hub.route_name(id).clone();
@@ -85,14 +84,17 @@ impl Core {
             let live = hub.handles_on(id).filter_map(|conn| conn.address());
             quota.count_connections(route.max_connections_per_ip.is_some(), live);
             let route = Route::new(route, id, name.clone(), quota, |subprotocol| routes.branch(id, subprotocol));
-            for (branch, worker) in route.branches.iter().filter_map(|branch| Some((branch.id, branch.worker.as_ref()?))) {
-                worker_of_branch.insert(branch, worker.clone());
+            for worker in route.branches.iter().filter_map(|branch| branch.worker.as_ref()) {
                 if !workers.contains(worker) {
                     workers.push(worker.clone());
                 }
             }
-            if let Some(worker) = route.branches.iter().find_map(|branch| branch.worker.as_ref()) {
-                worker_of_route.insert(id, route.worker.as_ref().unwrap_or(worker).clone());
+            serving.branches.extend(route.branches.iter().filter_map(|branch| Some((branch.id, route.served(branch.worker.as_ref())?))));
+            if let Some(by) = route.served(route.worker.as_ref().or(route.branches.iter().find_map(|branch| branch.worker.as_ref()))) {
+                serving.channels.insert(id, by);
+            }
+            if let (Some(_), Some(worker)) = (&route.apps, &route.worker) {
+                serving.told.insert(id, Served::Worker(worker.clone()));
             }
             current.insert(name, Arc::new(route));
         }
@@ -104,8 +106,7 @@ impl Core {
         routes.with_channels.sort_unstable_by_key(|route| route.id);
         routes.current = current;
         routes.workers = workers;
-        routes.worker_of_branch = worker_of_branch;
-        routes.worker_of_route = worker_of_route;
+        routes.serving = serving;
         // Before the shards know: what they queue from then on must have somewhere to go.
         self.assign_workers(routes);
         // And before clients join what has become a channel.
@@ -119,6 +120,9 @@ impl Core {
             let route = routes.with_channels.iter().find(|route| route.id == id)?;
             route.channel(tag)?.history
         });
+        if routes.current.values().any(|route| route.apps.is_some()) {
+            self.start_pusher();
+        }
         for shard in &self.shards {
             for route in routes.current.values() {
                 shard.post(Op::Configure(route.clone()));
@@ -138,7 +142,7 @@ impl Core {
                 workers.push(name.into());
             }
         }
-        let orphans = self.dispatch.configure(&routes.worker_of_branch, &routes.worker_of_route, &workers);
+        let orphans = self.dispatch.configure(&routes.serving, &workers);
         let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
         self.orphaned(orphans);
         if timers > 0 {

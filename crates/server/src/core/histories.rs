@@ -27,6 +27,9 @@ impl Drop for Recording<'_> {
     }
 }
 
+/// Called with a client that has just got a tag and with the last message of the tag's history, while nothing can be sent to the tag.
+pub(super) type Greet<'a> = &'a mut dyn FnMut(Key, Option<&[u8]>);
+
 impl Core {
     /// Records a message to a tag in the history of each route that keeps one, if it is meant for clients of that route.
     pub(super) fn record(&self, message: &SendTo<'_>) -> Result<Recording<'_>, CommandError> {
@@ -97,10 +100,22 @@ impl Core {
 
     /// Gives a client a tag, and sends it what it has missed of the tag's history if that is asked for.
     pub(super) fn tag(&self, command: &Tag<'_>) -> Result<Reply, CommandError> {
+        self.tag_and(command, None)
+    }
+
+    /// The same. A client that gets the tag now is greeted in between what was sent to the tag before and what is sent to it from then on, and what
+    /// it has missed is left to that.
+    pub(super) fn tag_and(&self, command: &Tag<'_>, mut greet: Option<Greet<'_>>) -> Result<Reply, CommandError> {
         let Some(since) = command.since else {
-            let tagged = self.change_and_wait(|hub| command.apply(hub))?;
+            let tagged = self.change_and_wait(|hub| {
+                let tagged = command.put_on(hub)?;
+                if let (Tagged::Now(key), Some(greet)) = (tagged, &mut greet) {
+                    greet(key, None);
+                }
+                Ok(Reply::Flag(tagged != Tagged::Gone))
+            });
             self.settle_channel(command);
-            return Ok(tagged);
+            return tagged;
         };
         let since: Position = since.parse()?;
         let Some(name) = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone()) else {
@@ -108,16 +123,26 @@ impl Core {
         };
         let Some(&(route, policy)) = self.policies(command.tag, Some(&name)).first() else { return Err(CommandError::NoHistory) };
         if let Some(recorder) = self.engine.recorder() {
-            return self.tag_with_past(recorder, command, since, (route, &name, policy));
+            return self.tag_with_past(recorder, command, (since, greet), (route, &name, policy));
         }
         let mut held = self.histories.hold(route, command.tag);
-        let key = match self.change_and_wait(|hub| command.put_on(hub))? {
+        let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now), || self.shards[0].wake()).messages;
+        let tagged = self.change_and_wait(|hub| {
+            let tagged = command.put_on(hub)?;
+            if let (Tagged::Now(key), Some(greet)) = (tagged, &mut greet) {
+                greet(key, missed.last().map(|last| &*last.data));
+            }
+            Ok::<_, CommandError>(tagged)
+        })?;
+        let key = match tagged {
             Tagged::Now(key) => key,
             // What is sent to the tag reaches it already.
             Tagged::Before => return Ok(Reply::Flag(true)),
             Tagged::Gone => return Ok(Reply::Flag(false)),
         };
-        let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now), || self.shards[0].wake()).messages;
+        if greet.is_some() {
+            return Ok(Reply::Flag(true));
+        }
         self.send_missed(key, missed.into_iter().map(|Kept { binary, data, .. }| Missed { binary, data }));
         Ok(Reply::Flag(true))
     }

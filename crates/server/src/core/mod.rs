@@ -7,8 +7,9 @@
 //! * `config` is what the core is started with, and its defaults;
 //! * `dismiss` ends connections that the server has decided to end;
 //! * `histories` records what is sent to channels, and sends it to those who join later; `channels` does that where several servers have one
-//!   history;
+//!   history, with `joining`; `missing` knows of which channels something is missing, and `fetching` fetches it;
 //! * `presence` tells of users who join channels and leave them;
+//! * `pusher` serves the Pusher protocol, by threads of its own;
 //! * `handover` lets clients change their server;
 //! * `generations` puts configurations in force and takes them out of it;
 //! * `resume` waits for clients whose network is away, and lets them take up their session;
@@ -26,14 +27,18 @@ mod compress;
 mod config;
 mod dismiss;
 mod execute;
+mod fetching;
 mod firing;
 mod generations;
 mod handover;
 mod histories;
+mod joining;
+mod missing;
 mod patience;
 mod pipes;
 mod post;
 mod presence;
+mod pusher;
 mod report;
 mod reporting;
 mod resume;
@@ -54,14 +59,17 @@ use fws_wire::deflate::{Shelf, Shelved};
 use fws_wire::ledger::Ledger;
 use parking_lot::{Condvar, Mutex, RwLock};
 
+pub(crate) use self::admission::Way;
 pub use self::caller::Caller;
 use self::channels::Stays;
 use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
 pub(crate) use self::handover::{Departed, Handed, Order, Wanted, Who};
+pub(crate) use self::missing::Missing;
 pub(crate) use self::post::{Fanout, Post};
 use self::presence::Presences;
+pub use self::pusher::HttpCall;
 pub(crate) use self::resume::Wish;
 use crate::bell::Bells;
 use crate::clock;
@@ -72,6 +80,7 @@ use crate::histories::Histories;
 use crate::log::{Log, Trouble};
 use crate::notifier::Notifier;
 use crate::pipe::Pipes;
+use crate::pusher::Clients;
 use crate::reserved_ids::ReservedIds;
 use crate::routes::Routes;
 use crate::servers::Servers;
@@ -79,6 +88,7 @@ use crate::shard::{Op, Shard, ShardHandle, ShardThread, panicked};
 use crate::stats::{Authorizing, Counters, add};
 use crate::timers::Timers;
 use crate::values::Values;
+use crate::webhooks::Webhooks;
 
 /// The running core. There is one in a process; it is never stopped, but can be [drained](Core::drain).
 pub struct Core {
@@ -95,8 +105,12 @@ pub struct Core {
     pub(crate) values: Values,
     pub(crate) histories: Histories,
     presences: Presences,
+    pub(crate) pusher: Clients,
+    webhooks: Webhooks,
     /// Tags that clients of this server have, where it is one of several: each with a number that is another one after nobody had the tag.
     stays: Stays,
+    /// Channels of which messages are missing here.
+    pub(crate) missing: Arc<Missing>,
     /// Lets clients change their server between two messages to groups.
     pub(crate) order: Order,
     /// Clients that have gone to other servers.
@@ -169,7 +183,10 @@ impl Core {
             values: Values::new(options.values),
             histories: Histories::new(options.max_history_bytes),
             presences: Presences::new(),
+            pusher: Clients::new(),
+            webhooks: Webhooks::default(),
             stays: Stays::default(),
+            missing: Arc::default(),
             order: Order::default(),
             departed: Departed::default(),
             kept: Arc::new(KeptMemory::new(options.max_resume_bytes)),
@@ -191,6 +208,7 @@ impl Core {
             draining: AtomicBool::new(false),
             empty: Default::default(),
         });
+        core.pusher.belong_to(&core);
         if core.engine.standing().is_some() {
             core.hub.write().watch();
         }

@@ -94,13 +94,27 @@ impl Core {
         }
     }
 
+    /// Users are in channels again whose server was believed to be dead: others were told that they had left.
+    pub(crate) fn rejoined(&self, members: impl Iterator<Item = (Arc<str>, Arc<str>, Arc<str>)>) {
+        let routes = self.routes.read();
+        let hub = self.hub.read();
+        let joined = members.filter_map(|(route, tag, user)| {
+            let id = routes.current.get(&route)?.id;
+            let info = hub.member(id, &tag, &user)?.info.clone();
+            Some(Attendance { joined: true, silent: false, id, route, tag, user, info, by: None })
+        });
+        let joined = joined.collect();
+        drop((hub, routes));
+        self.tell_attendance(joined);
+    }
+
     /// Users have left channels with a server that is dead.
     pub(crate) fn vacated(&self, members: impl Iterator<Item = (Arc<str>, Arc<str>, Arc<str>)>) {
         let routes = self.routes.read();
         let left = members.filter_map(|(route, tag, user)| {
             let id = routes.current.get(&route)?.id;
             // What was said about the user died with its server.
-            Some(Attendance { joined: false, silent: false, id, route, tag, user, info: Arc::default() })
+            Some(Attendance { joined: false, silent: false, id, route, tag, user, info: Arc::default(), by: None })
         });
         let left = left.collect();
         drop(routes);
@@ -174,15 +188,15 @@ impl Core {
 }
 
 fn attendance(hub: &Hub<Arc<Conn>>, change: Change) -> Attendance {
-    let Change { joined, silent, route, tag, user } = change;
+    let Change { joined, silent, route, tag, user, by } = change;
     let (user, info) = (user.name.clone(), user.info.clone());
-    Attendance { joined, silent, id: route, route: hub.route_name(route).clone(), tag, user, info }
+    Attendance { joined, silent, id: route, route: hub.route_name(route).clone(), tag, user, info, by }
 }
 
 fn arrival(change: Attendance) -> Arrival {
-    let Attendance { joined, silent: _, id, route, tag, user, info } = change;
+    let Attendance { joined, silent: _, id, route, tag, user, info, by } = change;
     let source = Source::channel(id, &tag);
-    let membership = Box::new(Membership { route, tag, user, info });
+    let membership = Box::new(Membership { route, tag, user, info, by });
     let event = if joined { Event::Join(membership) } else { Event::Leave(membership) };
     Arrival { source, event, limits: (usize::MAX, usize::MAX) }
 }

@@ -23,7 +23,7 @@ impl Party {
         match source {
             Source::Conn(conn) => conn.address().map_or(Party::Single(source.key()), Party::Address),
             Source::Channel { route, .. } => Party::Channels(*route),
-            Source::Timer { .. } => Party::Single(source.key()),
+            Source::Timer { .. } | Source::Told { .. } => Party::Single(source.key()),
         }
     }
 }

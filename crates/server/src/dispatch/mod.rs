@@ -13,6 +13,7 @@
 mod line;
 mod pool;
 mod queue;
+mod served;
 mod shares;
 
 use std::collections::VecDeque;
@@ -30,6 +31,8 @@ use self::pool::Pool;
 pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
 pub use self::queue::{Arrival, Discarded, Lease, LeaseEnd, Orphans, Pushed, Source};
 use self::queue::{Queue, QueueKey};
+use self::served::pool_of;
+pub use self::served::{Served, Serving};
 use self::shares::Shares;
 use crate::clock;
 use crate::conn::Conn;
@@ -93,6 +96,8 @@ struct Assigned {
     branches: HashMap<BranchId, PoolId>,
     /// For the channels of a route.
     routes: HashMap<RouteId, PoolId>,
+    /// For what the core's own threads tell of a route.
+    told: HashMap<RouteId, PoolId>,
 }
 
 impl Assigned {
@@ -101,6 +106,7 @@ impl Assigned {
         match source {
             Source::Conn(conn) => self.branches.get(&conn.branch).copied(),
             Source::Channel { route, .. } => self.routes.get(route).copied(),
+            Source::Told { route, .. } => self.told.get(route).copied(),
             Source::Timer { pool, .. } => pools[pool.0].present.then_some(*pool),
         }
     }
@@ -110,7 +116,7 @@ impl Dispatch {
     /// A worker of the configuration in force, by name.
     pub fn worker(&self, name: &str) -> Option<PoolId> {
         let inner = self.inner.lock();
-        inner.pools.iter().position(|pool| pool.present && *pool.name == *name).map(PoolId)
+        inner.pools.iter().position(|pool| pool.present && !pool.own && *pool.name == *name).map(PoolId)
     }
 
     /// Whether an event of this timer still waits or is being handled.
@@ -148,7 +154,7 @@ impl Dispatch {
         let Inner { queues, pools, unconnected, shares, assigned, .. } = &mut *inner;
         for Arrival { source, event, limits } in batch.drain(..) {
             let Some(pool) = assigned.pool(pools, &source) else {
-                if matches!(source, Source::Channel { .. }) {
+                if matches!(source, Source::Channel { .. } | Source::Told { .. }) {
                     // A route without PHP: nobody is to be told.
                     continue;
                 }
@@ -213,7 +219,7 @@ impl Dispatch {
             pool.called += 1;
             pool.wake.notify_one();
         }
-        if pool.called > 0 || pool.unclaimed > 0 || !gate_open || pool.retry.is_some_and(|retry| now < retry) {
+        if pool.own || pool.called > 0 || pool.unclaimed > 0 || !gate_open || pool.retry.is_some_and(|retry| now < retry) {
             return;
         }
         let overdue = || queues.get(first).is_some_and(|queue| now.duration_since(queue.since) >= OVERDUE);
@@ -285,7 +291,7 @@ impl Dispatch {
             (*after, spare) = self.end_lease(&mut inner, lease);
         }
         loop {
-            if self.gate.load(Ordering::Acquire) > 0 {
+            if self.gate.load(Ordering::Acquire) > 0 && !inner.pools[id.0].own {
                 return None;
             }
             if let Some(lease) = self.take(&mut inner, id, &mut spare) {
@@ -418,28 +424,26 @@ impl Dispatch {
 
     /// A new generation: which worker each branch has, and which workers there are, those of the branches included. What waits for a worker that
     /// is gone goes to its branch's new one, or is dropped and told.
-    pub fn configure(&self, branches: &HashMap<BranchId, Arc<str>>, routes: &HashMap<RouteId, Arc<str>>, workers: &[Arc<str>]) -> Orphans {
+    pub fn configure(&self, serving: &Serving, workers: &[Arc<str>]) -> Orphans {
         let mut orphans = Orphans::default();
         let mut inner = self.inner.lock();
         let Inner { pools, assigned, queues, unconnected, wanted, shares, .. } = &mut *inner;
         // Those of branches are among them; a worker without a branch can have timers.
         for worker in workers {
-            if !pools.iter().any(|pool| pool.name == *worker) {
+            if !pools.iter().any(|pool| !pool.own && pool.name == *worker) {
                 pools.push(Pool::new(worker.clone()));
             }
         }
         for pool in pools.iter_mut() {
-            pool.present = workers.contains(&pool.name);
+            pool.present = pool.own || workers.contains(&pool.name);
             pool.waiting.clear();
             pool.retry = None;
         }
         // Branches that left keep their worker as long as it is there, so that their last events are handled.
-        assigned.branches.retain(|branch, pool| !branches.contains_key(branch) && pools[pool.0].present);
-        let pool = |worker: &Arc<str>| {
-            PoolId(pools.iter().position(|pool| pool.name == *worker).expect("bug: a branch's worker is not among the workers"))
-        };
-        assigned.branches.extend(branches.iter().map(|(&branch, worker)| (branch, pool(worker))));
-        assigned.routes = routes.iter().map(|(&route, worker)| (route, pool(worker))).collect();
+        assigned.branches.retain(|branch, pool| !serving.branches.contains_key(branch) && pools[pool.0].present);
+        assigned.branches.extend(serving.branches.iter().map(|(&branch, served)| (branch, pool_of(pools, served))));
+        assigned.routes = serving.channels.iter().map(|(&route, served)| (route, pool_of(pools, served))).collect();
+        assigned.told = serving.told.iter().map(|(&route, served)| (route, pool_of(pools, served))).collect();
         wanted.retain(|id| {
             let stays = pools[id.0].present;
             pools[id.0].unclaimed -= usize::from(!stays);
@@ -474,6 +478,13 @@ impl Dispatch {
         orphans
     }
 
+    /// The pool that threads of the core serve, if any route has ever had it, with how many connections and channels wait for them.
+    pub fn own_pool(&self) -> Option<(PoolId, usize)> {
+        let inner = self.inner.lock();
+        let (at, pool) = inner.pools.iter().enumerate().find(|(_, pool)| pool.own)?;
+        Some((PoolId(at), pool.waiting.len()))
+    }
+
     /// Events waiting or leased, and connections that have some.
     pub fn pending(&self) -> (u64, u64) {
         (self.events.load(Ordering::Relaxed) as u64, self.pending.load(Ordering::Acquire) as u64)
@@ -482,6 +493,7 @@ impl Dispatch {
     /// Each worker's name with its bells: asked for or parked, running, of these idle; and connections that wait.
     pub fn workers(&self) -> Vec<(Arc<str>, [usize; 4])> {
         let inner = self.inner.lock();
-        inner.pools.iter().map(|pool| (pool.name.clone(), [pool.unclaimed, pool.running, pool.idle, pool.waiting.len()])).collect()
+        let workers = inner.pools.iter().filter(|pool| !pool.own);
+        workers.map(|pool| (pool.name.clone(), [pool.unclaimed, pool.running, pool.idle, pool.waiting.len()])).collect()
     }
 }

@@ -19,6 +19,8 @@ pub struct PoolId(pub usize);
 
 pub(super) struct Pool {
     pub(super) name: Arc<str>,
+    /// Threads of the core come for its events, and no bells. There is one such pool at most, and it stays.
+    pub(super) own: bool,
     /// The configuration in force has this worker.
     pub(super) present: bool,
     /// Connections, and timers, with events that wait for a bell.
@@ -41,6 +43,7 @@ impl Pool {
     pub(super) fn new(name: Arc<str>) -> Pool {
         Pool {
             name,
+            own: false,
             present: false,
             waiting: Line::default(),
             wake: Arc::default(),

@@ -26,6 +26,12 @@ pub enum Source {
         id: u64,
         route: RouteId,
     },
+    /// What the worker of a route is told by the core's own threads, of a connection or of a channel.
+    Told {
+        /// As that of a channel.
+        id: u64,
+        route: RouteId,
+    },
 }
 
 impl Source {
@@ -36,11 +42,18 @@ impl Source {
         Source::Channel { id: hasher.finish(), route }
     }
 
+    /// What the worker of a route is told of something, whatever that is.
+    pub fn told(route: RouteId, of: impl Hash) -> Source {
+        let mut hasher = DefaultHasher::new();
+        of.hash(&mut hasher);
+        Source::Told { id: hasher.finish(), route }
+    }
+
     /// The connection, if it is one.
     pub fn conn(&self) -> Option<&Arc<Conn>> {
         match self {
             Source::Conn(conn) => Some(conn),
-            Source::Timer { .. } | Source::Channel { .. } => None,
+            Source::Timer { .. } | Source::Channel { .. } | Source::Told { .. } => None,
         }
     }
 
@@ -49,6 +62,7 @@ impl Source {
             Source::Conn(conn) => QueueKey::Conn(conn.key),
             Source::Timer { id, .. } => QueueKey::Timer(*id),
             Source::Channel { id, .. } => QueueKey::Channel(*id),
+            Source::Told { id, .. } => QueueKey::Told(*id),
         }
     }
 }
@@ -58,6 +72,7 @@ pub(super) enum QueueKey {
     Conn(Key),
     Timer(u64),
     Channel(u64),
+    Told(u64),
 }
 
 pub(super) struct Queue {

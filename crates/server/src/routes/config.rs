@@ -5,7 +5,7 @@ use fws_wire::deflate;
 use fws_wire::origin::{Pattern, PatternError};
 use serde::{Deserialize, Serialize};
 
-use super::ResumeConfig;
+use super::{PusherConfig, ResumeConfig};
 
 /// All routes of one generation, as the host writes them in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -44,6 +44,9 @@ pub struct RouteConfig {
     /// The core sends every message back.
     #[serde(default)]
     pub echo: bool,
+    /// The route speaks the Pusher protocol.
+    #[serde(default)]
+    pub pusher: Option<PusherConfig>,
     /// [Patterns](fws_wire::origin::Pattern) of origins; empty: the same host.
     #[serde(default)]
     pub origins: Vec<String>,
@@ -142,7 +145,7 @@ pub struct PresenceConfig {
 }
 
 /// The longest [`PresenceConfig::grace`], nanoseconds.
-const MAX_GRACE: u64 = 3_600_000_000_000;
+pub(super) const MAX_GRACE: u64 = 3_600_000_000_000;
 
 /// How much is kept of what is sent to a channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -295,7 +298,13 @@ impl RoutesConfig {
             if !names.insert(name) {
                 return wrong("the name is used twice");
             }
-            if let Err(what) = route.check_origins().and(route.check_workers()).and(route.check_limits()).and(route.check_channels()) {
+            if let Err(what) = route
+                .check_origins()
+                .and(route.check_pusher())
+                .and(route.check_workers())
+                .and(route.check_limits())
+                .and(route.check_channels())
+            {
                 return wrong(&what);
             }
         }
@@ -315,8 +324,8 @@ impl RouteConfig {
     /// Refuses events that nobody would handle, or two would.
     fn check_workers(&self) -> Result<(), String> {
         let has_worker = self.worker.is_some() || !self.subprotocol_workers.is_empty();
-        if has_worker == self.echo {
-            return Err("either a worker (of its own or of its sub-protocols) or echo must be given".to_owned());
+        if self.pusher.is_none() && has_worker == self.echo {
+            return Err("either a worker (of its own or of its sub-protocols), echo or pusher must be given".to_owned());
         }
         let mut workers = self.worker.iter().chain(self.subprotocol_workers.iter().map(|own| &own.worker));
         if workers.any(String::is_empty) {

@@ -4,6 +4,7 @@
 //! sure of it. Connections know their route by name and number only.
 
 mod config;
+mod pusher;
 mod returning;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,14 +16,15 @@ use fws_wire::handshake::Policy;
 use fws_wire::origin::Pattern;
 use serde_json::{Value, json};
 
-use crate::handler::{Echo, Protocol, Worker};
+use crate::handler::{Echo, Protocol, Pusher, Worker};
 use crate::quota::Quota;
 use crate::resume::Parameters;
 
 use crate::conn::Transport;
-use crate::dispatch::BranchId;
+use crate::dispatch::{BranchId, Served, Serving};
 
 pub use self::config::*;
+pub use self::pusher::{Apps, PusherConfig};
 pub use self::returning::ResumeConfig;
 
 /// The generation was never staged, or a newer one is committed.
@@ -36,6 +38,8 @@ pub struct Route {
     pub name: Arc<str>,
     /// What becomes of what its clients do.
     pub protocol: Protocol,
+    /// Of a route that speaks the Pusher protocol.
+    pub apps: Option<Arc<Apps>>,
     /// The name of the worker for connections whose sub-protocol has none of its own.
     pub worker: Option<Arc<str>>,
     /// The kinds of connections it takes.
@@ -76,10 +80,13 @@ pub struct Branch {
 
 /// What a handshake has to fulfil.
 fn policy(config: &RouteConfig) -> Policy {
+    // Whose pages may connect is said by the applications, and the client is told what is wrong after the handshake.
+    let any = ["*".to_owned()];
+    let origins = if config.pusher.is_some() && config.origins.is_empty() { &any[..] } else { &config.origins };
     Policy {
-        origins: config.origins.iter().map(|origin| Pattern::parse(origin).expect("bug: origins are checked when they are read")).collect(),
+        origins: origins.iter().map(|origin| Pattern::parse(origin).expect("bug: origins are checked when they are read")).collect(),
         subprotocols: config.spoken().map(str::to_owned).collect(),
-        subprotocol_required: config.subprotocol_required || (config.worker.is_none() && !config.echo),
+        subprotocol_required: config.subprotocol_required || (config.worker.is_none() && !config.echo && config.pusher.is_none()),
         compression: config.compression.as_ref().map(CompressionConfig::negotiable),
     }
 }
@@ -148,7 +155,7 @@ impl Route {
             branches.push(Branch { id: branch(subprotocol), subprotocol: subprotocol.to_owned(), worker: worker.map(Arc::from) });
         };
         let default = config.worker.as_deref();
-        if default.is_some() || config.echo {
+        if default.is_some() || config.echo || config.pusher.is_some() {
             add("", default);
         }
         config.subprotocols.iter().for_each(|subprotocol| add(subprotocol, default));
@@ -157,10 +164,15 @@ impl Route {
         Route {
             id,
             name,
-            protocol: if config.echo { Protocol::Echo(Echo) } else { Protocol::Worker(Worker) },
+            protocol: match &config.pusher {
+                Some(_) => Protocol::Pusher(Pusher),
+                None if config.echo => Protocol::Echo(Echo),
+                None => Protocol::Worker(Worker),
+            },
+            apps: config.pusher.as_ref().map(|pusher| Arc::new(Apps::new(pusher))),
             worker: default.map(Arc::from),
             branches,
-            channels: config.channels.iter().map(channel).collect(),
+            channels: config.pusher.iter().flat_map(Apps::channels).chain(config.channels.iter().map(channel)).collect(),
             policy: policy(config),
             resume: config.resume.as_ref().map(ResumeConfig::parameters),
             compression: config.compression.clone().unwrap_or_default(),
@@ -171,6 +183,15 @@ impl Route {
             on_error: config.on_error,
             max_connections_per_ip: config.max_connections_per_ip,
             quota,
+        }
+    }
+
+    /// Who handles the events of a branch with this worker, or of its channels.
+    pub fn served(&self, worker: Option<&Arc<str>>) -> Option<Served> {
+        match self.protocol {
+            Protocol::Echo(_) => None,
+            Protocol::Worker(_) => worker.cloned().map(Served::Worker),
+            Protocol::Pusher(_) => Some(Served::Pusher),
         }
     }
 
@@ -196,6 +217,7 @@ impl Route {
         let time = |millis: Millis| (millis > 0).then(|| nanos(millis));
         json!({
             "origins": self.policy.origins.iter().map(Pattern::as_str).collect::<Vec<_>>(),
+            "pusher": self.apps.as_ref().map(|apps| apps.options()),
             "subprotocols": self.policy.subprotocols,
             "max_message_size": settings.max_message_size,
             "max_frame_size": Some(settings.max_frame_size).filter(|most| *most < u64::MAX),
@@ -263,15 +285,13 @@ pub struct Routes {
     pub staged: BTreeMap<u64, RoutesConfig>,
     pub committed: Option<u64>,
     pub current: HashMap<Arc<str>, Arc<Route>>,
-    /// The workers in force, and which of them the events of a branch go to.
+    /// The workers in force, and who handles the events of a branch.
     pub workers: Vec<Arc<str>>,
-    pub worker_of_branch: hashbrown::HashMap<BranchId, Arc<str>>,
+    pub serving: Serving,
     /// By name, for routes that come back.
     pub quota: HashMap<Arc<str>, Arc<Quota>>,
     /// By route and sub-protocol, for those that come back.
     branches: HashMap<(RouteId, Box<str>), BranchId>,
-    /// The worker that is told of the channels of a route: the route's, or else that of its first sub-protocol that has one.
-    pub worker_of_route: hashbrown::HashMap<RouteId, Arc<str>>,
     /// Routes in force that have channels, by number.
     pub with_channels: Vec<Arc<Route>>,
 }
@@ -296,7 +316,9 @@ mod tests {
             "idle_timeout":9000000,"max_lifetime":10000000,"close_timeout":11000000,"max_outbox":12,"slow_client":"drop_oldest",
             "max_pending_events":13,"on_error":"close","resume":{"window":17000000000,"parameter":"session","received":"count"},"channels":[{"pattern":"c:*","history":{"count":3,"age":15000000},"presence":{"grace":16000000}}]}"#;
         let mut config: Value = serde_json::from_str(options).expect("JSON");
-        let wanted = config.clone();
+        let mut wanted = config.clone();
+        // Other routes have none of the Pusher protocol.
+        wanted["pusher"] = Value::Null;
         config["name"] = "a".into();
         config["worker"] = "w".into();
         config["handshake_timeout"] = 1.into();

@@ -12,6 +12,8 @@ use crate::core::Core;
 
 /// The most changes that wait to be told. Others are told as if this server were alone.
 const WAITING: usize = 100_000;
+/// The most that Redis is asked about at a time.
+const TOGETHER: usize = 64;
 
 /// A thread that asks Redis of each change whether it is one for all servers, in their order.
 pub struct Register(SyncSender<Attendance>);
@@ -53,12 +55,16 @@ impl Register {
 
 /// Looks at a change, and at those that wait behind it.
 fn tell(cluster: &dyn Broker, first: Attendance, more: &Receiver<Attendance>, told: &mut Vec<Attendance>) {
-    for change in std::iter::once(first).chain(more.try_iter().take(63)) {
-        let member = Member { route: (*change.route).into(), tag: (*change.tag).into(), user: (*change.user).into() };
-        let first_or_last = if change.joined { cluster.enter(&member) } else { cluster.leave(&member) };
+    let changes: Vec<Attendance> = std::iter::once(first).chain(more.try_iter().take(TOGETHER - 1)).collect();
+    let members: Vec<Member> = changes.iter().map(member).collect();
+    let asked: Vec<(bool, &Member)> = changes.iter().zip(&members).map(|(change, member)| (change.joined, member)).collect();
+    match cluster.attend(&asked) {
+        Ok(first_or_last) => told.extend(changes.into_iter().zip(first_or_last).filter(|(_, told)| *told).map(|(change, _)| change)),
         // Without Redis it is as if this server were alone.
-        if first_or_last.unwrap_or(true) {
-            told.push(change);
-        }
+        Err(_) => told.extend(changes),
     }
+}
+
+fn member(change: &Attendance) -> Member {
+    Member { route: (*change.route).into(), tag: (*change.tag).into(), user: (*change.user).into() }
 }

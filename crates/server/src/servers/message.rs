@@ -14,6 +14,8 @@ pub(super) enum Message<'a> {
     Command(Command<'a>),
     /// A client has come, and its session is wanted; answered with [`Handed`].
     Want(Wanted),
+    /// A client is to have this id; answered with whether the one that has it goes.
+    MakeWay(&'a str),
 }
 
 /// The same, to be encoded.
@@ -21,6 +23,7 @@ pub(super) enum Message<'a> {
 enum Lent<'a> {
     Command(&'a Command<'a>),
     Want(&'a Wanted),
+    MakeWay(&'a str),
 }
 
 impl Lent<'_> {
@@ -44,11 +47,21 @@ pub(crate) fn handed(answer: &[u8]) -> Option<Handed> {
     read(answer).ok()
 }
 
+/// A question for an id.
+pub(super) fn make_way(id: &str) -> Vec<u8> {
+    Lent::MakeWay(id).encode()
+}
+
+/// The answer to it.
+pub(super) fn makes_way(answer: &[u8]) -> bool {
+    read(answer) == Ok(true)
+}
+
 /// A command that was sent. `None`: it is something else.
 pub(crate) fn command(message: &[u8]) -> Option<Command<'_>> {
     match read(message) {
         Ok(Message::Command(command)) => Some(command),
-        Ok(Message::Want(_)) | Err(_) => None,
+        Ok(Message::Want(_) | Message::MakeWay(_)) | Err(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod attendance;
 pub(crate) mod message;
+mod queue;
 mod recorder;
 mod relay;
 
@@ -52,6 +53,9 @@ pub struct ClusterConfig {
     /// What others are told of this server.
     #[serde(default)]
     pub label: String,
+    /// A file with certificates, PEM, of who vouches for Redis; empty: those that the system trusts.
+    #[serde(default)]
+    pub ca: String,
 }
 
 impl fmt::Debug for ClusterConfig {
@@ -74,6 +78,10 @@ impl ClusterConfig {
         }
         settings.version = u8::try_from(VERSION).unwrap_or(u8::MAX);
         settings.label.clone_from(&self.label);
+        if !self.ca.is_empty() {
+            let read = std::fs::read(&self.ca);
+            settings.ca = Some(read.map_err(|error| io::Error::new(error.kind(), format!("the ca of cluster, {}: {error}", self.ca)))?);
+        }
         settings.check().map_err(io::Error::other)?;
         Ok(settings)
     }
@@ -83,7 +91,7 @@ impl ClusterConfig {
 pub struct Servers {
     cluster: Arc<dyn Broker>,
     hearing: Arc<Hearing>,
-    /// Messages to groups that other servers could not be told.
+    /// Messages to groups that could not be queued for other servers.
     lost: AtomicU64,
     register: OnceLock<Register>,
 }
@@ -92,7 +100,9 @@ pub struct Servers {
 struct Hearing {
     core: OnceLock<Weak<Core>>,
     relay: OnceLock<Relay>,
-    node: NodeId,
+    cluster: Arc<dyn Broker>,
+    /// Of what was lost so much has been logged.
+    untold: AtomicU64,
 }
 
 impl Servers {
@@ -100,7 +110,9 @@ impl Servers {
     pub fn start(config: &ClusterConfig) -> io::Result<Arc<Servers>> {
         let mut hearing = None;
         let cluster = Cluster::start(config.settings()?, |cluster| {
-            hearing.insert(Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), node: cluster.node() })).clone()
+            let (core, relay, untold) = (OnceLock::new(), OnceLock::new(), AtomicU64::new(0));
+            let cluster = Arc::new(cluster.clone());
+            hearing.insert(Arc::new(Hearing { core, relay, cluster, untold })).clone()
         })?;
         let hearing = hearing.expect("bug: the cluster has made no receiver");
         Ok(Arc::new(Servers { cluster: Arc::new(cluster), hearing, lost: AtomicU64::new(0), register: OnceLock::new() }))
@@ -109,7 +121,8 @@ impl Servers {
     /// The engine of a simulated server, and what its broker tells.
     #[cfg(feature = "simulation")]
     pub fn simulated(cluster: Arc<dyn Broker>) -> (Arc<Servers>, Arc<dyn Receiver>) {
-        let hearing = Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), node: cluster.node() });
+        let hearing =
+            Arc::new(Hearing { core: OnceLock::new(), relay: OnceLock::new(), cluster: cluster.clone(), untold: AtomicU64::new(0) });
         let servers = Servers { cluster, hearing: hearing.clone(), lost: AtomicU64::new(0), register: OnceLock::new() };
         (Arc::new(servers), hearing)
     }
@@ -191,8 +204,14 @@ impl Servers {
         let Err(why) = told else { return };
         self.lost.fetch_add(1, Ordering::Relaxed);
         if let Some(core) = self.core() {
-            let text = "a message to a group was sent to this server's clients only: the other servers cannot be reached";
-            core.log.burst(Trouble::Cluster, &"".into(), text, || serde_json::Map::from_iter([("error".into(), why.to_string().into())]));
+            let text = match why {
+                ClusterError::Overloaded => {
+                    "a message to a group was sent to this server's clients only: too many wait for Redis to take them to other servers"
+                }
+                _ => "a message to a group was sent to this server's clients only: the other servers cannot be reached",
+            };
+            let fields = || serde_json::Map::from_iter([("error".into(), why.to_string().into())]);
+            core.log.burst(Trouble::Cluster, &text.into(), text, fields);
         }
     }
 
@@ -235,6 +254,10 @@ impl Engine for Servers {
         }
     }
 
+    fn wait_for_room(&self) {
+        self.cluster.wait_for_room();
+    }
+
     fn ask_others(&self, command: &Command<'_>) -> Result<Vec<Reply>, CommandError> {
         match (command, command.scope()) {
             (Command::Send(message), Scope::Clients) => {
@@ -255,6 +278,13 @@ impl Engine for Servers {
 
     fn claim(&self, id: &str) -> Result<bool, CommandError> {
         Ok(self.cluster.claim(id)?)
+    }
+
+    fn make_way(&self, id: &str) -> Result<bool, CommandError> {
+        let Some(node) = self.cluster.holder(id)?.filter(|node| *node != self.cluster.node()) else { return Ok(true) };
+        let answer = self.cluster.ask(node, &message::make_way(id))?;
+        // Without an answer its server is gone, and the id with it.
+        Ok(answer.is_none_or(|answer| message::makes_way(&answer)))
     }
 
     fn release(&self, id: &str) {
@@ -311,7 +341,7 @@ impl Engine for Servers {
 
     fn standing(&self) -> Option<Standing> {
         let mut counts = self.cluster.counts();
-        counts.push(("groups_not_told", self.lost.load(Ordering::Relaxed)));
+        counts.push(("groups_not_told", self.lost.load(Ordering::Relaxed) + self.cluster.untold()));
         counts.push(("dropped", self.hearing.relay.get().map_or(0, Relay::dropped)));
         let others = self.cluster.others().iter().map(|Node { id, label }| (id.to_string(), label.to_string())).collect();
         Some(Standing { node: self.cluster.node().to_string(), others, trouble: self.cluster.trouble(), counts })
@@ -335,7 +365,7 @@ fn decode(answer: &[u8]) -> Result<Reply, CommandError> {
 impl Receiver for Hearing {
     fn incoming(&self, incoming: Incoming) {
         // This server's own clients have it already.
-        if incoming.from == self.node {
+        if incoming.from == self.cluster.node() {
             return;
         }
         if let Some(relay) = self.relay.get() {
@@ -358,6 +388,12 @@ impl Receiver for Hearing {
 
     fn disconnected(&self, why: &str) {
         self.log(Level::Warn, "the cluster's Redis server cannot be reached: this server works on alone", json!({ "error": why }));
+        let untold = self.cluster.untold();
+        let lost = untold - self.untold.swap(untold, Ordering::Relaxed);
+        if lost > 0 {
+            let text = "messages to groups were on their way when Redis stopped: other servers may not have got them";
+            self.log(Level::Warn, text, json!({ "messages": lost }));
+        }
     }
 
     fn lost(&self, ids: Vec<Box<str>>) {
@@ -365,6 +401,12 @@ impl Receiver for Hearing {
         self.log(Level::Warn, text, json!({ "clients": ids.len() }));
         if let Some(relay) = self.relay.get() {
             relay.close(ids);
+        }
+    }
+
+    fn entered(&self, members: Vec<Member>) {
+        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
+            core.rejoined(members.into_iter().map(|Member { route, tag, user }| (route.into(), tag.into(), user.into())));
         }
     }
 

@@ -42,9 +42,9 @@ fn channel(route: &str, tag: &str) -> String {
 }
 
 /// What was recorded: the route, the tag, and the message. `None`: it cannot be read.
-pub(super) fn decode(recorded: Recorded) -> Option<(String, String, Sent)> {
-    let Recorded { offset, time, payload } = recorded;
-    let Entry { route, tag, except, binary, data } = read(&payload).ok()?;
+pub(super) fn decode(recorded: &Recorded) -> Option<(String, String, Sent)> {
+    let &Recorded { offset, time, ref payload } = recorded;
+    let Entry { route, tag, except, binary, data } = read(payload).ok()?;
     let sent = Sent { offset, time, binary, except: except.map(Box::from), data: Arc::from(data) };
     Some((route.to_owned(), tag.to_owned(), sent))
 }
@@ -59,14 +59,24 @@ impl Recorder for Servers {
         Ok(())
     }
 
-    fn read(&self, route: &str, tag: &str, after: Option<u64>, most: usize, policy: HistoryPolicy) -> Result<Past, CommandError> {
+    fn read(&self, route: &str, tag: &str, after: Option<Position>, most: usize, policy: HistoryPolicy) -> Result<Past, CommandError> {
         let records = self.cluster.records(&channel(route, tag), after, most.min(policy.count), policy.age)?;
         let last = Position { epoch: records.epoch, offset: records.last };
-        let messages = records.messages.into_iter().filter_map(|recorded| Some(decode(recorded)?.2)).collect();
-        Ok(Past { last, messages })
+        let messages = records.messages.into_iter().filter_map(|recorded| Some(decode(&recorded)?.2)).collect();
+        Ok(Past { last, read: records.read, messages })
     }
 
     fn clear(&self, route: &str, tag: &str) -> Result<bool, CommandError> {
         Ok(self.cluster.forget(&channel(route, tag))?)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::Entry;
+
+    /// What is recorded of a message.
+    pub fn entry(route: &str, tag: &str, data: &[u8]) -> Vec<u8> {
+        postcard::to_stdvec(&Entry { route, tag, except: None, binary: false, data }).expect("it can be encoded")
     }
 }

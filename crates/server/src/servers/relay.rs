@@ -1,28 +1,32 @@
 //! What other servers send: carried out on threads of its own, so that the cluster's thread goes on.
 //!
-//! One thread carries out messages to clients, in the order in which another server has sent them. What may take long, or waits for others, is
-//! for a few more threads: whoever asks for that waits for the answer, so that its order is kept by that.
+//! One thread carries out messages to clients, in the order in which another server has sent them. It waits for nobody. What may take long, or waits for
+//! others, is for a few more threads: whoever asks for that waits for the answer, so that its order is kept by that. One more thread fetches what channels
+//! have missed.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use fws_engine::redis::{Incoming, Recorded};
 use fws_hub::command::Kill;
 use fws_hub::{ClusterError, Command, CommandError, Reply, Scope};
-use parking_lot::Mutex;
 
 use super::message::{self, Message};
+use super::queue::Queue;
 use super::recorder::decode;
 use crate::control::protocol::read;
-use crate::core::{Caller, Core};
+use crate::core::{Caller, Core, Missing, Way};
+use crate::log::Trouble;
 use crate::os::block_signals;
 
-/// The most that waits for a thread.
-const WAITING: usize = 16_384;
+/// The most bytes of messages that wait for the thread that carries them out in order.
+const IN_ORDER: usize = 64 << 20;
+/// The most bytes of commands that wait for the other threads.
+const ASIDE: usize = 16 << 20;
 /// When it is tried again to fetch what is missing.
-const AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
+const AGAIN: Duration = Duration::from_millis(200);
 /// Threads for what may take long.
 const THREADS: usize = 4;
 
@@ -30,7 +34,7 @@ enum Task {
     Incoming(Incoming),
     /// A message to a channel.
     Recorded(u64, Recorded),
-    /// Redis can be reached again.
+    /// Redis can be reached again: what was recorded meanwhile is to be fetched.
     CatchUp,
     /// Other servers have clients with these ids.
     Close(Vec<Box<str>>),
@@ -40,79 +44,99 @@ enum Task {
 
 /// The threads' entrance.
 pub struct Relay {
-    ordered: SyncSender<Task>,
+    core: Weak<Core>,
+    ordered: Arc<Queue<Task>>,
+    aside: Arc<Queue<Task>>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Relay {
+    fn new(core: &Arc<Core>) -> Relay {
+        Relay {
+            core: Arc::downgrade(core),
+            ordered: Arc::new(Queue::new(IN_ORDER)),
+            aside: Arc::new(Queue::new(ASIDE)),
+            dropped: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
     pub fn start(core: &Arc<Core>) -> io::Result<Relay> {
-        let dropped = Arc::new(AtomicU64::new(0));
-        let (aside, tasks) = sync_channel(WAITING);
-        let tasks = Arc::new(Mutex::new(tasks));
+        let relay = Relay::new(core);
         for number in 0..THREADS {
-            let (core, tasks) = (Arc::downgrade(core), tasks.clone());
+            let (core, tasks) = (relay.core.clone(), relay.aside.clone());
             spawn(format!("fws-asked-{number}"), move || {
                 loop {
-                    let task = tasks.lock().recv();
-                    let (Ok(task), Some(core)) = (task, core.upgrade()) else { return };
-                    let mut task = carry_out(&core, task);
-                    while let Some(next) = task {
-                        std::thread::sleep(AGAIN);
-                        task = carry_out(&core, next);
-                    }
+                    let task = tasks.take();
+                    let Some(core) = core.upgrade() else { return };
+                    carry_out(&core, task);
                 }
             })?;
         }
-        let (ordered, in_order) = sync_channel(WAITING);
-        let (core, lost) = (Arc::downgrade(core), dropped.clone());
-        spawn("fws-relay".to_owned(), move || in_order_of_arrival(&core, &in_order, &aside, &lost))?;
-        Ok(Relay { ordered, dropped })
+        let (weak, tasks, aside, dropped) = (relay.core.clone(), relay.ordered.clone(), relay.aside.clone(), relay.dropped.clone());
+        spawn("fws-relay".to_owned(), move || in_order_of_arrival(&weak, &tasks, &aside, &dropped))?;
+        let (weak, missing) = (relay.core.clone(), core.missing.clone());
+        spawn("fws-fetch".to_owned(), move || fetch(&weak, &missing))?;
+        Ok(relay)
     }
 
     /// The same without threads.
     #[cfg(feature = "simulation")]
     pub fn in_steps(core: &Arc<Core>, attend: Box<dyn Fn() -> bool>) -> (Relay, Steps) {
-        let dropped = Arc::new(AtomicU64::new(0));
-        let ((ordered, tasks), (entrance, aside)) = (sync_channel(1_000), sync_channel(1_000));
-        let steps = Steps { core: Arc::downgrade(core), ordered: tasks, entrance, aside, dropped: dropped.clone(), attend };
-        (Relay { ordered, dropped }, steps)
+        let relay = Relay::new(core);
+        let (core, ordered, aside, dropped) = (relay.core.clone(), relay.ordered.clone(), relay.aside.clone(), relay.dropped.clone());
+        (relay, Steps { core, ordered, aside, dropped, attend })
     }
 
     /// Takes what another server has sent. Does not wait: where too much does, it is dropped and counted.
     pub fn give(&self, incoming: Incoming) {
-        self.push(Task::Incoming(incoming));
+        let bytes = incoming.payload.len();
+        if let Err(Task::Incoming(incoming)) = self.ordered.push(Task::Incoming(incoming), bytes)
+            && let Some(core) = self.core.upgrade()
+        {
+            refuse(&core, &self.dropped, incoming);
+        }
     }
 
-    /// Takes a message to a channel.
+    /// Takes a message to a channel. Where too much waits, it is fetched later.
     pub fn recorded(&self, epoch: u64, recorded: Recorded) {
-        self.push(Task::Recorded(epoch, recorded));
+        let bytes = recorded.payload.len();
+        if let Err(Task::Recorded(_, recorded)) = self.ordered.push(Task::Recorded(epoch, recorded), bytes)
+            && let (Some(core), Some((route, tag, _))) = (self.core.upgrade(), decode(&recorded))
+        {
+            core.missing.may_be_behind(&route, &tag);
+        }
     }
 
-    /// Has what was recorded meanwhile fetched.
+    /// Has what was recorded meanwhile fetched, once all is carried out that came before.
     pub fn catch_up(&self) {
-        self.push(Task::CatchUp);
+        self.ordered.push_always(Task::CatchUp);
     }
 
     /// Closes clients whose ids others have.
     pub fn close(&self, ids: Vec<Box<str>>) {
-        self.push(Task::Close(ids));
+        self.aside.push_always(Task::Close(ids));
     }
 
-    /// Runs something behind all that has come until now. It waits where too much does.
+    /// Runs something behind all that has come until now.
     pub fn in_order(&self, run: Box<dyn FnOnce() + Send>) {
-        let _ = self.ordered.send(Task::Run(run));
-    }
-
-    fn push(&self, task: Task) {
-        if self.ordered.try_send(task).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        self.ordered.push_always(Task::Run(run));
     }
 
     /// What was dropped, as too much waited.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
+}
+
+/// There is no room for what another server sent: it is dropped, and whoever waits for an answer is told so.
+fn refuse(core: &Core, dropped: &AtomicU64, incoming: Incoming) {
+    let count = dropped.fetch_add(1, Ordering::Relaxed) + 1;
+    if let Some(answer) = incoming.answer {
+        answer.send(&encode(&Err(ClusterError::Overloaded.into())));
+        return;
+    }
+    let text = "messages that other servers sent to groups were dropped: they came faster than this server could carry them out";
+    core.log.burst(Trouble::Cluster, &"dropped".into(), text, || serde_json::Map::from_iter([("dropped_until_now".into(), count.into())]));
 }
 
 pub(super) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -123,27 +147,23 @@ pub(super) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Re
     Ok(())
 }
 
-fn in_order_of_arrival(core: &Weak<Core>, tasks: &Receiver<Task>, aside: &SyncSender<Task>, dropped: &AtomicU64) {
-    while let (Ok(task), Some(core)) = (tasks.recv(), core.upgrade()) {
+fn in_order_of_arrival(core: &Weak<Core>, tasks: &Queue<Task>, aside: &Queue<Task>, dropped: &AtomicU64) {
+    loop {
+        let task = tasks.take();
+        let Some(core) = core.upgrade() else { return };
         next(&core, task, aside, dropped);
     }
 }
 
 /// Carries out a task, or has it carried out aside.
-fn next(core: &Core, task: Task, aside: &SyncSender<Task>, dropped: &AtomicU64) {
-    let quick = match &task {
-        Task::Close(_) | Task::CatchUp => false,
-        Task::Recorded(..) | Task::Run(_) => true,
-        Task::Incoming(incoming) => matches!(message::command(&incoming.payload), Some(Command::Send(_))),
-    };
-    let task = if quick { carry_out(core, task) } else { Some(task) };
-    let Some(task) = task else { return };
-    if let Err(full) = aside.try_send(task) {
-        dropped.fetch_add(1, Ordering::Relaxed);
-        let (std::sync::mpsc::TrySendError::Full(task) | std::sync::mpsc::TrySendError::Disconnected(task)) = full;
-        if let Task::Incoming(Incoming { answer: Some(answer), .. }) = task {
-            answer.send(&encode(&Err(ClusterError::Overloaded.into())));
-        }
+fn next(core: &Core, task: Task, aside: &Queue<Task>, dropped: &AtomicU64) {
+    let Task::Incoming(incoming) = task else { return carry_out(core, task) };
+    if matches!(message::command(&incoming.payload), Some(Command::Send(_))) {
+        return hear(core, incoming);
+    }
+    let bytes = incoming.payload.len();
+    if let Err(Task::Incoming(incoming)) = aside.push(Task::Incoming(incoming), bytes) {
+        refuse(core, dropped, incoming);
     }
 }
 
@@ -151,9 +171,8 @@ fn next(core: &Core, task: Task, aside: &SyncSender<Task>, dropped: &AtomicU64) 
 #[cfg(feature = "simulation")]
 pub(crate) struct Steps {
     core: Weak<Core>,
-    ordered: Receiver<Task>,
-    entrance: SyncSender<Task>,
-    aside: Receiver<Task>,
+    ordered: Arc<Queue<Task>>,
+    aside: Arc<Queue<Task>>,
     dropped: Arc<AtomicU64>,
     attend: Box<dyn Fn() -> bool>,
 }
@@ -161,15 +180,25 @@ pub(crate) struct Steps {
 #[cfg(feature = "simulation")]
 impl Steps {
     pub fn in_order(&self) -> bool {
-        let (Ok(task), Some(core)) = (self.ordered.try_recv(), self.core.upgrade()) else { return false };
-        next(&core, task, &self.entrance, &self.dropped);
+        let (Some(task), Some(core)) = (self.ordered.try_take(), self.core.upgrade()) else { return false };
+        next(&core, task, &self.aside, &self.dropped);
         true
     }
 
     pub fn aside(&self) -> bool {
-        let (Ok(task), Some(core)) = (self.aside.try_recv(), self.core.upgrade()) else { return false };
-        if let Some(again) = carry_out(&core, task) {
-            let _ = self.entrance.try_send(again);
+        let (Some(task), Some(core)) = (self.aside.try_take(), self.core.upgrade()) else { return false };
+        carry_out(&core, task);
+        true
+    }
+
+    /// Fetches a page of what a channel has missed.
+    pub fn fetch(&self) -> bool {
+        let Some(core) = self.core.upgrade() else { return false };
+        let Some(name) = core.missing.try_next() else { return false };
+        match core.fetch_missed(&name) {
+            Ok(false) => {}
+            // Where Redis cannot be reached it is tried again.
+            Ok(true) | Err(_) => core.missing.again(name),
         }
         true
     }
@@ -179,29 +208,46 @@ impl Steps {
     }
 }
 
-/// Carries out a task; what is to be done after it.
-fn carry_out(core: &Core, task: Task) -> Option<Task> {
+fn carry_out(core: &Core, task: Task) {
     match task {
         Task::Incoming(incoming) => hear(core, incoming),
         Task::Run(run) => run(),
         Task::Recorded(epoch, recorded) => {
-            let done = decode(recorded).is_none_or(|(route, tag, sent)| core.recorded(&route, &tag, epoch, &sent));
-            return if done { None } else { Some(Task::CatchUp) };
-        }
-        Task::CatchUp => {
-            // Where Redis cannot be reached it is done once that is so again.
-            let done = core.catch_up_channels() || core.engine.standing().is_none_or(|standing| standing.trouble.is_some());
-            if !done {
-                return Some(Task::CatchUp);
+            if let Some((route, tag, sent)) = decode(&recorded) {
+                core.recorded(&route, &tag, epoch, &sent);
             }
         }
+        Task::CatchUp => core.all_may_be_behind(),
         Task::Close(ids) => {
             for id in ids {
                 let _ = core.execute(&Command::Kill(Kill { id: &id }), Caller::default());
             }
         }
     }
-    None
+}
+
+/// Fetches what channels have missed, page by page: one channel after the other, so that one that has missed much keeps no other one waiting.
+fn fetch(core: &Weak<Core>, missing: &Missing) {
+    let (mut failed, mut again) = (Vec::new(), None);
+    loop {
+        let name = missing.next(again);
+        let Some(core) = core.upgrade() else { return };
+        if again.is_some_and(|again| Instant::now() >= again) {
+            // Where Redis cannot be reached they wait until it can.
+            let can = core.can_fetch();
+            again = (!can).then(|| Instant::now() + AGAIN);
+            failed.extract_if(.., |_| can).for_each(|name| missing.again(name));
+        }
+        let Some(name) = name else { continue };
+        match core.fetch_missed(&name) {
+            Ok(true) => missing.again(name),
+            Ok(false) => {}
+            Err(_) => {
+                failed.push(name);
+                again = again.or_else(|| Some(Instant::now() + AGAIN));
+            }
+        }
+    }
 }
 
 /// Does what another server wants.
@@ -217,6 +263,7 @@ fn hear(core: &Core, incoming: Incoming) {
             }
             encode(&done)
         }
+        Ok(Message::MakeWay(id)) => postcard::to_stdvec(&(core.make_way(id) != Way::Taken)).expect("bug: an answer that cannot be encoded"),
         Ok(Message::Want(wanted)) => postcard::to_stdvec(&core.hand(from, &wanted)).expect("bug: an answer that cannot be encoded"),
         Err(why) => encode(&Err(ClusterError::Refused(format!("the command cannot be read: {why}").into()).into())),
     };
@@ -238,3 +285,6 @@ fn carry_out_here(core: &Core, command: &Command<'_>) -> Result<Reply, CommandEr
 fn encode(answer: &Result<Reply, CommandError>) -> Vec<u8> {
     postcard::to_stdvec(answer).expect("bug: an answer that cannot be encoded")
 }
+
+#[cfg(test)]
+mod tests;

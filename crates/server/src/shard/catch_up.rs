@@ -17,6 +17,8 @@ const FED: usize = 64 * 1024;
 /// What a client is still to get.
 pub struct CatchUp {
     items: VecDeque<Item>,
+    /// So many of them come before something that is still to be told, and nothing is sent until that is there.
+    held: Option<usize>,
     /// The client is to be closed behind all that.
     close: Option<(u16, Box<str>)>,
 }
@@ -69,8 +71,30 @@ impl Shard {
     /// A client is to get these messages before all others.
     pub(super) fn catch_up(&mut self, key: Key, messages: VecDeque<Missed>) {
         let Some((at, _)) = find(&mut self.entries, self.count, key) else { return };
-        let behind = self.catching_up.entry(at).or_insert_with(|| CatchUp { items: VecDeque::new(), close: None });
+        self.behind(at).items.extend(messages.into_iter().map(Item::Missed));
+        self.touch(at);
+    }
+
+    fn behind(&mut self, at: usize) -> &mut CatchUp {
+        self.catching_up.entry(at).or_insert_with(|| CatchUp { items: VecDeque::new(), held: None, close: None })
+    }
+
+    /// What is sent to a client waits, until the shard is told what comes before it.
+    pub(super) fn hold(&mut self, key: Key) {
+        let Some((at, _)) = find(&mut self.entries, self.count, key) else { return };
+        let behind = self.behind(at);
+        let before = behind.items.len();
+        behind.held.get_or_insert(before);
+    }
+
+    /// A client that waits for these messages gets them, and then what was sent to it meanwhile.
+    pub(super) fn release(&mut self, key: Key, messages: VecDeque<Missed>) {
+        let Some((at, _)) = find(&mut self.entries, self.count, key) else { return };
+        let behind = self.behind(at);
+        let before = behind.held.take().unwrap_or(behind.items.len()).min(behind.items.len());
+        let after = behind.items.split_off(before);
         behind.items.extend(messages.into_iter().map(Item::Missed));
+        behind.items.extend(after);
         self.touch(at);
     }
 
@@ -96,7 +120,7 @@ impl Shard {
                 Some(Item::Missed(_)) => waiting < FED,
                 Some(Item::Frame(_) | Item::Message { .. }) | None => waiting == 0,
             };
-            if !room || !open {
+            if !room || !open || behind.held.is_some() {
                 return;
             }
             if waiting == 0 {

@@ -59,6 +59,15 @@ pub enum Op {
         key: Key,
         messages: VecDeque<Missed>,
     },
+    /// What is sent to a client from now on waits for [`Op::Release`].
+    Hold {
+        key: Key,
+    },
+    /// The client gets these messages, and then what has waited.
+    Release {
+        key: Key,
+        messages: VecDeque<Missed>,
+    },
     Close {
         key: Key,
         code: u16,

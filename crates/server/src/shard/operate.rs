@@ -30,6 +30,8 @@ impl Shard {
                 self.send(key, Posted::Message { binary, payload: &payload, reserved });
             }
             Op::CatchUp { key, messages } => self.catch_up(key, messages),
+            Op::Hold { key } => self.hold(key),
+            Op::Release { key, messages } => self.release(key, messages),
             Op::Close { key, code, reason } => self.close(key, code, &reason),
             Op::Kill { key } => self.kill(key),
             Op::GiveUp { key } => self.give_up(key),

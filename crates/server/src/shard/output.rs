@@ -66,25 +66,7 @@ impl Shard {
         self.tell_end(around, at);
         let Some(entry) = self.entries[at].as_mut() else { return };
         entry.touched = false;
-        while self.has_more(at) {
-            if keeps {
-                // What it has missed was numbered just now: it may say that it has got it as soon as it is written.
-                self.keep_up(at);
-            }
-            let Some(entry) = self.entries[at].as_mut() else { return };
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = entry.session.slices(&mut slices);
-            match entry.link.write(&slices[..filled]) {
-                Ok(count) => {
-                    self.tally.bytes_sent += count as u64;
-                    entry.conn.traffic.sent_bytes(count as u64);
-                    entry.session.wrote(count, self.now, &entry.conn.backlog, &mut self.spares);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.writable = false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => entry.session.disconnected(self.now),
-            }
-        }
+        self.write_out(at, keeps);
         self.report_waiting(at);
         let Some(entry) = self.entries[at].as_mut() else { return };
         if entry.session.take_half_close() {
@@ -113,6 +95,29 @@ impl Shard {
         }
         // There may be room in the outbox, by what was written, dropped or configured: then reading goes on.
         self.read_again(at);
+    }
+
+    /// Writes until nothing is left, or the socket takes no more.
+    fn write_out(&mut self, at: usize, keeps: bool) {
+        while self.has_more(at) {
+            if keeps {
+                // What it has missed was numbered just now: it may say that it has got it as soon as it is written.
+                self.keep_up(at);
+            }
+            let Some(entry) = self.entries[at].as_mut() else { return };
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = entry.session.slices(&mut slices);
+            match entry.link.write(&slices[..filled]) {
+                Ok(count) => {
+                    self.tally.bytes_sent += count as u64;
+                    entry.conn.traffic.sent_bytes(count as u64);
+                    entry.session.wrote(count, self.now, &entry.conn.backlog, &mut self.spares);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => entry.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => entry.session.disconnected(self.now),
+            }
+        }
     }
 
     /// Has the timer queue look at a connection when something of it is due.

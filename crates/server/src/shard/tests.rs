@@ -41,7 +41,12 @@ impl Surroundings for Notes {
                 Event::Close(closed) => format!("close {}", closed.code),
                 Event::Suspend => "suspend".to_owned(),
                 Event::Resume(opened) => format!("resume {}", opened.ip),
-                Event::Timer(_) | Event::Join(_) | Event::Leave(_) => "of no connection".to_owned(),
+                Event::Timer(_)
+                | Event::Join(_)
+                | Event::Leave(_)
+                | Event::Subscribe(_)
+                | Event::Unsubscribe(_)
+                | Event::ClientEvent(_) => "of no connection".to_owned(),
             });
         }
         if self.full { keys } else { Vec::new() }

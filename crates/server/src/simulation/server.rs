@@ -76,6 +76,11 @@ impl Simulated {
         !self.dead.get() && self.steps.aside()
     }
 
+    /// The thread that fetches what channels have missed has a step. `false`: nothing is there.
+    pub fn fetch(&self) -> bool {
+        !self.dead.get() && self.steps.fetch()
+    }
+
     /// The thread that asks who has joined channels has a step. `false`: nothing is there.
     pub fn tell_attendance(&self) -> bool {
         !self.dead.get() && self.steps.attend()

@@ -51,7 +51,7 @@ fn check_gone(core: &Core, id: &str) {
     for of in [Target::Tag(id), Target::Expression(&format!("\"{id}\"")), Target::Client(id)] {
         assert_eq!(core.ask(&Command::Count(Count { of, route: None })), Ok(Reply::Count(0)));
     }
-    assert_eq!(core.ask(&Command::Tag(Tag { id, tag: "late", since: None })), Ok(Reply::Flag(false)));
+    assert_eq!(core.ask(&Command::Tag(Tag { id, tag: "late", since: None, member: None })), Ok(Reply::Flag(false)));
     assert_eq!(core.ask(&Command::Rename(Rename { id, new: "late" })), Ok(Reply::Renamed(Renamed::Gone)));
     assert_eq!(core.ask(&Command::Ping(Ping { id, how: fws_hub::Pinging::Off })), Ok(Reply::Flag(false)));
     for id in [id, "never there"] {
@@ -75,10 +75,19 @@ fn nothing(_: &Core, _: &str, _: &Event) -> Option<String> {
 fn number(event: &Event) -> Option<u32> {
     match event {
         Event::Message { data, .. } => Some(u32::from_be_bytes(data[..4].try_into().expect("a number"))),
-        Event::Open(_) | Event::Suspend | Event::Resume(_) | Event::Close(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => None,
+        Event::Open(_)
+        | Event::Suspend
+        | Event::Resume(_)
+        | Event::Close(_)
+        | Event::Timer(_)
+        | Event::Join(_)
+        | Event::Leave(_)
+        | Event::Subscribe(_)
+        | Event::Unsubscribe(_)
+        | Event::ClientEvent(_) => None,
     }
 }
 
 fn tag(core: &Core, id: &str) {
-    core.ask(&Command::Tag(Tag { id, tag: id, since: None })).expect("it is live");
+    core.ask(&Command::Tag(Tag { id, tag: id, since: None, member: None })).expect("it is live");
 }

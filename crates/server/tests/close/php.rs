@@ -68,7 +68,14 @@ fn one(
             assert_eq!(send(core, &id), Ok(Reply::Sent(Outcome::Gone)));
             return Some((id, None));
         }
-        Event::Suspend | Event::Resume(_) | Event::Timer(_) | Event::Join(_) | Event::Leave(_) => {}
+        Event::Suspend
+        | Event::Resume(_)
+        | Event::Timer(_)
+        | Event::Join(_)
+        | Event::Leave(_)
+        | Event::Subscribe(_)
+        | Event::Unsubscribe(_)
+        | Event::ClientEvent(_) => {}
     }
     let failure = act(core, &id, &event);
     Some((id, failure))

@@ -1,6 +1,7 @@
 //! What the tests of the running core have in common.
 #![allow(dead_code, reason = "each of them takes what it needs")]
 
+pub mod line;
 pub mod redis;
 pub mod visitor;
 

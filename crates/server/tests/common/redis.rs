@@ -40,6 +40,12 @@ impl Redis {
         process
     }
 
+    /// What a command answers.
+    pub fn cli(&self, args: &[&str]) -> String {
+        let output = Process::new("redis-cli").arg("-s").arg(self.folder.join("s")).args(args).output().expect("redis-cli");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it has ended");
@@ -51,8 +57,13 @@ impl Redis {
 
     /// A server with these routes that is connected.
     pub fn server(&self, routes: &str) -> Arc<Core> {
-        let address = format!("unix://{}", self.folder.join("s").display());
-        let cluster = ClusterConfig { address, timeout: 5_000_000_000, lease: 2_000_000_000, ..ClusterConfig::default() };
+        self.server_by(&self.folder.join("s"), routes, Duration::from_secs(5))
+    }
+
+    /// One that comes to Redis by this socket, and waits so long for it.
+    pub fn server_by(&self, socket: &std::path::Path, routes: &str, timeout: Duration) -> Arc<Core> {
+        let address = format!("unix://{}", socket.display());
+        let cluster = ClusterConfig { address, timeout: timeout.as_nanos() as u64, lease: 2_000_000_000, ..ClusterConfig::default() };
         let core = Core::start(&Config { shards: 1, cluster: Some(cluster), ..Config::default() }).expect("threads and epolls");
         core.stage(1, routes.as_bytes()).expect("legal");
         core.commit(1).expect("staged");

@@ -33,7 +33,7 @@ fn meddle(core: &Core, seed: u64, stop: &AtomicBool) -> u64 {
             let (tag, new) = (format!("tag {}", random >> 60), format!("{seed} {renamed}"));
             let command = match random >> 33 & 15 {
                 0..=3 => Command::Rename(Rename { id, new: &new }),
-                4..=7 => Command::Tag(Tag { id, tag: &tag, since: None }),
+                4..=7 => Command::Tag(Tag { id, tag: &tag, since: None, member: None }),
                 8 => Command::Untag(Untag { id, tag: &tag }),
                 9 => Command::SetInformation(SetInformation { id, key: &tag, value: b"v".into() }),
                 10 => Command::Send(SendTo { to: Target::Tag(&tag), route: None, except: Some(id), binary: true, data: b"m".into() }),
@@ -117,8 +117,8 @@ fn what_a_client_has_carried_is_known_until_its_close_event_is_handled() {
     let core = started();
     let mut client = connect(&core, "php");
     let id = core.ids()[0].clone();
-    core.ask(&Command::Tag(Tag { id: &id, tag: "b", since: None })).expect("legal");
-    core.ask(&Command::Tag(Tag { id: &id, tag: "a", since: None })).expect("legal");
+    core.ask(&Command::Tag(Tag { id: &id, tag: "b", since: None, member: None })).expect("legal");
+    core.ask(&Command::Tag(Tag { id: &id, tag: "a", since: None, member: None })).expect("legal");
     let before = described(&core, &id);
     assert_eq!(
         (&*before.route, &*String::from_utf8_lossy(&before.path), &*before.ip, &*before.transport),

@@ -12,7 +12,7 @@ fn sends_reach_one_a_tag_or_all_and_tell_when_a_client_is_gone() {
     let (mut a, mut b) = (connect(&core, "echo"), connect(&core, "echo"));
     let ids = core.ids();
     assert_eq!(ids.len(), 2);
-    core.ask(&Command::Tag(Tag { id: &ids[0], tag: "t", since: None })).expect("known");
+    core.ask(&Command::Tag(Tag { id: &ids[0], tag: "t", since: None, member: None })).expect("known");
     assert_eq!(send(&core, Target::All, b"all"), Reply::Queued(2));
     assert_eq!(a.read().expect("sent"), Message::binary(&b"all"[..]));
     assert_eq!(b.read().expect("sent"), Message::binary(&b"all"[..]));

@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
 
+use crate::cluster;
+use crate::cluster::args::{Kind, Plan};
 use crate::target::{HttpUrl, Target};
 
 /// What `--help` prints.
@@ -51,6 +53,10 @@ pub enum Command {
     Ports(usize),
     /// Print the tables.
     Report(Report),
+    /// Measure a cluster.
+    Cluster(Box<Plan>),
+    /// Print the tables of a cluster.
+    ClusterReport(cluster::table::Options),
 }
 
 /// The server under test and how the result is to be called.
@@ -133,7 +139,11 @@ pub fn parse() -> Result<Command> {
             Some(other) => Err(other.unexpected().into()),
         },
         "report" => report(parser),
-        other => bail!("unknown command {other:?}; known are echo, idle, ready, ports and report"),
+        "cluster-report" => Ok(Command::ClusterReport(cluster::table::parse(parser)?)),
+        other => match Kind::ALL.iter().find(|(name, _)| *name == other) {
+            Some((_, kind)) => Ok(Command::Cluster(Box::new(cluster::args::parse(*kind, parser)?))),
+            None => bail!("unknown command {other:?}; --help names those that there are"),
+        },
     }
 }
 
@@ -195,13 +205,15 @@ fn report(mut parser: lexopt::Parser) -> Result<Command> {
     Ok(Command::Report(Report { file: file.context("the file of results is missing")?, peer: peer.context("--peer LABEL is missing")? }))
 }
 
-fn seconds(parser: &mut lexopt::Parser) -> Result<Duration> {
+/// A number of seconds.
+pub fn seconds(parser: &mut lexopt::Parser) -> Result<Duration> {
     let text = parser.value()?.string()?;
     let number: f64 = text.parse().with_context(|| format!("{text:?} is not a number of seconds"))?;
     Duration::try_from_secs_f64(number).with_context(|| format!("{text:?} is not a number of seconds"))
 }
 
-fn at_least_one(parser: &mut lexopt::Parser) -> Result<usize> {
+/// A number that is not 0.
+pub fn at_least_one(parser: &mut lexopt::Parser) -> Result<usize> {
     match parser.value()?.parse()? {
         0 => bail!("at least 1 is needed"),
         number => Ok(number),

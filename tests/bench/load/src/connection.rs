@@ -314,7 +314,7 @@ impl Connection {
 }
 
 /// While closing, a cut is as good as an end.
-fn is_cut(error: &anyhow::Error) -> bool {
+pub fn is_cut(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| {
         matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected)
     })

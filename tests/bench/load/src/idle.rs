@@ -10,6 +10,7 @@ use crate::connection::Tally;
 use crate::process::{self, Memory};
 use crate::report::{IdleOutcome, Outcome};
 use crate::swarm::Swarm;
+use crate::target::HttpUrl;
 
 /// Time between two looks at the memory.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -30,10 +31,13 @@ pub fn run(options: &Idle) -> Result<Outcome> {
         swarm.close(subject.timeout)?;
         left -= some;
     }
-    let (before, settled_before) = settle(&mut swarm, options)?;
+    let mut tally = Tally::new()?;
+    let mut rest =
+        |swarm: &mut Swarm| settle(&subject.pids, &options.collect, options.settle, |until| swarm.turn_until(until, None, &mut tally));
+    let (before, settled_before) = rest(&mut swarm)?;
 
     swarm.connect(options.connections, options.window, subject.timeout)?;
-    let (after, settled_after) = settle(&mut swarm, options)?;
+    let (after, settled_after) = rest(&mut swarm)?;
     swarm.close(subject.timeout)?;
 
     let per_connection = |before: u64, after: u64| (after as f64 - before as f64) / options.connections as f64;
@@ -51,19 +55,19 @@ pub fn run(options: &Idle) -> Result<Outcome> {
     }))
 }
 
-/// Waits until the server's memory stays where it is, and says whether it did within the bound.
-fn settle(swarm: &mut Swarm, options: &Idle) -> Result<(Memory, bool)> {
-    for url in &options.collect {
+/// Waits until the server's memory stays where it is, and says whether it did within the bound. `turn` does meanwhile what
+/// clients have to do.
+pub fn settle(pids: &[i32], collect: &[HttpUrl], bound: Duration, mut turn: impl FnMut(Instant) -> Result<()>) -> Result<(Memory, bool)> {
+    for url in collect {
         // Twice: what a sync.Pool holds survives the first collection.
         for _ in 0..2 {
             url.fetch().context("--collect")?;
         }
     }
-    let mut tally = Tally::new()?;
     let mut recent = VecDeque::with_capacity(SAMPLES);
-    let deadline = Instant::now() + options.settle;
+    let deadline = Instant::now() + bound;
     loop {
-        let memory = process::memory(&options.subject.pids)?;
+        let memory = process::memory(pids)?;
         if recent.len() == SAMPLES {
             recent.pop_front();
         }
@@ -73,6 +77,6 @@ fn settle(swarm: &mut Swarm, options: &Idle) -> Result<(Memory, bool)> {
         if settled || Instant::now() >= deadline {
             return Ok((memory, settled));
         }
-        swarm.turn_until(Instant::now() + SAMPLE, None, &mut tally)?;
+        turn(Instant::now() + SAMPLE)?;
     }
 }

@@ -6,9 +6,11 @@
 //! * [`frame`] the client's ready-made frames, and the reader of the server's
 //! * [`stream`] its bytes, in clear or under TLS; [`connection`] one client; [`swarm`] all of them and their epoll
 //! * [`echo`] and [`idle`] the two measurements; [`process`] what the server's processes cost
+//! * [`cluster`] the measurements of several servers
 //! * [`server`] waiting for a server, free ports; [`report`] the table made of many results
 
 mod args;
+mod cluster;
 mod connection;
 mod echo;
 mod frame;
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     match args::parse()? {
-        Command::Help => print!("{}", args::USAGE),
+        Command::Help => print!("{}{}", args::USAGE, cluster::args::USAGE),
         Command::Echo(options) => println!("{}", serde_json::to_string(&echo::run(&options)?)?),
         Command::Idle(options) => println!("{}", serde_json::to_string(&idle::run(&options)?)?),
         Command::Ready(options) => server::wait_until_ready(&options)?,
@@ -47,6 +49,8 @@ fn run() -> anyhow::Result<()> {
             }
         }
         Command::Report(options) => print!("{}", report::render(&options)?),
+        Command::Cluster(plan) => println!("{}", serde_json::to_string(&cluster::scenarios::run(&plan)?)?),
+        Command::ClusterReport(options) => print!("{}", cluster::table::render(&options)?),
     }
     Ok(())
 }

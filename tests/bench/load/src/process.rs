@@ -21,6 +21,23 @@ pub fn cpu(pids: &[i32]) -> Result<Duration> {
     Ok(from_ticks(ticks))
 }
 
+/// The same to the nanosecond, without descendants, and without threads that have ended: none of the servers ends its own.
+pub fn fine_cpu(pids: &[i32]) -> Result<Duration> {
+    let mut sum = 0;
+    for pid in pids {
+        let path = format!("/proc/{pid}/task");
+        for thread in fs::read_dir(&path).with_context(|| format!("there is no process {pid}"))? {
+            // A thread that has just ended.
+            let Ok(line) = fs::read_to_string(thread?.path().join("schedstat")) else {
+                continue;
+            };
+            let time = line.split_whitespace().next().unwrap_or_default();
+            sum += time.parse::<u64>().with_context(|| format!("{path}/…/schedstat holds {line:?}"))?;
+        }
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
 /// Time that the machine's processors were not idle, whoever had them; time stolen by the host included.
 pub fn machine() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/stat")?;

@@ -63,14 +63,15 @@ const ECHO_AIMS: [(&str, usize, f64); 4] = [("php echo", 1, 10.0), ("php echo", 
 const IDLE_AIMS: [(&str, f64); 2] = [("core echo", 1.0), ("php echo", 1.0)];
 
 /// Median, least and most of some figures.
-struct Spread {
+pub struct Spread {
     median: f64,
     least: f64,
     most: f64,
 }
 
 impl Spread {
-    fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
+    /// None of none.
+    pub fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut figures: Vec<f64> = figures.into_iter().collect();
         figures.sort_by(f64::total_cmp);
         let middle = figures.len() / 2;
@@ -82,7 +83,8 @@ impl Spread {
         Some(Self { median, least: *figures.first()?, most: *figures.last()? })
     }
 
-    fn show(&self) -> String {
+    /// As it is printed.
+    pub fn show(&self) -> String {
         if self.least == self.most {
             return short(self.median);
         }
@@ -191,7 +193,7 @@ fn idle_table(out: &mut String, idles: &[IdleOutcome], peer: &str) -> Result<()>
 }
 
 /// Each once, in the order of first appearance.
-fn in_order<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+pub fn in_order<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
     for one in all {
         if !seen.contains(&one) {

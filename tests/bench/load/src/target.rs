@@ -29,12 +29,17 @@ impl FromStr for Target {
     fn from_str(url: &str) -> Result<Self> {
         let tls = url.starts_with("wss://");
         let (address, host, path) = split(url, if tls { "wss://" } else { "ws://" })?;
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        );
-        Ok(Self { address, tls, request: request.into_bytes() })
+        Ok(Self { address, tls, request: upgrade(host, path) })
     }
+}
+
+/// The request that opens a connection.
+pub fn upgrade(host: &str, path: &str) -> Vec<u8> {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 /// An `http://` address to be fetched.

@@ -76,7 +76,9 @@ impl Core {
         hub.set_time(self.presences.alarm.now());
         let belongings = hub.depart(conn.key, ON_THE_WAY).ok_or_else(|| no(NotResumed::Unknown))?;
         self.departed.add(&belongings.id, conn.key, to);
-        self.engine.let_go(&belongings.id);
+        if conn.give_up_id() {
+            self.engine.let_go(&belongings.id);
+        }
         let (reply, packed) = channel();
         // While the registry is locked: whoever gets its place is posted behind this.
         self.shard(conn.key).post(Op::Pack { key: conn.key, reply });
@@ -189,13 +191,14 @@ struct Past {
 }
 
 fn parcel(belongings: Belongings, packed: Packed, mark: Mark, past: Past) -> Parcel {
-    let Belongings { id, tags, user, information } = belongings;
+    let Belongings { id, tags, user, members, information } = belongings;
     let Packed { luggage, missed } = packed;
     let Past { positions, heard, connected_at } = past;
     Parcel {
         id,
         tags,
         user: user.map(|user| (user.name.clone(), user.info.clone())),
+        members: members.into_iter().map(|(tag, user)| (tag, user.name.clone(), user.info.clone())).collect(),
         information: information.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         positions,
         frames: luggage.frames.iter().map(|frame| (frame.as_bytes().to_vec(), frame.is_compressed())).collect(),

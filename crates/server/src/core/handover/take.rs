@@ -5,12 +5,12 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use fws_engine::{NodeId, Topic, Watching};
-use fws_hub::command::{Kill, Tag};
+use fws_hub::command::{InChannel, Kill, Tag};
 use fws_hub::{Command, InitialState, Key, Outcome, Position};
 use fws_session::{Compression, Frame, Luggage, Progress};
 
 use super::order::{Listening, Told};
-use super::words::{Handed, Parcel, Wanted, Who};
+use super::words::{Handed, InParcel, Parcel, Wanted, Who};
 use crate::clock;
 use crate::conn::{Conn, Request};
 use crate::core::resume::{Afar, bound, what_is_sent};
@@ -160,10 +160,11 @@ impl Core {
         self.departed.expect(&id);
         let positions = std::mem::take(&mut parcel.positions);
         let apart: Vec<Arc<str>> = self.with_history(&arriving.route, &mut parcel.tags);
+        let members: Vec<_> = parcel.members.iter().filter(|(tag, ..)| apart.contains(tag)).cloned().collect();
         let key = if self.engine.take_claim(&id, from) { self.install(parcel, arriving, listening) } else { None };
         self.departed.expect_no_more(&id);
         match key {
-            Some(key) if self.follow(&id, &apart, &positions) => {
+            Some(key) if self.follow(&id, &apart, &members, &positions) => {
                 add(&self.counters.sessions_taken, 1);
                 return Some(key);
             }
@@ -183,10 +184,11 @@ impl Core {
     }
 
     /// Brings a client into its channels, and sends it what was recorded on its way. `false`: that is not possible now.
-    fn follow(&self, id: &str, tags: &[Arc<str>], positions: &[(Arc<str>, super::words::Spot)]) -> bool {
+    fn follow(&self, id: &str, tags: &[Arc<str>], members: &[InParcel], positions: &[(Arc<str>, super::words::Spot)]) -> bool {
         tags.iter().all(|tag| {
             let since = positions.iter().find(|(of, _)| of == tag).map(|(_, at)| Position::from(*at).to_string());
-            self.execute(&Command::Tag(Tag { id, tag, since: since.as_deref() }), Caller::default()).is_ok()
+            let member = members.iter().find(|(of, ..)| of == tag).map(|(_, user, info)| InChannel { user, info: info[..].into() });
+            self.execute(&Command::Tag(Tag { id, tag, since: since.as_deref(), member }), Caller::default()).is_ok()
         })
     }
 
@@ -232,9 +234,12 @@ impl Core {
 
     fn enter_arrived(&self, parcel: Parcel, arriving: Arriving) -> Option<Key> {
         let Arriving { route, branch, compression, request, reservation, named, user } = arriving;
-        let Parcel { id, tags, user: of, information, frames, missed, arrived, received, ping_interval, mark, connected_at, .. } = parcel;
+        let Parcel {
+            id, tags, user: of, members, information, frames, missed, arrived, received, ping_interval, mark, connected_at, ..
+        } = parcel;
         let mut initial = InitialState::default();
         tags.iter().for_each(|tag| drop(initial.tag(tag)));
+        members.iter().for_each(|(tag, name, info)| drop(initial.member(tag, name, info)));
         information.iter().for_each(|(key, value)| drop(initial.set(key, value)));
         if let Some((name, info)) = of {
             let _ = initial.user(&name, &info);

@@ -60,6 +60,8 @@ pub(crate) struct Parcel {
     pub tags: Vec<Arc<str>>,
     /// Name and information.
     pub user: Option<(Arc<str>, Arc<[u8]>)>,
+    /// Whom it is in channels where it is not its user: tag, name and information.
+    pub members: Vec<InParcel>,
     pub information: Vec<(Arc<str>, Arc<[u8]>)>,
     /// How far the client has been sent the channels among its tags that have a history.
     pub positions: Vec<(Arc<str>, Spot)>,
@@ -77,6 +79,9 @@ pub(crate) struct Parcel {
     /// Up to these numbers it has got what servers have sent to groups.
     pub heard: Vec<(Box<str>, u64)>,
 }
+
+/// Whom a client is in a channel: the tag, the user's name and information.
+pub(crate) type InParcel = (Arc<str>, Arc<str>, Arc<[u8]>);
 
 /// A [`Position`].
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

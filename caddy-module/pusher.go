@@ -1,0 +1,313 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
+)
+
+// Pusher says that a route speaks the Pusher protocol: docs/pusher.md.
+type Pusher struct {
+	// Apps are its applications. Their ids and their keys are unique.
+	Apps []PusherApp `json:"apps"`
+}
+
+// PusherApp is an application of the Pusher protocol. Placeholders as {env.REVERB_APP_SECRET} in its id, its key and its secret are replaced.
+type PusherApp struct {
+	// ID is its name in the paths of the HTTP API.
+	ID string `json:"id"`
+	// Key is its name in the path that clients connect to.
+	Key string `json:"key"`
+	// Secret is what signatures are made with.
+	Secret string `json:"secret"`
+	// Disabled lets nobody connect, and refuses all calls.
+	Disabled bool `json:"disabled,omitempty"`
+	// AllowedOrigins are those whose pages may connect, as origins of a route are. Default: all.
+	AllowedOrigins []string `json:"allowed_origins,omitempty"`
+	// ClientEvents says whether clients may send events to each other. Default: they may.
+	ClientEvents *bool `json:"client_events,omitempty"`
+	// ClientEventRate is how many events a client may send in a second; 0 is any number. Default: 10.
+	ClientEventRate *uint64 `json:"client_event_rate,omitempty"`
+	// MaxPayload is the largest data of an event, in bytes. Default: 10 KiB.
+	MaxPayload uint64 `json:"max_payload,omitempty"`
+	// ActivityTimeout is how long a client may be silent before it is pinged. Default: 120s.
+	ActivityTimeout caddy.Duration `json:"activity_timeout,omitempty"`
+	// MaxConnections is how many connections it takes on one server; further ones are closed with 4004. Default: unlimited.
+	MaxConnections uint64 `json:"max_connections,omitempty"`
+	// MaxChannels is how many channels a connection may subscribe to. Default: 1000.
+	MaxChannels uint64 `json:"max_channels,omitempty"`
+	// MaxPresenceMembers is how many members a presence channel may have. Default: 100.
+	MaxPresenceMembers uint64 `json:"max_presence_members,omitempty"`
+	// PresenceGrace is how long a member whose last connection has ended may stay away without having left. Default: not at all.
+	PresenceGrace caddy.Duration `json:"presence_grace,omitempty"`
+	// CacheAge is how long the last event of a cache channel is kept. Default: 30m.
+	CacheAge caddy.Duration `json:"cache_age,omitempty"`
+	// SubscriptionCount has subscribers told how many they are.
+	SubscriptionCount bool `json:"subscription_count,omitempty"`
+	// TLSOnly refuses clients without TLS, with 4000.
+	TLSOnly bool `json:"tls_only,omitempty"`
+	// Webhooks are the servers that are told what happens.
+	Webhooks []PusherWebhook `json:"webhooks,omitempty"`
+}
+
+// PusherWebhook is a server that is told what happens in an application, by signed requests.
+type PusherWebhook struct {
+	// URL is its address. Placeholders in it are replaced.
+	URL string `json:"url"`
+	// Events are the kinds of events that it is told. Default: all.
+	Events []string `json:"events,omitempty"`
+	// ChannelPrefix is what the names of the channels begin with that it is told of. Default: nothing, so all.
+	ChannelPrefix string `json:"channel_prefix,omitempty"`
+}
+
+// webhookEvents are the kinds that the core knows.
+var webhookEvents = []string{
+	"channel_occupied", "channel_vacated", "member_added", "member_removed", "client_event", "cache_miss", "subscription_count",
+}
+
+// check refuses what no webhook is. Its errors do not repeat the address, which may have a password or a token in it.
+func (w *PusherWebhook) check() error {
+	if !strings.Contains(w.URL, "{") && !strings.HasPrefix(w.URL, "http://") && !strings.HasPrefix(w.URL, "https://") {
+		return errors.New("webhook takes an address that begins with http:// or https://")
+	}
+	for _, event := range w.Events {
+		if !slices.Contains(webhookEvents, event) {
+			return fmt.Errorf("events of a webhook are %s, and there is no %q", strings.Join(webhookEvents, ", "), event)
+		}
+	}
+
+	return nil
+}
+
+// pusherName is the name of a route that speaks the Pusher protocol and has not been given one.
+const pusherName = "pusher"
+
+// String leaves out what is secret.
+func (a PusherApp) String() string {
+	return "app " + a.ID
+}
+
+// resolved is the same with its placeholders replaced.
+func (p *Pusher) resolved() *Pusher {
+	if p == nil {
+		return nil
+	}
+	own := &Pusher{Apps: make([]PusherApp, len(p.Apps))}
+	replacer := caddy.NewReplacer()
+	for i, app := range p.Apps {
+		for _, field := range []*string{&app.ID, &app.Key, &app.Secret} {
+			*field = replacer.ReplaceAll(*field, "")
+		}
+		app.Webhooks = slices.Clone(app.Webhooks)
+		for i := range app.Webhooks {
+			app.Webhooks[i].URL = replacer.ReplaceAll(app.Webhooks[i].URL, "")
+		}
+		own.Apps[i] = app
+	}
+
+	return own
+}
+
+// checkPusher refuses applications that cannot work, and what does not go with them. Its errors do not repeat keys and secrets.
+func (r *Route) checkPusher() error {
+	if r.Pusher == nil {
+		return nil
+	}
+	for _, other := range []struct {
+		option string
+		given  bool
+	}{
+		{"echo", r.Echo},
+		{"subprotocols", len(r.Subprotocols) > 0},
+		{"subprotocol", len(r.SubprotocolWorkers) > 0},
+		{"authorize", r.Authorize != nil},
+		{"resume", r.Resume != nil},
+	} {
+		if other.given {
+			return fmt.Errorf("pusher and %s exclude each other: the applications say who may connect, and the core speaks with their clients", other.option)
+		}
+	}
+	// Placeholders are filled in where the configuration runs: then the core looks at the applications once more.
+	apps := r.Pusher.Apps
+	if len(apps) == 0 {
+		return errors.New("pusher has no application: name one on a line as: app <id> <key> <secret>")
+	}
+	for i, app := range apps {
+		if err := app.check(); err != nil {
+			return fmt.Errorf("pusher: application %d (%s): %w", i+1, shortened(app.ID), err)
+		}
+		for _, other := range apps[:i] {
+			if other.ID == app.ID || other.Key == app.Key {
+				return fmt.Errorf("pusher: application %d (%s): its id or its key is another one's, too", i+1, shortened(app.ID))
+			}
+		}
+	}
+
+	return nil
+}
+
+func (a *PusherApp) check() error {
+	switch {
+	case a.ID == "" || a.Key == "" || a.Secret == "":
+		return errors.New("its id, its key or its secret is empty: are the environment variables set?")
+	case a.ActivityTimeout != 0 && time.Duration(a.ActivityTimeout) < time.Second:
+		return fmt.Errorf("activity_timeout is at least 1s, not %s", time.Duration(a.ActivityTimeout))
+	case time.Duration(a.PresenceGrace) > mostGrace:
+		return fmt.Errorf("presence_grace is at most an hour, not %s", time.Duration(a.PresenceGrace))
+	}
+	for _, webhook := range a.Webhooks {
+		if err := webhook.check(); err != nil {
+			return err
+		}
+	}
+	for _, pattern := range a.AllowedOrigins {
+		if err := (&Route{Origins: []string{pattern}}).checkOrigins(); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+func (p *Pusher) options() []option {
+	return []option{{name: "app", syntax: "<id> <key> <secret> {", many: true, read: p.parseApp}}
+}
+
+func (a *PusherApp) options() []option {
+	return []option{
+		{name: "disabled", read: into(&a.Disabled, flag)},
+		{name: "allowed_origins", syntax: "<origin pattern...>", read: into(&a.AllowedOrigins, words, a.check)},
+		{name: "client_events", syntax: "on|off", read: given(&a.ClientEvents, onOrOff)},
+		{name: "client_event_rate", syntax: "<n>/s|off", read: given(&a.ClientEventRate, messageRateOrOff)},
+		{name: "max_payload", syntax: "<size>", read: into(&a.MaxPayload, size)},
+		{name: "activity_timeout", syntax: "<duration>", read: into(&a.ActivityTimeout, duration, a.check)},
+		{name: "max_connections", syntax: "<n>", read: into(&a.MaxConnections, number)},
+		{name: "max_channels", syntax: "<n>", read: into(&a.MaxChannels, number)},
+		{name: "max_presence_members", syntax: "<n>", read: into(&a.MaxPresenceMembers, number)},
+		{name: "presence_grace", syntax: "<duration>|off", read: into(&a.PresenceGrace, durationOrOff, a.check)},
+		{name: "cache_age", syntax: "<duration>", read: into(&a.CacheAge, duration)},
+		{name: "subscription_count", read: into(&a.SubscriptionCount, flag)},
+		{name: "tls_only", read: into(&a.TLSOnly, flag)},
+		{name: "webhook", syntax: "<url> {", many: true, read: a.parseWebhook},
+	}
+}
+
+func (w *PusherWebhook) options() []option {
+	return []option{
+		{name: "events", syntax: "<kind...>", read: into(&w.Events, words, w.check)},
+		{name: "channel_prefix", syntax: "<text>", read: into(&w.ChannelPrefix, word)},
+	}
+}
+
+// parseWebhook reads an address and its block, which may be left out.
+func (a *PusherApp) parseWebhook(d *caddyfile.Dispenser) error {
+	url, err := word(d)
+	if err != nil {
+		return err
+	}
+	webhook := PusherWebhook{URL: url}
+	if err := webhook.check(); err != nil {
+		return d.WrapErr(err)
+	}
+	if err := readBlock(d, "webhook", webhook.options()); err != nil {
+		return err
+	}
+	a.Webhooks = append(a.Webhooks, webhook)
+
+	return nil
+}
+
+// parsePusher reads the block of the applications.
+func parsePusher(d *caddyfile.Dispenser) (*Pusher, error) {
+	if err := noArgument(d); err != nil {
+		return nil, err
+	}
+	pusher := new(Pusher)
+
+	return pusher, readBlock(d, "pusher", pusher.options())
+}
+
+// parseApp reads an application and its block, which may be left out.
+func (p *Pusher) parseApp(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 3 {
+		return d.Errf("app takes the id, the key and the secret of an application, as in: app {$REVERB_APP_ID} {$REVERB_APP_KEY} {$REVERB_APP_SECRET} (is an environment variable not set?)")
+	}
+	app := PusherApp{ID: args[0], Key: args[1], Secret: args[2]}
+	if err := readBlock(d, "app", app.options()); err != nil {
+		return err
+	}
+	p.Apps = append(p.Apps, app)
+
+	return nil
+}
+
+// onOrOff reads a switch.
+func onOrOff(d *caddyfile.Dispenser) (bool, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil {
+		return false, err
+	}
+	if text != "on" && text != "off" {
+		return false, d.Errf("%s is on or off, not %q", option, text)
+	}
+
+	return text == "on", nil
+}
+
+// messageRateOrOff reads a number per second, or 0 for off.
+func messageRateOrOff(d *caddyfile.Dispenser) (uint64, error) {
+	option := d.Val()
+
+	text, err := word(d)
+	if err != nil || text == "off" {
+		return 0, err
+	}
+	number, perSecond := strings.CutSuffix(text, "/s")
+	n, err := parseNumber(number)
+	if err != nil || !perSecond {
+		return 0, d.Errf("%s is a rate as in 10/s, or off, not %q", option, text)
+	}
+
+	return n, nil
+}
+
+// call has the core answer a request that is no upgrade: one of the HTTP API, or one of nothing that there is.
+func (h *Handler) call(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), h.handshakeTimeout())
+	defer cancel()
+	h.app.waitCommitted(ctx)
+
+	// A byte more than may come tells the core that it is too much.
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(bridge.PusherBodyLimit(h.Name))+1))
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("websocket route %s: the body of a call: %w", h.Name, err))
+	}
+	answer, err := bridge.PusherCall(&bridge.Call{
+		Route: h.Name, Method: strings.ToUpper(r.Method), Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Body: body,
+	})
+	if err != nil {
+		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("websocket route %s: %w", h.Name, err))
+	}
+
+	w.Header().Set("Content-Type", answer.ContentType)
+	if answer.Allow != "" {
+		w.Header().Set("Allow", answer.Allow)
+	}
+	w.WriteHeader(answer.Status)
+	_, err = w.Write(answer.Body)
+
+	return err
+}

@@ -1,0 +1,161 @@
+package websocket
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const oneApp = "\twebsocket /app/* {\n\t\tpusher {\n\t\t\tapp 1 key s3cr3t\n\t\t}\n\t}\n"
+
+func TestAnApplicationIsWrittenAsItIsRead(t *testing.T) {
+	config, err := adaptCaddyfile(inSite(`	websocket {
+		pusher {
+			app 1 key {env.E2E_SECRET} {
+				disabled
+				allowed_origins example.com *.example.com
+				client_events off
+				client_event_rate off
+				max_payload 1KiB
+				activity_timeout 30s
+				max_connections 10
+				max_channels 20
+				max_presence_members 30
+				presence_grace 5s
+				cache_age 1h
+				subscription_count
+				tls_only
+				webhook https://hooks.example/{env.E2E_TOKEN} {
+					events member_added client_event
+					channel_prefix presence-
+				}
+				webhook http://127.0.0.1:9
+			}
+			app 2 other hidden
+		}
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed any
+	if err := json.Unmarshal(config, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	route := find(parsed, "websocket")[0]
+	got, _ := json.Marshal(route["pusher"])
+	want := `{"apps":[{"activity_timeout":30000000000,"allowed_origins":["example.com","*.example.com"],"cache_age":3600000000000,` +
+		`"client_event_rate":0,"client_events":false,"disabled":true,"id":"1","key":"key","max_channels":20,"max_connections":10,"max_payload":1024,` +
+		`"max_presence_members":30,"presence_grace":5000000000,"secret":"{env.E2E_SECRET}","subscription_count":true,"tls_only":true,` +
+		`"webhooks":[{"channel_prefix":"presence-","events":["member_added","client_event"],"url":"https://hooks.example/{env.E2E_TOKEN}"},{"url":"http://127.0.0.1:9"}]},` +
+		`{"id":"2","key":"other","secret":"hidden"}]}`
+	if string(got) != want || route["name"] != "pusher" {
+		t.Errorf("%s: %s", route["name"], got)
+	}
+}
+
+func TestAnApplicationThatCannotWorkIsRefusedWithTheLineAndWithoutItsSecret(t *testing.T) {
+	for body, want := range map[string]string{
+		"pusher {\n}":                                                            "pusher has no application",
+		"pusher x {\napp 1 k s3cr3t\n}":                                          "pusher takes a block",
+		"pusher {\napp 1 k\n}":                                                   "app takes the id, the key and the secret",
+		"pusher {\napp 1 k s3cr3t\napp 1 l s3cr3t\n}":                            "another one's",
+		"pusher {\napp 1 k s3cr3t\napp 2 k s3cr3t\n}":                            "another one's",
+		"pusher {\napp 1 k s3cr3t {\nclient_events maybe\n}\n}":                  "on or off",
+		"pusher {\napp 1 k s3cr3t {\nclient_event_rate 10\n}\n}":                 "10/s",
+		"pusher {\napp 1 k s3cr3t {\nactivity_timeout 10ms\n}\n}":                "at least 1s",
+		"pusher {\napp 1 k s3cr3t {\npresence_grace 2h\n}\n}":                    "at most an hour",
+		"pusher {\napp 1 k s3cr3t {\nallowed_origins http://a/b\n}\n}":           "origins",
+		"pusher {\napp 1 k s3cr3t {\nwebhook ftp://s3cr3t\n}\n}":                 "begins with http",
+		"pusher {\napp 1 k s3cr3t {\nwebhook http://s3cr3t {\nevents a\n}\n}\n}": "there is no \"a\"",
+		"pusher {\napp 1 k s3cr3t {\nnothing\n}\n}":                              `unknown option "nothing"`,
+		"pusher {\napp 1 k s3cr3t\n}\necho":                                      "exclude each other",
+		"pusher {\napp 1 k s3cr3t\n}\nresume 60s":                                "exclude each other",
+		"pusher {\napp 1 k s3cr3t\n}\nauthorize /a":                              "exclude each other",
+		"pusher {\napp 1 k s3cr3t\n}\n}\nwebsocket /b {\npusher {\napp 2 k x\n}": "the applications of pusher",
+	} {
+		_, err := adaptCaddyfile(inSite("\twebsocket {\n" + body + "\n}"))
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "Caddyfile:") {
+			t.Errorf("%s: %v", body, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%s: the secret is in %v", body, err)
+		}
+	}
+}
+
+func TestEveryOptionOfAnApplicationIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/pusher.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for line := range strings.Lines(string(page)) {
+		if cells := strings.Split(line, " | "); len(cells) == 4 && strings.HasPrefix(cells[0], "| `") {
+			name, _, _ := strings.Cut(strings.Trim(cells[0], "| `"), " ")
+			if json := strings.Trim(cells[1], "` "); name == json || name+"s" == json {
+				documented = append(documented, name)
+			}
+		}
+	}
+	if known := names(new(PusherApp).options()); !slices.Equal(documented, known) {
+		t.Errorf("documented %v\nknown      %v", documented, known)
+	}
+}
+
+// plainRequest sends a request that is no upgrade.
+func plainRequest(t *testing.T, socket, text string) (status int, header http.Header, body string) {
+	t.Helper()
+
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	go io.WriteString(conn, text) // perhaps not all of it is wanted
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return response.StatusCode, response.Header, string(read)
+}
+
+func TestWhatIsNoUpgradeIsACallOfTheHTTPAPI(t *testing.T) {
+	socket := run(t, site("\troute {\n"+strings.Replace(oneApp, "/app/* {", "{", 1)+"\t}"))
+	for text, want := range map[string]int{
+		"GET /up HTTP/1.1\r\nHost: h\r\n\r\n":                                   http.StatusOK,
+		"GET /apps/1/channels HTTP/1.1\r\nHost: h\r\n\r\n":                      http.StatusUnauthorized,
+		"PUT /apps/1/channels HTTP/1.1\r\nHost: h\r\n\r\n":                      http.StatusMethodNotAllowed,
+		"GET /apps/1/%ff HTTP/1.1\r\nHost: h\r\n\r\n":                           http.StatusNotFound,
+		"GET /apps/1/channels?\xff HTTP/1.1\r\nHost: h\r\n\r\n":                 http.StatusUnauthorized,
+		"GET /app/key HTTP/1.1\r\nHost: h\r\n\r\n":                              http.StatusNotFound,
+		"POST /apps/1/events HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx": http.StatusUnauthorized,
+		"POST /apps/1/events HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n" + strings.Repeat("x", 2<<20): http.StatusRequestEntityTooLarge,
+	} {
+		if status, _, body := plainRequest(t, socket, text); status != want {
+			t.Errorf("%.60q: %d %s", text, status, body)
+		}
+	}
+	if _, header, _ := plainRequest(t, socket, "PUT /apps/1/channels HTTP/1.1\r\nHost: h\r\n\r\n"); header.Get("Allow") != "GET" {
+		t.Error(header)
+	}
+	c, response := dial(t, socket, "/app/key?protocol=7", nil)
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(response.Status)
+	}
+	greeting := make([]byte, 60)
+	if _, err := io.ReadFull(c, greeting); err != nil || !strings.Contains(string(greeting), "pusher:connection_established") {
+		t.Errorf("%q %v", greeting, err)
+	}
+}

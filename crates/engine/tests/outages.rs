@@ -1,0 +1,195 @@
+//! What is true of servers behind a Redis that was away, has forgotten all, or has no room left.
+
+mod common;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use common::{Redis, Server, quick, wait_until};
+use fws_engine::redis::{Member, Settings};
+use fws_hub::ClusterError;
+
+fn member(user: &str) -> Member {
+    Member { route: "chat".into(), tag: "room".into(), user: user.into() }
+}
+
+/// A server that is not believed to be dead while it connects again, however slow the machine is.
+fn patient(redis: &Redis) -> Server {
+    let server = Server::start(Settings { lease: Duration::from_secs(9), timeout: Duration::from_secs(20), ..quick(redis) });
+    server.wait_connected();
+    server
+}
+
+#[test]
+fn a_claim_that_is_given_up_late_takes_nothing_from_who_has_the_id_now() {
+    let mut redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    for round in 0..50 {
+        let id = format!("ann-{round}");
+        assert_eq!(one.cluster.claim(&id), Ok(true));
+        one.cluster.release(&id);
+        // The same server gives it to another client at once.
+        assert_eq!(one.cluster.claim(&id), Ok(true));
+        one.cluster.release("nobody");
+    }
+    wait_until("what was given up is settled", || one.cluster.claim("last") == Ok(true));
+    for round in 0..50 {
+        assert_eq!(two.cluster.claim(&format!("ann-{round}")), Ok(false), "{round}");
+    }
+    // What is given up while Redis is away is given up when it is back.
+    redis.pause();
+    assert!(Server::start(Settings { timeout: Duration::from_millis(50), ..quick(&redis) }).cluster.claim("never").is_err());
+    redis.go_on();
+    redis.kill();
+    wait_until("it is noticed", || !one.cluster.is_connected());
+    one.cluster.release("ann-0");
+    redis.launch();
+    [&one, &two].iter().for_each(|server| server.wait_connected());
+    wait_until("it is free", || two.cluster.claim("ann-0") == Ok(true));
+    assert_eq!(two.cluster.claim("ann-1"), Ok(false));
+}
+
+#[test]
+fn a_claim_that_timed_out_does_not_keep_the_id_from_others() {
+    let redis = Redis::start();
+    let one = Server::start(Settings { timeout: Duration::from_millis(300), ..quick(&redis) });
+    one.wait_connected();
+    let two = Server::at(&redis);
+    redis.pause();
+    assert_eq!(one.cluster.claim("ann"), Err(ClusterError::Timeout), "Redis carries it out when it goes on");
+    redis.go_on();
+    [&one, &two].iter().for_each(|server| server.wait_connected());
+    wait_until("it is free", || two.cluster.claim("ann") == Ok(true));
+}
+
+#[test]
+fn who_left_while_redis_was_away_has_left_when_it_is_back() {
+    let redis = Redis::start();
+    let one = Server::start(Settings { timeout: Duration::from_millis(300), ..quick(&redis) });
+    one.wait_connected();
+    let two = Server::at(&redis);
+    assert_eq!((one.cluster.enter(&member("ann")), two.cluster.enter(&member("ann"))), (Ok(true), Ok(false)));
+    redis.cli(&["CLIENT", "PAUSE", "1000"]);
+    assert!(one.cluster.leave(&member("ann")).is_err());
+    wait_until("Redis goes on", || two.cluster.claim("x") == Ok(true));
+    // Only the other server has it now. What was asked in vain may be carried out late.
+    let counts =
+        "local n = {} for i, key in ipairs(redis.call('KEYS', '*:m:*')) do n[i] = redis.call('SCARD', key) end return table.concat(n, ' ')";
+    wait_until("it is known who has it", || redis.cli(&["EVAL", counts, "0"]) == "1");
+    assert_eq!(two.cluster.leave(&member("ann")), Ok(true), "it was the last");
+}
+
+#[test]
+fn a_server_that_was_believed_to_be_dead_tells_that_its_members_are_there_again() {
+    let redis = Redis::start();
+    let one = Server::at(&redis);
+    one.cluster.enter(&member("ann")).expect("connected");
+    // As another server does that believes that this one is dead.
+    let forget = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
+    for keys in ["*:m:*", "*:of:*", "{fws}:nodes:"] {
+        redis.cli(&["EVAL", forget, "0", keys]);
+    }
+    wait_until("they are back", || *one.told.entered.lock() == [member("ann")]);
+    let two = Server::at(&redis);
+    assert_eq!(two.cluster.enter(&member("ann")), Ok(false), "it is there");
+}
+
+#[test]
+fn an_empty_redis_makes_nobody_join() {
+    let mut redis = Redis::start();
+    let one = Server::at(&redis);
+    one.cluster.enter(&member("ann")).expect("connected");
+    redis.kill();
+    redis.launch();
+    wait_until("it is back", || one.told.connected.load(Ordering::SeqCst) == 2);
+    assert_eq!(*one.told.entered.lock(), []);
+    assert_eq!(Server::at(&redis).cluster.enter(&member("ann")), Ok(false), "it is there");
+}
+
+#[test]
+fn a_connection_that_redis_has_not_found_to_be_broken_holds_nobody_up() {
+    let redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    // As a connection of the other server that is broken, and that Redis has not noticed.
+    let mut ghost = std::process::Command::new("redis-cli")
+        .arg("-s")
+        .arg(redis.socket())
+        .args(["SUBSCRIBE", &format!("{{fws}}:n:{}", two.node()), "{fws}:n:"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("redis-cli");
+    wait_until("it has subscribed", || redis.cli(&["PUBSUB", "NUMSUB", "{fws}:n:"]).ends_with('3'));
+    wait_until("the servers know each other", || one.cluster.others().len() == 1);
+    assert_eq!(one.cluster.ask(two.node(), b"hi"), Ok(Some(b"echo hi".to_vec())));
+    assert_eq!(one.cluster.ask_all(b"all"), Ok(vec![b"echo all".to_vec()]));
+    ghost.kill().expect("it runs");
+    ghost.wait().expect("it has ended");
+}
+
+#[test]
+fn a_server_that_is_about_to_connect_again_is_waited_for() {
+    let redis = Redis::start();
+    let (one, two) = (patient(&redis), patient(&redis));
+    wait_until("the servers know each other", || one.cluster.others().len() == 1);
+    for _ in 0..10 {
+        let before = two.told.connected.load(Ordering::SeqCst);
+        redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        wait_until("this one is back", || one.cluster.is_connected() && one.cluster.ask_all(b"all").is_ok());
+        assert_eq!(one.cluster.ask_all(b"all"), Ok(vec![b"echo all".to_vec()]), "no answer is not an answer");
+        assert_eq!(one.cluster.ask(two.node(), b"hi"), Ok(Some(b"echo hi".to_vec())));
+        wait_until("the other is back", || two.told.connected.load(Ordering::SeqCst) > before);
+    }
+}
+
+#[test]
+fn a_redis_without_memory_for_more_does_not_end_the_cluster() {
+    let redis = Redis::start();
+    if redis.cli(&["INFO", "server"]).lines().any(|line| line.starts_with("redis_version:6")) {
+        // Scripts have no flags there; docs/scaling.md says so.
+        return;
+    }
+    let one = Server::at(&redis);
+    one.cluster.value_set(b"k", b"v", None, false).expect("room");
+    redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    let refused = one.cluster.value_set(b"l", b"w", None, false);
+    assert!(matches!(&refused, Err(ClusterError::Refused(why)) if why.contains("OOM")), "{refused:?}");
+    let before = redis.cli(&["ZSCORE", "{fws}:nodes:", &one.node().to_string()]);
+    wait_until("its lease goes on", || redis.cli(&["ZSCORE", "{fws}:nodes:", &one.node().to_string()]) != before);
+    assert_eq!(one.cluster.value_delete(b"k"), Ok(true), "room can be made");
+    assert_eq!(one.told.disconnected.lock().len(), 0);
+}
+
+#[test]
+fn the_first_calls_wait_for_the_first_connection_and_a_server_that_gets_none_says_why() {
+    let mut redis = Redis::start();
+    let one = Server::start(quick(&redis));
+    assert_eq!(one.cluster.value_increment(b"n", 1), Ok(Ok(1)), "although it was not connected a moment ago");
+    redis.kill();
+    let lonely = Server::start(Settings { timeout: Duration::from_millis(100), ..quick(&redis) });
+    assert_eq!(lonely.cluster.value_get(b"n"), Err(ClusterError::Unavailable));
+    wait_until("it is told why", || lonely.told.disconnected.lock().len() == 1);
+}
+
+#[test]
+fn after_redis_has_forgotten_all_those_who_were_there_are_waited_for() {
+    let mut redis = Redis::start();
+    let (one, two) = (patient(&redis), patient(&redis));
+    wait_until("the servers know each other", || one.cluster.others().len() == 1 && two.cluster.others().len() == 1);
+    for _ in 0..5 {
+        redis.kill();
+        redis.launch();
+        wait_until("it is reached", || one.cluster.is_connected());
+        let answer = one.cluster.ask(two.node(), b"hi");
+        assert!(matches!(&answer, Ok(Some(_)) | Err(_)), "the other server is not gone: {answer:?}");
+        let answers = one.cluster.ask_all(b"all");
+        assert!(!matches!(&answers, Ok(none) if none.is_empty()), "no answer is not an answer");
+        two.wait_connected();
+        wait_until("they are there again", || one.cluster.ask_all(b"all") == Ok(vec![b"echo all".to_vec()]));
+    }
+}
+
+#[test]
+fn an_address_with_what_is_not_supported_is_refused() {
+    assert!(Settings::at("rediss://localhost:6379/#insecure").is_err());
+}

@@ -1,0 +1,110 @@
+//! Connections come, say something, and are silent.
+
+use std::sync::Arc;
+
+use fws_hub::Command;
+use fws_hub::command::Tag;
+use fws_pusher::{AppConfig, Connection, Error, Handshake, SocketId, Visitor, frame};
+use fws_session::Opened;
+use hashbrown::HashMap;
+
+use super::super::{Caller, Core};
+use super::everybody;
+use crate::conn::{Conn, Transport};
+use crate::pusher::Client;
+use crate::stats::add;
+
+impl Core {
+    pub(super) fn pusher_opened(&self, conn: &Arc<Conn>, opened: &Opened) {
+        let Some(route) = self.pusher_route(&conn.route_name) else { return };
+        let Some(apps) = &route.apps else { return };
+        let (path, query) = (String::from_utf8_lossy(&opened.path), String::from_utf8_lossy(&opened.query));
+        // A site may have it behind a path of its own.
+        let path = path.rfind("/app/").map_or(&*path, |at| &path[at..]);
+        let admitted = Handshake::parse(path, &query).and_then(|handshake| {
+            let app = apps.of_key(&handshake.key);
+            let connections = app.map_or(0, |app| self.enter_app(conn, app));
+            handshake.admit(app, &visitor(conn, opened, connections.saturating_sub(1)))?;
+            app.ok_or(Error::UnknownApp(handshake.key))
+        });
+        let app = match admitted {
+            Ok(app) => app,
+            Err(error) => {
+                add(&self.counters.pusher_connections_refused, 1);
+                return self.pusher_refuse(conn, &error);
+            }
+        };
+        let id = SocketId::parse(&conn.id()).unwrap_or(SocketId::new(0, 0));
+        let (connection, greeting) = Connection::open(app, id, self.pusher.now());
+        let due = connection.deadline(app);
+        self.pusher_tell(conn, &greeting);
+        let client = Client { conn: conn.clone(), app: app.id.as_str().into(), connection, members: HashMap::new() };
+        self.pusher.insert(client, due);
+    }
+
+    /// Counts a connection among those of its application; how many that are on this server.
+    fn enter_app(&self, conn: &Conn, app: &AppConfig) -> u64 {
+        let tag = everybody(app);
+        let _ = self.execute(&Command::Tag(Tag { id: &conn.id(), tag: &tag, since: None, member: None }), Caller::default());
+        self.hub.read().tagged(&tag)
+    }
+
+    pub(super) fn pusher_message(&self, conn: &Arc<Conn>, data: &[u8]) {
+        let Some(client) = self.pusher.get(conn.key) else { return };
+        let client = &mut *client.lock();
+        let Some(route) = self.pusher_route(&conn.route_name) else { return };
+        let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(&client.app)) else {
+            return self.pusher_refuse(conn, &Error::UnknownApp(client.app.to_string()));
+        };
+        let mut actions = Vec::new();
+        client.connection.message(app, data, self.pusher.now(), &mut actions);
+        self.pusher_act(client, (&route, app), actions);
+    }
+
+    /// Tells a client why it is not served, and ends its connection.
+    fn pusher_refuse(&self, conn: &Arc<Conn>, error: &Error) {
+        self.pusher_tell(conn, &frame::error(error));
+        if let Some((code, reason)) = error.close() {
+            self.pusher_close(conn, code, &reason);
+        }
+    }
+
+    /// Looks at connections that were silent.
+    pub(super) fn tick_pusher(&self) {
+        loop {
+            let key = self.pusher.wait();
+            let Some(client) = self.pusher.get(key) else { continue };
+            // Whoever has it hears of it now.
+            let Some(mut client) = client.try_lock() else {
+                self.pusher.look_at(key, self.pusher.now() + 1000);
+                continue;
+            };
+            let client = &mut *client;
+            let route = self.pusher_route(&client.conn.route_name);
+            let Some(app) = route.as_ref().and_then(|route| route.apps.as_ref()).and_then(|apps| apps.of_id(&client.app)) else {
+                let conn = client.conn.clone();
+                self.pusher_refuse(&conn, &Error::UnknownApp(client.app.to_string()));
+                continue;
+            };
+            let Some(route) = &route else { continue };
+            let mut actions = Vec::new();
+            client.connection.tick(app, self.pusher.now(), &mut actions);
+            self.pusher.look_at(key, client.connection.deadline(app).max(self.pusher.now() + 1));
+            self.pusher_act(client, (route, app), actions);
+        }
+    }
+}
+
+/// What is known of a client apart from what it says.
+fn visitor<'a>(conn: &Conn, opened: &'a Opened, connections: u64) -> Visitor<'a> {
+    let header = |name: &str| {
+        let (_, value) = opened.headers.iter().find(|(found, _)| found == name)?;
+        std::str::from_utf8(value).ok()
+    };
+    let tls = match conn.transport() {
+        Transport::Tls | Transport::Http2 | Transport::Http3 => true,
+        // Whoever says so that is no proxy does without TLS for itself only.
+        Transport::Tcp | Transport::Unix => header("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
+    };
+    Visitor { origin: header("origin"), host: header("host").unwrap_or_default(), tls, connections }
+}

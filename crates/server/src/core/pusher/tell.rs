@@ -1,0 +1,89 @@
+//! What the worker of a route is told, where it has one: who subscribes, what clients say to each other, who joins and leaves.
+
+use std::sync::Arc;
+
+use fws_pusher::{AppConfig, channel};
+use fws_session::{Event, Membership, Subscriber};
+
+use super::super::Core;
+use crate::conn::Conn;
+use crate::dispatch::{Arrival, Source};
+use crate::log::Trouble;
+use crate::pusher::Client;
+use crate::routes::Route;
+use crate::stats::add;
+
+/// What a subscriber has done.
+pub(super) enum Deed<'a> {
+    /// It has subscribed, and this was said about it.
+    Subscribe(&'a str),
+    Unsubscribe,
+    /// It has sent an event.
+    Event(&'a str, &'a str),
+}
+
+impl Core {
+    /// Tells what a client has done in a channel, behind what it has done before.
+    pub(super) fn pusher_told(&self, client: &Client, (route, app): (&Route, &AppConfig), name: &str, deed: Deed<'_>) {
+        if route.worker.is_none() {
+            return;
+        }
+        let user = client.members.get(name).cloned().or_else(|| client.connection.user().map(|user| user.id.clone()));
+        let (event, data) = match deed {
+            Deed::Subscribe(info) => ("", info),
+            Deed::Unsubscribe => ("", ""),
+            Deed::Event(event, data) => (event, data),
+        };
+        let told = Box::new(Subscriber {
+            route: route.name.clone(),
+            id: client.conn.id(),
+            tag: channel::tag(&app.id, name).into(),
+            user: user.unwrap_or_default(),
+            event: event.into(),
+            data: data.as_bytes().into(),
+        });
+        self.pusher_queue(
+            Source::told(route.id, client.conn.key),
+            route,
+            match deed {
+                Deed::Subscribe(_) => Event::Subscribe(told),
+                Deed::Unsubscribe => Event::Unsubscribe(told),
+                Deed::Event(..) => Event::ClientEvent(told),
+            },
+        );
+    }
+
+    /// The connection of a client has ended: it has left all of its channels.
+    pub(super) fn pusher_left(&self, conn: &Arc<Conn>) {
+        let Some(client) = self.pusher.remove(conn.key) else { return };
+        let client = client.lock();
+        let Some(route) = self.pusher_route(&conn.route_name) else { return };
+        let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(&client.app)) else { return };
+        self.pusher_hook_left(&client, (&route, app));
+        let mut channels: Vec<&str> = client.connection.channels().collect();
+        channels.sort_unstable();
+        channels.into_iter().for_each(|name| self.pusher_told(&client, (&route, app), name, Deed::Unsubscribe));
+    }
+
+    /// Tells who has joined a channel, or left it, in the order of the channel.
+    pub(super) fn pusher_attended(&self, route: &Route, membership: &Membership, joined: bool) {
+        if route.worker.is_some() {
+            let told = Box::new(membership.clone());
+            let event = if joined { Event::Join(told) } else { Event::Leave(told) };
+            self.pusher_queue(Source::told(route.id, (&membership.route, &membership.tag)), route, event);
+        }
+    }
+
+    fn pusher_queue(&self, source: Source, route: &Route, event: Event) {
+        // The client is not held back by what waits here: so it is dropped in time.
+        if self.dispatch.weight() >= self.options.max_pending_bytes / 2 {
+            add(&self.counters.pusher_events_not_told, 1);
+            let message = "PHP is not told what clients of the Pusher protocol do: too much waits for it";
+            let fields = || serde_json::Map::from_iter([("route".into(), route.name.as_ref().into())]);
+            return self.log.burst(Trouble::EventsDropped, &route.name, message, fields);
+        }
+        let pushed = self.dispatch.push(&mut vec![Arrival { source, event, limits: (usize::MAX, usize::MAX) }]);
+        add(&self.counters.events_queued, pushed.queued);
+        self.orphaned(pushed.orphans);
+    }
+}

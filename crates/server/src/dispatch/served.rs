@@ -1,0 +1,48 @@
+//! Who handles events: a worker of PHP, by bells, or threads of the core's own.
+
+use std::sync::Arc;
+
+use fws_hub::RouteId;
+use hashbrown::HashMap;
+
+use super::BranchId;
+use super::pool::{Pool, PoolId};
+
+/// Who handles the events of a branch, or of the channels of a route.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Served {
+    /// The worker of this name.
+    Worker(Arc<str>),
+    /// The threads of the Pusher protocol.
+    Pusher,
+}
+
+/// Who handles what, in the configuration in force.
+#[derive(Debug, Default)]
+pub struct Serving {
+    /// The events of connections.
+    pub branches: HashMap<BranchId, Served>,
+    /// Those of the channels of a route: its worker, or else that of its first sub-protocol that has one.
+    pub channels: HashMap<RouteId, Served>,
+    /// What the core's own threads tell of a route.
+    pub told: HashMap<RouteId, Served>,
+}
+
+impl Served {
+    fn is(&self, pool: &Pool) -> bool {
+        match self {
+            Served::Worker(name) => !pool.own && pool.name == *name,
+            Served::Pusher => pool.own,
+        }
+    }
+}
+
+/// The number of a pool. One for the threads of the core is made when it is asked for first.
+pub(super) fn pool_of(pools: &mut Vec<Pool>, served: &Served) -> PoolId {
+    let found = pools.iter().position(|pool| served.is(pool));
+    PoolId(found.unwrap_or_else(|| {
+        assert!(*served == Served::Pusher, "bug: a branch's worker is not among the workers");
+        pools.push(Pool { own: true, present: true, ..Pool::new("pusher".into()) });
+        pools.len() - 1
+    }))
+}

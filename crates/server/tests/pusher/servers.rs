@@ -1,0 +1,106 @@
+//! Several servers that work as one, with a real Redis.
+
+use serde_json::json;
+
+use super::common::redis::Redis;
+use super::common::wait_until;
+use super::peer::{PATIENCE, Peer, call, inner, publish, routes};
+
+#[test]
+fn an_event_reaches_subscribers_on_all_servers_but_the_one_that_caused_it() {
+    let redis = Redis::start();
+    let routes = routes(&json!({}));
+    let (here, there) = (redis.server(&routes), redis.server(&routes));
+    let (mut ann, mut bob) = (Peer::new(&here), Peer::new(&there));
+    ann.subscribe("news");
+    bob.subscribe("news");
+    publish(&there, "news", "1", Some(&ann.id));
+    publish(&there, "news", "2", None);
+    assert_eq!(bob.event("news")["data"], "1");
+    assert_eq!(ann.event("news")["data"], "2");
+    // A function of PHP reaches a client by its socket_id from anywhere.
+    let id = ann.id.clone();
+    let told = there.ask(&fws_hub::Command::Client(fws_hub::command::Describe { id: &id }));
+    assert!(matches!(told, Ok(fws_hub::Reply::Client(client)) if *client.id == *id));
+    assert_eq!(bob.event("news")["data"], "2");
+    ann.subscribe("private-x");
+    bob.subscribe("private-x");
+    ann.say(&json!({ "event": "client-x", "channel": "private-x", "data": 1 }));
+    bob.event("client-x");
+    ann.nothing_came();
+    assert_eq!(call(&here, "GET", "/apps/1/connections", "", ""), (200, json!({ "connections": 2 })));
+    assert_eq!(call(&here, "GET", "/apps/1/channels", "info=subscription_count", "").1["channels"]["news"]["subscription_count"], 2);
+}
+
+#[test]
+fn members_are_told_once_for_all_servers() {
+    let redis = Redis::start();
+    let routes = routes(&json!({}));
+    let (here, there) = (redis.server(&routes), redis.server(&routes));
+    let mut ann = Peer::new(&here);
+    assert_eq!(ann.join("presence-x", "ann"), ["ann"]);
+    let mut bob = Peer::new(&there);
+    assert_eq!(bob.join("presence-x", "bob"), ["ann", "bob"]);
+    assert_eq!(inner(&ann.event("pusher_internal:member_added"))["user_id"], "bob");
+    let mut tab = Peer::new(&here);
+    assert_eq!(tab.join("presence-x", "bob"), ["ann", "bob"]);
+    drop(bob);
+    wait_until(PATIENCE, "the connection has ended", || there.ids().is_empty());
+    ann.nothing_came();
+    assert_eq!(call(&there, "GET", "/apps/1/channels/presence-x/users", "", "").1, json!({ "users": [{ "id": "ann" }, { "id": "bob" }] }));
+    drop(tab);
+    assert_eq!(inner(&ann.event("pusher_internal:member_removed"))["user_id"], "bob");
+    ann.nothing_came();
+}
+
+#[test]
+fn the_last_event_of_a_cache_channel_is_one_for_all_servers() {
+    let redis = Redis::start();
+    let routes = routes(&json!({}));
+    let (here, there) = (redis.server(&routes), redis.server(&routes));
+    let mut ann = Peer::new(&here);
+    ann.subscribe("cache-x");
+    ann.event("pusher:cache_miss");
+    for n in 0..20 {
+        publish(if n % 2 == 0 { &here } else { &there }, "cache-x", &n.to_string(), None);
+    }
+    let mut bob = Peer::new(&there);
+    bob.subscribe("cache-x");
+    assert_eq!(bob.event("news")["data"], "19");
+    bob.nothing_came();
+    (0..20).for_each(|n| assert_eq!(ann.event("news")["data"], n.to_string()));
+    assert_eq!(call(&here, "GET", "/apps/1/channels/cache-x", "info=cache", "").1["cache"]["data"], "19");
+}
+
+#[test]
+fn a_user_is_ended_wherever_it_is() {
+    let redis = Redis::start();
+    let routes = routes(&json!({}));
+    let (here, there) = (redis.server(&routes), redis.server(&routes));
+    let mut ann = Peer::new(&there);
+    ann.sign_in("7");
+    ann.subscribe("#server-to-user-7");
+    publish(&here, "#server-to-user-7", "hi", None);
+    ann.event("news");
+    assert_eq!(call(&here, "POST", "/apps/1/users/7/terminate_connections", "", ""), (200, json!({})));
+    assert_eq!(ann.event("pusher:error")["data"]["code"], 4009);
+    assert_eq!(ann.next(), json!({ "closed": 4009 }));
+}
+
+#[test]
+fn without_redis_a_server_serves_its_own_clients() {
+    let mut redis = Redis::start();
+    let core = redis.server(&routes(&json!({})));
+    let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));
+    redis.kill();
+    wait_until(PATIENCE, "it is noticed", || !super::common::redis::is_connected(&core));
+    ann.subscribe("private-x");
+    bob.subscribe("private-x");
+    ann.say(&json!({ "event": "client-x", "channel": "private-x", "data": 1 }));
+    bob.event("client-x");
+    publish(&core, "private-x", "1", None);
+    bob.event("news");
+    ann.event("news");
+    ann.wish_to_join("presence-x", "ann");
+    assert_eq!(ann.event("pusher:subscription_error")["data"]["status"], 503);
+}

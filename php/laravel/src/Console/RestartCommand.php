@@ -1,0 +1,31 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket\Laravel\Console;
+
+use FrankenPHP\WebSocket\AdminApi;
+use FrankenPHP\WebSocket\AdminException;
+use Illuminate\Console\Command;
+
+/** After a deployment: workers keep the code that they started with. */
+final class RestartCommand extends Command
+{
+    protected $signature = 'frankenphp-ws:restart';
+
+    protected $description = 'Start the workers again with the code that is there now; no client is disconnected';
+
+    public function handle(AdminApi $server): int
+    {
+        try {
+            $server->restartWorkers();
+        } catch (AdminException $error) {
+            $this->components->error($error->getMessage());
+
+            return self::FAILURE;
+        }
+        $this->components->info('The workers have been started again.');
+
+        return self::SUCCESS;
+    }
+}

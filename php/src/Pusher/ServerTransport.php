@@ -1,0 +1,40 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FrankenPHP\WebSocket\Pusher;
+
+/**
+ * By the function of the frankenphp binary: in the server's own process, or, in its `php-cli` scripts, by the control socket.
+ */
+final class ServerTransport implements Transport
+{
+    public const FUNCTION = 'frankenphp_ws_publish';
+
+    public function __construct(private readonly App $app)
+    {
+    }
+
+    /** Whether this PHP is that of a frankenphp binary that knows the Pusher protocol. The function of a fake server does not count. */
+    public static function isThere(): bool
+    {
+        return \function_exists(self::FUNCTION) && (new \ReflectionFunction(self::FUNCTION))->isInternal();
+    }
+
+    public function publish(Message $message): void
+    {
+        try {
+            $sent = (self::FUNCTION)($message->channels, $message->event, $message->data, $message->exceptSocketId, $this->app->id);
+        } catch (\FrankenPHP\WebSocket\Exception $error) {
+            throw new PublishException("\"$message->event\" was not published: {$error->getMessage()}", $error->getCode(), $error);
+        }
+        if ($sent === false) {
+            throw new PublishException("\"$message->event\" was not published: the server did not take it; its log says why");
+        }
+    }
+
+    public function name(): string
+    {
+        return PHP_SAPI === 'cli' ? 'the control socket' : 'the server\'s own process';
+    }
+}

@@ -1,0 +1,237 @@
+// Clients and a server library that others wrote, against the server: each prints what it has seen, and fails where that is not what it should be.
+//
+// usage: node clients.cjs '{"servers": ["127.0.0.1:8080", …], "id": "1", "key": "key", "secret": "secret"}'
+'use strict';
+
+const assert = require('node:assert/strict');
+const Api = require('pusher');
+
+const site = JSON.parse(process.argv[2]);
+const patience = 60_000;
+
+/** The application's server, which calls one of the servers. */
+function api(server) {
+	const [host, port] = server.split(':');
+	return new Api({
+		appId: site.id, key: site.key, secret: site.secret, host, port, useTLS: false,
+		encryptionMasterKeyBase64: Buffer.alloc(32, 7).toString('base64'),
+	});
+}
+
+const first = site.servers[0];
+const last = site.servers[site.servers.length - 1];
+const backend = api(first);
+
+/** Waits for something that must happen. */
+function within(what, promise) {
+	let timer;
+	const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new Error(`waited in vain: ${what}`)), patience); });
+	return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** What is emitted, in order. */
+class Seen {
+	constructor(emitter, ...events) {
+		this.all = [];
+		this.waiting = [];
+		for (const event of events) {
+			emitter.bind(event, (data, metadata) => {
+				this.all.push({ event, data, metadata });
+				this.waiting.splice(0).forEach((check) => check());
+			});
+		}
+	}
+
+	/** The next one, which must be this event. */
+	async next(event) {
+		while (this.all.length === 0) {
+			await within(event, new Promise((done) => this.waiting.push(done)));
+		}
+		const found = this.all.shift();
+		assert.equal(found.event, event);
+		return found.data;
+	}
+}
+
+/** How the application's server authorises a client of this user. */
+function authorisation(user) {
+	const info = { name: `name of ${user}` };
+	return {
+		channelAuthorization: {
+			customHandler: ({ socketId, channelName }, done) => done(null, backend.authorizeChannel(socketId, channelName, { user_id: user, user_info: info })),
+		},
+		userAuthentication: {
+			customHandler: ({ socketId }, done) => done(null, backend.authenticateUser(socketId, { id: user, user_info: info })),
+		},
+	};
+}
+
+function client(Pusher, server, user) {
+	const [wsHost, wsPort] = server.split(':');
+	return new Pusher(site.key, {
+		wsHost, wsPort: Number(wsPort), forceTLS: false, enabledTransports: ['ws'], disableStats: true, enableStats: false, cluster: 'mt1', nacl: require('tweetnacl'), ...authorisation(user),
+	});
+}
+
+function connected(pusher) {
+	return within('a connection', new Promise((done) => {
+		if (pusher.connection.state === 'connected') done();
+		pusher.connection.bind('connected', done);
+	}));
+}
+
+function subscribed(pusher, name) {
+	const channel = pusher.subscribe(name);
+	return within(`a subscription to ${name}`, new Promise((done, fail) => {
+		channel.bind('pusher:subscription_succeeded', () => done(channel));
+		channel.bind('pusher:subscription_error', (error) => fail(new Error(JSON.stringify(error))));
+	}));
+}
+
+async function channels(Pusher, prefix) {
+	const [ann, bob] = [client(Pusher, first, 'ann'), client(Pusher, last, 'bob')];
+	await Promise.all([connected(ann), connected(bob)]);
+	for (const name of [`${prefix}-public`, `private-${prefix}`, `private-encrypted-${prefix}`]) {
+		const seen = [];
+		for (const pusher of [ann, bob]) {
+			seen.push(new Seen(await subscribed(pusher, name), 'event'));
+		}
+		// Between servers there is no order: each event is waited for.
+		const [toAnn, toBob] = seen;
+		await backend.trigger(name, 'event', { to: 'all' });
+		assert.deepEqual([await toAnn.next('event'), await toBob.next('event')], [{ to: 'all' }, { to: 'all' }]);
+		await api(last).trigger(name, 'event', { to: 'bob' }, { socket_id: ann.connection.socket_id });
+		assert.deepEqual(await toBob.next('event'), { to: 'bob' });
+		await backend.trigger(name, 'event', { to: 'all again' });
+		assert.deepEqual([await toAnn.next('event'), await toBob.next('event')], [{ to: 'all again' }, { to: 'all again' }]);
+	}
+	const whisper = new Seen(bob.channel(`private-${prefix}`), 'client-typing');
+	assert(ann.channel(`private-${prefix}`).trigger('client-typing', { who: 'ann' }));
+	assert.deepEqual(await whisper.next('client-typing'), { who: 'ann' });
+	const global = new Seen({ bind: (_, seen) => ann.bind_global((event, data) => event === 'batched' && seen(data)) }, 'batched');
+	await backend.triggerBatch([1, 2].map((n) => ({ channel: `${prefix}-public`, name: 'batched', data: { n } })));
+	assert.deepEqual([await global.next('batched'), await global.next('batched')], [{ n: 1 }, { n: 2 }]);
+	ann.disconnect();
+	bob.disconnect();
+}
+
+async function presence(Pusher, prefix) {
+	const name = `presence-${prefix}`;
+	const [ann, bob, tab] = [client(Pusher, first, 'ann'), client(Pusher, last, 'bob'), client(Pusher, first, 'bob')];
+	const room = await subscribed(ann, name);
+	const seen = new Seen(room, 'pusher:member_added', 'pusher:member_removed', 'client-hello');
+	assert.deepEqual([room.members.count, room.members.me.id], [1, 'ann']);
+	const other = await subscribed(bob, name);
+	assert.deepEqual([other.members.count, other.members.get('ann').info], [2, { name: 'name of ann' }]);
+	assert.equal((await seen.next('pusher:member_added')).id, 'bob');
+	assert.equal((await subscribed(tab, name)).members.count, 2);
+	assert(other.trigger('client-hello', {}));
+	await seen.next('client-hello');
+	const users = await backend.get({ path: `/channels/${name}/users` });
+	assert.deepEqual((await users.json()).users.map((user) => user.id).sort(), ['ann', 'bob']);
+	bob.disconnect();
+	tab.unsubscribe(name);
+	assert.equal((await seen.next('pusher:member_removed')).id, 'bob');
+	assert.equal(room.members.count, 1);
+	ann.disconnect();
+	tab.disconnect();
+}
+
+async function cache(Pusher, prefix) {
+	for (const name of [`cache-${prefix}`, `private-cache-${prefix}`, `private-encrypted-cache-${prefix}`]) {
+		const [early, late] = [client(Pusher, first, 'ann'), client(Pusher, last, 'bob')];
+		const channel = early.subscribe(name);
+		await new Seen(channel, 'pusher:cache_miss').next('pusher:cache_miss');
+		await backend.trigger(name, 'event', { n: 1 });
+		await backend.trigger(name, 'event', { n: 2 });
+		assert.deepEqual(await new Seen(late.subscribe(name), 'event').next('event'), { n: 2 });
+		early.disconnect();
+		late.disconnect();
+	}
+}
+
+async function users(Pusher, prefix) {
+	const [ann, user] = [client(Pusher, last, prefix), prefix];
+	ann.signin();
+	await connected(ann);
+	await within('a sign-in', ann.user.signinDonePromise ?? Promise.resolve());
+	const seen = new Seen({ bind: (event, done) => ann.user.bind(event, done) }, 'event');
+	const other = client(Pusher, first, 'other');
+	await connected(other);
+	for (let told = false; !told;) {
+		const answer = await (await backend.get({ path: '/channels' })).json();
+		told = `#server-to-user-${user}` in answer.channels;
+	}
+	await backend.sendToUser(user, 'event', { n: 1 });
+	assert.deepEqual(await seen.next('event'), { n: 1 });
+	const ended = new Seen(ann.connection, 'error');
+	await backend.terminateUserConnections(user);
+	assert.equal((await ended.next('error')).data.code, 4009);
+	other.disconnect();
+	ann.disconnect();
+}
+
+async function refused(Pusher) {
+	const [wsHost, wsPort] = first.split(':');
+	const nobody = new Pusher('nobody', { wsHost, wsPort: Number(wsPort), forceTLS: false, enabledTransports: ['ws'], cluster: 'mt1' });
+	const error = await new Seen(nobody.connection, 'error').next('error');
+	assert.equal(error.error.data.code, 4001);
+	nobody.disconnect();
+	const ann = new Pusher(site.key, {
+		wsHost, wsPort: Number(wsPort), forceTLS: false, enabledTransports: ['ws'], cluster: 'mt1',
+		channelAuthorization: { customHandler: (_, done) => done(null, { auth: `${site.key}:00` }) },
+	});
+	const wrong = await new Seen(ann.subscribe('private-wrong'), 'pusher:subscription_error').next('pusher:subscription_error');
+	assert.equal(wrong.status, 401);
+	ann.disconnect();
+	const forged = new Api({ appId: site.id, key: site.key, secret: 'wrong', host: wsHost, port: wsPort, useTLS: false });
+	await assert.rejects(forged.trigger('news', 'event', {}), (why) => why.status === 401);
+	await assert.rejects(backend.trigger('news', 'event', 'x'.repeat(10_241)), (why) => why.status === 413);
+}
+
+async function echo(Echo, Pusher, prefix) {
+	const of = (server, user) => new Echo({ broadcaster: 'pusher', client: client(Pusher, server, user) });
+	const [ann, bob] = [of(first, 'ann'), of(last, 'bob')];
+	await Promise.all([connected(ann.connector.pusher), connected(bob.connector.pusher)]);
+	assert.equal(ann.socketId(), ann.connector.pusher.connection.socket_id);
+	const heard = [];
+	await within('joining', new Promise((done) => ann.join(prefix).here((there) => done(heard.push(['here', there])))));
+	const joining = within('joining', new Promise((done) => ann.join(prefix).joining((who) => done(who))));
+	const leaving = within('leaving', new Promise((done) => ann.join(prefix).leaving((who) => done(who))));
+	const whispered = within('a whisper', new Promise((done) => ann.join(prefix).listenForWhisper('typing', done)));
+	const told = within('an event', new Promise((done) => ann.join(prefix).listen('.moved', done)));
+	const here = await within('joining', new Promise((done) => bob.join(prefix).here(done)));
+	assert.equal(here.length, 2);
+	assert.deepEqual(await joining, { name: 'name of bob' });
+	bob.join(prefix).whisper('typing', { n: 1 });
+	assert.deepEqual(await whispered, { n: 1 });
+	await backend.trigger(`presence-${prefix}`, 'moved', { n: 2 });
+	assert.deepEqual(await told, { n: 2 });
+	bob.leave(prefix);
+	assert.deepEqual(await leaving, { name: 'name of bob' });
+	ann.disconnect();
+	bob.disconnect();
+}
+
+async function main() {
+	for (const version of [8, 7]) {
+		const module = require(`pusher-js-${version}`);
+		const Pusher = module.Pusher ?? module.default ?? module;
+		for (const [name, part] of Object.entries({ channels, presence, cache, users })) {
+			await part(Pusher, `${name}-${version}-${process.pid}`);
+			console.log(`pusher-js ${version}: ${name}`);
+		}
+		await refused(Pusher);
+		console.log(`pusher-js ${version}: refused`);
+		for (const own of [2, 1]) {
+			const { default: found } = await import(`laravel-echo-${own}`);
+			await echo(found.default ?? found, Pusher, `echo-${own}-${version}-${process.pid}`);
+			console.log(`laravel-echo ${own} with pusher-js ${version}`);
+		}
+	}
+}
+
+main().then(() => process.exit(0), (error) => {
+	console.error(error);
+	process.exit(1);
+});

@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// listenerPHP is a worker that notes what it is told, and answers a client event by an event of its own.
+const listenerPHP = `<?php
+require '$TESTDATA/../../../php/autoload.php';
+
+use FrankenPHP\WebSocket\{Connection, Member, PresenceApplication, PusherApplication, Server, Subscriber};
+
+final class Listener implements PusherApplication, PresenceApplication
+{
+	private function note(string $line): void { file_put_contents('$DIR/told', "$line\n", FILE_APPEND); }
+	public function onSubscribe(Subscriber $s): void { $this->note("+ $s->app $s->channel $s->user $s->info"); }
+	public function onUnsubscribe(Subscriber $s): void { $this->note("- $s->channel $s->user"); }
+	public function onClientEvent(Subscriber $s, string $event, string $data): void
+	{
+		$this->note("$event $data");
+		$s->publish('seen', $data);
+	}
+	public function onJoin(Member $m): void { $this->note("join $m->tag $m->user"); }
+	public function onLeave(Member $m): void { $this->note("leave $m->tag $m->user"); }
+	public function onOpen(Connection $c): void { $this->note('open'); }
+	public function onMessage(Connection $c, string $data, bool $binary): void { $this->note('message'); }
+	public function onClose(Connection $c, int $code, string $reason): void { $this->note('close'); }
+	public function onError(Connection $c, \Throwable $error): void {}
+}
+
+Server::run(new Listener());`
+
+func TestAWorkerIsToldWhatClientsOfThePusherProtocolDo(t *testing.T) {
+	t.Parallel()
+	want := roomSite(t)
+	want.body = strings.Replace(want.body, "websocket @pusher {", "websocket @pusher {\n\t\tworker chat", 1)
+	want.global = "\n\tfrankenphp {\n\t\tworker {\n\t\t\tname chat\n\t\t\tfile $DIR/listener.php\n\t\t\tnum 1\n\t\t}\n\t}"
+	want.files["listener.php"] = listenerPHP
+	s := start(t, want)
+	chromium := browser(t)
+	ann, bob := open(t, chromium, s.url("/room.html?user=ann")), open(t, chromium, s.url("/room.html?user=bob"))
+	ann.shows("#members", "ann bob")
+	bob.shows("#members", "ann bob")
+	for n := range 3 {
+		ann.evaluate(fmt.Sprintf(`room.trigger('client-n', %d)`, n), nil)
+	}
+	bob.close()
+	ann.shows("#log", "-Bob")
+	ann.close()
+	eventually(t, func() error {
+		told := s.lines("told")
+		for _, line := range []string{
+			`+ 1 presence-room ann {"name":"Ann"}`, `+ 1 presence-room bob {"name":"Bob"}`, "join 1:presence-room ann", "join 1:presence-room bob",
+			"client-n 0", "client-n 1", "client-n 2", "- presence-room bob", "leave 1:presence-room bob", "- presence-room ann", "leave 1:presence-room ann",
+		} {
+			if strings.Count(strings.Join(told, "\n")+"\n", line+"\n") != 1 {
+				return fmt.Errorf("%q is not there once: %q", line, told)
+			}
+		}
+		if len(told) != 11 {
+			return fmt.Errorf("%q", told)
+		}
+		return nil
+	})
+	if order := strings.Join(s.lines("told"), " "); strings.Index(order, "client-n 0") > strings.Index(order, "client-n 1") || strings.Index(order, "client-n 1") > strings.Index(order, "client-n 2") {
+		t.Error(order)
+	}
+}

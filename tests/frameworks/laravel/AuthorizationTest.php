@@ -1,0 +1,76 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Tests\Laravel;
+
+use FrankenPHP\WebSocket\Pusher\App;
+use FrankenPHP\WebSocket\Pusher\Signer;
+use Illuminate\Support\Facades\Broadcast;
+
+final class AuthorizationTest extends TestCase
+{
+    private Signer $signer;
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->signer = new Signer(new App('1', 'key', 'secret'));
+        Broadcast::routes();
+        $this->app->make(\Illuminate\Broadcasting\BroadcastManager::class)->userRoutes();
+        Broadcast::channel('orders.{order}', static fn ($user, string $order): bool => $order === '7');
+        Broadcast::channel('room.{room}', static fn ($user, string $room): array => ['name' => $user->name, 'room' => $room]);
+        Broadcast::resolveAuthenticatedUserUsing(static fn ($request) => $request->user() === null ? null : ['id' => $request->user()->getAuthIdentifier(), 'user_info' => ['name' => $request->user()->name]]);
+    }
+
+    public function testAPrivateChannelIsSignedForThoseWhoMay(): void
+    {
+        $this->actingAs($this->user('5'))->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => 'private-orders.7'])
+            ->assertOk()->assertExactJson(['auth' => $this->signer->channel('1.2', 'private-orders.7')]);
+        $this->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => 'private-orders.8'])->assertForbidden();
+        $this->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => 'private-nobody-knows'])->assertForbidden();
+    }
+
+    public function testAPresenceChannelTellsWhoTheUserIs(): void
+    {
+        $data = '{"user_id":"5","user_info":{"name":"Ann","room":"x"}}';
+        $this->actingAs($this->user('5'))->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => 'presence-room.x'])
+            ->assertOk()->assertExactJson(['auth' => $this->signer->channel('1.2', 'presence-room.x', $data), 'channel_data' => $data]);
+    }
+
+    public function testVisitorsGetNothing(): void
+    {
+        foreach (['private-orders.7', 'presence-room.x', ''] as $channel) {
+            $this->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => $channel])->assertForbidden();
+        }
+        $this->post('/broadcasting/user-auth', ['socket_id' => '1.2'])->assertForbidden();
+    }
+
+    public function testASocketIdThatCouldMeanAnotherTextIsRefused(): void
+    {
+        foreach (['1.2:private-orders.7', '', '1.2::user::{}'] as $socketId) {
+            $this->actingAs($this->user('5'))->post('/broadcasting/auth', ['socket_id' => $socketId, 'channel_name' => 'private-orders.7'])->assertForbidden();
+        }
+        $this->post('/broadcasting/auth', ['socket_id' => ['1.2'], 'channel_name' => ['private-orders.7']])->assertForbidden();
+    }
+
+    public function testAUserIsSignedIn(): void
+    {
+        $data = '{"id":"5","user_info":{"name":"Ann"}}';
+        $this->actingAs($this->user('5'))->post('/broadcasting/user-auth', ['socket_id' => '1.2'])
+            ->assertOk()->assertExactJson(['auth' => $this->signer->user('1.2', $data), 'user_data' => $data]);
+    }
+
+    public function testEncryptedChannelsGetTheirSecret(): void
+    {
+        $this->app['config']->set('frankenphp-ws.encryption_master_key', base64_encode(str_repeat('k', 32)));
+        $answer = $this->actingAs($this->user('5'))->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => 'private-encrypted-orders.7'])->assertOk();
+        self::assertSame(base64_encode(hash('sha256', 'private-encrypted-orders.7' . str_repeat('k', 32), true)), $answer->json('shared_secret'));
+    }
+
+    public function testOldBrowsersGetAScript(): void
+    {
+        $answer = $this->actingAs($this->user('5'))->get('/broadcasting/auth?socket_id=1.2&channel_name=private-orders.7&callback=done');
+        self::assertStringContainsString('done({"auth":"' . $this->signer->channel('1.2', 'private-orders.7') . '"});', (string) $answer->getContent());
+    }
+}

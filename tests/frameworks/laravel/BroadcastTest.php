@@ -1,0 +1,127 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Tests\Laravel;
+
+use FrankenPHP\WebSocket\Laravel\Facades\WebSocket;
+use FrankenPHP\WebSocket\Laravel\FrankenPhpBroadcaster;
+use FrankenPHP\WebSocket\Pusher\App;
+use FrankenPHP\WebSocket\Pusher\Message;
+use FrankenPHP\WebSocket\Pusher\Signer;
+use Illuminate\Broadcasting\BroadcastException;
+use Illuminate\Broadcasting\BroadcastManager;
+use Illuminate\Http\Client\Request;
+use Illuminate\Support\Facades\Artisan;
+use Illuminate\Support\Facades\Broadcast;
+use Illuminate\Support\Facades\DB;
+use Illuminate\Support\Facades\Http;
+use PHPUnit\Framework\AssertionFailedError;
+
+final class BroadcastTest extends TestCase
+{
+    public function testThePackageIsDiscoveredAndItsBroadcasterIsThere(): void
+    {
+        self::assertInstanceOf(FrankenPhpBroadcaster::class, $this->app->make(BroadcastManager::class)->connection());
+        self::assertContains('frankenphp-ws:install', array_keys(Artisan::all()));
+        self::assertSame(WebSocket::class, (new \ReflectionClass('WebSocket'))->getName());
+    }
+
+    public function testAnEventIsSentByTheSignedHttpApi(): void
+    {
+        Http::fake(['*' => Http::response('{}')]);
+        $this->app['config']->set('queue.default', 'sync');
+        OrderPaid::dispatch(7);
+        Http::assertSentCount(1);
+        Http::assertSent(static function (Request $request): bool {
+            parse_str((string) parse_url($request->url(), PHP_URL_QUERY), $query);
+            $body = $request->body();
+            self::assertSame('{"name":"Tests\\\\Laravel\\\\OrderPaid","channels":["private-orders.7","news"],"data":"{\"order\":7}"}', $body);
+            $signed = (new Signer(new App('1', 'key', 'secret')))->query('POST', '/apps/1/events', $body, (int) $query['auth_timestamp']);
+
+            return $request->url() === "http://localhost/apps/1/events?$signed" && $request->header('Content-Type') === ['application/json'];
+        });
+    }
+
+    public function testAQueuedEventIsSentByTheQueueWorker(): void
+    {
+        DB::statement('CREATE TABLE jobs (id INTEGER PRIMARY KEY, queue TEXT, payload TEXT, attempts INTEGER, reserved_at INTEGER, available_at INTEGER, created_at INTEGER)');
+        $published = WebSocket::fake();
+        OrderPaid::dispatch(7);
+        $published->assertNothingPublished();
+        Artisan::call('queue:work', ['--once' => true]);
+        $published->assertPublishedTo('private-orders.7', OrderPaid::class);
+    }
+
+    public function testTheOneWhoCausedAnEventIsLeftOut(): void
+    {
+        $published = WebSocket::fake();
+        $this->app['config']->set('queue.default', 'sync');
+        $this->app['router']->post('/pay', static fn () => broadcast(new OrderPaid(7))->toOthers() && false);
+        $this->post('/pay', [], ['X-Socket-ID' => '12.34']);
+        $published->assertPublishedToOthers(OrderPaid::class, '12.34');
+        $published->assertPublished(OrderPaid::class, static fn (array $data, Message $message): bool => $data === ['order' => 7]);
+    }
+
+    public function testAHeaderThatIsNoSocketIdLeavesNobodyOut(): void
+    {
+        $published = WebSocket::fake();
+        Broadcast::connection()->broadcast(['news'], 'e', ['socket' => 'undefined']);
+        $published->assertPublished('e', static fn (mixed $data, Message $message): bool => $message->exceptSocketId === null);
+    }
+
+    public function testWhatTheServerRefusesIsABroadcastException(): void
+    {
+        Http::fake(['*' => Http::response('Invalid signature', 401)]);
+        $this->expectException(BroadcastException::class);
+        $this->expectExceptionMessage('answered 401 (is the secret that of the Caddyfile');
+        Broadcast::connection()->broadcast(['news'], 'e', []);
+    }
+
+    public function testWithoutAnyWayTheMessageSaysWhatToConfigure(): void
+    {
+        $this->app['config']->set('frankenphp-ws.url', null);
+        $this->expectException(BroadcastException::class);
+        $this->expectExceptionMessage('Run the script by `frankenphp php-cli`, or configure the URL of the site');
+        Broadcast::connection()->broadcast(['news'], 'e', []);
+    }
+
+    public function testAConnectionForReverbIsUnderstoodAsItIs(): void
+    {
+        Http::fake(['*' => Http::response('{}')]);
+        $this->app['config']->set('broadcasting.connections.reverb', [
+            'driver' => 'frankenphp', 'key' => 'k', 'secret' => 's', 'app_id' => '9',
+            'options' => ['host' => 'site.example', 'port' => 8443, 'scheme' => 'https', 'useTLS' => true],
+        ]);
+        Broadcast::connection('reverb')->broadcast(['news'], 'e', []);
+        Http::assertSent(static fn (Request $request): bool => str_starts_with($request->url(), 'https://site.example:8443/apps/9/events?auth_key=k&'));
+    }
+
+    public function testTheDriverMayBeBoundToTheManagerAsLaravel12Does(): void
+    {
+        $manager = $this->app->make(BroadcastManager::class);
+        $creators = (new \ReflectionProperty($manager, 'customCreators'))->getValue($manager);
+        $bound = $creators['frankenphp']->bindTo($manager, $manager);
+        self::assertInstanceOf(FrankenPhpBroadcaster::class, $bound($this->app, ['driver' => 'frankenphp']));
+    }
+
+    public function testTheFakeSaysWhatWasPublishedInstead(): void
+    {
+        $published = WebSocket::fake();
+        WebSocket::publish('news', 'flash', ['n' => 1]);
+        $published->assertPublishedTimes('flash', 1);
+        $published->assertNotPublished('flash', static fn (array $data): bool => $data['n'] === 2);
+        foreach ([
+            'The event [other] was not published. Published was:' => static fn () => $published->assertPublished('other'),
+            'The event [flash] was not published to [x]' => static fn () => $published->assertPublishedTo('x', 'flash'),
+            'Something was published. Published was:' => static fn () => $published->assertNothingPublished(),
+        ] as $message => $wrong) {
+            try {
+                $wrong();
+                self::fail("nothing was said of: $message");
+            } catch (AssertionFailedError $error) {
+                self::assertStringContainsString($message, $error->getMessage());
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Tests\Laravel;
+
+use Illuminate\Support\Facades\Http;
+
+final class CommandsTest extends TestCase
+{
+    protected function site(): Site
+    {
+        return new Site(env: "APP_NAME=Site\nBROADCAST_DRIVER=reverb\nREVERB_APP_KEY=of-reverb\nLAST=1");
+    }
+
+    public function testInstallWritesWhatIsMissingAndKeepsWhatIsThere(): void
+    {
+        $this->artisan('frankenphp-ws:install', ['--no-octane' => true])
+            ->expectsConfirmation('BROADCAST_DRIVER is reverb. Make it frankenphp?', 'yes')
+            ->assertSuccessful();
+        self::assertMatchesRegularExpression('/\AAPP_NAME=Site\nBROADCAST_DRIVER=frankenphp\nREVERB_APP_KEY=of-reverb\nLAST=1\nREVERB_APP_ID=\d{6}\nREVERB_APP_SECRET=[a-z0-9]{20}\n\z/', $this->site->read('.env'));
+        self::assertSame(file_get_contents(__DIR__ . '/../../../php/laravel/config/frankenphp-ws.php'), $this->site->read('config/frankenphp-ws.php'));
+        self::assertStringContainsString('Worker::run(', $this->site->read('frankenphp-ws-worker.php'));
+        self::assertStringContainsString('frankenphp run --envfile .env', $this->site->read('Caddyfile'));
+    }
+
+    public function testASecondInstallChangesNothing(): void
+    {
+        $this->artisan('frankenphp-ws:install', ['--octane' => true, '--force' => true])->assertSuccessful();
+        $before = array_map($this->site->read(...), ['.env', 'Caddyfile', 'config/frankenphp-ws.php', 'frankenphp-ws-worker.php']);
+        $this->artisan('frankenphp-ws:install', ['--octane' => true])->assertSuccessful();
+        self::assertSame($before, array_map($this->site->read(...), ['.env', 'Caddyfile', 'config/frankenphp-ws.php', 'frankenphp-ws-worker.php']));
+    }
+
+    public function testInstallAsksBeforeItOverwrites(): void
+    {
+        $this->site->write('Caddyfile', 'mine');
+        $this->artisan('frankenphp-ws:install', ['--no-octane' => true])
+            ->expectsConfirmation('Caddyfile is there already, and is another. Overwrite it?', 'no')
+            ->expectsConfirmation('BROADCAST_DRIVER is reverb. Make it frankenphp?', 'no')
+            ->assertSuccessful();
+        self::assertSame('mine', $this->site->read('Caddyfile'));
+        self::assertStringContainsString('BROADCAST_DRIVER=reverb', $this->site->read('.env'));
+    }
+
+    public function testClientsAreListed(): void
+    {
+        Http::fake([
+            'localhost:2019/websocket/clients?route=chat' => Http::response('{"names":["a","gone"]}'),
+            'localhost:2019/websocket/clients/a' => Http::response('{"client":{"id":"a","route":"chat","user":"7","ip":"127.0.0.1","tags":["x","y"]}}'),
+            'localhost:2019/websocket/clients/gone' => Http::response('', 404),
+        ]);
+        $this->artisan('frankenphp-ws:clients', ['--route' => 'chat'])
+            ->expectsTable(['Id', 'Route', 'User', 'Address', 'Tags'], [['a', 'chat', '7', '127.0.0.1', 'x y']])->assertSuccessful();
+    }
+
+    public function testCountersAreShown(): void
+    {
+        Http::fake(['localhost:2019/websocket/stats' => Http::response('{"connections":3}')]);
+        $this->artisan('frankenphp-ws:stats', ['--json' => true])->expectsOutputToContain('"connections": 3')->assertSuccessful();
+        $this->artisan('frankenphp-ws:stats')->expectsOutputToContain('connections')->assertSuccessful();
+    }
+
+    public function testRestartAsksCaddyForNewWorkers(): void
+    {
+        Http::fake(['localhost:2019/frankenphp/workers/restart' => Http::response('')]);
+        $this->artisan('frankenphp-ws:restart')->assertSuccessful();
+        Http::assertSent(static fn ($request): bool => $request->method() === 'POST');
+    }
+
+    public function testWithoutAServerTheMessageSaysWhichAddressDidNotAnswer(): void
+    {
+        $this->app['config']->set('frankenphp-ws.admin', 'localhost:1');
+        foreach (['clients', 'stats', 'restart'] as $command) {
+            $this->artisan("frankenphp-ws:$command")->expectsOutputToContain('http://localhost:1 does not answer')->assertFailed();
+        }
+    }
+}

@@ -1,0 +1,170 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Tests\Laravel;
+
+use FrankenPHP\WebSocket\Laravel\Events\ClientConnected;
+use FrankenPHP\WebSocket\Laravel\Events\ClientDisconnected;
+use FrankenPHP\WebSocket\Laravel\Events\ClientResumed;
+use FrankenPHP\WebSocket\Laravel\Events\ClientSuspended;
+use FrankenPHP\WebSocket\Laravel\Events\ListenerFailed;
+use FrankenPHP\WebSocket\Laravel\Events\MemberJoined;
+use FrankenPHP\WebSocket\Laravel\Events\MemberLeft;
+use FrankenPHP\WebSocket\Laravel\Events\MessageReceived;
+use FrankenPHP\WebSocket\Laravel\Events\TimerWentOff;
+use FrankenPHP\WebSocket\Laravel\Testing\InteractsWithWebSockets;
+use FrankenPHP\WebSocket\Timer;
+use Illuminate\Support\Facades\Auth;
+use Illuminate\Support\Facades\Config;
+use Illuminate\Support\Facades\Cookie;
+use Illuminate\Support\Facades\DB;
+use Illuminate\Support\Facades\Event;
+use Illuminate\Support\Facades\Lang;
+use Illuminate\Support\Facades\Log;
+
+final class EventsTest extends TestCase
+{
+    use InteractsWithWebSockets;
+
+    public function testWhatHappensOnConnectionsIsALaravelEvent(): void
+    {
+        $seen = [];
+        foreach ([ClientConnected::class, MessageReceived::class, ClientSuspended::class, ClientResumed::class, ClientDisconnected::class, MemberJoined::class, MemberLeft::class, TimerWentOff::class] as $class) {
+            Event::listen($class, static function (object $event) use (&$seen): void {
+                $seen[] = class_basename($event) . match (true) {
+                    $event instanceof MessageReceived => ' ' . $event->json()['say'],
+                    $event instanceof ClientConnected => " {$event->connection->query}",
+                    $event instanceof ClientDisconnected => " $event->code",
+                    $event instanceof MemberJoined, $event instanceof MemberLeft => " {$event->member->user}",
+                    $event instanceof TimerWentOff => " {$event->timer->payload}",
+                    default => '',
+                };
+            });
+        }
+        $server = $this->webSocketServer(presence: ['app' => ['room' => 0]]);
+        $client = $server->connect(query: 'a=1', tags: ['room'], user: 'ann');
+        $client->send('{"say":"hello"}');
+        $client->suspend();
+        $client->resume();
+        Timer::after(100, 'ding', 'app');
+        $server->advance(100);
+        $client->close(4001);
+        $server->advance(1);
+        sort($seen);
+        self::assertSame(['ClientConnected a=1', 'ClientDisconnected 4001', 'ClientResumed', 'ClientSuspended', 'MemberJoined ann', 'MemberLeft ann', 'MessageReceived hello', 'TimerWentOff ding'], $seen);
+        self::assertSame([], $server->failures);
+    }
+
+    public function testAnEventSeesNothingOfTheOneBefore(): void
+    {
+        DB::statement('CREATE TABLE notes (text TEXT)');
+        $this->app->singleton('basket', static fn (): \ArrayObject => new \ArrayObject());
+        $this->app->scoped('scoped-basket', static fn (): \ArrayObject => new \ArrayObject());
+        $this->app['config']->set('frankenphp-ws.flush', ['kept']);
+        $this->app->singleton('kept', static fn (): \ArrayObject => new \ArrayObject());
+        $this->app->make('kept')->append('from before');
+        Event::listen(MessageReceived::class, function (MessageReceived $event): void {
+            $event->connection->sendJson([
+                'user' => Auth::id(), 'locale' => app()->getLocale(), 'translator' => Lang::getLocale(), 'config' => Config::get('site.colour'),
+                'basket' => count(app('basket')), 'scoped' => count(app('scoped-basket')), 'kept' => count(app('kept')),
+                'bound' => app()->bound('late'), 'cookies' => count(Cookie::getQueuedCookies()), 'session' => session('secret'),
+                'transaction' => DB::transactionLevel(), 'listeners' => count(Event::getListeners('late')), 'context' => Log::sharedContext(),
+                'notes' => DB::table('notes')->count(), 'root' => url('/'),
+            ]);
+            $this->leaveThingsBehind();
+        });
+        $client = $this->webSocketServer()->connect();
+        $client->send('1');
+        $client->send('2');
+        [$first, $second] = $client->take();
+        self::assertSame($first, $second);
+        self::assertSame('{"user":null,"locale":"en","translator":"en","config":null,"basket":0,"scoped":0,"kept":0,"bound":false,"cookies":0,"session":null,"transaction":0,"listeners":0,"context":[],"notes":0,"root":"http://localhost"}', $first);
+        self::assertSame([], $this->webSocketServer()->failures);
+    }
+
+    public function testWhatAListenerThrowsIsReportedAndFailsTheEvent(): void
+    {
+        $told = [];
+        Event::listen(MessageReceived::class, static fn () => throw new \DomainException('not in this shop'));
+        Event::listen(ListenerFailed::class, static function (ListenerFailed $event) use (&$told): void {
+            $told[] = $event->error->getMessage();
+            $event->connection->send('Sorry');
+        });
+        $client = $this->webSocketServer()->connect();
+        $client->send('buy');
+        self::assertSame([['not in this shop'], ['Sorry']], [$told, $client->take()]);
+        self::assertStringContainsString('DomainException: not in this shop', $this->webSocketServer()->failures[0]);
+        self::assertStringContainsString('not in this shop', $this->site->log());
+    }
+
+    public function testWhatWasDeferredIsDoneWhenTheEventIsOver(): void
+    {
+        $done = 0;
+        Event::listen(MessageReceived::class, function () use (&$done): void {
+            $this->app->terminating(static function () use (&$done): void {
+                $done++;
+            });
+        });
+        $client = $this->webSocketServer()->connect();
+        $client->send('1');
+        $client->send('2');
+        self::assertSame(2, $done);
+    }
+
+    public function testWhatLaravel11DefersIsDoneUnlessTheEventFailed(): void
+    {
+        // Laravel 10 does not have it: this one has the same methods.
+        $this->app->scoped('Illuminate\Support\Defer\DeferredCallbackCollection', static fn (): object => new class () {
+            /** @var list<object> */
+            public array $callbacks = [];
+
+            public function invokeWhen(\Closure $when): void
+            {
+                array_map(static fn (object $callback) => ($callback->do)(), array_filter($this->callbacks, $when));
+            }
+        });
+        $done = [];
+        Event::listen(MessageReceived::class, static function (MessageReceived $event) use (&$done): void {
+            foreach ([false, true] as $always) {
+                app('Illuminate\Support\Defer\DeferredCallbackCollection')->callbacks[] = (object) ['always' => $always, 'do' => static function () use (&$done, $event, $always): void {
+                    $done[] = $event->data . ($always ? ' always' : '');
+                }];
+            }
+            $event->data === 'good' || throw new \DomainException('no');
+        });
+        $client = $this->webSocketServer()->connect();
+        $client->send('good');
+        $client->send('bad');
+        self::assertSame(['good', 'good always', 'bad always'], $done);
+    }
+
+    public function testAListenerMayBeQueued(): void
+    {
+        DB::statement('CREATE TABLE jobs (id INTEGER PRIMARY KEY, queue TEXT, payload TEXT, attempts INTEGER, reserved_at INTEGER, available_at INTEGER, created_at INTEGER)');
+        Event::listen(MessageReceived::class, QueuedListener::class);
+        $client = $this->webSocketServer()->connect();
+        $client->send('later');
+        self::assertSame([], $client->take());
+        $this->artisan('queue:work', ['--once' => true])->assertSuccessful();
+        self::assertSame(['later, done'], $client->take());
+    }
+
+    private function leaveThingsBehind(): void
+    {
+        Auth::setUser($this->user('5'));
+        app()->setLocale('de');
+        Config::set('site.colour', 'red');
+        app('basket')->append('x');
+        app('scoped-basket')->append('x');
+        app('kept')->append('x');
+        app()->instance('late', 1);
+        Cookie::queue('a', 'b');
+        session(['secret' => 's']);
+        DB::beginTransaction();
+        DB::table('notes')->insert(['text' => 'x']);
+        Event::listen('late', static fn (): null => null);
+        Log::shareContext(['who' => 'ann']);
+        url()->forceRootUrl('http://elsewhere');
+    }
+}

@@ -1,0 +1,134 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Tests\Symfony;
+
+use FrankenPHP\WebSocket\Pusher\App;
+use FrankenPHP\WebSocket\Pusher\ConfigurationException;
+use FrankenPHP\WebSocket\Pusher\PublishException;
+use FrankenPHP\WebSocket\Pusher\Signer;
+use FrankenPHP\WebSocket\Symfony\Attribute\AsWebSocketHandler;
+use FrankenPHP\WebSocket\Symfony\Console\ClientsCommand;
+use FrankenPHP\WebSocket\Symfony\Console\RestartCommand;
+use FrankenPHP\WebSocket\Symfony\Console\StatsCommand;
+use FrankenPHP\WebSocket\Symfony\DependencyInjection\HandlersPass;
+use FrankenPHP\WebSocket\Symfony\EventApplication;
+use FrankenPHP\WebSocket\Symfony\Messenger\Publish;
+use FrankenPHP\WebSocket\Symfony\Messenger\PublishHandler;
+use FrankenPHP\WebSocket\Symfony\Settings;
+use PHPUnit\Framework\TestCase;
+use Symfony\Component\Console\Command\Command;
+use Symfony\Component\Console\Tester\CommandTester;
+use Symfony\Component\DependencyInjection\ContainerBuilder;
+use Symfony\Component\HttpClient\Exception\TransportException;
+use Symfony\Component\HttpClient\MockHttpClient;
+use Symfony\Component\HttpClient\Response\MockResponse;
+use Symfony\Component\Messenger\Exception\UnrecoverableMessageHandlingException;
+
+final class SettingsTest extends TestCase
+{
+    public function testAnEventIsSentByTheSignedHttpApi(): void
+    {
+        $requests = [];
+        $http = new MockHttpClient(static function (string $method, string $url, array $options) use (&$requests): MockResponse {
+            $requests[] = [$method, $url, $options['body']];
+
+            return new MockResponse('{}');
+        });
+        self::settings($http)->publisher()->publish(['news', 'private-x'], 'e', ['n' => 1], '1.2');
+        [[$method, $url, $body]] = $requests;
+        parse_str((string) parse_url($url, PHP_URL_QUERY), $query);
+        self::assertSame(['POST', '{"name":"e","channels":["news","private-x"],"data":"{\"n\":1}","socket_id":"1.2"}'], [$method, $body]);
+        self::assertSame('https://site.example/apps/1/events?' . (new Signer(new App('1', 'key', 'secret')))->query('POST', '/apps/1/events', $body, (int) $query['auth_timestamp']), $url);
+    }
+
+    public function testWhatIsRefusedSaysWhy(): void
+    {
+        $this->expectException(PublishException::class);
+        $this->expectExceptionMessage('https://site.example answered 413 (the data is larger than the server allows): too large');
+        self::settings(new MockHttpClient(new MockResponse('too large', ['http_code' => 413])))->publisher()->publish('news', 'e');
+    }
+
+    public function testWithoutAnyWayTheMessageSaysWhatToConfigure(): void
+    {
+        $this->expectException(ConfigurationException::class);
+        $this->expectExceptionMessage('Run the script by `frankenphp php-cli`, or configure the URL of the site');
+        self::settings(null, null)->publisher()->publish('news', 'e');
+    }
+
+    public function testWithoutAnHttpClientTheMessageNamesIt(): void
+    {
+        $this->expectException(ConfigurationException::class);
+        $this->expectExceptionMessage('composer require symfony/http-client');
+        self::settings(null)->publisher()->publish('news', 'e');
+    }
+
+    public function testMessengerDoesNotTryAgainWhatCanNeverBeRight(): void
+    {
+        $this->expectException(UnrecoverableMessageHandlingException::class);
+        (new PublishHandler(self::settings(new MockHttpClient())->publisher()))(new Publish('no channel', 'e'));
+    }
+
+    public function testCommandsAskTheAdminEndpoint(): void
+    {
+        $server = self::settings(new MockHttpClient(static fn (string $method, string $url): MockResponse => match ("$method $url") {
+            'GET http://localhost:2019/websocket/clients?user=ann' => new MockResponse('{"names":["a","gone"]}'),
+            'GET http://localhost:2019/websocket/clients/a' => new MockResponse('{"client":{"id":"a","route":"chat","user":"ann","ip":"::1","tags":["x"]}}'),
+            'GET http://localhost:2019/websocket/clients/gone' => new MockResponse('', ['http_code' => 404]),
+            'GET http://localhost:2019/websocket/stats' => new MockResponse('{"connections":3}'),
+            'POST http://localhost:2019/frankenphp/workers/restart' => new MockResponse(''),
+        }))->adminApi();
+        self::assertMatchesRegularExpression('/ a +chat +ann +::1 +x /', self::shown(new ClientsCommand($server), ['--user' => 'ann']));
+        self::assertStringContainsString('"connections": 3', self::shown(new StatsCommand($server), ['--json' => true]));
+        self::assertMatchesRegularExpression('/connections +3/', self::shown(new StatsCommand($server)));
+        self::assertStringContainsString('started again', self::shown(new RestartCommand($server)));
+    }
+
+    public function testWithoutAServerTheMessageSaysWhichAddressDidNotAnswer(): void
+    {
+        $server = self::settings(new MockHttpClient(static fn () => throw new TransportException('refused')))->adminApi();
+        foreach ([new ClientsCommand($server), new StatsCommand($server), new RestartCommand($server)] as $command) {
+            self::assertStringContainsString('http://localhost:2019 does not answer', self::shown($command, [], Command::FAILURE));
+        }
+    }
+
+    public function testARouteHasOneHandler(): void
+    {
+        $this->expectException(ConfigurationException::class);
+        $this->expectExceptionMessage('the route "chat" has two handlers, one and two: give #[' . AsWebSocketHandler::class . ']');
+        self::pass(['one' => Lobby::class, 'two' => Chat::class]);
+    }
+
+    public function testAHandlerIsAnApplication(): void
+    {
+        $this->expectException(ConfigurationException::class);
+        $this->expectExceptionMessage(Basket::class . ' has #[AsWebSocketHandler], so it must implement FrankenPHP\WebSocket\Application');
+        self::pass(['one' => Basket::class]);
+    }
+
+    private static function settings(?MockHttpClient $http, ?string $url = 'https://site.example'): Settings
+    {
+        return new Settings(['app' => ['id' => '1', 'key' => 'key', 'secret' => 'secret'], 'way' => 'auto', 'url' => $url, 'timeout' => 5.0, 'encryption_master_key' => null, 'admin' => 'localhost:2019'], $http);
+    }
+
+    /** @param array<string, mixed> $input */
+    private static function shown(Command $command, array $input = [], int $status = Command::SUCCESS): string
+    {
+        $tester = new CommandTester($command);
+        self::assertSame($status, $tester->execute($input));
+
+        return (string) preg_replace('/\s+/', ' ', $tester->getDisplay());
+    }
+
+    /** @param array<string, class-string> $services */
+    private static function pass(array $services): void
+    {
+        $container = new ContainerBuilder();
+        $container->register(EventApplication::class);
+        foreach ($services as $id => $class) {
+            $container->register($id, $class)->addTag(HandlersPass::TAG, ['route' => 'chat']);
+        }
+        (new HandlersPass())->process($container);
+    }
+}
