@@ -75,7 +75,7 @@ impl Redis {
         }
         let Some(Outbound { to, delivery, question }) = state.peers[own].outgoing.pop_front() else { return };
         let heard = state.hearers(own, &to);
-        let mutated = heard.get(dice % heard.len().max(1)).copied().filter(|_| matches!(delivery, Delivery::Tell { .. }) && dice % 8 == 0);
+        let mutated = heard.get(dice % heard.len().max(1)).copied().filter(|_| matches!(delivery, Delivery::Tell { .. }) && dice.is_multiple_of(8));
         for &peer in &heard {
             let times = match state.mutation.filter(|_| mutated == Some(peer)) {
                 Some(Mutation::ToldTwice) => 2,
