@@ -146,7 +146,7 @@ fn join(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, tag: &str, sinc
     }
     let first = sim.truth.borrow().sessions.get(&session).is_some_and(|session| !session.stays.contains_key(tag));
     sim.truth.borrow_mut().joining(session, tag);
-    let command = Command::Tag(Tag { id: &id, tag, since: since.then_some("") });
+    let command = Command::Tag(Tag { id: &id, tag, since: since.then_some(""), member: None });
     let answer = ask(sim, node, doer, &command);
     sim.truth.borrow_mut().doubt(session, &id, tag);
     sim.truth.borrow_mut().sessions.entry(session).or_default().changing.remove(tag);

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use fws_engine::redis::{Left, Member, Node, NodeId, Recorded, Records, Retention};
 use fws_engine::{Broker, Watching};
-use fws_hub::{ClusterError, KeyValueError};
+use fws_hub::{ClusterError, KeyValueError, Position};
 
 use super::state::{Channel, Delivery, Logged, Outbound, State, To};
 use super::{LET_GO, Redis, TIMEOUT};
 use crate::world;
+
+/// Messages that are read at a time.
+const PAGE: usize = 5;
 
 /// A server's way to Redis.
 #[derive(Clone)]
@@ -137,6 +140,12 @@ impl Broker for Link {
         Ok(peer.told)
     }
 
+    fn wait_for_room(&self) {}
+
+    fn untold(&self) -> u64 {
+        self.redis.0.lock().peers[self.own].untold
+    }
+
     fn told(&self) -> u64 {
         self.redis.0.lock().peers[self.own].told
     }
@@ -223,7 +232,7 @@ impl Broker for Link {
         self.call(|state, own| state.record(own, (channel, topic), retention, payload))
     }
 
-    fn records(&self, channel: &str, after: Option<u64>, most: usize, age: u64) -> Result<Records, ClusterError> {
+    fn records(&self, channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError> {
         self.call(|state, _| state.channels.get(channel).map(|channel| channel.read(after, most, age)).unwrap_or_default())
     }
 
@@ -290,12 +299,17 @@ impl State {
 }
 
 impl Channel {
-    fn read(&self, after: Option<u64>, most: usize, age: u64) -> Records {
+    fn read(&self, after: Option<Position>, most: usize, age: u64) -> Records {
         let oldest = world::millis().saturating_sub(age);
-        let fresh = self.messages.iter().filter(|(_, time, _)| *time >= oldest);
-        let all: Vec<_> = fresh.filter(|(offset, ..)| after.is_none_or(|after| *offset > after)).collect();
-        let some = if after.is_some() { &all[..all.len().min(most)] } else { &all[all.len().saturating_sub(most)..] };
-        let messages = some.iter().map(|(offset, time, payload)| Recorded { offset: *offset, time: *time, payload: payload.clone() });
-        Records { epoch: self.epoch, last: self.last, messages: messages.collect() }
+        let (from, some) = match after {
+            Some(at) => (if at.epoch == self.epoch { at.offset } else { 0 }, most.min(PAGE)),
+            None => (self.last.saturating_sub(most as u64), most),
+        };
+        let mut later = self.messages.iter().filter(|(offset, ..)| *offset > from);
+        let page: Vec<_> = later.by_ref().take(some).collect();
+        let read = page.last().filter(|_| later.next().is_some()).map_or(self.last, |(offset, ..)| *offset);
+        let fresh = page.into_iter().filter(|(_, time, _)| *time >= oldest);
+        let messages = fresh.map(|(offset, time, payload)| Recorded { offset: *offset, time: *time, payload: payload.clone() });
+        Records { epoch: self.epoch, last: self.last, read, messages: messages.collect() }
     }
 }
