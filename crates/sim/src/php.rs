@@ -123,7 +123,8 @@ fn handle(sim: &Sim, node: &Node, id: &str, event: &Event) -> VecDeque<Act> {
         Event::Suspend => "suspend".to_owned(),
         Event::Resume(_) => "resume".to_owned(),
         Event::Timer(_) => "timer".to_owned(),
-        Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => "what there is not".to_owned(),
+        // Nobody speaks a protocol here that has them.
+        Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => "something of another protocol".to_owned(),
     };
     drop(truth);
     sim.note(|| format!("server {}: PHP handles of {id}: {what}", node.number));

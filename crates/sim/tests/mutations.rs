@@ -61,11 +61,6 @@ fn a_server_that_gives_a_client_away_before_its_events_are_handled_is_found() {
 }
 
 #[test]
-fn a_server_that_forgets_a_client_on_its_way_is_found() {
-    found(Mutation::Core(Flaw::NobodyOnTheWay), 600);
-}
-
-#[test]
 fn a_server_that_sleeps_while_events_wait_is_found() {
     found(Mutation::Core(Flaw::AsleepWithEvents), 600);
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fws_sim::{Plan, run};
 
 /// How many runs there are if nothing is said.
-const SEEDS: u64 = 700;
+const SEEDS: u64 = 500;
 /// Runs at a time, each on one thread.
 const THREADS: usize = 2;
 /// So many that fail are enough.

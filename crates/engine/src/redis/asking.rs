@@ -95,7 +95,8 @@ impl Shared {
                 return Ok(asked.answers().pop());
             }
             if progress.reached != Some(0) {
-                return Err(ClusterError::Timeout);
+                // One whose lease has ended meanwhile is dead, whatever became of its connection.
+                return if self.expected().contains(&node) { Err(ClusterError::Timeout) } else { Ok(None) };
             }
             // Nobody has heard it, so it may be asked once more.
             self.absent.note(node, false);

@@ -19,7 +19,7 @@ const KEPT: u64 = 3_600_000;
 /// Claims that are renewed at a time.
 const BATCH: usize = 500;
 /// How long an id that was let go stays with the server that had it, if the one that is to have it does not claim it.
-const LET_GO: Duration = Duration::from_secs(30);
+const LET_GO: Duration = Duration::from_secs(5);
 
 /// The claims of this server.
 #[derive(Debug, Default)]

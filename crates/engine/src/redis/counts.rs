@@ -34,7 +34,7 @@ impl Counts {
             ClusterError::Unavailable => &self.unavailable,
             ClusterError::Timeout | ClusterError::Incomplete { .. } => &self.timeouts,
             ClusterError::Overloaded => &self.overloaded,
-            ClusterError::Refused(_) | ClusterError::Moved => &self.refused,
+            ClusterError::Refused(_) | ClusterError::Moved { .. } => &self.refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

@@ -125,7 +125,10 @@ pub enum ClusterError {
     /// The client that was meant is on its way to another server, or has gone there. Servers tell each other so, and callers are told
     /// [`ClusterError::Timeout`] if it does not arrive.
     #[error("the client changes its server")]
-    Moved,
+    Moved {
+        /// It has left a moment ago, so it may not have arrived yet.
+        lately: bool,
+    },
 }
 
 /// A name that no route has, and those there are.

@@ -284,7 +284,7 @@ fn carry_out_here(core: &Core, command: &Command<'_>) -> Result<Reply, CommandEr
         && !core.hub.read().knows(id)
         && core.departed.knows(id)
     {
-        return Err(ClusterError::Moved.into());
+        return Err(ClusterError::Moved { lately: core.departed.is_on_the_way(id) }.into());
     }
     core.execute(command, Caller::default())
 }

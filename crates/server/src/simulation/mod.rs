@@ -50,8 +50,6 @@ pub enum Flaw {
     NoNumbers,
     /// A client is given away although events of it wait for PHP.
     EventsLeftBehind,
-    /// A client that is on its way is believed to be nowhere.
-    NobodyOnTheWay,
     /// Nobody looks after events of channels that wait while all shards sleep.
     AsleepWithEvents,
 }

@@ -12,7 +12,7 @@ use super::{LET_GO, Redis, TIMEOUT};
 use crate::world;
 
 /// Messages that are read at a time.
-const PAGE: usize = 3;
+const PAGE: usize = 5;
 
 /// A server's way to Redis.
 #[derive(Clone)]
@@ -140,6 +140,12 @@ impl Broker for Link {
         Ok(peer.told)
     }
 
+    fn wait_for_room(&self) {}
+
+    fn untold(&self) -> u64 {
+        self.redis.0.lock().peers[self.own].untold
+    }
+
     fn told(&self) -> u64 {
         self.redis.0.lock().peers[self.own].told
     }
@@ -226,12 +232,6 @@ impl Broker for Link {
         self.call(|state, own| state.record(own, (channel, topic), retention, payload))
     }
 
-    fn wait_for_room(&self) {}
-
-    fn untold(&self) -> u64 {
-        0
-    }
-
     fn records(&self, channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError> {
         self.call(|state, _| state.channels.get(channel).map(|channel| channel.read(after, most, age)).unwrap_or_default())
     }
@@ -300,14 +300,16 @@ impl State {
 
 impl Channel {
     fn read(&self, after: Option<Position>, most: usize, age: u64) -> Records {
-        let after = after.map(|at| if at.epoch == self.epoch { at.offset } else { 0 });
         let oldest = world::millis().saturating_sub(age);
-        let fresh = self.messages.iter().filter(|(_, time, _)| *time >= oldest);
-        let all: Vec<_> = fresh.filter(|(offset, ..)| after.is_none_or(|after| *offset > after)).collect();
-        let some = if after.is_some() { &all[..all.len().min(most).min(PAGE)] } else { &all[all.len().saturating_sub(most)..] };
-        let whole = after.is_none() || some.len() == all.len();
-        let read = if whole { self.last } else { some.last().map_or(self.last, |(offset, ..)| *offset) };
-        let messages = some.iter().map(|(offset, time, payload)| Recorded { offset: *offset, time: *time, payload: payload.clone() });
+        let (from, some) = match after {
+            Some(at) => (if at.epoch == self.epoch { at.offset } else { 0 }, most.min(PAGE)),
+            None => (self.last.saturating_sub(most as u64), most),
+        };
+        let mut later = self.messages.iter().filter(|(offset, ..)| *offset > from);
+        let page: Vec<_> = later.by_ref().take(some).collect();
+        let read = page.last().filter(|_| later.next().is_some()).map_or(self.last, |(offset, ..)| *offset);
+        let fresh = page.into_iter().filter(|(_, time, _)| *time >= oldest);
+        let messages = fresh.map(|(offset, time, payload)| Recorded { offset: *offset, time: *time, payload: payload.clone() });
         Records { epoch: self.epoch, last: self.last, read, messages: messages.collect() }
     }
 }

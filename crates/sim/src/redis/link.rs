@@ -109,6 +109,7 @@ impl State {
         for question in peer.questions.values_mut() {
             question.failure = Some(ClusterError::Unavailable);
         }
+        peer.untold += peer.outgoing.iter().filter(|outbound| matches!(outbound.delivery, Delivery::Tell { .. })).count() as u64;
         let outgoing = std::mem::take(&mut peer.outgoing).into_iter().map(|outbound| outbound.delivery);
         let inbox = std::mem::take(&mut peer.inbox);
         for delivery in outgoing.chain(inbox) {

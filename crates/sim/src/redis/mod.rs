@@ -75,7 +75,8 @@ impl Redis {
         }
         let Some(Outbound { to, delivery, question }) = state.peers[own].outgoing.pop_front() else { return };
         let heard = state.hearers(own, &to);
-        let mutated = heard.get(dice % heard.len().max(1)).copied().filter(|_| matches!(delivery, Delivery::Tell { .. }) && dice.is_multiple_of(8));
+        let mutated =
+            heard.get(dice % heard.len().max(1)).copied().filter(|_| matches!(delivery, Delivery::Tell { .. }) && dice.is_multiple_of(8));
         for &peer in &heard {
             let times = match state.mutation.filter(|_| mutated == Some(peer)) {
                 Some(Mutation::ToldTwice) => 2,
@@ -160,8 +161,9 @@ impl Redis {
     /// Subscribes a server to the next topic that it wants to hear, or unsubscribes it.
     pub fn grant(&self, own: usize) {
         let mut state = self.0.lock();
+        let Some((topic, since)) = state.peers[own].wishes.pop_front() else { return };
+        state.late |= since + TIMEOUT <= world::millis();
         let peer = &mut state.peers[own];
-        let Some((topic, _)) = peer.wishes.pop_front() else { return };
         match peer.topics.get_mut(&topic) {
             Some(wanted) => {
                 wanted.1 = true;
@@ -181,6 +183,11 @@ impl Redis {
     /// How many answers nobody got as a connection was away.
     pub fn take_unheard(&self) -> usize {
         std::mem::take(&mut self.0.lock().unheard)
+    }
+
+    /// Whether a subscription took longer than a server waits for it.
+    pub fn was_late(&self) -> bool {
+        self.0.lock().late
     }
 
     /// All that was ever recorded, in its order.

@@ -40,6 +40,8 @@ pub(super) struct State {
     pub lost: Vec<Vec<u8>>,
     /// Answers that nobody got as a connection was away.
     pub unheard: usize,
+    /// A subscription took longer than a server waits for it.
+    pub late: bool,
     /// Ids that are free at a time, if their servers do not have them again.
     pub later: Vec<(u64, usize, String)>,
     pub mutation: Option<Mutation>,
@@ -76,6 +78,8 @@ pub(super) struct Peer {
     pub last_question: u64,
     pub others: Vec<NodeId>,
     pub cuts: u64,
+    /// Messages that were told and lost with the connection.
+    pub untold: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -161,6 +165,7 @@ impl Peer {
             last_question: 0,
             others: Vec::new(),
             cuts: 0,
+            untold: 0,
         }
     }
 

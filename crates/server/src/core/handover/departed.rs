@@ -1,12 +1,17 @@
 //! Clients that have gone to other servers, for those who still ask here.
 
+use std::time::{Duration, Instant};
+
 use fws_engine::NodeId;
 use fws_hub::Key;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
+use crate::clock;
 use crate::resume::Secret;
 
+/// So long after it has left, a client may still be on its way.
+const ON_THE_WAY: Duration = Duration::from_secs(3);
 /// The most clients that are remembered.
 const MOST: usize = 100_000;
 
@@ -16,8 +21,8 @@ pub(crate) struct Departed(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Where they have gone.
-    ids: HashMap<Box<str>, NodeId>,
+    /// Where they have gone, and when.
+    ids: HashMap<Box<str>, (NodeId, Instant)>,
     /// Some were forgotten: any id that is not known may be one of them.
     forgotten: bool,
     sessions: HashMap<Key, (NodeId, Box<str>)>,
@@ -57,7 +62,7 @@ impl Departed {
             inner.ids = HashMap::new();
             inner.forgotten = true;
         }
-        inner.ids.insert(id.into(), to);
+        inner.ids.insert(id.into(), (to, clock::now()));
         if inner.sessions.len() >= MOST {
             inner.sessions = HashMap::new();
         }
@@ -115,14 +120,16 @@ impl Departed {
         inner.forgotten || inner.ids.contains_key(id) || inner.arriving.contains(id)
     }
 
-    /// Whether a client is on its way here.
-    pub fn is_expected(&self, id: &str) -> bool {
-        self.0.lock().arriving.contains(id)
+    /// Whether a client is on its way here, or has left so lately that it may not have arrived where it goes.
+    pub fn is_on_the_way(&self, id: &str) -> bool {
+        let inner = self.0.lock();
+        inner.arriving.contains(id)
+            || inner.ids.get(id).is_some_and(|(_, since)| clock::now().saturating_duration_since(*since) < ON_THE_WAY)
     }
 
     /// Where a client has gone.
     pub fn to(&self, id: &str) -> Option<NodeId> {
-        self.0.lock().ids.get(id).copied()
+        self.0.lock().ids.get(id).map(|(to, _)| *to)
     }
 
     /// Where the client has gone that was at a place, and its id.
@@ -141,10 +148,10 @@ mod tests {
         let key = Key { index: 1, generation: 2 };
         assert!(!departed.knows("a"));
         departed.add("a", key, node);
-        assert!(departed.knows("a") && !departed.is_expected("a"));
+        assert!(departed.knows("a") && departed.is_on_the_way("a"));
         assert_eq!(departed.session(key), Some((node, "a".into())));
         departed.expect("a");
-        assert!(departed.knows("a") && departed.is_expected("a"));
+        assert!(departed.knows("a") && departed.is_on_the_way("a"));
         departed.expect_no_more("a");
         assert!(!departed.knows("a"));
         for n in 0..=MOST as u32 {

@@ -33,8 +33,6 @@ impl Core {
         let no = |why| Box::new(Handed::No(why));
         // Looked at first, so that it has not come in between.
         let on_its_way = self.departed.is_bringing(&wanted.secret);
-        #[cfg(feature = "simulation")]
-        let on_its_way = on_its_way && !crate::simulation::has(crate::simulation::Flaw::NobodyOnTheWay);
         let conn = match self.wanted_client(wanted) {
             Some(conn) => conn,
             None if on_its_way => return Ok(Handed::Later),
