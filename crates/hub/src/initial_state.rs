@@ -53,6 +53,11 @@ impl InitialState {
         self.user.as_ref().map(|user| &*user.name)
     }
 
+    /// Its tags.
+    pub fn tags(&self) -> &[Arc<str>] {
+        &self.tags
+    }
+
     /// Sets the value of a key of its stored information.
     pub fn set(&mut self, key: &str, value: &[u8]) -> Result<(), CommandError> {
         Ok(self.information.set(key, value.into())?)

@@ -255,3 +255,27 @@ fn pages_messages_and_those_who_join_meet_in_order_and_once_while_a_line_breaks_
     }
     assert!(servers.iter().all(|core| counter(core, "history_gaps") == 0));
 }
+
+#[test]
+fn the_first_message_of_a_channel_reaches_those_who_have_joined_while_others_join() {
+    let redis = Redis::start();
+    let (here, there) = (redis.server(ROUTES), redis.server(ROUTES));
+    for round in 0..60 {
+        let tag = format!("news:{round}");
+        let mut handshake = here.handshake("chat", HEAD, "192.0.2.1");
+        handshake.add_tag(&tag).expect("legal");
+        let mut member = WebSocket::from_raw_socket(common::adopt(&here, handshake, &[], PATIENCE), Role::Client, None);
+        let others: Vec<_> = (0..3).map(|n| connect(&here, &format!("other-{round}-{n}"))).collect();
+        std::thread::scope(|scope| {
+            for id in here.ids() {
+                let (here, tag) = (&here, &tag);
+                scope.spawn(move || here.ask(&Command::Tag(Tag { id: &id, tag, since: None, member: None })));
+            }
+            let message = SendTo { to: Target::Tag(&tag), route: None, except: None, binary: false, data: b"first"[..].into() };
+            assert!(there.ask(&Command::Send(message)).is_ok());
+        });
+        assert_eq!(member.read().expect("the first message").to_text().expect("text"), "first", "round {round}");
+        drop((member, others));
+        wait_until(PATIENCE, "all are gone", || here.connections() == 0);
+    }
+}

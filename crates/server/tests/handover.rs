@@ -418,3 +418,42 @@ fn who_comes_with_the_id_of_a_client_that_is_away_gets_it_on_any_server() {
     wait_until(PATIENCE, "the id is free", || two.set_id(&mut newcomer, "ann").is_ok());
     assert_eq!(one.connections(), 0);
 }
+
+#[test]
+fn what_is_sent_to_a_client_that_is_on_its_way_waits_for_it_on_every_server() {
+    let redis = Redis::start();
+    let servers: &[Arc<Core>; 3] = &[(); 3].map(|()| redis.server(ROUTES));
+    let visitor = Visitor::new(&servers[0], "chat");
+    let id = &only(&servers[0]);
+    let done = &AtomicBool::new(false);
+    let (mut visitor, mut got, sent) = std::thread::scope(|scope| {
+        let senders: Vec<_> = servers
+            .iter()
+            .enumerate()
+            .map(|(number, core)| {
+                scope.spawn(move || {
+                    let mut n = 0;
+                    while !done.load(Ordering::Relaxed) {
+                        assert_eq!(
+                            send(core, Target::Client(id), &format!("{number} {n}")),
+                            Reply::Sent(Outcome::Queued),
+                            "server {number}"
+                        );
+                        n += 1;
+                    }
+                    n
+                })
+            })
+            .collect();
+        let (visitor, got) = hop_all_the_time(visitor, 1, servers);
+        done.store(true, Ordering::Relaxed);
+        (visitor, got, senders.into_iter().map(|sender| sender.join().expect("no panic")).collect::<Vec<usize>>())
+    });
+    while got.len() < sent.iter().sum() {
+        got.push(visitor.next());
+    }
+    for (number, count) in sent.iter().enumerate() {
+        let numbers: Vec<String> = got.iter().filter_map(|text| text.strip_prefix(&format!("{number} "))).map(str::to_owned).collect();
+        assert_eq!(numbers, (0..*count).map(|n| n.to_string()).collect::<Vec<_>>(), "server {number}");
+    }
+}

@@ -126,6 +126,8 @@ pub enum ClusterError {
     /// [`ClusterError::Timeout`] if it does not arrive.
     #[error("the client changes its server")]
     Moved {
+        /// The server that it has gone to; empty: it came here and is gone.
+        to: Box<str>,
         /// It has left a moment ago, so it may not have arrived yet.
         lately: bool,
     },

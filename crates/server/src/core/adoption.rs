@@ -117,6 +117,8 @@ impl Core {
     /// is refused. `None`: it cannot be entered.
     fn register(&self, ticket: Ticket, transport: Transport, answered: bool) -> Option<Entered> {
         let mut resume = self.resume_for(&ticket).transpose().ok()?;
+        // Before anything is locked, as it asks Redis.
+        let ends = self.ends_of(&ticket.route.name, ticket.initial.tags());
         // Kept locked until the shard has it: either the route is still the one in force, or a reload finds the connection.
         let routes = self.routes.read();
         let route = routes.current.get(&ticket.route.name).cloned();
@@ -164,6 +166,7 @@ impl Core {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
         }
         watching.into_iter().for_each(Watching::wait);
+        self.follow_from(ends);
         Some(Entered { conn, opened: Some(opened), shard: shard.clone(), back: None })
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 use fws_engine::{Past, Recorder, Sent};
-use fws_hub::command::{ReadHistory, SendTo, Tag};
+use fws_hub::command::{ReadHistory, SendTo};
 use fws_hub::{CommandError, Held, History, HistoryPolicy, Position, Recorded, Reply, RouteId, Target};
 use hashbrown::DefaultHashBuilder;
 
@@ -48,6 +48,13 @@ impl Stays {
 /// Whether a position is one of an epoch. Before the first message there is none yet.
 pub(super) fn is_of(at: Position, epoch: u64) -> bool {
     at.epoch == epoch || at == Position::BEGINNING
+}
+
+/// How far a channel was before the first client here joined it.
+pub(super) struct End {
+    route: RouteId,
+    tag: Arc<str>,
+    at: Position,
 }
 
 /// A channel of a route.
@@ -151,20 +158,34 @@ impl Core {
         let _ = post.finish();
     }
 
-    /// A client has a tag. Where it is the first one, it is found out how far the channel is, so that nothing is missed from now on.
-    pub(super) fn settle_channel(&self, command: &Tag<'_>) {
-        let Some(recorder) = self.engine.recorder() else { return };
-        let Some(route) = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone()) else { return };
-        let Some(&(id, policy)) = self.policies(command.tag, Some(&route)).first() else { return };
-        let stay = self.stays.of(command.tag);
-        if stay == 0 || self.histories.hold(id, command.tag).followed(stay).is_some() {
-            return;
+    /// How far the channels are that these tags are on a route, where no client here is in them yet: to be asked before one is. So nothing is missed from
+    /// then on, and what comes meanwhile is not taken for something that the client has been sent.
+    pub(super) fn ends_of(&self, route: &str, tags: &[Arc<str>]) -> Vec<End> {
+        let Some(recorder) = self.engine.recorder() else { return Vec::new() };
+        if self.routes.read().with_channels.is_empty() {
+            return Vec::new();
         }
-        let Ok(past) = recorder.read(&route, command.tag, None, 1, policy) else { return };
-        let mut held = self.histories.hold(id, command.tag);
-        // Else a message has come meanwhile, or somebody else has found it out.
-        if self.stays.of(command.tag) == stay && held.followed(stay).is_none() {
-            held.follow(past.last, stay, self.histories.now());
+        let end = |tag: &Arc<str>| {
+            let &(route_id, policy) = self.policies(tag, Some(route)).first()?;
+            if self.stays.of(tag) != 0 {
+                return None;
+            }
+            // Where it is not known, the first message that comes says it.
+            let at = recorder.read(route, tag, None, 1, policy).ok()?.last;
+            Some(End { route: route_id, tag: tag.clone(), at })
+        };
+        tags.iter().filter_map(end).collect()
+    }
+
+    /// The first client here has joined channels that were so far before.
+    pub(super) fn follow_from(&self, ends: Vec<End>) {
+        for End { route, tag, at } in ends {
+            let mut held = self.histories.hold(route, &tag);
+            let stay = self.stays.of(&tag);
+            // Else a message has come meanwhile, or somebody else has said so.
+            if stay != 0 && held.followed(stay).is_none() {
+                held.follow(at, stay, self.histories.now());
+            }
         }
     }
 

@@ -41,9 +41,9 @@ impl Core {
         }
         // No client changes its server in the middle of a message. While others are asked it may.
         let at_once = matches!(command, Command::Send(_)) && place != Place::Elsewhere && self.is_clustered();
-        let _order = at_once.then(|| self.order.carry_out());
+        let order = at_once.then(|| self.order.carry_out());
         match place {
-            Place::Here => self.execute(command, caller),
+            Place::Here => self.execute_here(command, caller, order),
             Place::Elsewhere => {
                 let answers = self.engine.ask_others(command)?;
                 Ok(answers.into_iter().next().unwrap_or(Reply::Gone))
@@ -53,6 +53,19 @@ impl Core {
                 Ok(command.join(here, self.engine.ask_others(command)?))
             }
         }
+    }
+
+    /// Carries out a command about what is here, as far as is known. A client may leave at this moment.
+    fn execute_here(&self, command: &Command<'_>, caller: Caller<'_>, order: Option<impl Drop>) -> Result<Reply, CommandError> {
+        let done = self.execute(command, caller);
+        // Nobody waits for others while this is locked.
+        drop(order);
+        let Scope::Client(id) = command.scope() else { return done };
+        if done != Ok(command.gone()) || !self.is_clustered() || !self.departed.knows(id) {
+            return done;
+        }
+        let answers = self.engine.ask_others(command)?;
+        Ok(answers.into_iter().next().unwrap_or(Reply::Gone))
     }
 
     /// Whether there may be other servers.

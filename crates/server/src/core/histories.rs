@@ -7,6 +7,7 @@ use fws_hub::command::{ClearHistory, ClearTags, ReadHistory, SendTo, Tag, Tagged
 use fws_hub::{CommandError, Held, History, HistoryPolicy, Kept, Key, Position, Recorded, Reply, RouteId, Target};
 
 use super::Core;
+use super::channels::End;
 use crate::clock;
 use crate::shard::{Missed, Op};
 
@@ -107,6 +108,7 @@ impl Core {
     /// it has missed is left to that.
     pub(super) fn tag_and(&self, command: &Tag<'_>, mut greet: Option<Greet<'_>>) -> Result<Reply, CommandError> {
         let Some(since) = command.since else {
+            let ends = self.ends_before(command);
             let tagged = self.change_and_wait(|hub| {
                 let tagged = command.put_on(hub)?;
                 if let (Tagged::Now(key), Some(greet)) = (tagged, &mut greet) {
@@ -114,7 +116,7 @@ impl Core {
                 }
                 Ok(Reply::Flag(tagged != Tagged::Gone))
             });
-            self.settle_channel(command);
+            self.follow_from(ends);
             return tagged;
         };
         let since: Position = since.parse()?;
@@ -145,6 +147,15 @@ impl Core {
         }
         self.send_missed(key, missed.into_iter().map(|Kept { binary, data, .. }| Missed { binary, data }));
         Ok(Reply::Flag(true))
+    }
+
+    /// How far a channel is that a client is about to join as the first one here.
+    fn ends_before(&self, command: &Tag<'_>) -> Vec<End> {
+        if self.engine.recorder().is_none() {
+            return Vec::new();
+        }
+        let route = self.hub.read().client(command.id).map(|(conn, ..)| conn.route_name.clone());
+        route.map(|route| self.ends_of(&route, &[command.tag.into()])).unwrap_or_default()
     }
 
     /// Takes a tag off a client. What is being sent to a channel is posted first: so a client that has left gets nothing more of it, and where

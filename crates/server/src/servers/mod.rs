@@ -164,13 +164,15 @@ impl Servers {
         let Some(core) = self.core() else { return Ok(vec![command.gone()]) };
         let (asked, until) = (message::of(command), clock::now() + self.cluster.timeout());
         let mut moved = core.departed.knows(id);
-        // While it is on its way, no server says that it is gone.
-        let mut lately = core.departed.is_on_the_way(id);
+        // While it is on its way, no server says that it is gone but one where it was.
+        let (mut lately, mut hint) = (core.departed.is_on_the_way(id), core.departed.to(id));
         loop {
-            let owner = if moved { self.cluster.holder(id)?.or(core.departed.to(id)) } else { self.owner(id)? };
+            let owner = if moved { self.cluster.holder(id)?.or(hint) } else { self.owner(id)? };
             match owner {
                 Some(node) if node != self.cluster.node() => match self.cluster.ask(node, &asked)?.map(|answer| decode(&answer)) {
-                    Some(Err(CommandError::Cluster(ClusterError::Moved { lately: left_now }))) => (moved, lately) = (true, left_now),
+                    Some(Err(CommandError::Cluster(ClusterError::Moved { to, lately: left_now }))) => {
+                        (moved, lately, hint) = (true, left_now, to.parse().ok());
+                    }
                     Some(answer) => match answer? {
                         gone if lately && gone == command.gone() => {}
                         answer => return Ok(vec![answer]),
@@ -181,7 +183,7 @@ impl Servers {
                 // It has come here meanwhile.
                 _ if core.hub.read().knows(id) => return Ok(vec![core.execute(command, Caller::default())?]),
                 // Nobody has claimed its id yet. The server that it has left knows more.
-                _ if lately => moved = core.departed.knows(id),
+                _ if lately => moved = hint.is_some() || core.departed.knows(id),
                 Some(_) | None => {
                     core.departed.forget(id);
                     return Ok(vec![command.gone()]);

@@ -280,13 +280,15 @@ fn hear(core: &Core, incoming: Incoming) {
 }
 
 fn carry_out_here(core: &Core, command: &Command<'_>) -> Result<Reply, CommandError> {
-    if let Scope::Client(id) = command.scope()
-        && !core.hub.read().knows(id)
-        && core.departed.knows(id)
-    {
-        return Err(ClusterError::Moved { lately: core.departed.is_on_the_way(id) }.into());
+    let done = core.execute(command, Caller::default());
+    let Scope::Client(id) = command.scope() else { return done };
+    if done != Ok(command.gone()) || core.hub.read().knows(id) {
+        return done;
     }
-    core.execute(command, Caller::default())
+    match core.departed.moved(id) {
+        Some(moved) => Err(moved.into()),
+        None => done,
+    }
 }
 
 fn encode(answer: &Result<Reply, CommandError>) -> Vec<u8> {

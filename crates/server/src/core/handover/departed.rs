@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fws_engine::NodeId;
-use fws_hub::Key;
+use fws_hub::{ClusterError, Key};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
@@ -125,6 +125,14 @@ impl Departed {
         let inner = self.0.lock();
         inner.arriving.contains(id)
             || inner.ids.get(id).is_some_and(|(_, since)| clock::now().saturating_duration_since(*since) < ON_THE_WAY)
+    }
+
+    /// What is told of a client that is not here to those who ask for it. `None`: it is gone.
+    pub fn moved(&self, id: &str) -> Option<ClusterError> {
+        let lately = self.is_on_the_way(id);
+        let to = self.to(id).map(|node| node.to_string().into());
+        let came = self.came(id).is_some();
+        (lately || to.is_some() || came).then(|| ClusterError::Moved { to: to.unwrap_or_default(), lately })
     }
 
     /// Where a client has gone.
