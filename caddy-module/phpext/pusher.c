@@ -11,7 +11,8 @@ static fws_bytes *names_of(zval *array, size_t *count) {
     ZVAL_DEREF(entry);
     if (Z_TYPE_P(entry) != IS_STRING) {
       efree(names);
-      zend_argument_type_error(1, "must be a string or an array of strings, an array with %s given", zend_zval_type_name(entry));
+      zend_argument_type_error(1, "must be a string or an array of strings, an array with %s given",
+                               zend_zval_type_name(entry));
       return NULL;
     }
     names[(*count)++] = phpext_bytes(Z_STR_P(entry));
