@@ -17,7 +17,7 @@ use super::{Cluster, Shared};
 
 /// How long it is until a server that was not reached is asked once more.
 const AGAIN: Duration = Duration::from_millis(50);
-/// A server without a connection for so long is believed to be dead. It takes less to connect again.
+/// A server without a connection for so long is believed to be dead, where all may be connecting again: it takes less than that.
 const GONE: Duration = Duration::from_secs(5);
 
 /// Servers that are alive by their lease, and that have no connection, with the time since when that is known.
@@ -59,8 +59,8 @@ impl Absent {
         self.0.lock().retain(|node, _| alive.contains(node));
     }
 
-    fn is_gone(&self, node: NodeId) -> bool {
-        self.0.lock().get(&node).is_some_and(|since| since.elapsed() >= GONE)
+    fn is_gone(&self, node: NodeId, after: Duration) -> bool {
+        self.0.lock().get(&node).is_some_and(|since| since.elapsed() >= after)
     }
 }
 
@@ -139,7 +139,7 @@ impl Shared {
                     (Some(_), count) => Err(ClusterError::Incomplete { missing: small(count), others: small(expected.len()) }),
                 };
             }
-            let gone = missing.iter().filter(|node| self.absent.is_gone(**node)).count();
+            let gone = missing.iter().filter(|node| self.is_gone(**node)).count();
             if !missing.is_empty() && gone == missing.len() {
                 return Ok(asked.answers());
             }
@@ -151,13 +151,20 @@ impl Shared {
         }
     }
 
+    /// Whether a server has had no connection for so long that it is believed to be dead. Where this one has not just connected itself, it is the other
+    /// server that has lost its connection: it connects again at once, or its process has ended. So who asks need not be told that it is missing.
+    fn is_gone(&self, node: NodeId) -> bool {
+        let all = self.linked_at.lock().is_none_or(|since| since.elapsed() < GONE);
+        self.absent.is_gone(node, if all { GONE } else { GONE.min(self.settings.timeout / 5 * 4) })
+    }
+
     /// The other servers that are alive, but those that have had no connection for a while.
     fn expected(&self) -> Vec<NodeId> {
         let mut expected = self.missed.list();
         expected.extend(self.nodes.read().iter().map(|node| node.id));
         expected.sort_unstable();
         expected.dedup();
-        expected.retain(|node| !self.absent.is_gone(*node));
+        expected.retain(|node| !self.is_gone(*node));
         expected
     }
 

@@ -231,6 +231,7 @@ async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link) -> RedisResul
     shared.members.settle(shared, &mut connection).await?;
     let lost = shared.claims.renew(shared, &mut connection).await?;
     let entered = shared.members.restore(shared, &mut connection).await?;
+    *shared.linked_at.lock() = Some(Instant::now());
     *shared.connection.write() = Some(link.connection.clone());
     shared.counts.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     shared.health.lock().set(None);

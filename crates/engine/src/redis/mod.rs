@@ -180,6 +180,8 @@ pub(crate) struct Shared {
     /// There was a connection.
     connected_once: (Mutex<bool>, Condvar),
     absent: Absent,
+    /// When the connection was made.
+    linked_at: Mutex<Option<Instant>>,
     missed: Missed,
     /// Scripts can have flags: Redis 7.
     flags: AtomicBool,
@@ -223,6 +225,7 @@ impl Cluster {
             started: Instant::now(),
             connected_once: Default::default(),
             absent: Absent::default(),
+            linked_at: Mutex::default(),
             missed: Missed::default(),
             flags: AtomicBool::new(false),
             fallbacks: Mutex::default(),
