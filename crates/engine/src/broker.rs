@@ -15,6 +15,10 @@ use crate::redis::{Cluster, Left, Member, Node, NodeId, Records, Retention};
 pub trait Broker: Send + Sync {
     fn node(&self) -> NodeId;
     fn others(&self) -> Arc<[Node]>;
+    /// Whether another server is believed to be alive, whether it can be reached at this moment or not.
+    fn is_alive(&self, node: NodeId) -> bool {
+        self.others().iter().any(|other| other.id == node)
+    }
     fn counts(&self) -> Vec<(&'static str, u64)>;
     fn trouble(&self) -> Option<String>;
     fn timeout(&self) -> Duration;
@@ -69,6 +73,7 @@ impl Broker for Cluster {
     its_own! {
         node() -> NodeId;
         others() -> Arc<[Node]>;
+        is_alive(node: NodeId) -> bool;
         counts() -> Vec<(&'static str, u64)>;
         trouble() -> Option<String>;
         timeout() -> Duration;

@@ -103,6 +103,12 @@ pub trait Engine: Send + Sync {
         Ok(None)
     }
 
+    /// Whether another server is believed to be alive, whether it can be reached at this moment or not.
+    fn is_alive(&self, node: NodeId) -> bool {
+        let _ = node;
+        false
+    }
+
     /// Has something done behind all that other servers have sent until now. It is done later, on another thread, or dropped where nobody sends.
     fn in_order(&self, task: Box<dyn FnOnce() + Send>) {
         drop(task);

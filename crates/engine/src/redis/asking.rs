@@ -65,6 +65,11 @@ impl Absent {
 }
 
 impl Cluster {
+    /// Whether another server is believed to be alive: its lease has not ended, and it has not been without a connection for long.
+    pub fn is_alive(&self, node: NodeId) -> bool {
+        self.shared.expected().contains(&node)
+    }
+
     /// Has one other server do something; its answer. `None`: there is no such server.
     pub fn ask(&self, node: NodeId, payload: &[u8]) -> Result<Option<Vec<u8>>, ClusterError> {
         let shared = &self.shared;

@@ -325,6 +325,10 @@ impl Engine for Servers {
         Ok(self.cluster.ask(node, question)?)
     }
 
+    fn is_alive(&self, node: NodeId) -> bool {
+        self.cluster.is_alive(node)
+    }
+
     fn in_order(&self, task: Box<dyn FnOnce() + Send>) {
         if let Some(relay) = self.hearing.relay.get() {
             relay.in_order(task);

@@ -143,15 +143,10 @@ impl Core {
         match self.engine.ask_server(node, &message::want(wanted)) {
             Ok(Some(answer)) => message::handed(&answer).ok_or(NotBrought::ComeAgain),
             // The server is gone, and the session with it; or it cannot be reached at this moment.
-            Ok(None) if self.is_alive(node) => Err(NotBrought::ComeAgain),
+            Ok(None) if self.engine.is_alive(node) => Err(NotBrought::ComeAgain),
             Ok(None) => Err(NotResumed::Unknown.into()),
             Err(_) => Err(NotBrought::ComeAgain),
         }
-    }
-
-    /// Whether another server is believed to be alive.
-    fn is_alive(&self, node: NodeId) -> bool {
-        self.engine.standing().is_some_and(|standing| standing.others.iter().any(|(other, _)| *other == *node.as_str()))
     }
 
     /// Enters a client that another server has given. `None`: it cannot be, and its session is lost.
