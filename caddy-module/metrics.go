@@ -84,6 +84,7 @@ var (
 		counter("connections_suspended", "Times that a connection broke and its client was waited for."),
 		counter("connections_resumed", "Times that such a client came back."),
 		counter("sessions_given", "Sessions that other servers have got, since their clients came back there."),
+		counter("sessions_astray", "Sessions that were given to other servers and did not arrive there."),
 		counter("sessions_taken", "Sessions that came from other servers, since their clients came back here."),
 		counter("resumes_refused", "Clients that came with a token and got a new session, since the old one was over or did not fit."),
 		counter("resumes_lost", "Clients that cannot come back, since not all messages to them could be kept."),

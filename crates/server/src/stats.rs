@@ -32,6 +32,8 @@ counters! {
     sessions_given,
     /// Sessions of clients that came back here, from the servers where they were before.
     sessions_taken,
+    /// Sessions that were given to other servers and did not arrive there: PHP was told that the clients are gone.
+    sessions_astray,
     /// Clients that came with a token and got a new session.
     resumes_refused,
     /// Times that a connection broke and its client was not waited for, as too many others were.

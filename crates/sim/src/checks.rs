@@ -241,5 +241,10 @@ pub fn check_nothing_left(sim: &Sim) -> Vec<String> {
     if sim.plan.is_redis_reliable() && truth.troubles == 0 {
         attendance(&truth, &BTreeSet::new(), &BTreeSet::new(), &mut wrong);
     }
+    // The PHP of a server that has died can be told nothing.
+    if sim.nodes.borrow().iter().all(|node| node.is_alive()) {
+        let untold = |session: &&Session| session.opened.is_some() && !session.closed && session.has_own_id();
+        wrong.extend(truth.sessions.values().filter(untold).map(|session| format!("PHP was not told that {:?} is gone", session.id)));
+    }
     wrong
 }

@@ -40,6 +40,7 @@ pub struct Node {
     generation: Cell<u64>,
     in_order: Cell<bool>,
     fetching: Cell<bool>,
+    settling: Cell<bool>,
     aside: Cell<usize>,
     told: Cell<u64>,
 }
@@ -66,6 +67,7 @@ impl Node {
             generation: Cell::new(0),
             in_order: Cell::new(false),
             fetching: Cell::new(false),
+            settling: Cell::new(false),
             aside: Cell::new(0),
             told: Cell::new(0),
         });
@@ -177,6 +179,16 @@ impl Node {
         }
         let done = self.server.fetch();
         self.fetching.set(false);
+        done
+    }
+
+    /// The thread that asks whether clients have arrived elsewhere has a step.
+    pub fn settle(&self) -> bool {
+        if self.settling.replace(true) {
+            return false;
+        }
+        let done = self.server.settle();
+        self.settling.set(false);
         done
     }
 

@@ -89,6 +89,7 @@ fn handle(sim: &Sim, node: &Node, id: &str, event: &Event) -> VecDeque<Act> {
                 let session = truth.sessions.entry(visit).or_default();
                 (session.id, session.opened) = (Some(id.to_owned()), Some(now));
                 session.ids.insert(id.to_owned());
+                truth.opens(visit, id);
                 if truth.sessions[&visit].stays.contains_key("t") {
                     truth.joined(visit, "t");
                 }
@@ -110,8 +111,9 @@ fn handle(sim: &Sim, node: &Node, id: &str, event: &Event) -> VecDeque<Act> {
             format!("message {text}")
         }
         Event::Close(closed) => {
-            if let Some(session) = truth.session_of(id) {
-                session.closed = true;
+            let twice = truth.session_of(id).is_some_and(|session| std::mem::replace(&mut session.closed, true) && session.has_own_id());
+            if twice {
+                truth.blame(format!("PHP was told twice that {id} is gone"));
             }
             format!("close {} {}", closed.code, closed.reason)
         }

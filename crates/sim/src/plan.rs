@@ -47,7 +47,7 @@ pub struct Plan {
 }
 
 /// Kinds of events.
-pub const KINDS: usize = 17;
+pub const KINDS: usize = 18;
 
 impl Plan {
     /// The plan of a seed.

@@ -26,6 +26,7 @@ enum Kind {
     CarryOutAside,
     Attend,
     Fetch,
+    Settle,
     Carry,
     Time,
     // What is above goes on while others wait, however deep.
@@ -47,6 +48,7 @@ const ALL: [Kind; KINDS] = [
     Kind::CarryOutAside,
     Kind::Attend,
     Kind::Fetch,
+    Kind::Settle,
     Kind::Carry,
     Kind::Time,
     Kind::Connect,
@@ -182,6 +184,7 @@ impl Sim {
             Kind::CarryOutAside => node.carry_out_aside(),
             Kind::Attend => node.tell_attendance(),
             Kind::Fetch => node.fetch(),
+            Kind::Settle => node.settle(),
             Kind::Php => {
                 let number = self.dice.below(node.threads.len());
                 node.threads[number].step(self, node, number)
@@ -298,7 +301,17 @@ impl Sim {
     pub fn sweep(&self) -> bool {
         let mut any = false;
         for node in self.alive() {
-            for kind in [Kind::Publish, Kind::Receive, Kind::Grant, Kind::CarryOut, Kind::CarryOutAside, Kind::Attend, Kind::Fetch] {
+            let kinds = [
+                Kind::Publish,
+                Kind::Receive,
+                Kind::Grant,
+                Kind::CarryOut,
+                Kind::CarryOutAside,
+                Kind::Attend,
+                Kind::Fetch,
+                Kind::Settle,
+            ];
+            for kind in kinds {
                 any |= self.happens_on(kind, &node);
             }
             for shard in 0..self.plan.shards {

@@ -20,6 +20,8 @@ pub struct Truth {
     pub attendance: Vec<(String, String, bool)>,
     /// The sessions that have each name that an application has chosen, as far as is known.
     pub names: BTreeMap<String, usize>,
+    /// Tags that were given to, or taken off, whoever has such a name.
+    pub tagged_names: BTreeSet<(String, String)>,
     /// What servers called the sessions that the application has closed.
     pub ended: BTreeSet<String>,
     /// What was found to be wrong already.
@@ -175,6 +177,18 @@ impl Truth {
             }
             stays.insert(0, Stay { begun: 0, from: None, ending: Some(0), ended: None });
         }
+        if !id.contains('.') {
+            self.tagged_names.insert((id.to_owned(), tag.to_owned()));
+        }
+    }
+
+    /// PHP hears of a session. Who meant another one of that name may have given it tags before.
+    pub fn opens(&mut self, session: usize, id: &str) {
+        let doubtful: Vec<String> = self.tagged_names.iter().filter(|(name, _)| name == id).map(|(_, tag)| tag.clone()).collect();
+        for tag in doubtful {
+            let stays = self.sessions.entry(session).or_default().stays.entry(tag).or_default();
+            stays.insert(0, Stay { begun: 0, from: None, ending: Some(0), ended: None });
+        }
     }
 
     /// It may have it or not from now on: nobody knows what became of a command.
@@ -210,6 +224,11 @@ pub fn number_in(bytes: &[u8]) -> Option<usize> {
 }
 
 impl Session {
+    /// Whether no other session has ever been called as it was.
+    pub fn has_own_id(&self) -> bool {
+        self.ids.iter().all(|id| id.contains('.'))
+    }
+
     /// Whether it has been in a group without a doubt from one moment to another.
     pub fn is_surely_in(&self, tag: &str, from: Moment, to: Moment) -> bool {
         let sure = |stay: &Stay| stay.from.is_some_and(|begun| begun <= from) && stay.ending.is_none_or(|ending| ending > to);

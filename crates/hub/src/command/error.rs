@@ -89,7 +89,7 @@ pub enum CommandError {
     #[error("there are several applications: name one by its id")]
     SeveralApps,
     /// An event that the Pusher protocol does not have, and why.
-    #[error("it cannot be published: {0}")]
+    #[error("{}", if .0.is_empty() { "the event cannot be published" } else { .0 })]
     InvalidEvent(Box<str>),
     /// Other servers are needed, and cannot be asked.
     #[error(transparent)]

@@ -65,7 +65,7 @@ use self::channels::Stays;
 use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
-pub(crate) use self::handover::{Departed, Handed, Order, Wanted, Who};
+pub(crate) use self::handover::{Departed, Fate, Handed, Order, Sent, Underway, Wanted, Who};
 pub(crate) use self::missing::Missing;
 pub(crate) use self::post::{Fanout, Post};
 use self::presence::Presences;
@@ -115,6 +115,7 @@ pub struct Core {
     pub(crate) order: Order,
     /// Clients that have gone to other servers.
     pub(crate) departed: Departed,
+    pub(crate) underway: Arc<Underway>,
     /// What is kept for clients that may come back.
     kept: Arc<KeptMemory>,
     /// The clients that are waited for, by their addresses. Nothing is locked while it is.
@@ -189,6 +190,7 @@ impl Core {
             missing: Arc::default(),
             order: Order::default(),
             departed: Departed::default(),
+            underway: Arc::default(),
             kept: Arc::new(KeptMemory::new(options.max_resume_bytes)),
             suspended: Mutex::default(),
             timers: Timers::default(),

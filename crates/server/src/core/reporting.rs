@@ -127,7 +127,7 @@ fn shortened(text: &str) -> &str {
     &text[..end.unwrap_or(0)]
 }
 
-fn about(conn: &Conn) -> Map<String, Value> {
+pub(super) fn about(conn: &Conn) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("route".into(), conn.route_name.as_ref().into());
     fields.insert("connection".into(), conn.id().as_ref().into());

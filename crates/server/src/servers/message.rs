@@ -4,7 +4,7 @@ use fws_hub::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::control::protocol::read;
-use crate::core::{Handed, Wanted};
+use crate::core::{Fate, Handed, Sent, Wanted};
 
 /// What one server sends to another.
 #[derive(Debug, Deserialize)]
@@ -16,6 +16,8 @@ pub(super) enum Message<'a> {
     Want(Wanted),
     /// A client is to have this id; answered with whether the one that has it goes.
     MakeWay(&'a str),
+    /// Whether clients have arrived that were given to this server; answered with a [`Fate`] for each.
+    HaveArrived(Vec<Sent>),
 }
 
 /// The same, to be encoded.
@@ -24,6 +26,7 @@ enum Lent<'a> {
     Command(&'a Command<'a>),
     Want(&'a Wanted),
     MakeWay(&'a str),
+    HaveArrived(&'a [Sent]),
 }
 
 impl Lent<'_> {
@@ -57,11 +60,21 @@ pub(super) fn makes_way(answer: &[u8]) -> bool {
     read(answer) == Ok(true)
 }
 
+/// A question whether clients have arrived.
+pub(crate) fn have_arrived(sent: &[Sent]) -> Vec<u8> {
+    Lent::HaveArrived(sent).encode()
+}
+
+/// The answer to it. `None`: it cannot be read.
+pub(crate) fn fates(answer: &[u8]) -> Option<Vec<Fate>> {
+    read(answer).ok()
+}
+
 /// A command that was sent. `None`: it is something else.
 pub(crate) fn command(message: &[u8]) -> Option<Command<'_>> {
     match read(message) {
         Ok(Message::Command(command)) => Some(command),
-        Ok(Message::Want(_) | Message::MakeWay(_)) | Err(_) => None,
+        Ok(Message::Want(_) | Message::MakeWay(_) | Message::HaveArrived(_)) | Err(_) => None,
     }
 }
 

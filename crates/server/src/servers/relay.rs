@@ -2,7 +2,7 @@
 //!
 //! One thread carries out messages to clients, in the order in which another server has sent them. It waits for nobody. What may take long, or waits for
 //! others, is for a few more threads: whoever asks for that waits for the answer, so that its order is kept by that. One more thread fetches what channels
-//! have missed.
+//! have missed, and one asks whether clients have arrived that were given to other servers.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +76,15 @@ impl Relay {
         spawn("fws-relay".to_owned(), move || in_order_of_arrival(&weak, &tasks, &aside, &dropped))?;
         let (weak, missing) = (relay.core.clone(), core.missing.clone());
         spawn("fws-fetch".to_owned(), move || fetch(&weak, &missing))?;
+        let (weak, underway) = (relay.core.clone(), core.underway.clone());
+        let timeout = core.engine.timeout();
+        spawn("fws-settle".to_owned(), move || {
+            loop {
+                underway.wait(timeout);
+                let Some(core) = weak.upgrade() else { return };
+                core.settle();
+            }
+        })?;
         Ok(relay)
     }
 
@@ -210,6 +219,11 @@ impl Steps {
         }
     }
 
+    /// Asks whether clients have arrived that were given away.
+    pub fn settle(&self) -> bool {
+        self.core.upgrade().is_some_and(|core| core.settle())
+    }
+
     pub fn attend(&self) -> bool {
         (self.attend)()
     }
@@ -271,6 +285,9 @@ fn hear(core: &Core, incoming: Incoming) {
             encode(&done)
         }
         Ok(Message::MakeWay(id)) => postcard::to_stdvec(&(core.make_way(id) != Way::Taken)).expect("bug: an answer that cannot be encoded"),
+        Ok(Message::HaveArrived(sent)) => {
+            postcard::to_stdvec(&core.have_arrived(from, &sent)).expect("bug: an answer that cannot be encoded")
+        }
         Ok(Message::Want(wanted)) => postcard::to_stdvec(&core.hand(from, &wanted)).expect("bug: an answer that cannot be encoded"),
         Err(why) => encode(&Err(ClusterError::Refused(format!("the command cannot be read: {why}").into()).into())),
     };

@@ -52,6 +52,8 @@ pub enum Flaw {
     EventsLeftBehind,
     /// Nobody looks after events of channels that wait while all shards sleep.
     AsleepWithEvents,
+    /// PHP is not told of clients that were given to another server and did not arrive.
+    Astray,
 }
 
 thread_local! {

@@ -81,6 +81,11 @@ impl Simulated {
         !self.dead.get() && self.steps.fetch()
     }
 
+    /// The thread that asks whether clients have arrived elsewhere has a step. `false`: there is nobody to ask for.
+    pub fn settle(&self) -> bool {
+        !self.dead.get() && self.steps.settle()
+    }
+
     /// The thread that asks who has joined channels has a step. `false`: nothing is there.
     pub fn tell_attendance(&self) -> bool {
         !self.dead.get() && self.steps.attend()

@@ -1,5 +1,6 @@
 //! Clients that have gone to other servers, for those who still ask here.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use fws_engine::NodeId;
@@ -7,6 +8,7 @@ use fws_hub::{ClusterError, Key};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
+use super::settle::Fate;
 use crate::clock;
 use crate::resume::Secret;
 
@@ -29,6 +31,9 @@ struct Inner {
     arriving: HashSet<Box<str>>,
     /// The places here of clients that came from elsewhere, by the ids that they had then: they may have others by now.
     came: HashMap<Box<str>, Key>,
+    /// The clients that have arrived: the servers that gave them, and their places there. The oldest first.
+    arrived: HashSet<(NodeId, Key)>,
+    arrivals: VecDeque<(NodeId, Key)>,
     /// What clients have shown that are being brought here, for each of their connections.
     bringing: Vec<(u64, Secret)>,
     last_bringing: u64,
@@ -97,6 +102,29 @@ impl Departed {
             inner.came = HashMap::new();
         }
         inner.came.insert(id.into(), key);
+    }
+
+    /// A client has arrived that had this place at another server.
+    pub(super) fn has_arrived(&self, from: NodeId, place: Key) {
+        let mut inner = self.0.lock();
+        if inner.arrivals.len() >= MOST
+            && let Some(oldest) = inner.arrivals.pop_front()
+        {
+            inner.arrived.remove(&oldest);
+        }
+        if inner.arrived.insert((from, place)) {
+            inner.arrivals.push_back((from, place));
+        }
+    }
+
+    /// What is known of a client that another server has given.
+    pub(super) fn fate(&self, from: NodeId, place: Key, secret: &Secret) -> Fate {
+        let inner = self.0.lock();
+        if inner.arrived.contains(&(from, place)) {
+            return Fate::Arrived;
+        }
+        let awaited = inner.bringing.iter().any(|(_, other)| other.is(secret));
+        if awaited { Fate::Awaited } else { Fate::Unknown }
     }
 
     /// The place of a client that came with this id.

@@ -85,10 +85,11 @@ impl Core {
         drop(still);
         let positions = followed.into_iter().filter_map(|(tag, _, at)| Some((tag, at?.into()))).collect();
         self.shard(conn.key).wake();
+        self.underway.add(conn.clone(), wanted.secret, to);
         let packed = clock::receive(&packed).map_err(|_| no(NotResumed::Unknown))?;
         add(&self.counters.sessions_given, 1);
         let connected_at = conn.describe().connected_at;
-        Ok(Handed::Client(Box::new(parcel(belongings, packed, mark, Past { positions, heard, connected_at }))))
+        Ok(Handed::Client(Box::new(parcel(belongings, packed, mark, Past { place: (conn.key.index, conn.key.generation), positions, heard, connected_at }))))
     }
 
     pub(super) fn wanted_client(&self, wanted: &Wanted) -> Option<Arc<Conn>> {
@@ -183,6 +184,7 @@ impl Core {
 }
 
 struct Past {
+    place: (u32, u32),
     positions: Vec<(Arc<str>, super::words::Spot)>,
     heard: Vec<(Box<str>, u64)>,
     connected_at: u64,
@@ -191,8 +193,9 @@ struct Past {
 fn parcel(belongings: Belongings, packed: Packed, mark: Mark, past: Past) -> Parcel {
     let Belongings { id, tags, user, members, information } = belongings;
     let Packed { luggage, missed } = packed;
-    let Past { positions, heard, connected_at } = past;
+    let Past { place, positions, heard, connected_at } = past;
     Parcel {
+        place,
         id,
         tags,
         user: user.map(|user| (user.name.clone(), user.info.clone())),

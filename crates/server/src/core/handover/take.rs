@@ -151,7 +151,7 @@ impl Core {
 
     /// Enters a client that another server has given. `None`: it cannot be, and its session is lost.
     fn receive(&self, from: NodeId, mut parcel: Parcel, arriving: Arriving, listening: &Listening<'_>) -> Option<Key> {
-        let id = parcel.id.clone();
+        let (id, (index, generation)) = (parcel.id.clone(), parcel.place);
         self.departed.expect(&id);
         let positions = std::mem::take(&mut parcel.positions);
         let apart: Vec<Arc<str>> = self.with_history(&arriving.route, &mut parcel.tags);
@@ -160,6 +160,7 @@ impl Core {
         self.departed.expect_no_more(&id);
         match key {
             Some(key) if self.follow(&id, &apart, &members, &positions) => {
+                self.departed.has_arrived(from, Key { index, generation });
                 add(&self.counters.sessions_taken, 1);
                 return Some(key);
             }

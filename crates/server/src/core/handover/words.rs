@@ -56,6 +56,8 @@ pub(crate) enum Handed {
 /// All that a client has.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Parcel {
+    /// Where it was: slot and generation.
+    pub place: (u32, u32),
     pub id: Arc<str>,
     pub tags: Vec<Arc<str>>,
     /// Name and information.
