@@ -301,16 +301,8 @@ impl Sim {
     pub fn sweep(&self) -> bool {
         let mut any = false;
         for node in self.alive() {
-            let kinds = [
-                Kind::Publish,
-                Kind::Receive,
-                Kind::Grant,
-                Kind::CarryOut,
-                Kind::CarryOutAside,
-                Kind::Attend,
-                Kind::Fetch,
-                Kind::Settle,
-            ];
+            let kinds =
+                [Kind::Publish, Kind::Receive, Kind::Grant, Kind::CarryOut, Kind::CarryOutAside, Kind::Attend, Kind::Fetch, Kind::Settle];
             for kind in kinds {
                 any |= self.happens_on(kind, &node);
             }

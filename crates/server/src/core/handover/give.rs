@@ -89,7 +89,12 @@ impl Core {
         let packed = clock::receive(&packed).map_err(|_| no(NotResumed::Unknown))?;
         add(&self.counters.sessions_given, 1);
         let connected_at = conn.describe().connected_at;
-        Ok(Handed::Client(Box::new(parcel(belongings, packed, mark, Past { place: (conn.key.index, conn.key.generation), positions, heard, connected_at }))))
+        Ok(Handed::Client(Box::new(parcel(
+            belongings,
+            packed,
+            mark,
+            Past { place: (conn.key.index, conn.key.generation), positions, heard, connected_at },
+        ))))
     }
 
     pub(super) fn wanted_client(&self, wanted: &Wanted) -> Option<Arc<Conn>> {
