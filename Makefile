@@ -77,6 +77,7 @@ test: test-tools test-rust test-fuzz test-abi test-generated test-licences test-
 	@echo "every test passed on $$(tools/php.sh --version)"
 
 test-rust: setup ## Unit and integration tests of the core, and of the benchmark's load generator
+	@tools/setup.sh redis
 	cargo test --workspace
 	CARGO_TARGET_DIR=$(BUILD)/bench/target cargo test --locked --manifest-path tests/bench/load/Cargo.toml
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to it that what is needed is there, and says what is missing and how to get it.
 #
-# usage: tools/setup.sh build|e2e
+# usage: tools/setup.sh build|redis|e2e
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -19,10 +19,13 @@ case ${1:-} in
     [ "$(uname -s)" != Linux ] || need ld binutils objcopy binutils
     "$top/tools/php.sh" >/dev/null
     ;;
+  redis)
+    need redis-server redis-server redis-cli redis-tools
+    ;;
   e2e)
+    "$0" redis
     need composer composer node nodejs npm npm
-    command -v redis-server >/dev/null || command -v valkey-server >/dev/null || need redis-server redis-server
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need chromium chromium
     ;;
-  *) die "usage: tools/setup.sh build|e2e" ;;
+  *) die "usage: tools/setup.sh build|redis|e2e" ;;
 esac

@@ -44,6 +44,8 @@ pub trait Broker: Send + Sync {
         // Where that is not possible it is as if this server were alone.
         Ok(changes.iter().map(|one| change(one).unwrap_or(true)).collect())
     }
+    fn attend_later(&self, changes: &[(bool, &Member)]);
+    fn present(&self, route: &str, tag: &str) -> Result<Vec<(Box<str>, Arc<[u8]>)>, ClusterError>;
     fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
     fn records(&self, channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError>;
     fn forget(&self, channel: &str) -> Result<bool, ClusterError>;
@@ -92,6 +94,8 @@ impl Broker for Cluster {
         enter(member: &Member) -> Result<bool, ClusterError>;
         leave(member: &Member) -> Result<bool, ClusterError>;
         attend(changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError>;
+        attend_later(changes: &[(bool, &Member)]);
+        present(route: &str, tag: &str) -> Result<Vec<(Box<str>, Arc<[u8]>)>, ClusterError>;
         record(channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
         records(channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError>;
         forget(channel: &str) -> Result<bool, ClusterError>;

@@ -87,6 +87,19 @@ pub trait Engine: Send + Sync {
         let _ = changes;
     }
 
+    /// Waits until what was [changed](Engine::attend) before is known to all servers, for a time of its own.
+    fn wait_attended(&self) {}
+
+    /// Who is in a channel of a route on all servers, with what was said about each. It waits for the engine. `None`: this server is alone, or
+    /// it is for the moment, since the engine cannot be asked.
+    fn present(&self, route: &str, tag: &str) -> Option<Vec<(Arc<str>, Arc<[u8]>)>> {
+        let _ = (route, tag);
+        None
+    }
+
+    /// The server has drained, and is to go on after all. Does not wait.
+    fn go_on(&self) {}
+
     /// Where channels are recorded for all servers. `None`: each server records its own.
     fn recorder(&self) -> Option<&dyn Recorder> {
         None

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use fws_engine::redis::{Member, NodeId, Records, Retention, Settings};
 use fws_hub::{ClusterError, KeyValueError, Position};
 
 fn member(user: &str) -> Member {
-    Member { route: "chat".into(), tag: "room".into(), user: user.into() }
+    Member { route: "chat".into(), tag: "room".into(), user: user.into(), info: Arc::default() }
 }
 
 #[test]
@@ -110,7 +111,30 @@ fn a_user_joins_with_the_first_server_and_leaves_with_the_last() {
     assert_eq!(two.cluster.enter(&member("ann")), Ok(false));
     assert_eq!((one.cluster.leave(&member("ann")), two.cluster.leave(&member("ann"))), (Ok(false), Ok(true)));
     assert_eq!(two.cluster.leave(&member("ann")), Ok(false), "it has left");
-    assert_eq!(redis.cli(&["KEYS", "{fws}:m:*"]), "");
+    assert_eq!(redis.cli(&["KEYS", "{fws}:at:*"]), "");
+    assert_eq!(redis.cli(&["KEYS", "{fws}:in:*"]), "");
+}
+
+#[test]
+fn all_servers_know_who_is_in_a_channel_with_what_was_said_first() {
+    let redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    let said = |user: &str, info: &str| Member { info: info.as_bytes().into(), ..member(user) };
+    one.cluster.enter(&said("ann", "first")).expect("connected");
+    two.cluster.enter(&said("ann", "second")).expect("connected");
+    two.cluster.enter(&said("bob\0", "")).expect("connected");
+    let present = |server: &Server| {
+        let mut present = server.cluster.present("chat", "room").expect("connected");
+        present.sort_unstable();
+        present.into_iter().map(|(user, info)| (user.to_string(), String::from_utf8_lossy(&info).into_owned())).collect::<Vec<_>>()
+    };
+    let both = [("ann".to_owned(), "first".to_owned()), ("bob\0".to_owned(), String::new())];
+    assert_eq!((present(&one), present(&two)), (both.to_vec(), both.to_vec()));
+    one.cluster.leave(&member("ann")).expect("connected");
+    assert_eq!(present(&one).len(), 2);
+    two.cluster.leave(&member("ann")).expect("connected");
+    assert_eq!(present(&one).len(), 1);
+    assert_eq!(one.cluster.present("chat", "roo"), Ok(Vec::new()));
 }
 
 #[test]

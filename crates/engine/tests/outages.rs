@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use fws_engine::redis::{Member, Settings};
 use fws_hub::ClusterError;
 
 fn member(user: &str) -> Member {
-    Member { route: "chat".into(), tag: "room".into(), user: user.into() }
+    Member { route: "chat".into(), tag: "room".into(), user: user.into(), info: Arc::default() }
 }
 
 /// A server that is not believed to be dead while it connects again, however slow the machine is.
@@ -73,10 +74,40 @@ fn who_left_while_redis_was_away_has_left_when_it_is_back() {
     assert!(one.cluster.leave(&member("ann")).is_err());
     wait_until("Redis goes on", || two.cluster.claim("x") == Ok(true));
     // Only the other server has it now. What was asked in vain may be carried out late.
-    let counts =
-        "local n = {} for i, key in ipairs(redis.call('KEYS', '*:m:*')) do n[i] = redis.call('SCARD', key) end return table.concat(n, ' ')";
+    let counts = "local n = {} for i, key in ipairs(redis.call('KEYS', '*:at:*')) do n[i] = redis.call('SCARD', key) end return table.concat(n, ' ')";
     wait_until("it is known who has it", || redis.cli(&["EVAL", counts, "0"]) == "1");
     assert_eq!(two.cluster.leave(&member("ann")), Ok(true), "it was the last");
+}
+
+#[test]
+fn who_came_and_who_left_while_redis_was_away_is_told_when_it_is_back_once_for_all_servers() {
+    let mut redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    for user in ["both", "gone"] {
+        assert_eq!(one.cluster.enter(&member(user)), Ok(true));
+    }
+    assert_eq!(two.cluster.enter(&member("both")), Ok(false));
+    redis.cli(&["SAVE"]);
+    redis.kill();
+    wait_until("it is away", || !one.told.disconnected.lock().is_empty());
+    for user in ["both", "gone"] {
+        assert!(one.cluster.leave(&member(user)).is_err());
+    }
+    for user in ["new", "brief"] {
+        assert!(one.cluster.enter(&Member { info: b"{}"[..].into(), ..member(user) }).is_err());
+    }
+    assert!(one.cluster.leave(&member("brief")).is_err());
+    redis.launch();
+    wait_until("it is told", || !one.told.come.lock().is_empty());
+    assert_eq!(*one.told.come.lock(), [Member { info: b"{}"[..].into(), ..member("new") }]);
+    let left = one.told.left.lock().clone();
+    assert!(left.contains(&member("gone")) && !left.contains(&member("both")) && !left.contains(&member("new")), "{left:?}");
+    wait_until("it is known to all", || {
+        let mut present: Vec<String> =
+            two.cluster.present("chat", "room").unwrap_or_default().iter().map(|(user, _)| user.to_string()).collect();
+        present.sort_unstable();
+        present == ["both", "new"]
+    });
 }
 
 #[test]
@@ -86,7 +117,7 @@ fn a_server_that_was_believed_to_be_dead_tells_that_its_members_are_there_again(
     one.cluster.enter(&member("ann")).expect("connected");
     // As another server does that believes that this one is dead.
     let forget = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
-    for keys in ["*:m:*", "*:of:*", "{fws}:nodes:"] {
+    for keys in ["*:at:*", "*:of:*", "{fws}:nodes:"] {
         redis.cli(&["EVAL", forget, "0", keys]);
     }
     wait_until("they are back", || *one.told.entered.lock() == [member("ann")]);

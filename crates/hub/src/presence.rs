@@ -217,9 +217,9 @@ impl<C> Hub<C> {
         members.map(|(_, member)| Present { user: member.user.clone(), connections: member.connections }).collect()
     }
 
-    /// A user who is in a channel.
-    pub fn member(&self, route: RouteId, tag: &str, user: &str) -> Option<&Arc<User>> {
-        Some(&self.presence.channels.get(&route)?.get(tag)?.get(user)?.user)
+    /// The channels of a route that have members.
+    pub fn channels_with_members(&self, route: RouteId) -> Vec<Arc<str>> {
+        self.presence.channels.get(&route).map(|channels| channels.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// How many members all channels have together, how many of these are in their time of grace, and how many have left before its end

@@ -5,7 +5,8 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use dashmap::DashMap;
 use fws_hub::Key;
 use fws_pusher::{Connection, Millis};
 use hashbrown::{DefaultHashBuilder, HashMap};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::conn::Conn;
 use crate::core::Core;
@@ -29,10 +30,29 @@ pub struct Client {
     pub members: HashMap<Box<str>, Arc<str>>,
 }
 
+/// How long servers are not asked for numbers that clients are told unasked, once one has not answered.
+const HOPELESS: Millis = 5000;
+
+/// Nobody else enters a channel.
+pub type Entering<'a> = MutexGuard<'a, ()>;
+
+/// What the clock's thread does next.
+pub enum Due {
+    /// It looks at a connection.
+    Client(Key),
+    /// It tells everybody who is in their presence channels.
+    List,
+}
+
 /// All of them.
 pub struct Clients {
     by_key: DashMap<Key, Arc<Mutex<Client>>, DefaultHashBuilder>,
     clock: Clock,
+    /// Locked while a client enters a presence channel of a server that is alone, by the channel's hash: so no more enter than may.
+    entrances: [Mutex<()>; 64],
+    hasher: DefaultHashBuilder,
+    /// Until then.
+    hopeless: AtomicU64,
     started: Instant,
     running: AtomicBool,
     core: OnceLock<Weak<Core>>,
@@ -40,8 +60,16 @@ pub struct Clients {
 
 impl Clients {
     pub fn new() -> Clients {
-        let clock = Clock { due: Mutex::default(), sooner: Condvar::new() };
-        Clients { by_key: DashMap::default(), clock, started: Instant::now(), running: AtomicBool::new(false), core: OnceLock::new() }
+        Clients {
+            by_key: DashMap::default(),
+            clock: Clock { due: Mutex::default(), sooner: Condvar::new() },
+            entrances: [const { Mutex::new(()) }; 64],
+            hasher: DefaultHashBuilder::default(),
+            hopeless: AtomicU64::new(0),
+            started: Instant::now(),
+            running: AtomicBool::new(false),
+            core: OnceLock::new(),
+        }
     }
 
     /// Whom the threads will work for.
@@ -90,21 +118,50 @@ impl Clients {
         self.clock.set(due, key);
     }
 
-    /// Waits until a connection is to be looked at.
-    pub fn wait(&self) -> Key {
+    /// A client is about to enter a presence channel.
+    pub fn enter(&self, tag: &str) -> Entering<'_> {
+        self.entrances[self.hasher.hash_one(tag) as usize % self.entrances.len()].lock()
+    }
+
+    /// Another server has not answered.
+    pub fn lose_hope(&self) {
+        self.hopeless.store(self.now() + HOPELESS, Ordering::Relaxed);
+    }
+
+    /// Whether one has not answered lately.
+    pub fn is_hopeless(&self) -> bool {
+        self.hopeless.load(Ordering::Relaxed) > self.now()
+    }
+
+    /// Everybody is to be told who is in the presence channels, since what was told may have been lost: now, and once more after a time.
+    pub fn list_again(&self, later: Option<Duration>) {
+        let mut due = self.clock.due.lock();
+        due.list = true;
+        due.list_later = later.map(|later| self.now() + later.as_millis() as Millis).or(due.list_later);
+        self.clock.sooner.notify_one();
+    }
+
+    /// Waits until something is to be done.
+    pub fn wait(&self) -> Due {
         let mut due = self.clock.due.lock();
         loop {
-            match due.peek() {
-                Some(Reverse((at, key))) if *at <= self.now() => {
-                    let key = *key;
-                    due.pop();
-                    return key;
+            if std::mem::take(&mut due.list) {
+                return Due::List;
+            }
+            let now = self.now();
+            if due.list_later.take_if(|at| *at <= now).is_some() {
+                return Due::List;
+            }
+            let next = due.clients.peek().map(|Reverse(next)| *next);
+            match next {
+                Some((at, key)) if at <= now => {
+                    due.clients.pop();
+                    return Due::Client(key);
                 }
-                Some(Reverse((at, _))) => {
-                    let until = self.started + Duration::from_millis(*at);
-                    self.clock.sooner.wait_until(&mut due, until);
-                }
-                None => self.clock.sooner.wait(&mut due),
+                Some(_) | None => match next.map(|(at, _)| at).into_iter().chain(due.list_later).min() {
+                    Some(at) => drop(self.clock.sooner.wait_until(&mut due, self.started + Duration::from_millis(at))),
+                    None => self.clock.sooner.wait(&mut due),
+                },
             }
         }
     }
@@ -112,16 +169,23 @@ impl Clients {
 
 /// When connections are to be looked at: each stands here once. One that has gone is left out when its time comes.
 struct Clock {
-    due: Mutex<BinaryHeap<Reverse<(Millis, Key)>>>,
-    /// Signalled when one is to be looked at before all others.
+    due: Mutex<Waiting>,
+    /// Signalled when one is to be looked at before all others, and when lists are to be told.
     sooner: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    clients: BinaryHeap<Reverse<(Millis, Key)>>,
+    list: bool,
+    list_later: Option<Millis>,
 }
 
 impl Clock {
     fn set(&self, at: Millis, key: Key) {
         let mut due = self.due.lock();
-        let sooner = due.peek().is_none_or(|Reverse((first, _))| at < *first);
-        due.push(Reverse((at, key)));
+        let sooner = due.clients.peek().is_none_or(|Reverse((first, _))| at < *first);
+        due.clients.push(Reverse((at, key)));
         if sooner {
             self.sooner.notify_one();
         }

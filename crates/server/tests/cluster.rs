@@ -374,7 +374,8 @@ fn a_user_joins_a_channel_once_on_all_servers_and_leaves_with_the_last_connectio
         core.stage(3, ROUTES.as_bytes()).expect("legal");
     }
     wait_until(PATIENCE, "Redis knows of nobody", || {
-        let keys = Process::new("redis-cli").arg("-s").arg(redis.folder.join("s")).args(["KEYS", "{fws}:m:*"]).output().expect("redis-cli");
+        let keys =
+            Process::new("redis-cli").arg("-s").arg(redis.folder.join("s")).args(["KEYS", "{fws}:at:*"]).output().expect("redis-cli");
         keys.stdout.trim_ascii().is_empty()
     });
     servers[0].commit(3).expect("staged");

@@ -18,7 +18,7 @@ use super::{Cluster, Shared};
 /// How long it is until a server that was not reached is asked once more.
 const AGAIN: Duration = Duration::from_millis(50);
 /// A server without a connection for so long is believed to be dead, where all may be connecting again: it takes less than that.
-const GONE: Duration = Duration::from_secs(5);
+pub const GONE: Duration = Duration::from_secs(5);
 
 /// Servers that are alive by their lease, and that have no connection, with the time since when that is known.
 #[derive(Debug, Default)]
@@ -34,6 +34,11 @@ impl Missed {
         // Perhaps it has done so before they were all there again.
         nodes.extend(self.list());
         *self.0.lock() = Some((Instant::now() + GONE, nodes));
+    }
+
+    /// Whether it has lost what it knew so lately that some may not be there again.
+    pub fn are_awaited(&self) -> bool {
+        self.0.lock().as_ref().is_some_and(|(until, _)| *until > Instant::now())
     }
 
     fn list(&self) -> Vec<NodeId> {

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{Receiver as Queue, UnboundedReceiver};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::frame::{self, Kind};
+use super::members::{Restored, Settled};
 use super::node::NodeId;
 use super::outgoing::{Outbound, publish};
 use super::reach::{Failure, look_at_server, place, reach, within, words};
@@ -228,9 +229,9 @@ async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link) -> RedisResul
     let mut connection = link.connection.clone();
     // What Redis may have forgotten, or others may have taken, before anybody asks for it.
     shared.claims.settle(shared, &mut connection).await?;
-    shared.members.settle(shared, &mut connection).await?;
+    let settled = shared.members.settle(shared, &mut connection).await?;
     let lost = shared.claims.renew(shared, &mut connection).await?;
-    let entered = shared.members.restore(shared, &mut connection).await?;
+    let Restored { back, come } = shared.members.restore(shared, &mut connection).await?;
     *shared.linked_at.lock() = Some(Instant::now());
     *shared.connection.write() = Some(link.connection.clone());
     shared.counts.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -240,11 +241,21 @@ async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link) -> RedisResul
     if !lost.is_empty() {
         receiver.lost(lost);
     }
-    if link.was_dead && !entered.is_empty() {
-        receiver.entered(entered);
+    if link.was_dead && !back.is_empty() {
+        receiver.entered(back);
     }
+    // There is no `await` since the connection can be used: so nothing that is told from now on is told before this.
+    tell_late(receiver, settled);
+    tell_late(receiver, Settled { come, left: Vec::new() });
     receiver.connected(link.anew);
     Ok(())
+}
+
+/// What has happened while Redis was away.
+fn tell_late(receiver: &dyn Receiver, Settled { come, left }: Settled) {
+    if !come.is_empty() || !left.is_empty() {
+        receiver.late(come, left);
+    }
 }
 
 fn down(shared: &Shared, receiver: &dyn Receiver, queue: &mut Queue<Outbound>, why: &str) {
@@ -397,8 +408,9 @@ async fn look(
         shared.claims.settle(shared, connection).await?;
         shared.members.settle(shared, connection).await
     };
-    if let Err(error) = settled.await {
-        return ControlFlow::Break(error.category().to_owned());
+    match settled.await {
+        Ok(settled) => tell_late(receiver, settled),
+        Err(error) => return ControlFlow::Break(error.category().to_owned()),
     }
     if !lease.was_alive || renewed.elapsed() > RENEW {
         *renewed = Instant::now();
@@ -410,8 +422,12 @@ async fn look(
     }
     if !lease.was_alive {
         match shared.members.restore(shared, connection).await {
-            Ok(entered) if !entered.is_empty() && !born_again => receiver.entered(entered),
-            Ok(_) => {}
+            Ok(Restored { back, come }) => {
+                if !back.is_empty() && !born_again {
+                    receiver.entered(back);
+                }
+                tell_late(receiver, Settled { come, left: Vec::new() });
+            }
             Err(error) => return ControlFlow::Break(error.category().to_owned()),
         }
         receiver.connected(true);

@@ -51,6 +51,7 @@ use self::outgoing::{Outbound, Outgoing};
 use self::questions::Questions;
 use self::topics::Topics;
 
+pub use self::asking::GONE;
 pub use self::members::Member;
 pub use self::node::NodeId;
 pub use self::records::{Recorded, Records, Retention};
@@ -122,6 +123,10 @@ pub trait Receiver: Send + Sync {
 
     /// These members of this server are in their channels again: it was believed to be dead.
     fn entered(&self, members: Vec<Member>);
+
+    /// What has happened while Redis could not be told, and what nobody was told as one of all servers: these members have come, and are on no other
+    /// server; these have left, and are on no server.
+    fn late(&self, come: Vec<Member>, left: Vec<Member>);
 }
 
 /// Another server, as it told of itself.

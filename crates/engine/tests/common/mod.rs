@@ -112,6 +112,8 @@ pub struct Told {
     pub lost: Mutex<Vec<Box<str>>>,
     pub vacated: Mutex<Vec<Member>>,
     pub entered: Mutex<Vec<Member>>,
+    pub come: Mutex<Vec<Member>>,
+    pub left: Mutex<Vec<Member>>,
     pub connected: AtomicUsize,
     pub anew: AtomicUsize,
     pub disconnected: Mutex<Vec<String>>,
@@ -153,6 +155,11 @@ impl Receiver for Told {
 
     fn entered(&self, members: Vec<Member>) {
         self.entered.lock().extend(members);
+    }
+
+    fn late(&self, come: Vec<Member>, left: Vec<Member>) {
+        self.come.lock().extend(come);
+        self.left.lock().extend(left);
     }
 }
 

@@ -46,7 +46,9 @@ impl Core {
         let config = routes.staged.get(&generation).cloned().ok_or(Stale)?;
         routes.staged.retain(|&staged, _| staged > generation);
         routes.committed = Some(generation);
-        self.draining.store(false, Ordering::Release);
+        if self.draining.swap(false, Ordering::AcqRel) {
+            self.engine.go_on();
+        }
         self.put_in_force(&mut routes, &config);
         Ok(())
     }

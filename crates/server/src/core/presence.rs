@@ -94,31 +94,21 @@ impl Core {
         }
     }
 
-    /// Users are in channels again whose server was believed to be dead: others were told that they had left.
-    pub(crate) fn rejoined(&self, members: impl Iterator<Item = (Arc<str>, Arc<str>, Arc<str>)>) {
+    /// Users have joined channels (`true`), or left them, by what has become of whole servers, or of Redis.
+    pub(crate) fn attended(&self, members: impl Iterator<Item = (bool, Arc<str>, Arc<str>, Arc<str>, Arc<[u8]>)>) {
         let routes = self.routes.read();
-        let hub = self.hub.read();
-        let joined = members.filter_map(|(route, tag, user)| {
+        let told = members.filter_map(|(joined, route, tag, user, info)| {
             let id = routes.current.get(&route)?.id;
-            let info = hub.member(id, &tag, &user)?.info.clone();
-            Some(Attendance { joined: true, silent: false, id, route, tag, user, info, by: None })
+            Some(Attendance { joined, silent: false, id, route, tag, user, info, by: None })
         });
-        let joined = joined.collect();
-        drop((hub, routes));
-        self.tell_attendance(joined);
+        let told = told.collect();
+        drop(routes);
+        self.tell_attendance(told);
     }
 
-    /// Users have left channels with a server that is dead.
-    pub(crate) fn vacated(&self, members: impl Iterator<Item = (Arc<str>, Arc<str>, Arc<str>)>) {
-        let routes = self.routes.read();
-        let left = members.filter_map(|(route, tag, user)| {
-            let id = routes.current.get(&route)?.id;
-            // What was said about the user died with its server.
-            Some(Attendance { joined: false, silent: false, id, route, tag, user, info: Arc::default(), by: None })
-        });
-        let left = left.collect();
-        drop(routes);
-        self.tell_attendance(left);
+    /// Whether the clients of a route speak the Pusher protocol.
+    pub(crate) fn speaks_pusher(&self, route: &str) -> bool {
+        self.routes.read().current.get(route).is_some_and(|route| route.apps.is_some())
     }
 
     /// Tells the engine of tags and users that have their first client on this server, or have lost the last one.

@@ -3,68 +3,123 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use fws_engine::redis::Member;
 use fws_engine::{Attendance, Broker};
+use parking_lot::Mutex;
 
 use super::relay::spawn;
 use crate::core::Core;
 
-/// The most changes that wait to be told. Others are told as if this server were alone.
+/// The most changes that wait to be told. Others are told as if this server were alone, and Redis hears of them later.
 const WAITING: usize = 100_000;
 /// The most that Redis is asked about at a time.
 const TOGETHER: usize = 64;
 
+/// What waits for the thread.
+enum Item {
+    Change(Attendance),
+    /// Somebody waits until all before it is told: until this is dropped.
+    Barrier(SyncSender<()>),
+}
+
 /// A thread that asks Redis of each change whether it is one for all servers, in their order.
-pub struct Register(SyncSender<Attendance>);
+pub struct Register {
+    entrance: SyncSender<Item>,
+    cluster: Arc<dyn Broker>,
+    /// Of the end of this server: Redis is not told of these, so the others believe that their users are there until the lease ends. Who has come back
+    /// to one of them by then has never left.
+    kept: Mutex<Vec<Attendance>>,
+}
 
 impl Register {
     pub fn start(core: &Arc<Core>, cluster: Arc<dyn Broker>) -> io::Result<Register> {
-        let (entrance, changes) = sync_channel(WAITING);
+        let (register, changes) = Register::new(cluster.clone());
         let core = Arc::downgrade(core);
         spawn("fws-attendance".to_owned(), move || {
-            while let (Ok(change), Some(core)) = (changes.recv(), core.upgrade()) {
-                let mut told = Vec::new();
-                tell(&*cluster, change, &changes, &mut told);
-                core.tell_attendance(told);
+            while let (Ok(item), Some(core)) = (changes.recv(), core.upgrade()) {
+                tell(&core, &*cluster, item, &changes);
             }
         })?;
-        Ok(Register(entrance))
+        Ok(register)
     }
 
     /// The same without a thread. What is returned is a step of it, and says whether there was something to do.
     #[cfg(feature = "simulation")]
     pub fn in_steps(core: &Arc<Core>, cluster: Arc<dyn Broker>) -> (Register, Box<dyn Fn() -> bool>) {
-        let (entrance, changes) = sync_channel(1_000);
+        let (register, changes) = Register::new(cluster.clone());
         let core = Arc::downgrade(core);
         let step = move || {
-            let (Ok(change), Some(core)) = (changes.try_recv(), core.upgrade()) else { return false };
-            let mut told = Vec::new();
-            tell(&*cluster, change, &changes, &mut told);
-            core.tell_attendance(told);
+            let (Ok(item), Some(core)) = (changes.try_recv(), core.upgrade()) else { return false };
+            tell(&core, &*cluster, item, &changes);
             true
         };
-        (Register(entrance), Box::new(step))
+        (register, Box::new(step))
     }
 
-    /// Takes changes, but those for which there is no room.
-    pub fn take(&self, changes: &mut Vec<Attendance>) {
-        changes.retain(|change| self.0.try_send(change.clone()).is_err());
+    fn new(cluster: Arc<dyn Broker>) -> (Register, Receiver<Item>) {
+        let (entrance, changes) = sync_channel(WAITING);
+        (Register { entrance, cluster, kept: Mutex::default() }, changes)
+    }
+
+    /// Takes changes, but those that are to be told as if this server were alone. The caller may have locked the routes.
+    pub fn take(&self, core: &Core, changes: &mut Vec<Attendance>) {
+        if core.is_draining() {
+            let (kept, others) = std::mem::take(changes).into_iter().partition(|change| change.silent);
+            *changes = others;
+            self.kept.lock().extend::<Vec<Attendance>>(kept);
+        }
+        changes.retain(|change| {
+            let taken = self.entrance.try_send(Item::Change(change.clone())).is_ok();
+            if !taken {
+                self.cluster.attend_later(&[(change.joined, &member(change))]);
+            }
+            !taken
+        });
+    }
+
+    /// Waits until Redis is told of all changes until now, or could not be told, and no longer than this.
+    pub fn wait(&self, timeout: Duration) {
+        let (barrier, told) = sync_channel(0);
+        if self.entrance.try_send(Item::Barrier(barrier)).is_ok() {
+            // The end of the channel is what is waited for.
+            let _ = told.recv_timeout(timeout);
+        }
+    }
+
+    /// The server goes on: those who left as it was about to end have left.
+    pub fn go_on(&self) {
+        for change in std::mem::take(&mut *self.kept.lock()) {
+            let gone = member(&change);
+            if self.entrance.try_send(Item::Change(Attendance { silent: false, ..change })).is_err() {
+                self.cluster.attend_later(&[(false, &gone)]);
+            }
+        }
     }
 }
 
 /// Looks at a change, and at those that wait behind it.
-fn tell(cluster: &dyn Broker, first: Attendance, more: &Receiver<Attendance>, told: &mut Vec<Attendance>) {
-    let changes: Vec<Attendance> = std::iter::once(first).chain(more.try_iter().take(TOGETHER - 1)).collect();
+fn tell(core: &Arc<Core>, cluster: &dyn Broker, first: Item, more: &Receiver<Item>) {
+    let (mut changes, mut barriers) = (Vec::new(), Vec::new());
+    for item in std::iter::once(first).chain(more.try_iter().take(TOGETHER - 1)) {
+        match item {
+            Item::Change(change) => changes.push(change),
+            Item::Barrier(barrier) => barriers.push(barrier),
+        }
+    }
     let members: Vec<Member> = changes.iter().map(member).collect();
     let asked: Vec<(bool, &Member)> = changes.iter().zip(&members).map(|(change, member)| (change.joined, member)).collect();
-    match cluster.attend(&asked) {
-        Ok(first_or_last) => told.extend(changes.into_iter().zip(first_or_last).filter(|(_, told)| *told).map(|(change, _)| change)),
-        // Without Redis it is as if this server were alone.
-        Err(_) => told.extend(changes),
-    }
+    let told = match if asked.is_empty() { Ok(Vec::new()) } else { cluster.attend(&asked) } {
+        Ok(first_or_last) => changes.into_iter().zip(first_or_last).filter(|(_, told)| *told).map(|(change, _)| change).collect(),
+        // Without Redis PHP is told as if this server were alone. Clients of the Pusher protocol have lists of who is there on all servers: they are told
+        // what is right once that is known.
+        Err(_) => changes.into_iter().filter(|change| !core.speaks_pusher(&change.route)).collect(),
+    };
+    core.tell_attendance(told);
+    drop(barriers);
 }
 
 fn member(change: &Attendance) -> Member {
-    Member { route: (*change.route).into(), tag: (*change.tag).into(), user: (*change.user).into() }
+    Member { route: (*change.route).into(), tag: (*change.tag).into(), user: (*change.user).into(), info: change.info.clone() }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use fws_engine::redis::{Cluster, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings};
+use fws_engine::redis::{Cluster, GONE, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings};
 use fws_engine::{Attendance, Broker, Engine, Place, Recorder, Standing, Topic, Watching};
 use fws_hub::command::{Add, Delete, Expiry, Get, Increment, SendTo, Set};
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, MAX_KEY, Reply, Scope, Target};
@@ -308,8 +308,25 @@ impl Engine for Servers {
     }
 
     fn attend(&self, changes: &mut Vec<Attendance>) {
+        if let (Some(register), Some(core)) = (self.register.get(), self.core()) {
+            register.take(&core, changes);
+        }
+    }
+
+    fn wait_attended(&self) {
         if let Some(register) = self.register.get() {
-            register.take(changes);
+            register.wait(self.cluster.timeout());
+        }
+    }
+
+    fn present(&self, route: &str, tag: &str) -> Option<Vec<(Arc<str>, Arc<[u8]>)>> {
+        let present = self.cluster.present(route, tag).ok()?;
+        Some(present.into_iter().map(|(user, info)| (user.into(), info)).collect())
+    }
+
+    fn go_on(&self) {
+        if let Some(register) = self.register.get() {
+            register.go_on();
         }
     }
 
@@ -395,6 +412,10 @@ impl Receiver for Hearing {
         if let Some(relay) = self.relay.get() {
             relay.catch_up();
         }
+        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
+            // Redis may have lost what it knew, and other servers may not have told it again.
+            core.pusher.list_again(anew.then_some(GONE));
+        }
         self.log(Level::Info, "the cluster's Redis server is reached", json!({ "anew": anew }));
     }
 
@@ -417,19 +438,29 @@ impl Receiver for Hearing {
     }
 
     fn entered(&self, members: Vec<Member>) {
-        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
-            core.rejoined(members.into_iter().map(|Member { route, tag, user }| (route.into(), tag.into(), user.into())));
-        }
+        self.tell(members.into_iter().map(|member| (member, true)));
     }
 
     fn vacated(&self, members: Vec<Member>) {
-        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
-            core.vacated(members.into_iter().map(|Member { route, tag, user }| (route.into(), tag.into(), user.into())));
-        }
+        self.tell(members.into_iter().map(|member| (member, false)));
+    }
+
+    fn late(&self, come: Vec<Member>, left: Vec<Member>) {
+        let Some(core) = self.core.get().and_then(Weak::upgrade) else { return };
+        let (come, left) = (come.into_iter().map(|member| (member, true)), left.into_iter().map(|member| (member, false)));
+        // Other routes were told as if this server were alone.
+        self.tell(left.chain(come).filter(|(member, _)| core.speaks_pusher(&member.route)));
     }
 }
 
 impl Hearing {
+    /// Tells of members who have joined channels (`true`), or left them, on all servers.
+    fn tell(&self, members: impl Iterator<Item = (Member, bool)>) {
+        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
+            core.attended(members.map(|(Member { route, tag, user, info }, joined)| (joined, route.into(), tag.into(), user.into(), info)));
+        }
+    }
+
     fn log(&self, level: Level, message: &str, fields: serde_json::Value) {
         if let Some(core) = self.core.get().and_then(Weak::upgrade) {
             core.log.write(level, message, fields);

@@ -215,3 +215,45 @@ fn subscribers_are_told_how_many_they_are_if_the_application_wants_it() {
     ann.subscribe("news");
     assert_eq!(inner(&ann.event("pusher_internal:subscription_count")), json!({ "subscription_count": 1 }));
 }
+
+#[test]
+fn no_more_members_enter_a_channel_than_may_however_many_come_at_once() {
+    let core = core(&json!({ "max_presence_members": 5 }));
+    let entered = std::thread::scope(|scope| {
+        let peers: Vec<_> = (0..30)
+            .map(|n| {
+                let core = &core;
+                scope.spawn(move || {
+                    let mut peer = Peer::new(core);
+                    peer.wish_to_join("presence-x", &format!("user-{n}"));
+                    let succeeded = loop {
+                        match peer.next()["event"].as_str().expect("text") {
+                            "pusher_internal:subscription_succeeded" => break true,
+                            "pusher:subscription_error" => break false,
+                            _ => {}
+                        }
+                    };
+                    (peer, succeeded)
+                })
+            })
+            .collect();
+        let peers: Vec<_> = peers.into_iter().map(|peer| peer.join().expect("it ends")).collect();
+        peers.iter().filter(|(_, succeeded)| *succeeded).count()
+    });
+    assert_eq!(entered, 5);
+}
+
+#[test]
+fn a_client_that_has_no_room_for_the_list_of_members_is_refused_before_it_is_one() {
+    let routes = super::peer::routes(&json!({})).replace(r#""name":"pusher""#, r#""name":"pusher","max_outbox":300"#);
+    let core = core(&json!({}));
+    core.stage(2, routes.as_bytes()).expect("legal");
+    core.commit(2).expect("staged");
+    let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));
+    ann.join("presence-x", "ann");
+    bob.wish_to_join("presence-x", &"b".repeat(100));
+    let error = bob.event("pusher:subscription_error");
+    assert_eq!((&error["data"]["status"], &error["data"]["type"]), (&json!(413), &json!("LimitReached")), "{error}");
+    ann.nothing_came();
+    assert_eq!(bob.subscribe("news"), json!({}), "the connection stays");
+}

@@ -1,5 +1,6 @@
 //! A client of the Pusher protocol, and the servers of its application.
 
+use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -107,6 +108,27 @@ impl Peer {
 
     pub fn wish_to_join(&mut self, channel: &str, user: &str) {
         self.wish(channel, Some(&json!({ "user_id": user, "user_info": { "name": user } }).to_string()));
+    }
+
+    /// Reads what is told of a presence channel, as a client does, until just these users are there by a list that was told after Redis was away.
+    pub fn is_told_of(&mut self, channel: &str, users: &[&str]) {
+        let mut there: Option<BTreeSet<String>> = None;
+        while there.as_ref().is_none_or(|there| !there.iter().eq(users.iter())) {
+            let told = self.next();
+            assert_eq!(told["channel"], channel, "{told}; there are {there:?}, and not {users:?}");
+            let data = inner(&told);
+            let user = || data["user_id"].as_str().expect("text").to_owned();
+            match (told["event"].as_str().expect("text"), &mut there) {
+                ("pusher_internal:subscription_succeeded", there) => {
+                    let ids = data["presence"]["ids"].as_array().expect("ids").iter();
+                    *there = Some(ids.map(|id| id.as_str().expect("text").to_owned()).collect());
+                }
+                ("pusher_internal:member_added", Some(there)) => drop(there.insert(user())),
+                ("pusher_internal:member_removed", Some(there)) => drop(there.remove(&user())),
+                ("pusher_internal:member_added" | "pusher_internal:member_removed", None) => {}
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     pub fn sign_in(&mut self, user: &str) {

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::common::redis::Redis;
 use super::common::wait_until;
 use super::peer::{PATIENCE, Peer, call, inner, publish, routes};
+use super::webhooks::{listener, next};
 
 #[test]
 fn an_event_reaches_subscribers_on_all_servers_but_the_one_that_caused_it() {
@@ -101,6 +102,97 @@ fn without_redis_a_server_serves_its_own_clients() {
     publish(&core, "private-x", "1", None);
     bob.event("news");
     ann.event("news");
-    ann.wish_to_join("presence-x", "ann");
-    assert_eq!(ann.event("pusher:subscription_error")["data"]["status"], 503);
+    assert_eq!(ann.join("presence-x", "ann"), ["ann"], "who is here is known");
+    assert_eq!(call(&core, "GET", "/apps/1/channels/presence-x/users", "", "").0, 503, "who is elsewhere is not");
+    redis.restart();
+    ann.is_told_of("presence-x", &["ann"]);
+    wait_until(PATIENCE, "the others can be asked", || call(&core, "GET", "/apps/1/channels/presence-x/users", "", "").0 == 200);
+}
+
+#[test]
+fn lists_of_members_are_right_on_all_servers_after_redis_was_away() {
+    for saved in [true, false] {
+        let mut redis = Redis::start();
+        let (url, hooks) = listener(&[]);
+        let routes = routes(&json!({ "presence_grace": 1, "webhooks": [{ "url": url, "events": ["member_added", "member_removed"] }] }));
+        let (here, there) = (redis.server(&routes), redis.server(&routes));
+        let (mut ann, mut bob) = (Peer::new(&here), Peer::new(&there));
+        ann.join("presence-x", "ann");
+        bob.join("presence-x", "bob");
+        let (leaver, tab) = (Peer::new(&here), Peer::new(&here));
+        let (mut leaver, mut tab) = (leaver, tab);
+        leaver.join("presence-x", "leaver");
+        assert_eq!(tab.join("presence-x", "bob"), ["ann", "bob", "leaver"]);
+        next(&hooks, 3);
+        if saved {
+            redis.cli(&["SAVE"]);
+        }
+        redis.kill();
+        wait_until(PATIENCE, "it is noticed", || [&here, &there].iter().all(|core| !super::common::redis::is_connected(core)));
+        drop((leaver, tab));
+        wait_until(PATIENCE, "they have gone", || here.ids().len() == 1);
+        let mut comer = Peer::new(&here);
+        assert!(comer.join("presence-x", "comer").contains(&"ann".to_owned()));
+        redis.restart();
+        for peer in [&mut ann, &mut bob, &mut comer] {
+            peer.is_told_of("presence-x", &["ann", "bob", "comer"]);
+        }
+        let mut told: Vec<String> = next(&hooks, 2).iter().map(|hook| format!("{} {}", hook["name"], hook["user_id"])).collect();
+        told.sort();
+        assert_eq!(told, [r#""member_added" "comer""#, r#""member_removed" "leaver""#]);
+        let mut late = Peer::new(&there);
+        assert_eq!(late.join("presence-x", "late"), ["ann", "bob", "comer", "late"]);
+    }
+}
+
+#[test]
+fn who_comes_to_another_server_as_one_ends_has_never_left_and_the_others_have() {
+    let redis = Redis::start();
+    let routes = routes(&json!({ "presence_grace": 1 }));
+    let socket = redis.folder.join("of the one that ends");
+    std::os::unix::fs::symlink(redis.folder.join("s"), &socket).expect("a link");
+    let (ending, staying) = (redis.server_by(&socket, &routes, PATIENCE / 6), redis.server(&routes));
+    let mut ann = Peer::new(&staying);
+    ann.join("presence-x", "ann");
+    let mut others: Vec<Peer> = ["bob", "cid"]
+        .map(|user| (Peer::new(&ending), user))
+        .into_iter()
+        .map(|(mut peer, user)| {
+            peer.join("presence-x", user);
+            assert_eq!(inner(&ann.event("pusher_internal:member_added"))["user_id"], user);
+            peer
+        })
+        .collect();
+    let readers = others.drain(..).map(|mut peer| std::thread::spawn(move || while peer.socket.read().is_ok() {}));
+    let readers: Vec<_> = readers.collect();
+    ending.drain(PATIENCE);
+    readers.into_iter().for_each(|reader| reader.join().expect("it ends"));
+    let mut back = Peer::new(&staying);
+    assert_eq!(back.join("presence-x", "bob"), ["ann", "bob", "cid"]);
+    ann.nothing_came();
+    // The process ends.
+    std::fs::remove_file(&socket).expect("it is there");
+    redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    ann.is_told_of("presence-x", &["ann", "bob"]);
+    ann.nothing_came();
+}
+
+#[test]
+fn a_server_that_goes_on_after_its_end_tells_who_has_left() {
+    let redis = Redis::start();
+    let routes = routes(&json!({ "presence_grace": 1 }));
+    let (ending, staying) = (redis.server(&routes), redis.server(&routes));
+    let (mut ann, mut bob) = (Peer::new(&staying), Peer::new(&ending));
+    ann.join("presence-x", "ann");
+    bob.join("presence-x", "bob");
+    assert_eq!(inner(&ann.event("pusher_internal:member_added"))["user_id"], "bob");
+    let reader = std::thread::spawn(move || while bob.socket.read().is_ok() {});
+    ending.drain(PATIENCE);
+    reader.join().expect("it ends");
+    ending.stage(2, routes.as_bytes()).expect("legal");
+    ending.commit(2).expect("staged");
+    assert_eq!(inner(&ann.event("pusher_internal:member_removed"))["user_id"], "bob");
+    let mut back = Peer::new(&ending);
+    assert_eq!(back.join("presence-x", "bob"), ["ann", "bob"]);
 }

@@ -12,7 +12,7 @@ use super::common::{counter, wait_until};
 use super::peer::{PATIENCE, Peer, app, core, routes};
 
 /// A server that takes requests, and answers the first ones with these statuses. What was told, each event by itself.
-fn listener(statuses: &'static [u16]) -> (String, Receiver<Value>) {
+pub fn listener(statuses: &'static [u16]) -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/hook?token=t", listener.local_addr().expect("an address"));
     let (told, events) = channel();
@@ -49,7 +49,7 @@ fn listener(statuses: &'static [u16]) -> (String, Receiver<Value>) {
     (url, events)
 }
 
-fn next(events: &Receiver<Value>, count: usize) -> Vec<Value> {
+pub fn next(events: &Receiver<Value>, count: usize) -> Vec<Value> {
     (0..count).map(|_| events.recv_timeout(PATIENCE).expect("an event")).collect()
 }
 

@@ -87,7 +87,7 @@ impl Link {
     }
 }
 
-fn key(Member { route, tag, user }: &Member) -> super::Member {
+fn key(Member { route, tag, user, info: _ }: &Member) -> super::Member {
     (route.to_string(), tag.to_string(), user.to_string())
 }
 
@@ -226,6 +226,26 @@ impl Broker for Link {
         let last = self.call(|state, _| state.leave(self.node, &key(member)));
         world::note(|| format!("server {} has {} in {} no more: {last:?}", self.own, member.user, member.tag));
         last
+    }
+
+    fn attend_later(&self, changes: &[(bool, &Member)]) {
+        let mut state = self.redis.0.lock();
+        for (there, member) in changes {
+            if *there {
+                state.peers[self.own].members.insert(key(member));
+                state.enter(self.own, &key(member));
+            } else {
+                state.peers[self.own].members.remove(&key(member));
+                state.leave(self.node, &key(member));
+            }
+        }
+    }
+
+    fn present(&self, route: &str, tag: &str) -> Result<Vec<(Box<str>, Arc<[u8]>)>, ClusterError> {
+        self.call(|state, _| {
+            let there = state.members.keys().filter(|(on, channel, _)| on == route && channel == tag);
+            there.map(|(_, _, user)| (user.as_str().into(), Arc::default())).collect()
+        })
     }
 
     fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError> {

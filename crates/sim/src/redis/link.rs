@@ -1,5 +1,7 @@
 //! How the connections of servers to Redis break and come back, and how servers are believed to be dead.
 
+use std::sync::Arc;
+
 use fws_engine::redis::{Member as EngineMember, NodeId};
 use fws_hub::ClusterError;
 
@@ -91,8 +93,12 @@ impl Redis {
             receiver.connected(true);
         }
         if !vacated.is_empty() {
-            let member =
-                |(route, tag, user): (String, String, String)| EngineMember { route: route.into(), tag: tag.into(), user: user.into() };
+            let member = |(route, tag, user): (String, String, String)| EngineMember {
+                route: route.into(),
+                tag: tag.into(),
+                user: user.into(),
+                info: Arc::default(),
+            };
             receiver.vacated(vacated.into_iter().map(member).collect());
         }
     }

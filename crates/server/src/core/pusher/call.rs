@@ -80,7 +80,7 @@ impl Core {
                 let told = self.pusher_info(route, app, &channel, Info { occupied: true, ..info })?;
                 Ok(answer::channel(told.occupied == Some(true), told))
             }
-            Call::Users { channel } => Ok(answer::users(&self.pusher_members(&route.name, &channel::tag(&app.id, &channel), app)?)),
+            Call::Users { channel } => Ok(answer::users(&self.pusher_members(&route.name, &channel::tag(&app.id, &channel))?)),
             Call::TerminateConnections { user_id } => {
                 self.pusher_terminate(route, app, &user_id)?;
                 Ok(answer::done())
@@ -133,7 +133,7 @@ impl Core {
             told.subscription_count = info.subscription_count.then_some(count);
         }
         if info.user_count {
-            told.user_count = Some(self.pusher_members(&route.name, &tag, app)?.len() as u64);
+            told.user_count = Some(self.pusher_members(&route.name, &tag)?.len() as u64);
         }
         if info.cache {
             told.cache = self.pusher_cached(route, app, &tag)?;

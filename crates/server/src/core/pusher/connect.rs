@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fws_hub::Command;
 use fws_hub::command::Tag;
+use fws_hub::{Command, Key};
 use fws_pusher::{AppConfig, Connection, Error, Handshake, SocketId, Visitor, frame};
 use fws_session::Opened;
 use hashbrown::HashMap;
@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use super::super::{Caller, Core};
 use super::everybody;
 use crate::conn::{Conn, Transport};
-use crate::pusher::Client;
+use crate::pusher::{Client, Due};
 use crate::stats::add;
 
 impl Core {
@@ -69,29 +69,33 @@ impl Core {
         }
     }
 
-    /// Looks at connections that were silent.
+    /// Looks at connections that were silent, and after lists of members.
     pub(super) fn tick_pusher(&self) {
         loop {
-            let key = self.pusher.wait();
-            let Some(client) = self.pusher.get(key) else { continue };
-            // Whoever has it hears of it now.
-            let Some(mut client) = client.try_lock() else {
-                self.pusher.look_at(key, self.pusher.now() + 1000);
-                continue;
-            };
-            let client = &mut *client;
-            let route = self.pusher_route(&client.conn.route_name);
-            let Some(app) = route.as_ref().and_then(|route| route.apps.as_ref()).and_then(|apps| apps.of_id(&client.app)) else {
-                let conn = client.conn.clone();
-                self.pusher_refuse(&conn, &Error::UnknownApp(client.app.to_string()));
-                continue;
-            };
-            let Some(route) = &route else { continue };
-            let mut actions = Vec::new();
-            client.connection.tick(app, self.pusher.now(), &mut actions);
-            self.pusher.look_at(key, client.connection.deadline(app).max(self.pusher.now() + 1));
-            self.pusher_act(client, (route, app), actions);
+            match self.pusher.wait() {
+                Due::Client(key) => self.pusher_look_at(key),
+                Due::List => self.pusher_list_again(),
+            }
         }
+    }
+
+    fn pusher_look_at(&self, key: Key) {
+        let Some(client) = self.pusher.get(key) else { return };
+        // Whoever has it hears of it now.
+        let Some(mut client) = client.try_lock() else {
+            return self.pusher.look_at(key, self.pusher.now() + 1000);
+        };
+        let client = &mut *client;
+        let route = self.pusher_route(&client.conn.route_name);
+        let Some(app) = route.as_ref().and_then(|route| route.apps.as_ref()).and_then(|apps| apps.of_id(&client.app)) else {
+            let conn = client.conn.clone();
+            return self.pusher_refuse(&conn, &Error::UnknownApp(client.app.to_string()));
+        };
+        let Some(route) = &route else { return };
+        let mut actions = Vec::new();
+        client.connection.tick(app, self.pusher.now(), &mut actions);
+        self.pusher.look_at(key, client.connection.deadline(app).max(self.pusher.now() + 1));
+        self.pusher_act(client, (route, app), actions);
     }
 }
 

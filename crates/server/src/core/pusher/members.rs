@@ -1,11 +1,19 @@
 //! Those who join channels and leave them.
 
+use std::sync::Arc;
+
+use fws_hub::command::SendTo;
+use fws_hub::{Command, Expression, Target};
 use fws_pusher::webhook::Event as Hook;
-use fws_pusher::{Channel, Member, channel, frame};
+use fws_pusher::{AppConfig, Channel, Member, channel, frame};
 use fws_session::Membership;
 
-use super::super::Core;
+use super::super::{Caller, Core};
 use super::webhook::occupied_channel;
+use crate::routes::Route;
+
+/// So often the list of a channel is told where it changes all the time.
+const MOST_LISTS: usize = 5;
 
 impl Core {
     /// A user has joined a channel, or left it: the others are told. It is told once for all servers.
@@ -31,5 +39,49 @@ impl Core {
         self.pusher_hook(&route, app, &event);
         self.pusher_attended(&route, membership, joined);
         let _ = self.pusher_send(&route.name, (app, name), &told, membership.by.as_deref(), false);
+    }
+    /// Tells the subscribers on this server who is in their presence channels: this server could not reach the others for a while.
+    pub(super) fn pusher_list_again(&self) {
+        let routes: Vec<Arc<Route>> = self.routes.read().current.values().filter(|route| route.apps.is_some()).cloned().collect();
+        for route in routes {
+            let tags = self.hub.read().channels_with_members(route.id);
+            for tag in tags {
+                let Some(app) = channel::of_tag(&tag).and_then(|(app, _)| route.apps.as_ref()?.of_id(app)) else { continue };
+                if self.pusher_list_channel(&route, app, &tag).is_none() {
+                    // The others are away again: this is called once more when they are back.
+                    return;
+                }
+            }
+        }
+    }
+
+    /// `None`: the other servers cannot be asked.
+    fn pusher_list_channel(&self, route: &Route, app: &AppConfig, tag: &str) -> Option<()> {
+        let Some((_, name)) = channel::of_tag(tag) else { return Some(()) };
+        if !Channel::parse(name, &app.limits).is_ok_and(|channel| channel.kind.needs_member()) {
+            return Some(());
+        }
+        let sorted = || {
+            let mut present = self.engine.present(&route.name, tag)?;
+            present.sort_unstable();
+            Some(present)
+        };
+        let mut present = sorted()?;
+        for _ in 0..MOST_LISTS {
+            let members: Vec<Member> = present.iter().filter_map(|(user, info)| Member::new(user.clone(), info)).collect();
+            let told = frame::presence_succeeded(name, &members);
+            // It is not an event of the channel: a history has none of it.
+            let only = Expression::quote(tag);
+            let to = Target::Expression(&only);
+            let message = SendTo { to, route: Some(&route.name), except: None, binary: false, data: told.as_bytes().into() };
+            let _ = self.execute(&Command::Send(message), Caller::default());
+            // Another server may have told who left before the list was sent, which has them still.
+            let now = sorted()?;
+            if now == present {
+                break;
+            }
+            present = now;
+        }
+        Some(())
     }
 }

@@ -5,14 +5,14 @@
 
 use std::collections::VecDeque;
 
-use fws_hub::command::{Count, InChannel, Presence, Tag, Untag};
+use fws_hub::command::{Count, InChannel, Presence, Tag};
 use fws_hub::{Command, Key, Reply, Target};
 use fws_pusher::{Action, AppConfig, Channel, Error, Joined, Kind, Member, channel};
 
-use super::super::Core;
+use super::super::{Caller, Core};
 use super::failed;
 use super::tell::Deed;
-use crate::pusher::Client;
+use crate::pusher::{Client, Entering};
 use crate::routes::Route;
 use crate::shard::{Missed, Op};
 
@@ -68,13 +68,10 @@ impl Core {
         waiting: &mut Option<Waiting<'a>>,
     ) -> Result<Joined, Error> {
         let (id, tag) = (client.conn.id(), channel::tag(&app.id, name));
-        if let Some(member) = member {
-            let most = app.limits.presence_members;
-            let members = self.pusher_members(&route.name, &tag, app)?;
-            if members.len() >= most && !members.iter().any(|there| there.user_id == member.user_id) {
-                return Err(Error::ChannelFull(most));
-            }
-        }
+        let _entering = match member {
+            Some(member) => self.pusher_room((route, app), &tag, member)?,
+            None => None,
+        };
         let in_channel = member.map(|member| InChannel { user: &member.user_id, info: member.info().as_bytes().into() });
         let command = Tag { id: &id, tag: &tag, since: kind.cache.then_some(""), member: in_channel };
         let mut joined = Joined::default();
@@ -84,31 +81,71 @@ impl Core {
             joined.cached = last.map(|last| String::from_utf8_lossy(last).into_owned());
         };
         self.tag_and(&command, Some(&mut greet)).map_err(|error| failed(error, app))?;
-        let told = self.pusher_joined(&mut joined, (route, app), &tag, member.is_some());
-        if told.is_err() {
-            let _ = self.untag(&Untag { id: &id, tag: &tag });
-        }
-        told.map(|()| joined)
-    }
-
-    /// What a new subscriber is told of the channel.
-    fn pusher_joined(&self, joined: &mut Joined, (route, app): (&Route, &AppConfig), tag: &str, has_members: bool) -> Result<(), Error> {
-        if has_members {
-            joined.members = self.pusher_members(&route.name, tag, app)?;
+        if let Some(member) = member {
+            self.engine.wait_attended();
+            joined.members = self.pusher_present(&route.name, &tag);
+            if !joined.members.iter().any(|there| there.user_id == member.user_id) {
+                joined.members.push(member.clone());
+            }
+            joined.members.sort_unstable_by(|one, other| one.user_id.cmp(&other.user_id));
         }
         if app.subscription_count {
-            joined.count = Some(self.pusher_count(&route.name, tag, app)?);
+            joined.count = self.pusher_count_at_ease(&route.name, &tag, app);
         }
-        Ok(())
+        Ok(joined)
     }
 
-    /// Who is in a presence channel.
-    pub(super) fn pusher_members(&self, route: &str, tag: &str, app: &AppConfig) -> Result<Vec<Member>, Error> {
-        match self.ask(&Command::Presence(Presence { tag, route: Some(route) })) {
-            Ok(Reply::Members(members)) => Ok(members.into_iter().filter_map(|member| Member::new(member.user, &member.info)).collect()),
-            Ok(_) => Ok(Vec::new()),
-            Err(error) => Err(failed(error, app)),
+    /// Whether a presence channel has room for a member, and whether a client has room for the list of its members. Where this server is alone, nobody
+    /// else enters the channel until what is returned is dropped.
+    fn pusher_room(&self, (route, app): (&Route, &AppConfig), tag: &str, member: &Member) -> Result<Option<Entering<'_>>, Error> {
+        let entering = (!self.is_clustered()).then(|| self.pusher.enter(tag));
+        let members = self.pusher_present(&route.name, tag);
+        let most = app.limits.presence_members;
+        if members.len() >= most && !members.iter().any(|there| there.user_id == member.user_id) {
+            return Err(Error::ChannelFull(most));
         }
+        // An id stands there twice.
+        let size = |member: &Member| 2 * member.user_id.len() + member.info().len() + 16;
+        let most = route.settings.backlog.max_outbox;
+        if members.iter().chain([member]).map(size).sum::<usize>() > most {
+            return Err(Error::TooLarge { what: "list of the channel's members", most });
+        }
+        Ok(entering)
+    }
+
+    /// Who is in a presence channel: on all servers, if their Redis can be asked, else on this one.
+    pub(super) fn pusher_present(&self, route: &str, tag: &str) -> Vec<Member> {
+        match self.engine.present(route, tag) {
+            Some(present) => present.into_iter().filter_map(|(user, info)| Member::new(user, &info)).collect(),
+            None => self.pusher_present_here(route, tag),
+        }
+    }
+
+    fn pusher_present_here(&self, route: &str, tag: &str) -> Vec<Member> {
+        match self.execute(&Command::Presence(Presence { tag, route: Some(route) }), Caller::default()) {
+            Ok(Reply::Members(members)) => members.into_iter().filter_map(|member| Member::new(member.user, &member.info)).collect(),
+            // The channel is gone, and the route with it.
+            Ok(_) | Err(_) => Vec::new(),
+        }
+    }
+
+    /// Who is in a presence channel on all servers.
+    pub(super) fn pusher_members(&self, route: &str, tag: &str) -> Result<Vec<Member>, Error> {
+        if !self.is_clustered() {
+            return Ok(self.pusher_present_here(route, tag));
+        }
+        let mut present = self.engine.present(route, tag).ok_or(Error::Unavailable)?;
+        present.sort_unstable();
+        Ok(present.into_iter().filter_map(|(user, info)| Member::new(user, &info)).collect())
+    }
+
+    /// How many connections have a tag, for clients and servers that are told so without asking. `None`: some server does not answer. None is asked for a while
+    /// then, so that nobody waits for it again and again.
+    pub(super) fn pusher_count_at_ease(&self, route: &str, tag: &str, app: &AppConfig) -> Option<u64> {
+        if self.pusher.is_hopeless() {
+            return None;
+        }
+        self.pusher_count(route, tag, app).inspect_err(|_| self.pusher.lose_hope()).ok()
     }
 
     /// How many connections have a tag.

@@ -73,7 +73,7 @@ impl Core {
 
     fn pusher_hook_count(&self, route: &Route, app: &AppConfig, name: &str) {
         if app.wants(Kind::SubscriptionCount)
-            && let Ok(count) = self.pusher_count(&route.name, &fws_pusher::channel::tag(&app.id, name), app)
+            && let Some(count) = self.pusher_count_at_ease(&route.name, &fws_pusher::channel::tag(&app.id, name), app)
         {
             self.pusher_hook(route, app, &Event::SubscriptionCount { channel: name, subscription_count: count });
         }
