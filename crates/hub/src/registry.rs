@@ -369,6 +369,11 @@ impl<C> Hub<C> {
         self.tags.get(tag).map_or(0, |clients| clients.len())
     }
 
+    /// Whether a live client has a tag.
+    pub fn has_tag(&self, key: Key, tag: &str) -> bool {
+        self.live_handle(key).is_some() && self.tags.get(tag).is_some_and(|clients| clients.contains(key.index))
+    }
+
     /// How many tags are in use.
     pub fn tag_count(&self) -> u64 {
         self.tags.len() as u64

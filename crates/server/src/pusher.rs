@@ -42,6 +42,8 @@ pub enum Due {
     Client(Key),
     /// It tells everybody who is in their presence channels.
     List,
+    /// It looks at all connections, since the configuration has changed.
+    Reload,
 }
 
 /// All of them.
@@ -141,10 +143,24 @@ impl Clients {
         self.clock.sooner.notify_one();
     }
 
+    /// The configuration has changed.
+    pub fn reload(&self) {
+        self.clock.due.lock().reload = true;
+        self.clock.sooner.notify_one();
+    }
+
+    /// All connections that there are.
+    pub fn keys(&self) -> Vec<Key> {
+        self.by_key.iter().map(|client| *client.key()).collect()
+    }
+
     /// Waits until something is to be done.
     pub fn wait(&self) -> Due {
         let mut due = self.clock.due.lock();
         loop {
+            if std::mem::take(&mut due.reload) {
+                return Due::Reload;
+            }
             if std::mem::take(&mut due.list) {
                 return Due::List;
             }
@@ -177,6 +193,7 @@ struct Clock {
 #[derive(Default)]
 struct Waiting {
     clients: BinaryHeap<Reverse<(Millis, Key)>>,
+    reload: bool,
     list: bool,
     list_later: Option<Millis>,
 }

@@ -125,6 +125,7 @@ impl Core {
         if routes.current.values().any(|route| route.apps.is_some()) {
             self.start_pusher();
         }
+        self.pusher.reload();
         for shard in &self.shards {
             for route in routes.current.values() {
                 shard.post(Op::Configure(route.clone()));

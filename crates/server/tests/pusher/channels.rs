@@ -257,3 +257,17 @@ fn a_client_that_has_no_room_for_the_list_of_members_is_refused_before_it_is_one
     ann.nothing_came();
     assert_eq!(bob.subscribe("news"), json!({}), "the connection stays");
 }
+
+#[test]
+fn a_client_that_php_has_taken_out_of_a_channel_says_nothing_there() {
+    let core = core(&json!({}));
+    let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));
+    ann.subscribe("private-x");
+    bob.subscribe("private-x");
+    let id = ann.id.clone();
+    core.ask(&fws_hub::Command::Untag(fws_hub::command::Untag { id: &id, tag: "1:private-x" })).expect("it is there");
+    ann.say(&json!({ "event": "client-x", "channel": "private-x", "data": 1 }));
+    let error = ann.event("pusher:error");
+    assert!(error["data"]["message"].as_str().is_some_and(|text| text.contains("not subscribed")), "{error}");
+    bob.nothing_came();
+}

@@ -75,9 +75,20 @@ fn clients_survive_a_reload_and_those_of_an_application_that_is_gone_are_told() 
     let without = routes(&json!({ "id": "9", "key": "new" }));
     core.stage(3, without.as_bytes()).expect("legal");
     core.commit(3).expect("staged");
-    peer.say(&json!({ "event": "pusher:ping", "data": {} }));
     assert_eq!(peer.event("pusher:error")["data"]["code"], 4001);
     assert_eq!(peer.next(), json!({ "closed": 4001 }));
+}
+
+#[test]
+fn clients_of_an_application_that_a_reload_switches_off_are_told_at_once() {
+    let core = core(&json!({}));
+    let mut peers = [Peer::new(&core), Peer::new(&core)];
+    core.stage(2, routes(&json!({ "disabled": true })).as_bytes()).expect("legal");
+    core.commit(2).expect("staged");
+    for peer in &mut peers {
+        assert_eq!(peer.event("pusher:error")["data"]["code"], 4003);
+        assert_eq!(peer.next(), json!({ "closed": 4003 }));
+    }
 }
 
 #[test]

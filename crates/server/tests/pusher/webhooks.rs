@@ -131,3 +131,28 @@ fn a_channel_is_occupied_and_vacated_once_for_all_servers() {
     bob.say(&json!({ "event": "pusher:unsubscribe", "data": { "channel": "news" } }));
     assert_eq!(next(&events, 1), [json!({ "name": "channel_vacated", "channel": "news" })]);
 }
+
+#[test]
+fn webhooks_that_a_reload_brings_know_which_channels_have_subscribers() {
+    let core = core(&json!({}));
+    let mut ann = Peer::new(&core);
+    ann.subscribe("news");
+    let (url, events) = listener(&[]);
+    let webhook = json!({ "webhooks": [{ "url": url, "events": ["channel_occupied", "channel_vacated"] }] });
+    for (generation, options, told) in
+        [(2, &webhook, Some("channel_occupied")), (3, &json!({}), None), (4, &webhook, Some("channel_occupied"))]
+    {
+        core.stage(generation, routes(options).as_bytes()).expect("legal");
+        core.commit(generation).expect("staged");
+        match told {
+            Some(name) => assert_eq!(next(&events, 1), [json!({ "name": name, "channel": "news" })]),
+            None => wait_until(PATIENCE, "nobody wants to know", || {
+                let id = ann.id.clone();
+                let tags = core.ask(&fws_hub::Command::Tags(fws_hub::command::Tags { id: Some(&id) }));
+                matches!(tags, Ok(fws_hub::Reply::Names(tags)) if tags.iter().all(|tag| !tag.contains("##")))
+            }),
+        }
+    }
+    drop(ann);
+    assert_eq!(next(&events, 1), [json!({ "name": "channel_vacated", "channel": "news" })]);
+}

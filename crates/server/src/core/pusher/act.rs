@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fws_hub::command::{SendTo, SetUser, Untag};
 use fws_hub::{Command, Target};
 use fws_pusher::webhook::Event as Hook;
-use fws_pusher::{Action, AppConfig, ClientEvent, Code, User, channel};
+use fws_pusher::{Action, AppConfig, ClientEvent, Code, Error, User, channel, frame};
 
 use super::super::{Caller, Core};
 use super::tell::Deed;
@@ -35,6 +35,12 @@ impl Core {
                     client.members.remove(&*channel);
                 }
                 Action::ClientEvent(event) => {
+                    if !self.hub.read().has_tag(client.conn.key, &channel::tag(&of.1.id, &event.channel)) {
+                        // PHP has taken it out of the channel.
+                        let told = frame::error(&Error::NotSubscribed(event.channel));
+                        self.pusher_tell(&client.conn, &told);
+                        continue;
+                    }
                     self.pusher_client_event(&client.conn, of, &event);
                     self.pusher_hook_event(client, of, &event);
                     let data = event.data.as_deref().map_or("", |data| data.get());

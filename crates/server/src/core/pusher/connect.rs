@@ -12,6 +12,7 @@ use super::super::{Caller, Core};
 use super::everybody;
 use crate::conn::{Conn, Transport};
 use crate::pusher::{Client, Due};
+use crate::routes::Route;
 use crate::stats::add;
 
 impl Core {
@@ -52,13 +53,14 @@ impl Core {
     pub(super) fn pusher_message(&self, conn: &Arc<Conn>, data: &[u8]) {
         let Some(client) = self.pusher.get(conn.key) else { return };
         let client = &mut *client.lock();
-        let Some(route) = self.pusher_route(&conn.route_name) else { return };
-        let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(&client.app)) else {
-            return self.pusher_refuse(conn, &Error::UnknownApp(client.app.to_string()));
+        let route = self.pusher_route(&conn.route_name);
+        let (route, app) = match application(route.as_ref(), &client.app) {
+            Ok(of) => of,
+            Err(error) => return self.pusher_refuse(conn, &error),
         };
         let mut actions = Vec::new();
         client.connection.message(app, data, self.pusher.now(), &mut actions);
-        self.pusher_act(client, (&route, app), actions);
+        self.pusher_act(client, (route, app), actions);
     }
 
     /// Tells a client why it is not served, and ends its connection.
@@ -75,7 +77,19 @@ impl Core {
             match self.pusher.wait() {
                 Due::Client(key) => self.pusher_look_at(key),
                 Due::List => self.pusher_list_again(),
+                Due::Reload => self.pusher.keys().into_iter().for_each(|key| self.pusher_look_after_reload(key)),
             }
+        }
+    }
+
+    /// Brings a connection in line with the configuration as it is now.
+    fn pusher_look_after_reload(&self, key: Key) {
+        let Some(client) = self.pusher.get(key) else { return };
+        let client = &mut *client.lock();
+        let route = self.pusher_route(&client.conn.route_name);
+        match application(route.as_ref(), &client.app) {
+            Ok(of) => self.pusher_hook_channels(client, of),
+            Err(error) => self.pusher_refuse(&client.conn, &error),
         }
     }
 
@@ -87,16 +101,22 @@ impl Core {
         };
         let client = &mut *client;
         let route = self.pusher_route(&client.conn.route_name);
-        let Some(app) = route.as_ref().and_then(|route| route.apps.as_ref()).and_then(|apps| apps.of_id(&client.app)) else {
-            let conn = client.conn.clone();
-            return self.pusher_refuse(&conn, &Error::UnknownApp(client.app.to_string()));
+        let (route, app) = match application(route.as_ref(), &client.app) {
+            Ok(of) => of,
+            Err(error) => return self.pusher_refuse(&client.conn, &error),
         };
-        let Some(route) = &route else { return };
         let mut actions = Vec::new();
         client.connection.tick(app, self.pusher.now(), &mut actions);
         self.pusher.look_at(key, client.connection.deadline(app).max(self.pusher.now() + 1));
         self.pusher_act(client, (route, app), actions);
     }
+}
+
+/// The application of a connection, as the configuration in force has it.
+fn application<'a>(route: Option<&'a Arc<Route>>, id: &str) -> Result<(&'a Route, &'a AppConfig), Error> {
+    let found = route.and_then(|route| Some((&**route, route.apps.as_ref()?.of_id(id)?)));
+    let (route, app) = found.ok_or_else(|| Error::UnknownApp(id.to_owned()))?;
+    if app.enabled { Ok((route, app)) } else { Err(Error::AppDisabled) }
 }
 
 /// What is known of a client apart from what it says.

@@ -51,11 +51,28 @@ impl Core {
     /// A client has subscribed to a channel.
     pub(super) fn pusher_hook_subscribed(&self, conn: &Conn, (route, app): (&Route, &AppConfig), name: &str) {
         if counts_channels(app) {
-            let (id, tag) = (conn.id(), occupied(app, name));
-            let member = Some(InChannel { user: "-", info: b""[..].into() });
-            let _ = self.tag(&Tag { id: &id, tag: &tag, since: None, member });
+            self.pusher_hook_occupies(conn, app, name);
         }
         self.pusher_hook_count(route, app, name);
+    }
+
+    fn pusher_hook_occupies(&self, conn: &Conn, app: &AppConfig, name: &str) {
+        let (id, tag) = (conn.id(), occupied(app, name));
+        let member = Some(InChannel { user: "-", info: b""[..].into() });
+        let _ = self.tag(&Tag { id: &id, tag: &tag, since: None, member });
+    }
+
+    /// A reload may have changed whether an application is to be told which channels have subscribers.
+    pub(super) fn pusher_hook_channels(&self, client: &Client, (_, app): (&Route, &AppConfig)) {
+        for name in client.connection.channels() {
+            let (has, tag) = (|tag: &str| self.hub.read().has_tag(client.conn.key, tag), occupied(app, name));
+            match (counts_channels(app), has(&tag)) {
+                // One that is about to become a subscriber has no tag yet, and gets both.
+                (true, false) if has(&fws_pusher::channel::tag(&app.id, name)) => self.pusher_hook_occupies(&client.conn, app, name),
+                (false, true) => drop(self.untag(&Untag { id: &client.conn.id(), tag: &tag })),
+                (true, _) | (false, false) => {}
+            }
+        }
     }
 
     /// A client has left a channel.
