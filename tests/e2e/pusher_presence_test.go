@@ -177,29 +177,8 @@ func TestMembersOfAPresenceChannelAreRightWhateverHappensToServers(t *testing.T)
 		a.wasTold(page, "-ann", 0)
 	}
 
-	// A server that hangs: who comes to another one is told at once who is there, and of no one who would have left.
-	if err := servers[2].cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	a.join("guest", "guest", servers[0])
-	a.see("w0 w1", "ann", "guest", "w0", "w1", "w2")
-	if err := servers[2].cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	a.see("w0 w1 w2", "ann", "guest", "w0", "w1", "w2")
-	a.leave("guest")
-	a.see("w0 w1 w2", "ann", "w0", "w1", "w2")
-
-	// A server that dies: ann comes to another one before it is missed, and has never left.
-	dead := servers[1]
-	if err := dead.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	a.join("tab-2", "ann", servers[2])
-	a.see("w0 w2", "ann", "w0", "w2")
-	a.wasTold("w0", "-ann", 0)
-	a.wasTold("w0", "-w1", 1)
-	a.wasTold("w2", "-w1", 1)
+	a.isRightWhileAServerHangs(servers)
+	a.isRightAfterAServerHasDied(servers)
 
 	// Redis dies with all that it knew. Who comes and who goes meanwhile is known afterwards.
 	r.kill()
@@ -215,4 +194,33 @@ func TestMembersOfAPresenceChannelAreRightWhateverHappensToServers(t *testing.T)
 	a.join("late", "late", servers[0])
 	r.launch()
 	a.see("w0 w2 late", "late", "w0", "w2")
+}
+
+// Who comes to another server is told at once who is there.
+func (a *audience) isRightWhileAServerHangs(servers []*server) {
+	a.t.Helper()
+	if err := servers[2].cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		a.t.Fatal(err)
+	}
+	a.join("guest", "guest", servers[0])
+	a.see("w0 w1", "ann", "guest", "w0", "w1", "w2")
+	if err := servers[2].cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		a.t.Fatal(err)
+	}
+	a.see("w0 w1 w2", "ann", "guest", "w0", "w1", "w2")
+	a.leave("guest")
+	a.see("w0 w1 w2", "ann", "w0", "w1", "w2")
+}
+
+// Ann comes to another server before hers is missed: she has never left.
+func (a *audience) isRightAfterAServerHasDied(servers []*server) {
+	a.t.Helper()
+	if err := servers[1].cmd.Process.Kill(); err != nil {
+		a.t.Fatal(err)
+	}
+	a.join("tab-2", "ann", servers[2])
+	a.see("w0 w2", "ann", "w0", "w2")
+	a.wasTold("w0", "-ann", 0)
+	a.wasTold("w0", "-w1", 1)
+	a.wasTold("w2", "-w1", 1)
 }

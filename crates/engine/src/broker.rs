@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use fws_hub::{ClusterError, KeyValueError, Position};
 
-use crate::Watching;
 use crate::redis::{Cluster, Left, Member, Node, NodeId, Records, Retention};
+use crate::{Present, Watching};
 
 /// One server's way to the others. Of each method the one of [`Cluster`] with its name says what it does.
 #[expect(missing_docs, reason = "the methods of the same names say it")]
@@ -45,7 +45,7 @@ pub trait Broker: Send + Sync {
         Ok(changes.iter().map(|one| change(one).unwrap_or(true)).collect())
     }
     fn attend_later(&self, changes: &[(bool, &Member)]);
-    fn present(&self, route: &str, tag: &str) -> Result<Vec<(Box<str>, Arc<[u8]>)>, ClusterError>;
+    fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError>;
     fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
     fn records(&self, channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError>;
     fn forget(&self, channel: &str) -> Result<bool, ClusterError>;
@@ -95,7 +95,7 @@ impl Broker for Cluster {
         leave(member: &Member) -> Result<bool, ClusterError>;
         attend(changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError>;
         attend_later(changes: &[(bool, &Member)]);
-        present(route: &str, tag: &str) -> Result<Vec<(Box<str>, Arc<[u8]>)>, ClusterError>;
+        present(route: &str, tag: &str) -> Result<Present, ClusterError>;
         record(channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
         records(channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError>;
         forget(channel: &str) -> Result<bool, ClusterError>;

@@ -92,7 +92,7 @@ pub trait Engine: Send + Sync {
 
     /// Who is in a channel of a route on all servers, with what was said about each. It waits for the engine. `None`: this server is alone, or
     /// it is for the moment, since the engine cannot be asked.
-    fn present(&self, route: &str, tag: &str) -> Option<Vec<(Arc<str>, Arc<[u8]>)>> {
+    fn present(&self, route: &str, tag: &str) -> Option<Present> {
         let _ = (route, tag);
         None
     }
@@ -174,6 +174,9 @@ pub struct Attendance {
     /// The id of the client by which it has joined.
     pub by: Option<Arc<str>>,
 }
+
+/// Users who are in a channel, with what was said about each, in no order.
+pub type Present = Vec<(Arc<str>, Arc<[u8]>)>;
 
 /// Records what is sent to channels, once for all servers. Its calls wait for it.
 pub trait Recorder: Send + Sync {

@@ -10,6 +10,7 @@ use redis::{RedisResult, Script};
 
 use super::node::NodeId;
 use super::{Cluster, Shared};
+use crate::Present;
 
 /// Members that are put back, or cleaned up, at a time.
 const BATCH: usize = 500;
@@ -352,7 +353,7 @@ impl Cluster {
     }
 
     /// The users in a channel on all servers, with what was said about each.
-    pub fn present(&self, route: &str, tag: &str) -> Result<Vec<(Box<str>, Arc<[u8]>)>, ClusterError> {
+    pub fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError> {
         let key = self.shared.settings.key("in", &channel(route, tag));
         let users = self.shared.call(move |mut connection| async move {
             redis::cmd("HGETALL").arg(key).query_async::<Vec<(Vec<u8>, Vec<u8>)>>(&mut connection).await

@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use fws_engine::redis::{Cluster, GONE, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings};
-use fws_engine::{Attendance, Broker, Engine, Place, Recorder, Standing, Topic, Watching};
+use fws_engine::{Attendance, Broker, Engine, Place, Present, Recorder, Standing, Topic, Watching};
 use fws_hub::command::{Add, Delete, Expiry, Get, Increment, SendTo, Set};
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, MAX_KEY, Reply, Scope, Target};
 use serde::Deserialize;
@@ -319,9 +319,8 @@ impl Engine for Servers {
         }
     }
 
-    fn present(&self, route: &str, tag: &str) -> Option<Vec<(Arc<str>, Arc<[u8]>)>> {
-        let present = self.cluster.present(route, tag).ok()?;
-        Some(present.into_iter().map(|(user, info)| (user.into(), info)).collect())
+    fn present(&self, route: &str, tag: &str) -> Option<Present> {
+        self.cluster.present(route, tag).ok()
     }
 
     fn go_on(&self) {

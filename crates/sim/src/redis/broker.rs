@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fws_engine::redis::{Left, Member, Node, NodeId, Recorded, Records, Retention};
-use fws_engine::{Broker, Watching};
+use fws_engine::{Broker, Present, Watching};
 use fws_hub::{ClusterError, KeyValueError, Position};
 
 use super::state::{Channel, Delivery, Logged, Outbound, State, To};
@@ -241,7 +241,7 @@ impl Broker for Link {
         }
     }
 
-    fn present(&self, route: &str, tag: &str) -> Result<Vec<(Box<str>, Arc<[u8]>)>, ClusterError> {
+    fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError> {
         self.call(|state, _| {
             let there = state.members.keys().filter(|(on, channel, _)| on == route && channel == tag);
             there.map(|(_, _, user)| (user.as_str().into(), Arc::default())).collect()
