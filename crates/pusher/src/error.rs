@@ -189,6 +189,10 @@ pub enum Error {
     #[error("the channel has {0} members, which is the most")]
     ChannelFull(usize),
 
+    /// A client enters presence channels again and again.
+    #[error("presence channels were entered too often: {0} in a second are allowed")]
+    TooManyArrivals(u32),
+
     /// What is sent is larger than the application may send.
     #[error("the {what} is larger than {most} bytes, which is the most")]
     TooLarge {
@@ -240,6 +244,7 @@ impl Error {
             | Error::NotAuthorized(_)
             | Error::InvalidMember(_)
             | Error::ChannelFull(_)
+            | Error::TooManyArrivals(_)
             | Error::TooLarge { .. }
             | Error::Unauthenticated(_)
             | Error::InvalidCall(_)
@@ -272,7 +277,7 @@ impl Error {
             Error::UnknownApp(_) | Error::PathNotFound => 404,
             Error::WrongMethod(_) => 405,
             Error::TooLarge { .. } => 413,
-            Error::TooManyClientEvents(_) => 429,
+            Error::TooManyClientEvents(_) | Error::TooManyArrivals(_) => 429,
             Error::OverCapacity | Error::Reconnect | Error::NoPong | Error::Inactive | Error::Unavailable => 503,
             Error::InvalidVersion
             | Error::UnsupportedVersion(_)

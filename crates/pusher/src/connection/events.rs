@@ -41,7 +41,7 @@ impl Connection {
         let ClientEvents::On { rate } = app.client_events else { return Err(Error::ClientEventsDisabled) };
         let bucket = self.bucket.get_or_insert_with(|| Bucket::full(rate, now));
         // What is refused for another reason costs as much to look at.
-        if !bucket.take(rate, now) {
+        if !bucket.take(rate, rate, now) {
             return Err(Error::TooManyClientEvents(rate));
         }
         let limits = &app.limits;

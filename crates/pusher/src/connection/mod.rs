@@ -78,6 +78,9 @@ pub struct Joined {
     pub cached: Option<String>,
 }
 
+/// So many presence channels may a client enter in a second, once it has entered as many as it may have at a time.
+const ARRIVALS: u32 = 10;
+
 /// A connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -86,6 +89,8 @@ pub struct Connection {
     user: Option<Box<User>>,
     /// The client events it may still send; `None`: it has not sent any.
     bucket: Option<Bucket>,
+    /// The presence channels that it may still enter; `None`: it has not entered any.
+    arrivals: Option<Bucket>,
     opened: Millis,
     /// When it was last heard of.
     heard: Millis,
@@ -113,6 +118,7 @@ impl Connection {
             subscriptions: HashMap::new(),
             user: None,
             bucket: None,
+            arrivals: None,
             opened: now,
             heard: now,
             pinged: None,
@@ -146,7 +152,7 @@ impl Connection {
         self.heard(now);
         let done = match message::parse(bytes, app.limits.message()) {
             Ok(Message::Subscribe(subscribe)) => {
-                self.subscribe(app, subscribe, actions);
+                self.subscribe(app, subscribe, now, actions);
                 Ok(())
             }
             Ok(Message::Unsubscribe { channel }) => {
@@ -245,12 +251,12 @@ impl Connection {
         }
     }
 
-    fn subscribe(&mut self, app: &AppConfig, subscribe: Subscribe, actions: &mut Vec<Action>) {
+    fn subscribe(&mut self, app: &AppConfig, subscribe: Subscribe, now: Millis, actions: &mut Vec<Action>) {
         let name = &subscribe.channel;
         if self.subscriptions.contains_key(&**name) {
             return self.fail(&Error::AlreadySubscribed(name.clone()), actions);
         }
-        let (kind, member) = match self.examine(app, &subscribe) {
+        let (kind, member) = match self.examine(app, &subscribe, now) {
             Ok(examined) => examined,
             Err(error) => return actions.push(Action::Send(frame::subscription_error(name, &error))),
         };
@@ -262,7 +268,7 @@ impl Connection {
     }
 
     /// Whether the client may subscribe, and as whom.
-    fn examine(&mut self, app: &AppConfig, subscribe: &Subscribe) -> Result<(Kind, Option<Member>), Error> {
+    fn examine(&mut self, app: &AppConfig, subscribe: &Subscribe, now: Millis) -> Result<(Kind, Option<Member>), Error> {
         let channel = Channel::parse(&subscribe.channel, &app.limits)?;
         if self.subscriptions.len() >= app.limits.channels {
             return Err(Error::TooManyChannels(app.limits.channels));
@@ -275,6 +281,14 @@ impl Connection {
         }
         if channel.user().is_some_and(|user| self.user().is_none_or(|own| *own.id != *user)) {
             return Err(Error::NotAuthorized("the connection is not signed in as this user"));
+        }
+        if channel.kind.needs_member() {
+            // All members are told who comes and goes.
+            let most = u32::try_from(app.limits.channels).unwrap_or(u32::MAX);
+            let arrivals = self.arrivals.get_or_insert_with(|| Bucket::full(most, now));
+            if !arrivals.take(ARRIVALS, most, now) {
+                return Err(Error::TooManyArrivals(ARRIVALS));
+            }
         }
         let member = match (channel.kind.needs_member(), data, self.user()) {
             (false, ..) => None,

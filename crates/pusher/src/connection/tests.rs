@@ -321,3 +321,23 @@ fn the_caller_ends_connections_with_a_code_and_a_reason_that_fits() {
         assert!(matches!(&actions[..], [Action::Send(_), Action::Close { code, reason }] if *code == wanted && reason.len() <= 123));
     }
 }
+
+#[test]
+fn a_client_that_enters_and_leaves_presence_channels_all_the_time_is_held_back() {
+    let mut app = app();
+    app.limits.channels = 3;
+    let mut client = Client::new(app);
+    let data = Some(r#"{"user_id":"7"}"#);
+    let leave = json!({"event": "pusher:unsubscribe", "data": {"channel": "presence-x"}});
+    for _ in 0..3 {
+        client.join("presence-x", data, Joined::default());
+        client.send(&leave);
+    }
+    let refused = told(&client.wish("presence-x", data));
+    assert_eq!((&refused["event"], &refused["data"]["status"]), (&json!("pusher:subscription_error"), &json!(429)), "{refused}");
+    client.join("private-x", None, Joined::default());
+    client.now += 100;
+    client.join("presence-x", data, Joined::default());
+    client.send(&leave);
+    assert_eq!(told(&client.wish("presence-x", data))["data"]["status"], 429);
+}
