@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -77,8 +78,11 @@ var webhookEvents = []string{
 
 // check refuses what no webhook is. Its errors do not repeat the address, which may have a password or a token in it.
 func (w *PusherWebhook) check() error {
-	if !strings.Contains(w.URL, "{") && !strings.HasPrefix(w.URL, "http://") && !strings.HasPrefix(w.URL, "https://") {
-		return errors.New("webhook takes an address that begins with http:// or https://")
+	if !strings.Contains(w.URL, "{") {
+		address, err := url.Parse(w.URL)
+		if err != nil || (address.Scheme != "http" && address.Scheme != "https") || address.Hostname() == "" {
+			return errors.New("webhook takes an address, http://HOST/PATH or https://HOST/PATH")
+		}
 	}
 	for _, event := range w.Events {
 		if !slices.Contains(webhookEvents, event) {
@@ -211,11 +215,11 @@ func (w *PusherWebhook) options() []option {
 
 // parseWebhook reads an address and its block, which may be left out.
 func (a *PusherApp) parseWebhook(d *caddyfile.Dispenser) error {
-	url, err := word(d)
+	address, err := word(d)
 	if err != nil {
 		return err
 	}
-	webhook := PusherWebhook{URL: url}
+	webhook := PusherWebhook{URL: address}
 	if err := webhook.check(); err != nil {
 		return d.WrapErr(err)
 	}

@@ -162,15 +162,18 @@ impl fmt::Debug for WebhookTarget {
     /// An address may have a password, or a token behind its host.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WebhookTarget::Url(url) => {
-                let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-                let host = authority.rsplit('@').next().unwrap_or_default();
-                write!(f, "Url({scheme}://{host}/…)")
-            }
+            WebhookTarget::Url(url) => write!(f, "Url({})", shown(url)),
             WebhookTarget::Worker(name) => write!(f, "Worker({name:?})"),
         }
     }
+}
+
+/// An address as a log may have it: without a password, and without what stands behind the host.
+pub fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}/…")
 }
 
 /// What the clients and the servers of an application may use.

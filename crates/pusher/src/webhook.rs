@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+pub use crate::app::shown;
 use crate::app::{AppConfig, Webhook};
 use crate::{Millis, auth, json};
 
@@ -241,6 +242,16 @@ impl Batch {
         }
         body.json.push_str("]}");
         Some(body)
+    }
+
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// How many events were dropped since the last call.

@@ -42,6 +42,7 @@ pub enum Trouble {
     Suspended,
     Cluster,
     Control,
+    Webhook,
 }
 
 impl Trouble {
@@ -63,6 +64,7 @@ impl Trouble {
             | Trouble::Suspended
             | Trouble::Cluster
             | Trouble::Origin
+            | Trouble::Webhook
             | Trouble::Control => Level::Warn,
         }
     }

@@ -79,11 +79,6 @@ impl Clients {
         let _ = self.core.set(Arc::downgrade(core));
     }
 
-    /// Whom the threads work for.
-    pub fn core(&self) -> Option<Weak<Core>> {
-        self.core.get().cloned()
-    }
-
     /// The core, if its threads are to be started now: the first time that this is called.
     pub fn begin(&self) -> Option<Arc<Core>> {
         let core = self.core.get()?.upgrade()?;

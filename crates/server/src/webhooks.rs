@@ -1,38 +1,47 @@
-//! What servers of applications are told by requests: a queue and a thread for each address.
+//! What servers of applications are told by requests: a queue and a thread for each address of an application.
 //!
 //! Nobody waits for them. A queue has an end: what does not fit is dropped and counted. One request is on its way at a time, so what is told of a
-//! channel comes in order; it is sent again and again, for about five minutes, and then given up.
+//! channel comes in order; it is sent again and again, for about five minutes, and then given up. A queue that no configuration names any more ends
+//! when all is told that waits.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fws_pusher::webhook::{Batch, BatchLimits, Body, Event, retry_delay};
+use fws_pusher::webhook::{Batch, BatchLimits, Body, Event, retry_delay, shown};
+use fws_pusher::{AppConfig, WebhookTarget};
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
+use serde_json::{Map, Value};
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::log::{Log, Trouble};
 use crate::os::block_signals;
 use crate::stats::add;
 
 /// How long a server may take for its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The headers of a request, made when it is sent: so that a changed secret counts. `None`: the application has gone.
-pub type Sign = Box<dyn Fn(&Body) -> Option<[(&'static str, String); 3]> + Send>;
+/// The longest pause between attempts once the server ends.
+const HASTE: Duration = Duration::from_millis(500);
 
 /// The id of an application, and an address.
 type Whom = (Box<str>, Box<str>);
 
 /// All queues.
-#[derive(Default)]
-pub struct Webhooks {
+pub struct Webhooks(Arc<Shared>);
+
+struct Shared {
+    /// A queue is here as long as its thread lives. Where a queue's state is locked as well, this is locked before.
     queues: Mutex<HashMap<Whom, Arc<Queue>>>,
-    pub counts: Arc<Counts>,
+    /// Signalled when a thread ends.
+    ended: Condvar,
+    counts: Counts,
+    log: Arc<Log>,
 }
 
 /// What became of what was to be told.
@@ -47,10 +56,37 @@ pub struct Counts {
 }
 
 struct Queue {
-    batch: Mutex<Batch>,
-    /// Signalled when something is to be sent sooner.
+    state: Mutex<State>,
+    /// Signalled when something is to be sent sooner, and when the end has changed.
     more: Condvar,
     started: Instant,
+    url: Box<str>,
+    /// The address as the log may have it, with the application: what is logged together.
+    name: Arc<str>,
+}
+
+struct State {
+    batch: Batch,
+    /// Of the request that is on its way.
+    underway: usize,
+    /// Whose key and secret are used.
+    app: AppConfig,
+    end: End,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Never,
+    /// Once all is told.
+    Told,
+    /// The same, but then at the latest.
+    By(Instant),
+}
+
+/// What is left to do for a thread.
+enum Next {
+    Send(Body),
+    End,
 }
 
 impl Queue {
@@ -59,55 +95,159 @@ impl Queue {
     }
 
     /// Waits for what is to be sent next.
-    fn next(&self) -> Body {
-        let mut batch = self.batch.lock();
+    fn next(&self) -> Next {
+        let mut state = self.state.lock();
         loop {
             let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-            if let Some(body) = batch.take(self.now(), time) {
-                return body;
+            let ends = state.end != End::Never;
+            // What ends waits for no other events.
+            if let Some(body) = state.batch.take(if ends { u64::MAX } else { self.now() }, time) {
+                state.underway = body.events;
+                return Next::Send(body);
             }
-            match batch.due() {
-                Some(due) => drop(self.more.wait_until(&mut batch, self.started + Duration::from_millis(due))),
-                None => self.more.wait(&mut batch),
+            if ends {
+                return Next::End;
             }
+            match state.batch.due() {
+                Some(due) => drop(self.more.wait_until(&mut state, self.started + Duration::from_millis(due))),
+                None => self.more.wait(&mut state),
+            }
+        }
+    }
+
+    /// Waits before the next attempt: not for long once the server ends.
+    fn pause(&self, delay: Duration) {
+        let until = Instant::now() + delay;
+        let mut state = self.state.lock();
+        if matches!(state.end, End::By(_)) {
+            let _ = self.more.wait_until(&mut state, until.min(Instant::now() + HASTE));
+            return;
+        }
+        while !matches!(state.end, End::By(_)) && !self.more.wait_until(&mut state, until).timed_out() {}
+    }
+
+    /// How long the next request may take; `None`: there is no time for one.
+    fn patience(&self) -> Option<Duration> {
+        match self.state.lock().end {
+            End::Never | End::Told => Some(PATIENCE),
+            End::By(end) => Some(end.saturating_duration_since(Instant::now()).min(PATIENCE)).filter(|left| !left.is_zero()),
+        }
+    }
+
+    /// Sends a request. An error says what has failed; there is no address in it.
+    fn send(&self, agent: &Agent, body: &Body, patience: Duration) -> Result<(), String> {
+        let headers = body.headers(&self.state.lock().app);
+        let mut request = agent.post(&*self.url).config().timeout_global(Some(patience)).build();
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        match request.send(&*body.json) {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(format!("it answered with {}", answer.status().as_u16())),
+            Err(error) => Err(why(&error)),
         }
     }
 }
 
+/// Why a request has failed. The text of other errors may have the address.
+fn why(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
+        ureq::Error::HostNotFound => "its host was not found".to_owned(),
+        ureq::Error::Io(error) => error.kind().to_string(),
+        ureq::Error::Rustls(error) => format!("TLS: {error}"),
+        _ => "the request failed".to_owned(),
+    }
+}
+
 impl Webhooks {
-    /// Tells an address of an event. `sign` is used for the first one of the application and the address.
-    pub fn tell(&self, app: &str, url: &str, event: &Event<'_>, sign: impl FnOnce() -> Sign) -> io::Result<()> {
-        let queue = {
-            let mut queues = self.queues.lock();
-            match queues.get(&(app.into(), url.into())) {
-                Some(queue) => queue.clone(),
-                None => {
-                    let batch = Mutex::new(Batch::new(BatchLimits::default()));
-                    let queue = Arc::new(Queue { batch, more: Condvar::new(), started: Instant::now() });
-                    self.start(queue.clone(), url.to_owned(), sign(), queues.len())?;
-                    queues.insert((app.into(), url.into()), queue.clone());
-                    queue
-                }
+    pub fn new(log: Arc<Log>) -> Webhooks {
+        let (queues, ended) = (Mutex::default(), Condvar::new());
+        Webhooks(Arc::new(Shared { queues, ended, counts: Counts::default(), log }))
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// How many events wait, those on their way included.
+    pub fn waiting(&self) -> u64 {
+        waiting(&self.0.queues.lock())
+    }
+
+    /// Tells an address of an application of an event.
+    pub fn tell(&self, app: &AppConfig, url: &str, event: &Event<'_>) -> io::Result<()> {
+        let mut queues = self.0.queues.lock();
+        let whom = (app.id.as_str().into(), url.into());
+        let queue = match queues.get(&whom) {
+            Some(queue) => queue.clone(),
+            None => {
+                let queue = Arc::new(Queue::new(app, url));
+                self.start(whom.clone(), queue.clone(), queues.len())?;
+                queues.insert(whom, queue.clone());
+                queue
             }
         };
-        let now = queue.now();
-        let mut batch = queue.batch.lock();
-        batch.push(event, now);
-        add(&self.counts.dropped, batch.take_dropped());
-        drop(batch);
+        // The queue cannot end meanwhile.
+        let mut state = queue.state.lock();
+        drop(queues);
+        state.batch.push(event, queue.now());
+        let dropped = state.batch.take_dropped();
+        drop(state);
         queue.more.notify_one();
+        if dropped > 0 {
+            self.0.lose(&queue, dropped, "events were not told to a webhook: too many wait for it", None);
+        }
         Ok(())
     }
 
-    fn start(&self, queue: Arc<Queue>, url: String, sign: Sign, number: usize) -> io::Result<()> {
-        let counts = self.counts.clone();
+    /// These applications are in force: their queues go on, with the keys and secrets as they are now. Others end when all is told.
+    pub fn keep<'a>(&self, apps: impl Iterator<Item = &'a AppConfig>) {
+        let wanted: HashMap<(&str, &str), &AppConfig> = apps
+            .flat_map(|app| {
+                app.webhooks.iter().filter_map(move |webhook| match &webhook.target {
+                    WebhookTarget::Url(url) => Some(((app.id.as_str(), url.as_str()), app)),
+                    WebhookTarget::Worker(_) => None,
+                })
+            })
+            .collect();
+        for ((id, url), queue) in self.0.queues.lock().iter() {
+            let mut state = queue.state.lock();
+            match (wanted.get(&(&**id, &**url)), state.end) {
+                (Some(app), _) => {
+                    state.app = (*app).clone();
+                    state.end = End::Never;
+                }
+                (None, End::Never) => state.end = End::Told,
+                (None, End::Told | End::By(_)) => {}
+            }
+            drop(state);
+            queue.more.notify_one();
+        }
+    }
+
+    /// The server ends: what waits is told now, until then. How many events are not.
+    pub fn drain(&self, until: Instant) -> u64 {
+        let mut queues = self.0.queues.lock();
+        for queue in queues.values() {
+            queue.state.lock().end = End::By(until);
+            queue.more.notify_one();
+        }
+        while !queues.is_empty() && !self.0.ended.wait_until(&mut queues, until).timed_out() {}
+        // Their threads count them when they have failed, if there is time for that.
+        waiting(&queues)
+    }
+
+    fn start(&self, whom: Whom, queue: Arc<Queue>, number: usize) -> io::Result<()> {
+        let shared = self.0.clone();
         std::thread::Builder::new().name(format!("fws-webhook-{number}")).spawn(move || {
             let _ = block_signals();
             let agent = agent();
             loop {
-                let body = queue.next();
-                if !deliver(&agent, &url, &body, &sign, &counts) {
-                    add(&counts.dropped, body.events as u64);
+                match queue.next() {
+                    Next::Send(body) => shared.deliver(&queue, &agent, &body),
+                    Next::End if shared.end(&whom, &queue) => return,
+                    Next::End => {}
                 }
             }
         })?;
@@ -115,23 +255,84 @@ impl Webhooks {
     }
 }
 
-/// Sends a body until it arrives. `false`: it is given up.
-fn deliver(agent: &Agent, url: &str, body: &Body, sign: &Sign, counts: &Counts) -> bool {
-    for attempt in 1.. {
-        let Some(headers) = sign(body) else { return false };
-        let mut request = agent.post(url);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        if request.send(&*body.json).is_ok_and(|answer| answer.status().is_success()) {
-            add(&counts.sent, 1);
-            return true;
-        }
-        add(&counts.failed, 1);
-        let Some(delay) = retry_delay(attempt) else { return false };
-        std::thread::sleep(Duration::from_millis(delay));
+fn waiting(queues: &HashMap<Whom, Arc<Queue>>) -> u64 {
+    let of = |queue: &Arc<Queue>| {
+        let state = queue.state.lock();
+        (state.batch.len() + state.underway) as u64
+    };
+    queues.values().map(of).sum()
+}
+
+impl Drop for Webhooks {
+    fn drop(&mut self) {
+        self.keep(std::iter::empty());
     }
-    false
+}
+
+impl Queue {
+    fn new(app: &AppConfig, url: &str) -> Queue {
+        let state = State { batch: Batch::new(BatchLimits::default()), underway: 0, app: app.clone(), end: End::Never };
+        let name = format!("{} {}", app.id, shown(url)).into();
+        Queue { state: Mutex::new(state), more: Condvar::new(), started: Instant::now(), url: url.into(), name }
+    }
+}
+
+impl Shared {
+    /// Sends a body until it arrives, or is given up.
+    fn deliver(&self, queue: &Queue, agent: &Agent, body: &Body) {
+        let mut failure = "the server ended before it could be sent".to_owned();
+        for attempt in 1.. {
+            let Some(patience) = queue.patience() else { break };
+            match queue.send(agent, body, patience) {
+                Ok(()) => {
+                    add(&self.counts.sent, 1);
+                    queue.state.lock().underway = 0;
+                    return;
+                }
+                Err(why) => failure = why,
+            }
+            add(&self.counts.failed, 1);
+            let Some(delay) = retry_delay(attempt) else { break };
+            let text = "a webhook does not take what it is told: it is sent again";
+            self.log.burst(Trouble::Webhook, &queue.name, text, || fields(queue, None, Some(&failure)));
+            queue.pause(Duration::from_millis(delay));
+        }
+        queue.state.lock().underway = 0;
+        self.lose(queue, body.events as u64, "a webhook was not told of events: they are given up", Some(&failure));
+    }
+
+    /// Whether the queue of a thread has ended.
+    fn end(&self, whom: &Whom, queue: &Queue) -> bool {
+        let mut queues = self.queues.lock();
+        let state = queue.state.lock();
+        let ended = state.end != End::Never && state.batch.is_empty();
+        drop(state);
+        if ended {
+            queues.remove(whom);
+            self.ended.notify_all();
+        }
+        ended
+    }
+
+    fn lose(&self, queue: &Queue, events: u64, text: &str, why: Option<&str>) {
+        add(&self.counts.dropped, events);
+        self.log.burst(Trouble::Webhook, &format!("{} lost", queue.name).into(), text, || fields(queue, Some(events), why));
+    }
+}
+
+fn fields(queue: &Queue, events: Option<u64>, why: Option<&str>) -> Map<String, Value> {
+    let (app, address) = queue.name.split_once(' ').unwrap_or_default();
+    let mut fields = Map::from_iter([("app".to_owned(), app.into()), ("address".to_owned(), address.into())]);
+    fields.extend(events.map(|events| ("events".to_owned(), events.into())));
+    fields.extend(why.map(|why| ("error".to_owned(), why.into())));
+    fields
+}
+
+impl Counts {
+    /// Sent, failed and dropped.
+    pub fn all(&self) -> [u64; 3] {
+        [&self.sent, &self.failed, &self.dropped].map(|count| count.load(Ordering::Relaxed))
+    }
 }
 
 fn agent() -> Agent {
@@ -145,7 +346,9 @@ fn agent() -> Agent {
         .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
         .build();
     // Who is told is what the operator says, and nobody else: no redirects.
-    let config =
-        Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0).http_status_as_error(false).proxy(None).tls_config(tls);
+    let config = Agent::config_builder().max_redirects(0).http_status_as_error(false).proxy(None).tls_config(tls);
     config.user_agent("frankenphp-ws").build().new_agent()
 }
+
+#[cfg(test)]
+mod tests;

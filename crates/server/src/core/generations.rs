@@ -125,6 +125,7 @@ impl Core {
         if routes.current.values().any(|route| route.apps.is_some()) {
             self.start_pusher();
         }
+        self.webhooks.keep(routes.current.values().filter_map(|route| route.apps.as_ref()).flat_map(|apps| apps.iter()));
         self.pusher.reload();
         for shard in &self.shards {
             for route in routes.current.values() {
@@ -158,7 +159,7 @@ impl Core {
     }
 
     /// Ends all connections: what their clients have sent is handled first, for which at most half of `timeout` is given; then they are
-    /// closed with 1001, and it is waited until they are gone and their close events handled. What is left after `timeout`.
+    /// closed with 1001, and it is waited until they are gone and their close events handled, and webhooks told. What is left after `timeout`.
     pub fn drain(&self, timeout: Duration) -> Left {
         let now = clock::now();
         let until = now + timeout;
@@ -174,9 +175,16 @@ impl Core {
         let mut guard = self.empty.0.lock();
         loop {
             if self.hub.read().is_empty() || clock::wait_until(&self.empty.1, &mut guard, until) {
-                return self.left();
+                break;
             }
         }
+        drop(guard);
+        let untold = self.webhooks.drain(until);
+        if untold > 0 {
+            let text = "webhooks were not told of events: their servers did not take them before this one ended";
+            self.log.write(Level::Warn, text, json!({ "events": untold }));
+        }
+        self.left()
     }
 
     /// Has no connection read any more, and waits until what was read of them is handled, or until `until`. What PHP has not begun by then

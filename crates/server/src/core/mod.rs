@@ -124,7 +124,7 @@ pub struct Core {
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) bells: Bells,
     pub(crate) pipes: Pipes,
-    pub(crate) log: Log,
+    pub(crate) log: Arc<Log>,
     pub(crate) counters: Counters,
     /// Guards what the host says of its authorisation.
     pub(crate) authorizing: Mutex<Authorizing>,
@@ -171,6 +171,7 @@ impl Core {
         let options = Options::new(config)?;
         let count = options.shards;
         let flag = Arc::new(Notifier::new()?);
+        let log = Arc::new(Log::new(flag.clone()));
         let unfinished = Arc::new(Budget::new(options.max_unfinished));
         let shelved = Arc::new(Shelved::default());
         let spares = || Spares::new(unfinished.clone(), Arc::new(Shelf::new(options.max_compression_memory / count, shelved.clone())));
@@ -185,7 +186,7 @@ impl Core {
             histories: Histories::new(options.max_history_bytes),
             presences: Presences::new(),
             pusher: Clients::new(),
-            webhooks: Webhooks::default(),
+            webhooks: Webhooks::new(log.clone()),
             stays: Stays::default(),
             missing: Arc::default(),
             order: Order::default(),
@@ -197,7 +198,7 @@ impl Core {
             dispatch: Arc::new(Dispatch::new(flag.clone(), options.max_pending_bytes)),
             bells: Bells::default(),
             pipes: Pipes::new()?,
-            log: Log::new(flag.clone()),
+            log,
             counters: Counters::default(),
             authorizing: Mutex::default(),
             compressors: Compressors::default(),

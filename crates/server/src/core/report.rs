@@ -38,6 +38,7 @@ impl Core {
             })
             .collect();
         let authorizing = *self.authorizing.lock();
+        let webhooks = self.webhooks.counts().all();
         let mut stats = self.counters.to_json();
         let own = json!({
         "connections": connections,
@@ -54,9 +55,10 @@ impl Core {
         "options": self.options,
         "pipes": self.pipes.len(),
         "pusher_connections": self.pusher.len(),
-        "webhooks_sent": self.webhooks.counts.sent.load(Ordering::Relaxed),
-        "webhooks_failed": self.webhooks.counts.failed.load(Ordering::Relaxed),
-        "webhooks_dropped": self.webhooks.counts.dropped.load(Ordering::Relaxed),
+        "webhooks_sent": webhooks[0],
+        "webhooks_failed": webhooks[1],
+        "webhooks_dropped": webhooks[2],
+        "webhooks_waiting": self.webhooks.waiting(),
         "authorize_waiting": authorizing.waiting,
         "authorize_running": authorizing.running,
         "authorize_asked": authorizing.asked,

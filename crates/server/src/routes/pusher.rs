@@ -9,6 +9,7 @@ use fws_session::Millis;
 use fws_wire::origin::Pattern;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use ureq::http::Uri;
 
 use super::config::{MAX_GRACE, RouteConfig};
 use super::millis;
@@ -92,8 +93,9 @@ pub struct WebhookConfig {
 impl WebhookConfig {
     fn check(&self) -> Result<(), String> {
         // The address may have a password: it is not repeated.
-        if !self.url.starts_with("http://") && !self.url.starts_with("https://") {
-            return Err("webhook: an address begins with http:// or https://".to_owned());
+        let uri = self.url.parse::<Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+        if !uri.and_then(|uri| uri.scheme_str().map(|scheme| ["http", "https"].contains(&scheme))).unwrap_or(false) {
+            return Err("webhook: an address is http://HOST/PATH or https://HOST/PATH".to_owned());
         }
         match self.events.iter().find(|name| Kind::of_name(name).is_none()) {
             Some(name) => {

@@ -42,12 +42,12 @@ impl Core {
                         continue;
                     }
                     self.pusher_client_event(&client.conn, of, &event);
-                    self.pusher_hook_event(client, of, &event);
+                    self.pusher_hook_event(client, of.1, &event);
                     let data = event.data.as_deref().map_or("", |data| data.get());
                     self.pusher_told(client, of, &event.channel, Deed::Event(&event.event, data));
                 }
                 Action::SignIn(user) => self.pusher_sign_in(&client.conn, of.1, &user),
-                Action::CacheMiss { channel } => self.pusher_hook(of.0, of.1, &Hook::CacheMiss { channel: &channel }),
+                Action::CacheMiss { channel } => self.pusher_hook(of.1, &Hook::CacheMiss { channel: &channel }),
                 Action::Close { code, reason } => self.pusher_close(&client.conn, code, &reason),
             }
         }

@@ -23,7 +23,7 @@ impl Core {
         let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(app)) else { return };
         if let Some(channel) = occupied_channel(name) {
             let event = if joined { Hook::ChannelOccupied { channel } } else { Hook::ChannelVacated { channel } };
-            return self.pusher_hook(&route, app, &event);
+            return self.pusher_hook(app, &event);
         }
         if !Channel::parse(name, &app.limits).is_ok_and(|channel| channel.kind.needs_member()) {
             return;
@@ -36,7 +36,7 @@ impl Core {
         };
         let user_id = &*membership.user;
         let event = if joined { Hook::MemberAdded { channel: name, user_id } } else { Hook::MemberRemoved { channel: name, user_id } };
-        self.pusher_hook(&route, app, &event);
+        self.pusher_hook(app, &event);
         self.pusher_attended(&route, membership, joined);
         let _ = self.pusher_send(&route.name, (app, name), &told, membership.by.as_deref(), false);
     }

@@ -28,17 +28,10 @@ fn counts_channels(app: &AppConfig) -> bool {
 
 impl Core {
     /// Tells who wants to know.
-    pub(super) fn pusher_hook(&self, route: &Route, app: &AppConfig, event: &Event<'_>) {
+    pub(super) fn pusher_hook(&self, app: &AppConfig, event: &Event<'_>) {
         for webhook in app.webhooks.iter().filter(|webhook| webhook.wants(event)) {
             let WebhookTarget::Url(url) = &webhook.target else { continue };
-            let sign = || -> crate::webhooks::Sign {
-                let (core, route, app) = (self.pusher.core(), route.name.clone(), app.id.clone());
-                Box::new(move |body| {
-                    let route = core.as_ref()?.upgrade()?.pusher_route(&route)?;
-                    Some(body.headers(route.apps.as_ref()?.of_id(&app)?))
-                })
-            };
-            if let Err(error) = self.webhooks.tell(&app.id, url, event, sign) {
+            if let Err(error) = self.webhooks.tell(app, url, event) {
                 self.log.write(
                     Level::Error,
                     "a webhook is not told: its thread could not be started",
@@ -92,16 +85,15 @@ impl Core {
         if app.wants(Kind::SubscriptionCount)
             && let Some(count) = self.pusher_count_at_ease(&route.name, &fws_pusher::channel::tag(&app.id, name), app)
         {
-            self.pusher_hook(route, app, &Event::SubscriptionCount { channel: name, subscription_count: count });
+            self.pusher_hook(app, &Event::SubscriptionCount { channel: name, subscription_count: count });
         }
     }
 
-    pub(super) fn pusher_hook_event(&self, client: &Client, (route, app): (&Route, &AppConfig), event: &ClientEvent) {
+    pub(super) fn pusher_hook_event(&self, client: &Client, app: &AppConfig, event: &ClientEvent) {
         if app.wants(Kind::ClientEvent) {
             let (data, id) = (client_event_data(event), client.conn.id());
             let user_id = event.user_id.as_deref();
             self.pusher_hook(
-                route,
                 app,
                 &Event::ClientEvent { channel: &event.channel, event: &event.event, data: &data, socket_id: &id, user_id },
             );

@@ -1,0 +1,140 @@
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
+
+use fws_pusher::Webhook;
+
+use super::*;
+use crate::notifier::Notifier;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// A server that answers with these statuses, and with 200 from then on; 0: it never answers. The signatures and the bodies that it has got.
+fn server(statuses: &'static [u16]) -> (String, Receiver<(String, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://user:hush@{}/hook?token=hush", listener.local_addr().expect("an address"));
+    let (got, requests) = channel();
+    std::thread::spawn(move || {
+        let (mut answers, mut kept) = (statuses.iter(), Vec::new());
+        for stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream);
+            let (mut line, mut length, mut signature) = (String::new(), 0, String::new());
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                let (name, value) = line.trim().split_once(": ").unwrap_or_default();
+                match name.to_ascii_lowercase().as_str() {
+                    "content-length" => length = value.parse().expect("a number"),
+                    "x-pusher-signature" => signature = value.to_owned(),
+                    _ => {}
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("a body");
+            let _ = got.send((signature, String::from_utf8(body).expect("text")));
+            match answers.next().unwrap_or(&200) {
+                0 => kept.push(reader),
+                status => {
+                    let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    reader.get_mut().write_all(answer.as_bytes()).expect("a connection");
+                }
+            }
+        }
+    });
+    (url, requests)
+}
+
+fn app(secret: &str, url: &str) -> AppConfig {
+    let mut app = AppConfig::new("1", "key", secret);
+    app.webhooks = vec![Webhook { target: WebhookTarget::Url(url.to_owned()), events: Vec::new(), channel_prefix: String::new() }];
+    app
+}
+
+fn webhooks() -> Webhooks {
+    Webhooks::new(Arc::new(Log::new(Arc::new(Notifier::new().expect("an eventfd")))))
+}
+
+fn tell(webhooks: &Webhooks, app: &AppConfig, url: &str, channel: &str) {
+    webhooks.tell(app, url, &Event::ChannelOccupied { channel }).expect("a thread");
+}
+
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + LONG;
+    while !condition() {
+        assert!(Instant::now() < end, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn logged(webhooks: &Webhooks) -> String {
+    let mut buffer = vec![0; 1 << 16];
+    let length = webhooks.0.log.take(&mut buffer);
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+#[test]
+fn a_queue_that_no_configuration_names_tells_what_waits_and_ends() {
+    let (url, requests) = server(&[500]);
+    let (webhooks, app) = (webhooks(), app("secret", &url));
+    tell(&webhooks, &app, &url, "a");
+    requests.recv_timeout(LONG).expect("it is told");
+    tell(&webhooks, &app, &url, "b");
+    webhooks.keep(std::iter::empty());
+    for channel in ["a", "b"] {
+        assert!(requests.recv_timeout(LONG).expect("it is told").1.contains(&format!(r#""channel":"{channel}""#)));
+    }
+    until("its thread has ended", || webhooks.0.queues.lock().is_empty());
+    assert_eq!((webhooks.counts().all(), webhooks.waiting()), ([2, 1, 0], 0));
+    tell(&webhooks, &app, &url, "c");
+    assert!(requests.recv_timeout(LONG).expect("it is told").1.contains(r#""channel":"c""#), "it is named again");
+}
+
+#[test]
+fn a_reload_changes_the_secret_and_ends_no_queue_that_is_named() {
+    let (url, requests) = server(&[500]);
+    let webhooks = webhooks();
+    tell(&webhooks, &app("old", &url), &url, "a");
+    let (signature, body) = requests.recv_timeout(LONG).expect("it is told");
+    assert_eq!(signature, fws_pusher::auth::sign(&AppConfig::new("1", "key", "old").secret, body.as_bytes()));
+    webhooks.keep([app("new", &url)].iter());
+    let (signature, again) = requests.recv_timeout(LONG).expect("it is told again");
+    assert_eq!((signature, again), (fws_pusher::auth::sign(&AppConfig::new("1", "key", "new").secret, body.as_bytes()), body));
+    assert_eq!(webhooks.0.queues.lock().len(), 1);
+}
+
+#[test]
+fn the_end_of_the_server_tells_at_once_what_waits_for_another_attempt() {
+    let (url, requests) = server(&[503, 503, 503, 503, 503]);
+    let (webhooks, app) = (webhooks(), app("secret", &url));
+    tell(&webhooks, &app, &url, "a");
+    (0..4).for_each(|_| drop(requests.recv_timeout(LONG).expect("it is told")));
+    tell(&webhooks, &app, &url, "b");
+    // Else the next attempt would be in 8 seconds.
+    assert_eq!(webhooks.drain(Instant::now() + Duration::from_secs(7)), 0);
+    assert_eq!(webhooks.counts().all(), [2, 5, 0]);
+}
+
+#[test]
+fn what_is_not_told_before_the_server_ends_is_counted() {
+    let (url, requests) = server(&[0]);
+    let (webhooks, app) = (webhooks(), app("secret", &url));
+    tell(&webhooks, &app, &url, "a");
+    requests.recv_timeout(LONG).expect("it is told");
+    tell(&webhooks, &app, &url, "b");
+    assert_eq!(webhooks.drain(Instant::now() + Duration::from_millis(50)), 2);
+}
+
+#[test]
+fn failures_are_logged_with_the_reason_and_without_what_is_secret() {
+    let (url, requests) = server(&[500, 418]);
+    let (webhooks, app) = (webhooks(), app("hush", &url));
+    tell(&webhooks, &app, &url, "a");
+    (0..3).for_each(|_| drop(requests.recv_timeout(LONG).expect("it is told")));
+    let lines = logged(&webhooks);
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(lines.contains("it answered with 500") && lines.contains(r#""app":"1""#) && lines.contains("http://127.0.0.1:"), "{lines}");
+    let wrong = "http://127.0.0.1:1/hook?token=hush";
+    tell(&webhooks, &app, wrong, &"x".repeat(5 << 20));
+    let lines = logged(&webhooks);
+    assert!(lines.contains("too many wait") && !lines.contains("hush"), "{lines}");
+    assert_eq!(webhooks.counts().all()[2], 1);
+}
