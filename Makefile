@@ -26,7 +26,7 @@ GO_SOURCES := $(shell find go-bridge caddy-module -name '*.go' -o -name '*.c' -o
 ENV := . tools/env.sh &&
 
 .PHONY: help run echo build lib header generate install xcaddy test test-rust test-abi test-generated test-tools test-licences test-php \
-	test-frameworks test-go test-e2e test-xcaddy test-autobahn test-fuzz test-bench autobahn fuzz lint bench bench-cluster slow-clients herd fmt clean \
+	test-frameworks test-go test-e2e test-xcaddy test-autobahn test-fuzz test-bench autobahn fuzz lint bench bench-cluster bench-pusher slow-clients herd fmt clean \
 	setup which-php
 
 help: ## Show this list
@@ -150,8 +150,12 @@ bench: build ## Measure CPU per message and memory per connection beside a peer
 bench-cluster: build ## Measure several servers on one Redis beside Centrifugo
 	$(ENV) tests/bench/cluster.sh
 
-test-bench: which-php build ## The benchmark of a cluster, small and short: every message reaches every subscriber once
+bench-pusher: build ## Measure the Pusher protocol beside a server on Node's ws and beside Centrifugo
+	$(ENV) tests/bench/pusher.sh
+
+test-bench: which-php build ## The benchmarks of a cluster and of the Pusher protocol, small and short: every message reaches every subscriber once
 	$(ENV) FRANKENPHP=$(FRANKENPHP) tests/bench/cluster.sh smoke
+	$(ENV) FRANKENPHP=$(FRANKENPHP) tests/bench/pusher.sh smoke
 
 # subscribers, bytes a second to each, bytes of a message, seconds
 SLOW_CLIENTS ?= 1000,1048576,16384,5

@@ -15,17 +15,18 @@ use crate::target::HttpUrl;
 pub const USAGE: &str = "
   fanout   publishes to many subscribers, a message each interval
   publish  publishes to few subscribers as fast as it is answered
+  burst    the same from within: one request to PHP, which publishes many
   churn    clients with presence join and leave
   resume   all clients are cut off and come back at once
   memory   clients that are in a channel and do nothing
 
-fanout, publish, churn, resume and memory print one line of JSON:
-  --dialect fws|centrifugo    how the servers speak
+fanout, publish, burst, churn, resume and memory print one line of JSON:
+  --dialect fws|centrifugo|pusher  how the servers speak
   --node HOST:PORT            one of the servers; may be repeated
   --pid PID[,PID…]            all their processes
   --redis PID                 the process of Redis
   --label NAME, --round N     copied into the result
-  --subscribers N             on each server [3000; publish: 10]
+  --subscribers N             on each server [3000; publish and burst: 10]
   --window N                  clients that enter at a time [500; memory: 64]
   --publishers N              HTTP connections over which is published [fanout: one a server; publish: 12]
   --interval SECONDS          fanout: time between messages [0.2]
@@ -33,6 +34,7 @@ fanout, publish, churn, resume and memory print one line of JSON:
   --size BYTES                of a message [128]
   --joins N                   churn: how many in all [10000]
   --missed N                  resume: messages that all miss [10]
+  --count N                   burst: how many messages [20000]
   --collect URL, --settle S   memory: as for idle
   --timeout SECONDS           bound on each step [30]
 cluster-report FILE --pair OURS=THEIRS…  prints the tables of a file of such lines
@@ -45,6 +47,8 @@ pub enum Kind {
     Fanout,
     /// Many messages.
     Publish,
+    /// Many messages from within.
+    Burst,
     /// Joins and leaves.
     Churn,
     /// Everybody comes back.
@@ -55,8 +59,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, with their names.
-    pub const ALL: [(&'static str, Kind); 5] =
-        [("fanout", Kind::Fanout), ("publish", Kind::Publish), ("churn", Kind::Churn), ("resume", Kind::Resume), ("memory", Kind::Memory)];
+    pub const ALL: [(&'static str, Kind); 6] = [
+        ("fanout", Kind::Fanout),
+        ("publish", Kind::Publish),
+        ("burst", Kind::Burst),
+        ("churn", Kind::Churn),
+        ("resume", Kind::Resume),
+        ("memory", Kind::Memory),
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -98,6 +108,8 @@ pub struct Plan {
     pub joins: usize,
     /// Messages that all miss.
     pub missed: usize,
+    /// Messages that are published from within.
+    pub count: usize,
     /// Fetched to make garbage collectors run.
     pub collect: Vec<HttpUrl>,
     /// Bound on waiting for the memory to come to rest.
@@ -117,7 +129,7 @@ impl Plan {
             redis: Vec::new(),
             label: String::new(),
             round: 1,
-            subscribers: if kind == Kind::Publish { 10 } else { 3000 },
+            subscribers: if matches!(kind, Kind::Publish | Kind::Burst) { 10 } else { 3000 },
             window: if kind == Kind::Memory { 64 } else { 500 },
             publishers: if kind == Kind::Publish { 12 } else { 0 },
             interval: Duration::from_millis(200),
@@ -126,6 +138,7 @@ impl Plan {
             size: 128,
             joins: 10_000,
             missed: 10,
+            count: 20_000,
             collect: Vec::new(),
             settle: Duration::from_secs(30),
             timeout: Duration::from_secs(30),
@@ -153,6 +166,7 @@ impl Plan {
             "warmup" => self.warmup = seconds(parser)?,
             "size" => self.size = parser.value()?.parse()?,
             "joins" => self.joins = at_least_one(parser)?,
+            "count" => self.count = at_least_one(parser)?,
             "missed" => self.missed = at_least_one(parser)?,
             "collect" => self.collect.push(parser.value()?.string()?.parse()?),
             "settle" => self.settle = seconds(parser)?,

@@ -46,7 +46,7 @@ impl<'a> Crowd<'a> {
         let nonce = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
         let common = Common {
             dialect: plan.dialect,
-            channel: format!("{kind}:{nonce:x}"),
+            channel: plan.dialect.channel(kind, nonce),
             size: plan.size,
             resume,
             origin: Instant::now(),
@@ -196,6 +196,22 @@ impl<'a> Crowd<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Begins to count messages anew. Nobody has got any.
+    pub fn forget(&mut self) {
+        self.published = 0;
+    }
+
+    /// Has a page of the first server publish so many messages, all of them as the first publisher.
+    pub fn burst(&mut self, count: usize) -> Result<()> {
+        let address = self.plan.nodes[0];
+        let (channel, size) = (&self.common.channel, self.common.size);
+        let request = format!("GET /burst.php?channel={channel}&size={size}&count={count} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        self.common.sent[0] = vec![self.common.origin.elapsed().as_nanos() as u64; count];
+        self.publishers[0].ask(request.as_bytes(), 0)?;
+        self.published += count as u64;
+        self.drain()
     }
 
     /// Waits until every client has every message. One that is missing, or that comes twice, is an error.

@@ -1,10 +1,11 @@
-//! What clients and servers say to each other: ours, and Centrifugo's JSON protocol.
+//! What clients and servers say to each other: ours, Centrifugo's JSON protocol, and the Pusher protocol.
 
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use super::pusher;
 use crate::target;
 
 /// A server's language.
@@ -14,6 +15,8 @@ pub enum Dialect {
     Fws,
     /// Centrifugo, with the configuration of `tests/bench/peers/centrifugo`.
     Centrifugo,
+    /// Ours with the configuration of `tests/bench/pusher`, or the one of `tests/bench/peers/node-ws`.
+    Pusher,
 }
 
 impl FromStr for Dialect {
@@ -23,7 +26,8 @@ impl FromStr for Dialect {
         match name {
             "fws" => Ok(Self::Fws),
             "centrifugo" => Ok(Self::Centrifugo),
-            other => bail!("--dialect: {other:?} is neither fws nor centrifugo"),
+            "pusher" => Ok(Self::Pusher),
+            other => bail!("--dialect: {other:?} is none of fws, centrifugo and pusher"),
         }
     }
 }
@@ -70,10 +74,19 @@ pub enum Heard<'a> {
 const INSIDE: &[u8] = b"in";
 
 impl Dialect {
+    /// The name of a channel of a kind.
+    pub fn channel(self, kind: &str, nonce: u128) -> String {
+        match self {
+            Self::Fws | Self::Centrifugo => format!("{kind}:{nonce:x}"),
+            Self::Pusher => format!("{kind}.{nonce:x}"),
+        }
+    }
+
     /// The request that opens the connection.
     pub fn handshake(self, host: &str, wish: &Wish<'_>) -> Vec<u8> {
         let path = match self {
             Self::Centrifugo => "/connection/websocket".to_owned(),
+            Self::Pusher => pusher::path(),
             Self::Fws => {
                 let mut path = format!("/ws?channel={}&user=u{}", wish.channel, wish.user);
                 if wish.resume {
@@ -91,6 +104,9 @@ impl Dialect {
     /// What the client says first, if it does. Centrifugo's own client sends both commands at once as well.
     pub fn greeting(self, wish: &Wish<'_>) -> Option<String> {
         let channel = wish.channel;
+        if self == Self::Pusher {
+            return Some(pusher::subscribe(channel));
+        }
         let recover = match wish.place {
             Some(Place { epoch, offset, .. }) => format!(r#","recover":true,"epoch":"{epoch}","offset":{offset}"#),
             None => String::new(),
@@ -107,6 +123,7 @@ impl Dialect {
                 let body = [format!("{{\"channel\":\"{channel}\",\"data\":").as_bytes(), message, b"}"].concat();
                 ("/api/publish".to_owned(), "Content-Type: application/json\r\nX-API-Key: bench", body)
             }
+            Self::Pusher => return pusher::publication(host, channel, message),
         };
         let length = body.len();
         let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\n{head}\r\nContent-Length: {length}\r\n\r\n");
@@ -118,6 +135,7 @@ impl Dialect {
         match self {
             Self::Fws => body == b"ok",
             Self::Centrifugo => body.starts_with(b"{\"result\":"),
+            Self::Pusher => body == b"{}",
         }
     }
 
@@ -126,6 +144,7 @@ impl Dialect {
         let (line, body) = match self {
             Self::Fws => (format!("GET /presence.php?channel={channel}"), String::new()),
             Self::Centrifugo => ("POST /api/presence_stats".to_owned(), format!("{{\"channel\":\"{channel}\"}}")),
+            Self::Pusher => return pusher::census(host, channel),
         };
         let length = body.len();
         format!(
@@ -140,6 +159,7 @@ impl Dialect {
         let text = std::str::from_utf8(body)?;
         let count = match self {
             Self::Fws => text.parse().ok(),
+            Self::Pusher => return pusher::count(text),
             Self::Centrifugo => {
                 text.split_once("\"num_clients\":").and_then(|(_, rest)| number(rest.as_bytes())).map(|count| count as usize)
             }
@@ -158,6 +178,7 @@ impl Dialect {
     ) -> Result<()> {
         match self {
             Self::Centrifugo => text.split(|byte| *byte == b'\n').try_for_each(|line| centrifugo(line, wish, place, &mut tell)),
+            Self::Pusher => pusher::hear(text, &mut tell),
             Self::Fws if entering => match fws_entering(text, wish, place)? {
                 true => tell(Heard::Inside),
                 false => Ok(()),

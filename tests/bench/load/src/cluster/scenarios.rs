@@ -1,4 +1,4 @@
-//! The five measurements.
+//! The six measurements.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -79,6 +79,7 @@ pub fn run(plan: &Plan) -> Result<Outcome> {
     let mut figures = match plan.kind {
         Kind::Fanout => fanout(plan, Some(plan.interval))?,
         Kind::Publish => fanout(plan, None)?,
+        Kind::Burst => burst(plan)?,
         Kind::Churn => churn(plan)?,
         Kind::Resume => resume(plan)?,
         Kind::Memory => memory(plan)?,
@@ -115,6 +116,23 @@ fn fanout(plan: &Plan, interval: Option<Duration>) -> Result<BTreeMap<String, f6
     figures.insert("redis_us_per_publish".to_owned(), redis / published as f64);
     milliseconds(&mut figures, "delivery", &crowd.tally.latency);
     milliseconds(&mut figures, "answer", &crowd.answers);
+    crowd.leave()?;
+    Ok(figures)
+}
+
+/// What is published without a request for each message. Some come before, so that PHP has read its page.
+fn burst(plan: &Plan) -> Result<BTreeMap<String, f64>> {
+    let mut crowd = Crowd::new(plan, "news", false)?;
+    crowd.employ(1)?;
+    crowd.burst(1)?;
+    crowd.enter(plan.clients())?;
+    crowd.forget();
+    let before = Cpu::read(plan)?;
+    crowd.burst(plan.count)?;
+    let mut figures = BTreeMap::new();
+    Cpu::since(plan, &before, plan.count as u64, &mut figures)?;
+    crowd.verify()?;
+    figures.insert("published_per_second".to_owned(), plan.count as f64 / figures["seconds"]);
     crowd.leave()?;
     Ok(figures)
 }

@@ -20,7 +20,7 @@ pub struct Options {
 /// Name and title of a measurement, and the figures to show: name, heading, and whether ratios of it say something.
 type Table = (&'static str, &'static str, &'static [(&'static str, &'static str, bool)]);
 
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 6] = [
     (
         "fanout",
         "broadcast to many subscribers",
@@ -46,8 +46,18 @@ const TABLES: [Table; 5] = [
         ],
     ),
     (
+        "burst",
+        "publishes from within, to few subscribers",
+        &[
+            ("published_per_second", "publishes/s", true),
+            ("server_us", "CPU µs/publish", true),
+            ("count", "published", false),
+            ("others_percent", "others %", false),
+        ],
+    ),
+    (
         "churn",
-        "joins and leaves with presence",
+        "joins and leaves",
         &[
             ("server_us", "CPU µs/join+leave", true),
             ("redis_us", "Redis µs/join+leave", true),
