@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,6 +52,9 @@ type App struct {
 	// MaxResumeBytes is how many bytes of messages are kept for all clients that may come back, with 64 for each message. A client
 	// whose messages cannot be kept cannot come back. Default: 256 MiB.
 	MaxResumeBytes uint64 `json:"max_resume_bytes,omitempty"`
+	// MaxCallBytes is how many bytes the bodies of calls of the Pusher protocol's HTTP API may take while they are received and carried out, of
+	// all together. Beyond it calls are refused with 503. Default: 64 MiB. A reload applies it.
+	MaxCallBytes uint64 `json:"max_call_bytes,omitempty"`
 	// SearchTimeout is how long a command may look at clients, tags and stored information before it fails. Default: 1s. It is read when
 	// the server starts, and a reload does not change it.
 	SearchTimeout caddy.Duration `json:"search_timeout,omitempty"`
@@ -159,6 +163,14 @@ func (a *App) addRoute(route *Route) error {
 		}
 
 		return nil
+	}
+
+	// In a Caddyfile these were told with their lines, but for those whose placeholders are filled in only now.
+	own := route.Pusher.resolved()
+	for _, name := range slices.Sorted(maps.Keys(a.routes)) {
+		if app, what := own.clashing(a.routes[name].Pusher.resolved()); what != "" {
+			return clashError(route, app, what, name)
+		}
 	}
 
 	for _, name := range route.workers() {
@@ -298,6 +310,7 @@ func (a *App) onStarted() {
 
 	a.Control.serve(findProject(os.Args, a.scripts()), a.logger)
 	a.boundAuthorizing()
+	process.bodies.limit(cmp.Or(a.MaxCallBytes, defaultMaxCallBytes))
 
 	close(a.committed)
 	a.hold.end(startedState(a.ctx))

@@ -39,6 +39,7 @@ func (a *App) options() []option {
 		{name: "max_history_bytes", syntax: "<size>", read: into(&a.MaxHistoryBytes, size)},
 		{name: "max_suspended", syntax: "<n>", read: into(&a.MaxSuspended, number)},
 		{name: "max_resume_bytes", syntax: "<size>", read: into(&a.MaxResumeBytes, size)},
+		{name: "max_call_bytes", syntax: "<size>", read: into(&a.MaxCallBytes, size)},
 		{name: "search_timeout", syntax: "<duration>", read: into(&a.SearchTimeout, duration)},
 		{name: "values", syntax: "{", read: into(&a.Values, parseValues)},
 		{name: "cluster", syntax: "<address> {", read: into(&a.Cluster, parseCluster)},
@@ -66,6 +67,9 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	if err := claimName(h, &handler.Route, at); err != nil {
 		return nil, err
 	}
+	if err := claimApps(h, &handler.Route, at); err != nil {
+		return nil, err
+	}
 
 	return handler, nil
 }
@@ -82,6 +86,7 @@ type positions struct {
 	directive position
 	named     bool       // the directive has a name of its own
 	workers   []position // in the order of [Route.workers]
+	apps      []position // in the order of [Pusher.Apps]
 }
 
 // parse reads the directive.
@@ -117,11 +122,13 @@ func (h *Handler) options(at *positions) []option {
 		return word(d)
 	}
 
+	pusher := func(d *caddyfile.Dispenser) (*Pusher, error) { return parsePusher(d, at) }
+
 	return []option{
 		{name: "name", syntax: "<route name>", read: into(&h.Name, name, h.checkName)},
 		{name: "worker", syntax: "<name>", read: into(&h.Worker, worker)},
 		{name: "echo", read: into(&h.Echo, flag)},
-		{name: "pusher", syntax: "{", read: into(&h.Pusher, parsePusher, h.checkPusher)},
+		{name: "pusher", syntax: "{", read: into(&h.Pusher, pusher, h.checkPusher)},
 		{name: "origins", syntax: "<host pattern...>", read: into(&h.Origins, words, h.checkOrigins)},
 		{name: "subprotocols", syntax: "<name...>", read: into(&h.Subprotocols, words, h.checkSubprotocols)},
 		{name: "subprotocol", syntax: "<name> {", many: true, read: func(d *caddyfile.Dispenser) error { return h.parseSubprotocol(d, at) }},

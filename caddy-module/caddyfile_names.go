@@ -67,3 +67,21 @@ func claimName(h httpcaddyfile.Helper, route *Route, at positions) error {
 
 	return nil
 }
+
+// claimApps refuses an application that another route has, too. Directives that are one route have the same.
+func claimApps(h httpcaddyfile.Helper, route *Route, at positions) error {
+	const key = "frankenphp-ws.apps"
+
+	if route.Pusher == nil {
+		return nil
+	}
+	before, _ := h.State[key].([]namedRoute)
+	for _, other := range before {
+		if app, what := route.Pusher.clashing(other.route.Pusher); what != "" && other.route.Name != route.Name {
+			return at.apps[app].errorf("%w; the other route is at %s", clashError(route, app, what, other.route.Name), other.at.directive)
+		}
+	}
+	h.State[key] = append(before, namedRoute{*route, at})
+
+	return nil
+}

@@ -21,6 +21,8 @@ type coreProcess struct {
 	gate  *phpGate
 	pipes *stream.Table
 	turns *turns
+	// bodies bounds those of the calls of the Pusher protocol's HTTP API.
+	bodies budget
 
 	bursts bursts // of log records
 
@@ -36,7 +38,7 @@ type coreProcess struct {
 }
 
 func newProcess() *coreProcess {
-	p := &coreProcess{pipes: stream.NewTable(), turns: newTurns(bridge.SetAuthorizing)}
+	p := &coreProcess{pipes: stream.NewTable(), turns: newTurns(bridge.SetAuthorizing), bodies: budget{most: defaultMaxCallBytes}}
 	p.bells = newRinger(ringPHP, bridge.EndBell, p.log)
 	p.gate = &phpGate{
 		close:   p.closeGate,

@@ -243,11 +243,15 @@ func (h *Handler) examine(r *http.Request, deadline time.Time) (*bridge.Handshak
 }
 
 func (h *Handler) newHandshake(r *http.Request) (*bridge.Handshake, error) {
+	path := sentPath(r)
+	if h.Pusher != nil {
+		path = pusherPath(r)
+	}
 	if r.ProtoMajor > 1 {
-		return bridge.NewConnectHandshake(h.Name, requestHead(r), clientIP(r))
+		return bridge.NewConnectHandshake(h.Name, requestHead(r, path), clientIP(r))
 	}
 
-	return bridge.NewHandshake(h.Name, requestHead(r), clientIP(r))
+	return bridge.NewHandshake(h.Name, requestHead(r, path), clientIP(r))
 }
 
 // isUpgrade tells whether r asks for a WebSocket. Whether it asks correctly is for the core to say.

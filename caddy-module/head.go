@@ -8,10 +8,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// requestHead writes the head of r as it would stand in an HTTP/1.1 message, for the core to examine. Its path is the one that
+// requestHead writes the head of r as it would stand in an HTTP/1.1 message, for the core to examine. Its path is mostly the one that
 // the client sent; its query is as the handlers before this one left it. A PHP page sees both in the same way, as REQUEST_URI
 // and QUERY_STRING.
-func requestHead(r *http.Request) []byte {
+func requestHead(r *http.Request, path string) []byte {
 	var head bytes.Buffer
 
 	version := r.Proto
@@ -21,7 +21,7 @@ func requestHead(r *http.Request) []byte {
 
 	head.WriteString(r.Method)
 	head.WriteByte(' ')
-	head.WriteString(sentPath(r))
+	head.WriteString(path)
 	if r.URL.RawQuery != "" {
 		head.WriteByte('?')
 		head.WriteString(r.URL.RawQuery)

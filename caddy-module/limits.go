@@ -31,6 +31,7 @@ const defaultHandshakeTimeout = 30 * time.Second
 const (
 	defaultBurst          = 2 * time.Second
 	defaultMaxMessageSize = 1 << 20
+	defaultMaxOutbox      = 4 << 20
 )
 
 func (r *Route) handshakeTimeout() time.Duration {

@@ -18,6 +18,7 @@
 //			max_history_bytes      <size>
 //			max_suspended          <n>
 //			max_resume_bytes       <size>
+//			max_call_bytes         <size>
 //			search_timeout         <duration>
 //			values {
 //				max_entries <n>

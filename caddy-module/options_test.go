@@ -118,7 +118,7 @@ func blocks() []option {
 
 	return slices.Concat(
 		new(App).options(), new(Values).options(), new(Cluster).options(), new(Control).options(), new(AuthorizeLimits).options(),
-		new(Handler).options(at), new(Pusher).options(), new(PusherApp).options(), new(PusherWebhook).options(), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(Resume).options(), new(RateLimit).options(), new(Compression).options(),
+		new(Handler).options(at), new(Pusher).options(new(positions)), new(PusherApp).options(), new(PusherWebhook).options(), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(Resume).options(), new(RateLimit).options(), new(Compression).options(),
 	)
 }
 
@@ -234,9 +234,13 @@ func TestTheDocumentedDefaultsAreThoseInForce(t *testing.T) {
 			row.json == "authorize.max_running" && !strings.Contains(row.fallback, strconv.Itoa(defaultMaxRunning)+" without PHP") {
 			t.Errorf("%s: documented %s", row.json, row.fallback)
 		}
+		if want, _ := defaultValue(row.fallback); row.json == "max_call_bytes" && want != float64(defaultMaxCallBytes) {
+			t.Errorf("%s: documented %s", row.json, row.fallback)
+		}
 	}
 
-	if defaultBurst != time.Duration(real["rate_limit.burst"].(float64)) || defaultMaxMessageSize != real["max_message_size"].(float64) {
+	if defaultBurst != time.Duration(real["rate_limit.burst"].(float64)) || defaultMaxMessageSize != real["max_message_size"].(float64) ||
+		defaultMaxOutbox != real["max_outbox"].(float64) {
 		t.Error("the defaults that checks use are not the core's")
 	}
 }

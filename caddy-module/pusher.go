@@ -1,11 +1,10 @@
 package websocket
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 )
 
 // Pusher says that a route speaks the Pusher protocol: docs/pusher.md.
@@ -151,13 +148,87 @@ func (r *Route) checkPusher() error {
 			return fmt.Errorf("pusher: application %d (%s): %w", i+1, shortened(app.ID), err)
 		}
 		for _, other := range apps[:i] {
-			if other.ID == app.ID || other.Key == app.Key {
-				return fmt.Errorf("pusher: application %d (%s): its id or its key is another one's, too", i+1, shortened(app.ID))
+			if what := app.sharedWith(&other); what != "" {
+				return fmt.Errorf("pusher: application %d (%s): its %s is another one's, too", i+1, shortened(app.ID), what)
 			}
 		}
 	}
 
 	return nil
+}
+
+// What the core needs room for around the data of an event: two names of 200 characters, each of which may take six bytes, and the rest.
+const (
+	defaultMaxPayload = 10 << 10
+	aroundEvent       = 6*(200+200) + 4096
+)
+
+// checkPusherSizes refuses sizes of applications that the route does not let through: clients would be closed for what they may send or be
+// sent. The core checks the same, but knows no line.
+func (r *Route) checkPusherSizes() error {
+	if r.Pusher == nil {
+		return nil
+	}
+	for i, app := range r.Pusher.Apps {
+		payload := cmp.Or(app.MaxPayload, defaultMaxPayload)
+		if payload > mostPayload {
+			return fmt.Errorf("pusher: application %d (%s): max_payload is at most 1 GiB", i+1, shortened(app.ID))
+		}
+		for _, limit := range []struct {
+			name         string
+			size, needed uint64
+		}{
+			// The data of a client's event counts as it is sent. What a call sends is written into a string of JSON, with up to six bytes for one.
+			{"max_message_size", cmp.Or(r.MaxMessageSize, defaultMaxMessageSize), payload + aroundEvent},
+			{"max_frame_size", cmp.Or(r.MaxFrameSize, math.MaxUint64), payload + aroundEvent},
+			{"max_outbox", cmp.Or(r.MaxOutbox, defaultMaxOutbox), 6*payload + aroundEvent},
+		} {
+			if limit.size < limit.needed {
+				return fmt.Errorf("pusher: application %d (%s): an event of max_payload (%d bytes) can take %d bytes with its escapes and names, and %s of the route is %d: let max_payload be smaller, or %s at least %d",
+					i+1, shortened(app.ID), payload, limit.needed, limit.name, limit.size, limit.name, limit.needed)
+			}
+		}
+	}
+
+	return nil
+}
+
+// mostPayload is the largest data of an event: no more is sensible, and the sums above do not overflow.
+const mostPayload = 1 << 30
+
+// sharedWith names what two applications must not have in common; "": nothing.
+func (a *PusherApp) sharedWith(other *PusherApp) string {
+	switch {
+	case a.ID == other.ID:
+		return "id"
+	case a.Key == other.Key:
+		return "key"
+	default:
+		return ""
+	}
+}
+
+// clashing returns the number of the first application of a route that one of another route has the id or the key of, and which of the two it is.
+// A client would connect to one of them, and a call send to the clients of the other.
+func (p *Pusher) clashing(others *Pusher) (app int, what string) {
+	if p == nil || others == nil {
+		return 0, ""
+	}
+	for i := range p.Apps {
+		for j := range others.Apps {
+			if what := p.Apps[i].sharedWith(&others.Apps[j]); what != "" {
+				return i, what
+			}
+		}
+	}
+
+	return 0, ""
+}
+
+// clashError is what is said of an application that another route has, too.
+func clashError(route *Route, app int, what, first string) error {
+	return fmt.Errorf("pusher: application %d (%s) of the route %s: its %s is that of an application of the route %s: let each application be on one route, with an id and a key of its own",
+		app+1, shortened(route.Pusher.Apps[app].ID), route.Name, what, first)
 }
 
 func (a *PusherApp) check() error {
@@ -183,8 +254,14 @@ func (a *PusherApp) check() error {
 	return nil
 }
 
-func (p *Pusher) options() []option {
-	return []option{{name: "app", syntax: "<id> <key> <secret> {", many: true, read: p.parseApp}}
+func (p *Pusher) options(at *positions) []option {
+	app := func(d *caddyfile.Dispenser) error {
+		at.apps = append(at.apps, here(d))
+
+		return p.parseApp(d)
+	}
+
+	return []option{{name: "app", syntax: "<id> <key> <secret> {", many: true, read: app}}
 }
 
 func (a *PusherApp) options() []option {
@@ -232,13 +309,13 @@ func (a *PusherApp) parseWebhook(d *caddyfile.Dispenser) error {
 }
 
 // parsePusher reads the block of the applications.
-func parsePusher(d *caddyfile.Dispenser) (*Pusher, error) {
+func parsePusher(d *caddyfile.Dispenser, at *positions) (*Pusher, error) {
 	if err := noArgument(d); err != nil {
 		return nil, err
 	}
 	pusher := new(Pusher)
 
-	return pusher, readBlock(d, "pusher", pusher.options())
+	return pusher, readBlock(d, "pusher", pusher.options(at))
 }
 
 // parseApp reads an application and its block, which may be left out.
@@ -286,32 +363,4 @@ func messageRateOrOff(d *caddyfile.Dispenser) (uint64, error) {
 	}
 
 	return n, nil
-}
-
-// call has the core answer a request that is no upgrade: one of the HTTP API, or one of nothing that there is.
-func (h *Handler) call(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), h.handshakeTimeout())
-	defer cancel()
-	h.app.waitCommitted(ctx)
-
-	// A byte more than may come tells the core that it is too much.
-	body, err := io.ReadAll(io.LimitReader(r.Body, int64(bridge.PusherBodyLimit(h.Name))+1))
-	if err != nil {
-		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("websocket route %s: the body of a call: %w", h.Name, err))
-	}
-	answer, err := bridge.PusherCall(&bridge.Call{
-		Route: h.Name, Method: strings.ToUpper(r.Method), Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Body: body,
-	})
-	if err != nil {
-		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("websocket route %s: %w", h.Name, err))
-	}
-
-	w.Header().Set("Content-Type", answer.ContentType)
-	if answer.Allow != "" {
-		w.Header().Set("Allow", answer.Allow)
-	}
-	w.WriteHeader(answer.Status)
-	_, err = w.Write(answer.Body)
-
-	return err
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 const oneApp = "\twebsocket /app/* {\n\t\tpusher {\n\t\t\tapp 1 key s3cr3t\n\t\t}\n\t}\n"
@@ -64,8 +66,13 @@ func TestAnApplicationThatCannotWorkIsRefusedWithTheLineAndWithoutItsSecret(t *t
 		"pusher {\n}":                                                            "pusher has no application",
 		"pusher x {\napp 1 k s3cr3t\n}":                                          "pusher takes a block",
 		"pusher {\napp 1 k\n}":                                                   "app takes the id, the key and the secret",
-		"pusher {\napp 1 k s3cr3t\napp 1 l s3cr3t\n}":                            "another one's",
-		"pusher {\napp 1 k s3cr3t\napp 2 k s3cr3t\n}":                            "another one's",
+		"pusher {\napp 1 k s3cr3t\napp 1 l s3cr3t\n}":                            "its id is another one's",
+		"pusher {\napp 1 k s3cr3t\napp 2 k s3cr3t\n}":                            "its key is another one's",
+		"pusher {\napp 1 k s3cr3t\n}\nmax_message_size 16735":                    "max_message_size at least 16736",
+		"pusher {\napp 1 k s3cr3t\n}\nmax_frame_size 16735":                      "max_frame_size at least 16736",
+		"pusher {\napp 1 k s3cr3t\n}\nmax_outbox 67935":                          "max_outbox at least 67936",
+		"pusher {\napp 1 k s3cr3t {\nmax_payload 1MiB\n}\n}":                     "max_message_size at least 1055072",
+		"pusher {\napp 1 k s3cr3t {\nmax_payload 9000000TiB\n}\n}":               "max_payload",
 		"pusher {\napp 1 k s3cr3t {\nclient_events maybe\n}\n}":                  "on or off",
 		"pusher {\napp 1 k s3cr3t {\nclient_event_rate 10\n}\n}":                 "10/s",
 		"pusher {\napp 1 k s3cr3t {\nactivity_timeout 10ms\n}\n}":                "at least 1s",
@@ -87,6 +94,53 @@ func TestAnApplicationThatCannotWorkIsRefusedWithTheLineAndWithoutItsSecret(t *t
 		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%s: the secret is in %v", body, err)
 		}
+	}
+}
+
+func TestAnApplicationIsOnOneRouteAndTheErrorNamesBothLines(t *testing.T) {
+	two := func(second string) error {
+		_, err := adaptCaddyfile(inSite("\twebsocket /a/* {\n\t\tname one\n\t\tpusher {\n\t\t\tapp 1 {env.KEY} s3cr3t\n\t\t}\n\t}\n" +
+			"\twebsocket /b/* {\n\t\tname two\n\t\tpusher {\n\t\t\tapp 7 seven s3cr3t\n\t\t\t" + second + "\n\t\t}\n\t}"))
+
+		return err
+	}
+	if err := two("app 2 other s3cr3t"); err != nil {
+		t.Error(err)
+	}
+	for second, what := range map[string]string{"app 1 other s3cr3t": "its id is", "app 2 {env.KEY} s3cr3t": "its key is"} {
+		err := two(second)
+		if err == nil || strings.Contains(err.Error(), "s3cr3t") || strings.Contains(err.Error(), "env.KEY") {
+			t.Fatalf("%s: %v", second, err)
+		}
+		for _, want := range []string{"application 2", "of the route two", what, "of the route one", "on one route", "the other route is at Caddyfile:"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: no %q in: %v", second, want, err)
+			}
+		}
+		if strings.Count(err.Error(), "Caddyfile:") < 2 {
+			t.Errorf("%s: it does not name its line: %v", second, err)
+		}
+	}
+	same := "\twebsocket /a/* {\n\t\tname one\n\t\tpusher {\n\t\t\tapp 1 k s3cr3t\n\t\t}\n\t}\n"
+	if _, err := adaptCaddyfile(inSite(same + strings.Replace(same, "/a/", "/b/", 1))); err != nil {
+		t.Errorf("two directives that are one route: %v", err)
+	}
+}
+
+func TestAnApplicationThatTwoRoutesHaveOnceTheirPlaceholdersAreFilledInIsRefused(t *testing.T) {
+	t.Setenv("FWS_TEST_ID", "1")
+	text := site("\twebsocket /a/* {\n\t\tname one\n\t\tpusher {\n\t\t\tapp 1 k s3cr3t\n\t\t}\n\t}\n" +
+		"\twebsocket /b/* {\n\t\tname two\n\t\tpusher {\n\t\t\tapp {env.FWS_TEST_ID} l s3cr3t\n\t\t}\n\t}")
+	config, err := adaptCaddyfile(strings.ReplaceAll(text, "{socket}", t.TempDir()+"/s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed caddy.Config
+	if err := json.Unmarshal(config, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Validate(&parsed); err == nil || !strings.Contains(err.Error(), "its id is that of an application of the route one") {
+		t.Error(err)
 	}
 }
 
@@ -142,7 +196,7 @@ func TestWhatIsNoUpgradeIsACallOfTheHTTPAPI(t *testing.T) {
 		"GET /apps/1/channels?\xff HTTP/1.1\r\nHost: h\r\n\r\n":                 http.StatusUnauthorized,
 		"GET /app/key HTTP/1.1\r\nHost: h\r\n\r\n":                              http.StatusNotFound,
 		"POST /apps/1/events HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx": http.StatusUnauthorized,
-		"POST /apps/1/events HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n" + strings.Repeat("x", 2<<20): http.StatusRequestEntityTooLarge,
+		"POST /apps/1/events HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n" + strings.Repeat("x", 2<<20): http.StatusUnauthorized,
 	} {
 		if status, _, body := plainRequest(t, socket, text); status != want {
 			t.Errorf("%.60q: %d %s", text, status, body)

@@ -139,7 +139,7 @@ func (r *Route) complete() error {
 		return fmt.Errorf(`"worker" (%s) and "echo" exclude each other: with echo, no event reaches PHP`, r.Worker)
 	}
 
-	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins, r.checkResume, r.checkChannels, r.checkPusher} {
+	for _, check := range []func() error{r.checkOnError, r.checkSlowClient, r.checkTimes, r.checkRateLimit, r.checkOrigins, r.checkResume, r.checkChannels, r.checkPusher, r.checkPusherSizes} {
 		if err := check(); err != nil {
 			return err
 		}

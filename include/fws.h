@@ -866,9 +866,34 @@ size_t fws_pipes_dirty(fws_dirty *out, size_t capacity);
 // fws_pipe_feed or fws_pipe_take of the same pipe; what that does then has no effect.
 fws_result fws_pipe_close(uint64_t id, uint32_t how);
 
+// Looks at a request of HTTP to a route that speaks the Pusher protocol before its body is read: whether there is such a call, and whether
+// an application has signed it. `method`, `path` and `query` are as for fws_pusher_call; `size` is that of the body as far as the request
+// says it, or 0.
+//
+// Where the body may be read, `status` receives 0, and `most` how many bytes of it are taken; of a longer one no more need be read than one
+// byte beyond. Then fws_pusher_call answers, or fws_pusher_unread. Otherwise `status` and `reply` receive the answer, as from
+// fws_pusher_call, and the body is not to be read.
+fws_result fws_pusher_examine(const uint8_t *route,
+                              size_t route_len,
+                              const uint8_t *method,
+                              size_t method_len,
+                              const uint8_t *path,
+                              size_t path_len,
+                              const uint8_t *query,
+                              size_t query_len,
+                              uint64_t size,
+                              uint64_t *most,
+                              uint32_t *status,
+                              fws_reply **reply);
+
+// The answer to a request whose body was not read to its end: `late`, since it did not come in time, or else since the bodies of other calls
+// take as much memory as they may. It is counted as a call that was refused. `status` and `reply` are as for fws_pusher_call.
+fws_result fws_pusher_unread(bool late,
+                             uint32_t *status,
+                             fws_reply **reply);
+
 // Answers a request of HTTP to a route that speaks the Pusher protocol, whatever it asks for: `method` in capitals, `path` as it was sent,
-// `query` without the `?`, and the body, of which no more need be read than fws_pusher_body_limit says, and one byte. It waits for other
-// servers, where there are some.
+// `query` without the `?`, and the body, which fws_pusher_examine has let in. It waits for other servers, where there are some.
 //
 // `status` receives that of the answer. The items of `reply` are the value of Content-Type, the body, and the value of Allow, which is empty
 // where the answer has none.
@@ -884,9 +909,6 @@ fws_result fws_pusher_call(const uint8_t *route,
                            size_t body_len,
                            uint32_t *status,
                            fws_reply **reply);
-
-// The largest body of a request that fws_pusher_call takes for a route; 0: it speaks no Pusher protocol, or is not in force.
-uint64_t fws_pusher_body_limit(const uint8_t *route, size_t route_len);
 
 // From now on commands are for the server of this machine, reached by its control socket, unless the core runs in this process. For
 // programs on the command line; a server must not call it, or it would talk to another one while it has no routes. Only the first call

@@ -220,21 +220,36 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The largest message of a client that is looked at: an event's data, or a sign-in with its watchlist, and what stands around it.
-    /// Text in JSON may take six bytes for one.
+    /// The largest message of a client that is looked at: an event's, or a sign-in with its watchlist, and what stands around it.
     pub fn message(&self) -> usize {
-        let event = self.payload.saturating_add(6 * (self.event_name + self.channel_name));
         let user = self.user_id.saturating_add(8).saturating_mul(self.watchlist.saturating_add(1));
-        event.max(user.saturating_add(self.user_info).saturating_mul(2)).saturating_add(4096)
+        self.client_event().max(user.saturating_add(self.user_info).saturating_mul(2).saturating_add(AROUND))
     }
 
-    /// The largest body of a call. A host need not read more.
+    /// The largest message by which a client sends an event. Text in JSON may take six bytes for one; the data is counted as it is sent.
+    pub fn client_event(&self) -> usize {
+        self.payload.saturating_add(6 * (self.event_name + self.channel_name)).saturating_add(AROUND)
+    }
+
+    /// The largest message by which clients are told an event that a call sends: its data is written into a string of JSON.
+    pub fn event(&self) -> usize {
+        self.payload.saturating_mul(6).saturating_add(6 * (self.event_name + self.channel_name)).saturating_add(AROUND)
+    }
+
+    /// The largest body of a call that sends an event.
     pub fn body(&self) -> usize {
         let channels = self.event_channels.saturating_mul(self.channel_name + 8);
-        let event = self.payload.saturating_mul(6).saturating_add(channels).saturating_add(4096);
-        event.saturating_mul(self.batch.max(1))
+        self.payload.saturating_mul(6).saturating_add(channels).saturating_add(AROUND)
+    }
+
+    /// The largest body of a call that sends several events.
+    pub fn batch_body(&self) -> usize {
+        self.body().saturating_mul(self.batch.max(1))
     }
 }
+
+/// What stands around the data and the names of an event, or of a user.
+const AROUND: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -266,7 +281,7 @@ mod tests {
     fn the_largest_limits_overflow_nothing() {
         let most = usize::MAX / 16;
         let limits = Limits { payload: usize::MAX, watchlist: usize::MAX, batch: usize::MAX, user_id: most, ..Limits::default() };
-        assert!(limits.message() > 1 << 40 && limits.body() > 1 << 40);
+        assert!(limits.message() > 1 << 40 && limits.event() > 1 << 40 && limits.batch_body() > 1 << 40);
         assert!(Limits::default().message() < 64 << 10);
     }
 }

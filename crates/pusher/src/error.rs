@@ -207,6 +207,12 @@ pub enum Error {
     /// A call that is not as it must be.
     #[error("{0}")]
     InvalidCall(String),
+    /// The body of a call did not come in time.
+    #[error("the body of the call did not come in time: send it at once")]
+    BodyLate,
+    /// The bodies of other calls take what all of them together may.
+    #[error("the bodies of other calls take all the memory that they may: try again later")]
+    NoRoomForBody,
     /// What is needed of other servers cannot be had now.
     #[error("the server cannot reach what it needs for this: try again later")]
     Unavailable,
@@ -248,6 +254,8 @@ impl Error {
             | Error::TooLarge { .. }
             | Error::Unauthenticated(_)
             | Error::InvalidCall(_)
+            | Error::BodyLate
+            | Error::NoRoomForBody
             | Error::Unavailable
             | Error::WrongMethod(_) => return None,
         })
@@ -276,9 +284,10 @@ impl Error {
             | Error::Terminated => 403,
             Error::UnknownApp(_) | Error::PathNotFound => 404,
             Error::WrongMethod(_) => 405,
+            Error::BodyLate => 408,
             Error::TooLarge { .. } => 413,
             Error::TooManyClientEvents(_) | Error::TooManyArrivals(_) => 429,
-            Error::OverCapacity | Error::Reconnect | Error::NoPong | Error::Inactive | Error::Unavailable => 503,
+            Error::OverCapacity | Error::Reconnect | Error::NoPong | Error::Inactive | Error::Unavailable | Error::NoRoomForBody => 503,
             Error::InvalidVersion
             | Error::UnsupportedVersion(_)
             | Error::MissingVersion

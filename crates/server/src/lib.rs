@@ -56,7 +56,7 @@ pub use admission::{AdmissionError, Handshake};
 pub use bell::{Bell, Current, Ended, Ring};
 pub use conn::{Conn, Transport};
 pub use control::{Batch, Control, ControlConfig, MAX_COMMAND, Project, Remote, RemoteError, RemoteFailure, forked};
-pub use core::{Caller, Config, Core, HttpCall, Left, ValuesConfig};
+pub use core::{Caller, Config, Core, HttpCall, Left, Unread, ValuesConfig};
 pub use fws_pusher::api::answer::Answer;
 pub use os::own_socket;
 pub use pipe::{News, PipeId};

@@ -41,6 +41,9 @@ pub(super) fn find(path: &str) -> Result<Found, Error> {
     let parts: Option<Vec<_>> = rest.split('/').take(5).map(percent::path).collect();
     let parts = parts.ok_or(Error::PathNotFound)?;
     let parts: Vec<&str> = parts.iter().map(|part| &**part).collect();
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(Error::PathNotFound);
+    }
     let (id, rest) = parts.split_first().ok_or(Error::PathNotFound)?;
     let endpoint = match rest {
         ["events"] => Endpoint::Events,
@@ -79,6 +82,15 @@ mod tests {
             "/apps/1",
             "/apps/1/",
             "/apps/1/events/",
+            "/apps//events",
+            "/apps/1//events",
+            "/apps/1/channels/",
+            "/apps/1/channels//users",
+            "/apps/1/users//terminate_connections",
+            "//apps/1/events",
+            "/x/apps/1/events",
+            "/Apps/1/events",
+            "/%61pps/1/events",
             "/apps/1/x",
             "/apps/1/channels/a/b",
             "/apps/1/users/a",

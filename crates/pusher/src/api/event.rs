@@ -94,7 +94,9 @@ impl Sent {
             Some(id) => SocketId::parse(id),
         };
         let channels = match (self.channels, self.channel) {
-            (Some(channels), _) => channels,
+            // One of the two would be left out, and nobody told.
+            (Some(_), Some(_)) => return Err(refused("an event has channels, or a channel, not both")),
+            (Some(channels), None) => channels,
             (None, Some(channel)) => vec![channel],
             (None, None) => return Err(refused("an event needs channels, or a channel")),
         };

@@ -139,6 +139,26 @@ fn an_event_that_is_not_as_it_must_be_is_refused() {
         r#"{"data":"d","channel":"a"}"#,
         r#"{"name":"e","data":{},"channel":"a"}"#,
         r#"{"name":"","data":"d","channel":"a"}"#,
+        r#"{"name":null,"data":"d","channel":"a"}"#,
+        r#"{"name":1,"data":"d","channel":"a"}"#,
+        r#"{"name":"e","data":null,"channel":"a"}"#,
+        r#"{"name":"e","data":1,"channel":"a"}"#,
+        r#"{"name":"e","data":["d"],"channel":"a"}"#,
+        r#"{"name":"e","data":"d","channel":null,"channels":null}"#,
+        r#"{"name":"e","data":"d","channel":"a","channels":["a"]}"#,
+        r#"{"name":"e","data":"d","channel":"a","channels":[]}"#,
+        r#"{"name":"e","data":"d","channel":["a"]}"#,
+        r#"{"name":"e","data":"d","channels":["a",null]}"#,
+        r#"{"name":"e","data":"d","channels":[["a"]]}"#,
+        r#"{"name":"e","data":"d","channels":{"0":"a"}}"#,
+        r#"{"name":"e","data":"d","channel":"a","channel":"b"}"#,
+        r#"{"name":"e","data":"d","channel":"a","socket_id":1.2}"#,
+        r#"{"name":"e","data":"d","channel":"a","socket_id":"1.2.3"}"#,
+        r#"{"name":"e","data":"d","channel":"a","socket_id":"1.2\n"}"#,
+        r#"{"name":"e","data":"d","channel":"a","info":["user_count"]}"#,
+        r#"{"name":"e","data":"\ud800","channel":"a"}"#,
+        r#"{"name":"e","data":"d","channel":"a"}{}"#,
+        &format!(r#"{{"name":"e","data":"d","channel":"a","x":{}{}}}"#, "[".repeat(1000), "]".repeat(1000)),
         r#"{"name":"e","data":"d","channels":[]}"#,
         r#"{"name":"e","data":"d","channels":"a"}"#,
         r#"{"name":"e","data":"d","channel":"a","socket_id":"x"}"#,
@@ -151,10 +171,112 @@ fn an_event_that_is_not_as_it_must_be_is_refused() {
     ] {
         assert!(matches!(events(body), Err(Error::InvalidCall(_))), "{body}");
     }
+    for accepted in [
+        r#"{"name":"e","data":"","channel":"a","channels":null,"socket_id":null,"info":null,"more":[{}]}"#,
+        r#"{"name":"e","data":"d","channel":"a","socket_id":"","info":""}"#,
+        &format!(r#"{{"name":"{}","data":"d","channel":"{}"}}"#, "é".repeat(200), "a".repeat(200)),
+        &format!(r#"{{"name":"e","data":"d","channels":["a"{}]}}"#, r#","a""#.repeat(99)),
+    ] {
+        assert!(events(accepted).is_ok(), "{accepted}");
+    }
+    let bytes = |body: &[u8]| {
+        let sum = hex(&Md5::digest(body));
+        let query = format!("auth_key=key&auth_timestamp={NOW}&auth_version=1.0&body_md5={sum}");
+        let signature = sign(&app().secret, format!("POST\n/apps/3/events\n{query}").as_bytes());
+        let query = format!("{query}&auth_signature={signature}");
+        let request = Request { method: "POST", path: "/apps/3/events", query: &query, body, now: NOW };
+        let app = app();
+        verify(&request, |_| Some(&app)).map(drop).map_err(|error| error.status())
+    };
+    assert_eq!(bytes(b"{\"name\":\"e\",\"data\":\"\xff\",\"channel\":\"a\"}"), Err(400), "not UTF-8");
     for name in ["", "a b", "#a", &long] {
         let refused = events(&format!(r#"{{"name":"e","data":"d","channels":["a","{name}"]}}"#)).expect_err("no channel");
         assert_eq!((&refused, refused.status()), (&refused, 400), "{name}");
     }
+}
+
+/// An event whose data has so many characters.
+fn event_of(channel: &str, length: usize) -> String {
+    format!(r#"{{"name":"e","data":"{}","channel":"{channel}"}}"#, "a".repeat(length))
+}
+
+#[test]
+fn a_body_is_read_only_where_its_head_is_signed() {
+    let app = app();
+    let head = |query| Head { method: "POST", path: "/apps/3/events", query, now: NOW };
+    let examined = |head: &Head<'_>| examine(head, |id| (id == app.id).then_some(&app)).map(|examined| examined.most());
+    let query = format!("auth_key=key&auth_timestamp={NOW}&auth_version=1.0&body_md5=x");
+    let signature = sign(&app.secret, format!("POST\n/apps/3/events\n{query}").as_bytes());
+    let signed = format!("{query}&auth_signature={signature}");
+    assert_eq!(examined(&head(&signed)), Ok(app.limits.body()));
+    let forged = format!("{query}&auth_signature={}", "0".repeat(64));
+    for query in ["", &query, &forged] {
+        assert_eq!(examined(&head(query)).expect_err("not signed").status(), 401, "{query}");
+    }
+    for head in [Head { path: "/apps/3/batch_events", ..head(&signed) }, Head { now: NOW + 601, ..head(&signed) }] {
+        assert_eq!(examined(&head).expect_err("not signed").status(), 401, "{head:?}");
+    }
+    assert_eq!(examined(&Head { path: "/apps/4/events", ..head(&signed) }).expect_err("unknown").status(), 404);
+    assert_eq!(examined(&Head { method: "GET", ..head(&signed) }).expect_err("another method").status(), 405);
+    let announced = |size| examine(&head(&signed), |_| Some(&app)).expect("signed").check_size(size).map_err(|error| error.status());
+    assert_eq!(
+        (announced(app.limits.body() as u64), announced(app.limits.body() as u64 + 1), announced(u64::MAX)),
+        (Ok(()), Err(413), Err(413))
+    );
+}
+
+#[test]
+fn the_data_of_an_event_is_measured_without_its_escapes() {
+    let event = |data: &str| events(&format!(r#"{{"name":"e","data":"{data}","channels":[{}]}}"#, vec![r#""a""#; 100].join(",")));
+    for (character, bytes) in [(r"\u0001", 1), (r"\u00e9", 2), ("é", 2), (r"\ud83d\ude00", 4), (r"\n", 1), (r#"\""#, 1)] {
+        let most = 10_240 / bytes;
+        assert!(event(&character.repeat(most)).is_ok(), "{character}");
+        assert_eq!(event(&character.repeat(most + 1)).expect_err(character).status(), 413, "{character}");
+    }
+}
+
+#[test]
+fn the_clocks_may_be_ten_minutes_apart() {
+    let app = app();
+    let at = |timestamp: &str| {
+        let query = format!("auth_key=key&auth_timestamp={timestamp}&auth_version=1.0");
+        let text = query.replace("%2B", "+").replace("%20", " ");
+        let signature = sign(&app.secret, format!("GET\n/apps/3/channels\n{text}").as_bytes());
+        let query = format!("{query}&auth_signature={signature}");
+        examine(&Head { method: "GET", path: "/apps/3/channels", query: &query, now: NOW }, |_| Some(&app)).map(drop)
+    };
+    for seconds in [NOW - 600, NOW, NOW + 600] {
+        assert_eq!(at(&seconds.to_string()), Ok(()), "{seconds}");
+    }
+    for wrong in [
+        &(NOW - 601).to_string(),
+        &(NOW + 601).to_string(),
+        "",
+        "x",
+        "-1",
+        "%2B1700000000",
+        "%201700000000",
+        "1.7e9",
+        "99999999999999999999",
+    ] {
+        assert!(matches!(at(wrong), Err(Error::Unauthenticated(text)) if text.contains("auth_timestamp")), "{wrong}");
+    }
+}
+
+#[test]
+fn digits_of_signatures_and_sums_are_in_lower_case() {
+    let app = app();
+    let body = event_of("a", 1);
+    let sum = hex(&Md5::digest(&body));
+    let status = |sum: &str, upper: bool| {
+        let query = format!("auth_key=key&auth_timestamp={NOW}&auth_version=1.0&body_md5={sum}");
+        let signature = sign(&app.secret, format!("POST\n/apps/3/events\n{query}").as_bytes());
+        let signature = if upper { signature.to_uppercase() } else { signature };
+        let query = format!("{query}&auth_signature={signature}");
+        let request = Request { method: "POST", path: "/apps/3/events", query: &query, body: body.as_bytes(), now: NOW };
+        verify(&request, |_| Some(&app)).map(drop).map_err(|error| error.status())
+    };
+    assert_eq!((status(&sum, false), status(&sum, true), status(&sum.to_uppercase(), false)), (Ok(()), Err(401), Err(401)));
 }
 
 #[test]
@@ -162,9 +284,12 @@ fn what_is_too_large_is_answered_with_413() {
     let event = |length: usize| events(&format!(r#"{{"name":"e","data":"{}","channel":"a"}}"#, "a".repeat(length)));
     assert!(event(10_240).is_ok());
     assert_eq!(event(10_241).expect_err("large").status(), 413);
-    let (app, large) = (app(), vec![b' '; 10 << 20]);
-    let request = Request { method: "POST", path: "/apps/3/events", query: "", body: &large, now: NOW };
-    assert_eq!(verify(&request, |_| Some(&app)).expect_err("large").status(), 413, "before anything is computed of it");
+    assert_eq!(post("/apps/3/events", &" ".repeat(10 << 20)).expect_err("large").status(), 413);
+    let batch = |count| format!(r#"{{"batch":[{}]}}"#, vec![event_of("channel", 10_240); count].join(","));
+    assert!(post("/apps/3/batch_events", &batch(10)).is_ok());
+    let small = |size| post("/apps/3/users/7/terminate_connections", &" ".repeat(size)).map_err(|error| error.status());
+    assert!(small(4096).is_ok());
+    assert_eq!(small(4097), Err(413));
 }
 
 #[test]
@@ -175,6 +300,18 @@ fn a_batch_has_ten_events_each_for_one_channel() {
     assert!(matches!(batch(10), Ok(Call::BatchEvents(events)) if events.len() == 10));
     assert!(matches!(batch(0), Ok(Call::BatchEvents(events)) if events.is_empty()));
     assert!(matches!(batch(11), Err(Error::InvalidCall(_))));
+    for wrong in [
+        "null",
+        "[]",
+        r#"{"name":"e","data":"d"}"#,
+        r#"{"name":"e","data":{},"channel":"b"}"#,
+        r#"{"name":"pusher:e","data":"d","channel":"b"}"#,
+    ] {
+        let body = format!(r#"{{"batch":[{},{wrong}]}}"#, event_of("a", 1));
+        assert!(matches!(post("/apps/3/batch_events", &body), Err(Error::InvalidCall(_))), "{body}");
+    }
+    let large = format!(r#"{{"batch":[{},{}]}}"#, event_of("a", 1), event_of("b", 10_241));
+    assert_eq!(post("/apps/3/batch_events", &large).expect_err("large").status(), 413);
     for body in
         [r#"{"batch":{}}"#, "{}", r#"{"batch":[{"name":"e","data":"d","channels":["a"]}]}"#, r#"{"batch":[{"name":"e","data":"d"}]}"#]
     {

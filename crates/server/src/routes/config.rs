@@ -308,6 +308,7 @@ impl RoutesConfig {
                 return wrong(&what);
             }
         }
+        super::pusher::check_apart(&config.routes)?;
         Ok(config)
     }
 }

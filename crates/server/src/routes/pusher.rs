@@ -5,13 +5,13 @@ use std::fmt;
 use fws_hub::{Channel, ChannelPattern, HistoryPolicy, MAX_NAME, PresencePolicy};
 use fws_pusher::webhook::Kind;
 use fws_pusher::{AppConfig, ClientEvents, Limits, Webhook, WebhookTarget};
-use fws_session::Millis;
+use fws_session::{Millis, Settings};
 use fws_wire::origin::Pattern;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use ureq::http::Uri;
 
-use super::config::{MAX_GRACE, RouteConfig};
+use super::config::{ConfigError, MAX_GRACE, RouteConfig};
 use super::millis;
 
 /// A route that speaks the Pusher protocol. Times are nanoseconds.
@@ -138,8 +138,47 @@ impl RouteConfig {
         if let Some((_, name)) = others.into_iter().find(|(given, _)| *given) {
             return Err(format!("pusher and {name} exclude each other"));
         }
-        pusher.check()
+        pusher.check()?;
+        pusher.apps.iter().try_for_each(|app| self.check_sizes(app).map_err(|what| format!("pusher: app {:?}: {what}", app.id)))
     }
+
+    /// Refuses sizes of an application that the route does not let through: the client would be closed for what it may send or be sent.
+    fn check_sizes(&self, app: &PusherApp) -> Result<(), String> {
+        let (defaults, limits) = (Settings::default(), app.in_force().limits);
+        let max_message_size = self.max_message_size.unwrap_or(defaults.max_message_size);
+        let max_frame_size = self.max_frame_size.unwrap_or(defaults.max_frame_size);
+        let max_outbox = self.max_outbox.unwrap_or(defaults.backlog.max_outbox) as u64;
+        for (name, size, needed) in [
+            ("max_message_size", max_message_size, limits.client_event()),
+            ("max_frame_size", max_frame_size, limits.client_event()),
+            ("max_outbox", max_outbox, limits.event()),
+        ] {
+            if size < needed as u64 {
+                let payload = limits.payload;
+                return Err(format!(
+                    "an event of max_payload ({payload} bytes) can take {needed} bytes with its escapes and names, and the route's {name} is \
+                     {size}: let max_payload be smaller, or {name} at least {needed}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses an application that is on two routes. A client connects to one of them, and a call sends to the clients of one.
+pub(super) fn check_apart(routes: &[RouteConfig]) -> Result<(), ConfigError> {
+    let apps =
+        || routes.iter().flat_map(|route| route.pusher.iter().flat_map(move |pusher| pusher.apps.iter().map(move |app| (route, app))));
+    for (at, (route, app)) in apps().enumerate() {
+        let Some((first, other)) = apps().take(at).find(|(_, other)| other.id == app.id || other.key == app.key) else { continue };
+        let what = if other.id == app.id { "id" } else { "key" };
+        return Err(ConfigError(format!(
+            "route {:?}: pusher: app {:?}: its {what} is that of an application of route {:?}: let each application be on one route, with an id \
+             and a key of its own",
+            route.name, app.id, first.name
+        )));
+    }
+    Ok(())
 }
 
 impl PusherConfig {

@@ -1,7 +1,9 @@
 //! The HTTP API.
 
+use fws_server::{HttpCall, Unread};
 use serde_json::{Value, json};
 
+use super::common::counter;
 use super::peer::{Peer, call, core, publish, signed};
 
 #[test]
@@ -70,4 +72,37 @@ fn a_call_that_is_not_as_it_must_be_is_refused() {
     assert_eq!((late(590), late(700)), (200, 401));
     let text = |answer: Value| answer.as_str().expect("text").to_owned();
     assert!(text(call(&core, "POST", "/apps/2/events", "", "{}").1).contains("auth_key"));
+}
+
+#[test]
+fn a_batch_is_sent_whole_or_not_at_all() {
+    let core = core(&json!({ "max_payload": 100 }));
+    let mut ann = Peer::new(&core);
+    ann.subscribe("a");
+    let event = |data: &str| json!({ "name": "e", "channel": "a", "data": data });
+    for (wrong, status) in [
+        (event(&"x".repeat(101)), 413),
+        (json!({ "name": "e", "channel": "a" }), 400),
+        (json!({ "name": "e", "channel": "a b", "data": "" }), 400),
+    ] {
+        let batch = json!({ "batch": [event("right"), wrong] }).to_string();
+        assert_eq!(call(&core, "POST", "/apps/1/batch_events", "", &batch).0, status, "{batch}");
+    }
+    assert_eq!(call(&core, "POST", "/apps/1/batch_events", "", &json!({ "batch": vec![event("right"); 11] }).to_string()).0, 400);
+    ann.nothing_came();
+    assert_eq!(
+        call(&core, "POST", "/apps/1/batch_events", "", &json!({ "batch": vec![event("right"); 10] }).to_string()),
+        (200, json!({}))
+    );
+    (0..10).for_each(|_| assert_eq!(ann.event("e")["data"], "right"));
+}
+
+#[test]
+fn a_call_whose_body_is_not_read_is_counted_as_refused() {
+    let core = core(&json!({}));
+    let head = |path| HttpCall { route: "pusher", method: "POST", path, query: "", body: b"" };
+    assert_eq!(core.pusher_examine(&head("/apps/1/events"), 10).expect_err("nobody has signed it").status, 401);
+    assert_eq!(core.pusher_examine(&head("/apps/3/events"), 10).expect_err("there is no such application").status, 404);
+    assert_eq!((core.pusher_unread(Unread::Late).status, core.pusher_unread(Unread::NoRoom).status), (408, 503));
+    assert_eq!((counter(&core, "pusher_calls"), counter(&core, "pusher_calls_refused")), (4, 4));
 }

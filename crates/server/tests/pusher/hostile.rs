@@ -111,3 +111,27 @@ fn clients_that_come_and_go_and_join_and_leave_leave_nothing_behind() {
     let all = ["pusher_connections", "connections_known", "tags", "presence_members", "events_pending"];
     super::wait_until(super::PATIENCE, "all is gone", || all.iter().all(|name| counter(&core, name) == 0));
 }
+
+#[test]
+fn the_data_of_a_client_event_is_measured_as_it_is_sent() {
+    let core = core(&json!({ "max_payload": 100, "client_event_rate": 0 }));
+    let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));
+    ann.subscribe("private-x");
+    bob.subscribe("private-x");
+    let mut say = |data: &str| {
+        let text = format!(r#"{{"event":"client-x","channel":"private-x","data":{data}}}"#);
+        ann.socket.send(tokio_tungstenite::tungstenite::Message::text(text)).expect("a connection");
+        ann.say(&json!({ "event": "pusher:ping", "data": {} }));
+        let first = ann.next();
+        if first["event"] == "pusher:error" {
+            ann.event("pusher:pong");
+        }
+        first["event"] == "pusher:pong"
+    };
+    for (most, more) in [("x".repeat(98), "x".repeat(99)), (r"\n".repeat(49), r"\n".repeat(50)), ("é".repeat(49), "é".repeat(50))] {
+        assert!(say(&format!(r#""{most}""#)), "{most}");
+        assert_eq!(bob.event("client-x")["data"].as_str().map(str::is_empty), Some(false));
+        assert!(!say(&format!(r#""{more}""#)), "{more}");
+    }
+    bob.nothing_came();
+}

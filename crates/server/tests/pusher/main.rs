@@ -11,7 +11,7 @@ mod servers;
 mod webhooks;
 
 use common::{counter, wait_until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use peer::{PATIENCE, Peer, core, inner, routes};
 
@@ -40,6 +40,14 @@ fn a_client_that_is_refused_is_told_so_and_closed() {
         (&limited, "/app/key?protocol=x", "", 4006),
         (&limited, "/app/key", "", 4008),
         (&limited, "/elsewhere", "", 4005),
+        (&limited, "/ws/app/key?protocol=7", "", 4005),
+        (&limited, "/app/x/app/key?protocol=7", "", 4005),
+        (&limited, "//app/key?protocol=7", "", 4005),
+        (&limited, "/app//key?protocol=7", "", 4005),
+        (&limited, "/app/key/?protocol=7", "", 4005),
+        (&limited, "/APP/key?protocol=7", "", 4005),
+        (&limited, "/%61pp/key?protocol=7", "", 4005),
+        (&limited, "/app/KEY?protocol=7", "", 4001),
         (&limited, "/app/key?protocol=7", "", 4004),
         (&limited, "/app/key?protocol=7", "Origin: https://evil.example\r\n", 4009),
         (&plain, "/app/key?protocol=7", "", 4000),
@@ -50,7 +58,7 @@ fn a_client_that_is_refused_is_told_so_and_closed() {
         assert_eq!(error["data"]["code"], code, "{target} {headers}");
         assert_eq!(peer.next(), json!({ "closed": code }), "{target} {headers}");
     }
-    let behind = Peer::connect(&plain, "/ws/app/key?protocol=7", "X-Forwarded-Proto: https\r\n").event("pusher:connection_established");
+    let behind = Peer::connect(&plain, "/app/k%65y?protocol=7", "X-Forwarded-Proto: https\r\n").event("pusher:connection_established");
     assert_eq!(inner(&behind)["activity_timeout"], 120);
 }
 
@@ -128,4 +136,42 @@ fn secrets_are_in_no_statistic_and_no_error() {
     }
     let both = core.stage(9, routes(&json!({})).replace(r#""name""#, r#""echo":true,"name""#).as_bytes());
     assert!(both.expect_err("two things").to_string().contains("exclude each other"));
+}
+
+#[test]
+fn an_application_is_on_one_route() {
+    let core = core(&json!({}));
+    let app = |id: &str, key: &str| json!({ "id": id, "key": key, "secret": "hidden" });
+    let two = |second: &Value| {
+        let first = json!({ "name": "one", "pusher": { "apps": [app("1", "key")] } });
+        let config = json!({ "routes": [first, { "name": "two", "pusher": { "apps": [app("7", "seven"), second] } }] });
+        core.stage(2, config.to_string().as_bytes()).map_err(|error| error.to_string())
+    };
+    assert_eq!(two(&app("2", "other")), Ok(()));
+    for (second, what) in [(app("1", "other"), "its id is that"), (app("2", "key"), "its key is that")] {
+        let refused = two(&second).expect_err("it is on both");
+        assert!(refused.contains(what) && refused.contains(r#"route "two""#) && refused.contains(r#"of route "one""#), "{refused}");
+        assert!(refused.contains("one route") && !refused.contains("hidden"), "{refused}");
+    }
+}
+
+#[test]
+fn what_an_application_may_send_fits_the_route() {
+    let core = core(&json!({}));
+    let staged = |route: &Value, app: &Value| {
+        let mut config: Value = serde_json::from_str(&routes(app)).expect("JSON");
+        config["routes"][0].as_object_mut().expect("an object").extend(route.as_object().expect("an object").clone());
+        core.stage(2, config.to_string().as_bytes()).map_err(|error| error.to_string())
+    };
+    // Six bytes for each character of two names of 200, and 4,096 for what stands around them.
+    let around = 6 * 400 + 4096;
+    for (name, needed) in [("max_message_size", 10_240 + around), ("max_frame_size", 10_240 + around), ("max_outbox", 6 * 10_240 + around)]
+    {
+        assert_eq!(staged(&json!({ name: needed }), &json!({})), Ok(()), "{name}");
+        let refused = staged(&json!({ name: needed - 1 }), &json!({})).expect_err("too small");
+        assert!(refused.contains(name) && refused.contains(&format!("at least {needed}")), "{refused}");
+    }
+    let most = ((4 << 20) - around) / 6;
+    assert_eq!(staged(&json!({}), &json!({ "max_payload": most })), Ok(()));
+    assert!(staged(&json!({}), &json!({ "max_payload": most + 1 })).expect_err("too large").contains("max_outbox"));
 }

@@ -29,30 +29,61 @@ pub struct HttpCall<'a> {
     pub body: &'a [u8],
 }
 
+/// Why the body of a call was not read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It did not come in time.
+    Late,
+    /// The bodies of other calls take as much memory as they may.
+    NoRoom,
+}
+
+fn request<'a>(call: &HttpCall<'a>) -> Request<'a> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Request { method: call.method, path: call.path, query: call.query, body: call.body, now }
+}
+
 impl Core {
+    /// Looks at a request of the HTTP API whose body is not there yet; that of `call` is not looked at. `size` is that of its body as far as
+    /// it was announced, or 0. Either the body may be read, and no more of it than so many bytes, or the answer is known.
+    pub fn pusher_examine(&self, call: &HttpCall<'_>, size: u64) -> Result<u64, Answer> {
+        let Some(route) = self.pusher_route(call.route) else { return Err(self.pusher_refused(&Error::Unavailable)) };
+        let Some(apps) = &route.apps else { return Err(self.pusher_refused(&Error::Unavailable)) };
+        let examined = api::examine(&request(call).head(), |id| apps.of_id(id));
+        let most = examined.and_then(|examined| examined.check_size(size).map(|()| examined.most() as u64));
+        most.map_err(|error| self.pusher_refused(&error))
+    }
+
+    /// The answer to a call whose body was not read to its end.
+    pub fn pusher_unread(&self, why: Unread) -> Answer {
+        self.pusher_refused(match why {
+            Unread::Late => &Error::BodyLate,
+            Unread::NoRoom => &Error::NoRoomForBody,
+        })
+    }
+
     /// Answers a request of the HTTP API of a route's applications. The calling thread waits for other servers.
     pub fn pusher_call(&self, call: &HttpCall<'_>) -> Answer {
-        let Some(route) = self.pusher_route(call.route) else { return answer::error(&Error::Unavailable) };
-        let Some(apps) = &route.apps else { return answer::error(&Error::Unavailable) };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let request = Request { method: call.method, path: call.path, query: call.query, body: call.body, now };
-        add(&self.counters.pusher_calls, 1);
-        let answered = match api::verify(&request, |id| apps.of_id(id)) {
+        let Some(route) = self.pusher_route(call.route) else { return self.pusher_refused(&Error::Unavailable) };
+        let Some(apps) = &route.apps else { return self.pusher_refused(&Error::Unavailable) };
+        let answered = match api::verify(&request(call), |id| apps.of_id(id)) {
             Ok(Verified::Up) => Ok(answer::up()),
             Ok(Verified::Call { app, call }) => self.pusher_carry_out(&route, app, call),
             Err(error) => Err(error),
         };
-        answered.unwrap_or_else(|error| {
-            add(&self.counters.pusher_calls_refused, 1);
-            answer::error(&error)
-        })
+        match answered {
+            Ok(answer) => {
+                add(&self.counters.pusher_calls, 1);
+                answer
+            }
+            Err(error) => self.pusher_refused(&error),
+        }
     }
 
-    /// The largest body of a call of a route: a host need not read more.
-    pub fn pusher_body(&self, route: &str) -> u64 {
-        let route = self.pusher_route(route);
-        let apps = route.iter().filter_map(|route| route.apps.as_ref()).flat_map(|apps| apps.iter());
-        apps.map(|app| app.limits.body() as u64).max().unwrap_or_default()
+    fn pusher_refused(&self, error: &Error) -> Answer {
+        add(&self.counters.pusher_calls, 1);
+        add(&self.counters.pusher_calls_refused, 1);
+        answer::error(error)
     }
 
     fn pusher_carry_out(&self, route: &Route, app: &AppConfig, call: Call) -> Result<Answer, Error> {

@@ -20,9 +20,7 @@ impl Core {
         let Some(route) = self.pusher_route(&conn.route_name) else { return };
         let Some(apps) = &route.apps else { return };
         let (path, query) = (String::from_utf8_lossy(&opened.path), String::from_utf8_lossy(&opened.query));
-        // A site may have it behind a path of its own.
-        let path = path.rfind("/app/").map_or(&*path, |at| &path[at..]);
-        let admitted = Handshake::parse(path, &query).and_then(|handshake| {
+        let admitted = Handshake::parse(&path, &query).and_then(|handshake| {
             let app = apps.of_key(&handshake.key);
             let connections = app.map_or(0, |app| self.enter_app(conn, app));
             handshake.admit(app, &visitor(conn, opened, connections.saturating_sub(1)))?;

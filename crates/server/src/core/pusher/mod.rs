@@ -19,7 +19,7 @@ mod subscribe;
 mod tell;
 mod webhook;
 
-pub use self::call::HttpCall;
+pub use self::call::{HttpCall, Unread};
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
