@@ -222,6 +222,12 @@ impl<C> Hub<C> {
         self.presence.channels.get(&route).map(|channels| channels.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// Whether a user is in a channel, be it in the time of grace.
+    pub fn is_present(&self, route: RouteId, tag: &str, user: &str) -> bool {
+        let channel = self.presence.channels.get(&route).and_then(|channels| channels.get(tag));
+        channel.is_some_and(|members| members.contains_key(user))
+    }
+
     /// How many members all channels have together, how many of these are in their time of grace, and how many have left before its end
     /// because too many were.
     pub fn presence_counts(&self) -> [u64; 3] {

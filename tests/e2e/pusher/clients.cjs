@@ -54,22 +54,22 @@ class Seen {
 }
 
 /** How the application's server authorises a client of this user. */
-function authorisation(user) {
+function authorisation(user, watchlist) {
 	const info = { name: `name of ${user}` };
 	return {
 		channelAuthorization: {
 			customHandler: ({ socketId, channelName }, done) => done(null, backend.authorizeChannel(socketId, channelName, { user_id: user, user_info: info })),
 		},
 		userAuthentication: {
-			customHandler: ({ socketId }, done) => done(null, backend.authenticateUser(socketId, { id: user, user_info: info })),
+			customHandler: ({ socketId }, done) => done(null, backend.authenticateUser(socketId, { id: user, user_info: info, watchlist })),
 		},
 	};
 }
 
-function client(Pusher, server, user) {
+function client(Pusher, server, user, watchlist) {
 	const [wsHost, wsPort] = server.split(':');
 	return new Pusher(site.key, {
-		wsHost, wsPort: Number(wsPort), forceTLS: false, enabledTransports: ['ws'], disableStats: true, enableStats: false, cluster: 'mt1', nacl: require('tweetnacl'), ...authorisation(user),
+		wsHost, wsPort: Number(wsPort), forceTLS: false, enabledTransports: ['ws'], disableStats: true, enableStats: false, cluster: 'mt1', nacl: require('tweetnacl'), ...authorisation(user, watchlist),
 	});
 }
 
@@ -171,6 +171,37 @@ async function users(Pusher, prefix) {
 	ann.disconnect();
 }
 
+/** A page that is told who of a watchlist comes and goes. */
+function watching(Pusher, server, user, others) {
+	const pusher = client(Pusher, server, user, others);
+	const seen = new Seen(pusher.user.watchlist, 'online', 'offline');
+	pusher.signin();
+	return { pusher, seen };
+}
+
+async function watchlist(Pusher, prefix) {
+	const [ann, bob, cid] = ['ann', 'bob', 'cid'].map((name) => `${prefix}-${name}`);
+	const here = watching(Pusher, first, ann, [bob, cid]);
+	assert.deepEqual((await here.seen.next('offline')).user_ids, [bob, cid]);
+	const tabs = [first, last].map((server) => watching(Pusher, server, bob, [ann]));
+	assert.deepEqual((await here.seen.next('online')).user_ids, [bob]);
+	for (const { seen } of tabs) {
+		assert.deepEqual((await seen.next('online')).user_ids, [ann]);
+	}
+	const there = watching(Pusher, last, cid, [bob, `${prefix}-nobody`, ann]);
+	assert.deepEqual((await there.seen.next('online')).user_ids, [bob, ann]);
+	assert.deepEqual((await there.seen.next('offline')).user_ids, [`${prefix}-nobody`]);
+	assert.deepEqual((await here.seen.next('online')).user_ids, [cid]);
+	tabs[0].pusher.disconnect();
+	there.pusher.disconnect();
+	// The first tab has gone before: were its user offline by that, it would be told now.
+	assert.deepEqual((await here.seen.next('offline')).user_ids, [cid]);
+	tabs[1].pusher.disconnect();
+	assert.deepEqual((await here.seen.next('offline')).user_ids, [bob]);
+	here.pusher.disconnect();
+	assert.deepEqual(here.seen.all, []);
+}
+
 async function refused(Pusher) {
 	const [wsHost, wsPort] = first.split(':');
 	const nobody = new Pusher('nobody', { wsHost, wsPort: Number(wsPort), forceTLS: false, enabledTransports: ['ws'], cluster: 'mt1' });
@@ -217,7 +248,7 @@ async function main() {
 	for (const version of [8, 7]) {
 		const module = require(`pusher-js-${version}`);
 		const Pusher = module.Pusher ?? module.default ?? module;
-		for (const [name, part] of Object.entries({ channels, presence, cache, users })) {
+		for (const [name, part] of Object.entries({ channels, presence, cache, users, ...(Pusher.prototype.signin ? { watchlist } : {}) })) {
 			await part(Pusher, `${name}-${version}-${process.pid}`);
 			console.log(`pusher-js ${version}: ${name}`);
 		}
