@@ -24,7 +24,8 @@ case ${1:-} in
     ;;
   e2e)
     "$0" redis
-    need composer composer node nodejs npm npm
+    need composer composer node nodejs npm npm python3 python3
+    "$top/tools/pusher-python.sh" >/dev/null
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need chromium chromium
     ;;
   *) die "usage: tools/setup.sh build|redis|e2e" ;;
