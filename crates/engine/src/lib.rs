@@ -177,7 +177,7 @@ pub struct Attendance {
     pub user: Arc<str>,
     /// What was said about the user.
     pub info: Arc<[u8]>,
-    /// The id of the client by which it has joined.
+    /// The id of the client by which it has joined, or of the one that was taken out of the channel.
     pub by: Option<Arc<str>>,
 }
 

@@ -42,6 +42,7 @@ impl Core {
         let event = if joined { Hook::MemberAdded { channel: name, user_id } } else { Hook::MemberRemoved { channel: name, user_id } };
         self.pusher_hook(app, &event);
         self.pusher_attended(&route, membership, joined);
+        // A client that has left and come again at once knows it by the new list: it is told neither.
         let _ = self.pusher_send(&route.name, (app, name), &told, membership.by.as_deref(), false);
     }
 
