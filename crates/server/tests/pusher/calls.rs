@@ -1,8 +1,12 @@
 //! The HTTP API.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fws_pusher::auth;
+use fws_server::HttpCall;
 use serde_json::{Value, json};
 
-use super::peer::{Peer, call, core, publish, signed};
+use super::peer::{Peer, app, call, core, publish, signed};
 
 #[test]
 fn an_event_goes_to_several_channels_and_tells_of_them() {
@@ -70,4 +74,15 @@ fn a_call_that_is_not_as_it_must_be_is_refused() {
     assert_eq!((late(590), late(700)), (200, 401));
     let text = |answer: Value| answer.as_str().expect("text").to_owned();
     assert!(text(call(&core, "POST", "/apps/2/events", "", "{}").1).contains("auth_key"));
+}
+
+#[test]
+fn a_site_may_have_the_api_behind_a_path_of_its_own_that_is_not_signed() {
+    let core = core(&json!({}));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let query = format!("auth_key=key&auth_timestamp={now}&auth_version=1.0");
+    let signature = auth::sign(&app().secret, format!("GET\n/apps/1/connections\n{query}").as_bytes());
+    let query = format!("{query}&auth_signature={signature}");
+    let status = |path| core.pusher_call(&HttpCall { route: "pusher", method: "GET", path, query: &query, body: b"" }).status;
+    assert_eq!((status("/ws/apps/1/connections"), status("/ws/apps/2/connections"), status("/ws/up")), (200, 401, 200));
 }

@@ -35,7 +35,7 @@ impl Core {
         let Some(route) = self.pusher_route(call.route) else { return answer::error(&Error::Unavailable) };
         let Some(apps) = &route.apps else { return answer::error(&Error::Unavailable) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let request = Request { method: call.method, path: call.path, query: call.query, body: call.body, now };
+        let request = Request { method: call.method, path: own_path(call.path), query: call.query, body: call.body, now };
         add(&self.counters.pusher_calls, 1);
         let answered = match api::verify(&request, |id| apps.of_id(id)) {
             Ok(Verified::Up) => Ok(answer::up()),
@@ -171,5 +171,36 @@ impl Core {
         let ended = DisconnectUser { user: &user, code: code.number(), reason: &reason, route: Some(&route.name) };
         self.ask(&Command::DisconnectUser(ended)).map_err(|error| failed(error, app))?;
         Ok(())
+    }
+}
+
+/// A path without what a site has in front of it: `/ws/apps/1/events` is signed as `/apps/1/events`.
+fn own_path(path: &str) -> &str {
+    match path.find("/apps/") {
+        Some(at) => &path[at..],
+        None if path.ends_with("/up") => "/up",
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_path;
+
+    #[test]
+    fn what_stands_in_front_of_a_path_is_not_a_part_of_it() {
+        for (path, own) in [
+            ("/apps/1/events", "/apps/1/events"),
+            ("/ws/apps/1/events", "/apps/1/events"),
+            ("/a/b/apps/1/channels/x/users", "/apps/1/channels/x/users"),
+            ("/apps/1/users/apps/terminate_connections", "/apps/1/users/apps/terminate_connections"),
+            ("/up", "/up"),
+            ("/ws/up", "/up"),
+            ("/elsewhere", "/elsewhere"),
+            ("/setup", "/setup"),
+            ("/app", "/app"),
+        ] {
+            assert_eq!(own_path(path), own, "{path}");
+        }
     }
 }
