@@ -59,7 +59,7 @@ func runClients(t *testing.T, servers ...*server) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if parts := bytes.Count(out, []byte("\n")); parts < 14 {
+	if parts := bytes.Count(out, []byte("\n")); parts < 18 {
 		t.Errorf("only %d parts ran:\n%s", parts, out)
 	}
 	for _, s := range servers {

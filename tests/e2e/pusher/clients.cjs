@@ -115,12 +115,74 @@ async function channels(Pusher, prefix) {
 	bob.disconnect();
 }
 
+/** Waits until something is so. */
+async function until(what, check) {
+	for (const begun = Date.now(); !await check(); await new Promise((soon) => setTimeout(soon, 5))) {
+		assert(Date.now() - begun < patience, `waited in vain: ${what}`);
+	}
+}
+
+/** What a page may do one after the other, and whether it has subscribed in the end. */
+const orders = [
+	['subscribe', true],
+	['subscribe subscribe', true],
+	['subscribe wait subscribe', true],
+	['subscribe unsubscribe', false],
+	['subscribe wait unsubscribe', false],
+	['subscribe wait unsubscribe unsubscribe', false],
+	['subscribe unsubscribe unsubscribe', false],
+	['subscribe unsubscribe subscribe', true],
+	['subscribe unsubscribe wait subscribe', true],
+	['subscribe wait unsubscribe subscribe', true],
+];
+
+async function subscriptions(Pusher, prefix) {
+	const pusher = client(Pusher, last, 'ann');
+	await connected(pusher);
+	const behind = new Seen(await subscribed(pusher, `${prefix}-behind`), 'event');
+	const came = [];
+	pusher.connection.bind('message', ({ event, channel }) => event === 'event' && came.push(channel));
+	for (const [n, [order, wanted]] of orders.entries()) {
+		for (const kind of ['', 'private-', 'presence-', 'cache-', 'private-encrypted-']) {
+			const name = `${kind}${prefix}-${n}`;
+			const settled = () => until(`${order}: ${name}`, () => {
+				const channel = pusher.channel(name);
+				return !channel || (channel.subscribed && !channel.subscriptionPending);
+			});
+			for (const step of order.split(' ')) {
+				await (step === 'wait' ? settled() : pusher[step](name));
+			}
+			await settled();
+			assert.equal(pusher.channel(name)?.subscribed ?? false, wanted, `${order}: ${name}`);
+			const occupied = async () => (await (await backend.get({ path: `/channels/${name}` })).json()).occupied;
+			await until(`${order}: the server knows of ${name}`, async () => await occupied() === wanted);
+			await backend.trigger(name, 'event', {});
+			// What is sent behind it comes behind it.
+			await backend.trigger(`${prefix}-behind`, 'event', {});
+			await behind.next('event');
+			assert.equal(came.filter((channel) => channel === name).length, wanted ? 1 : 0, `${order}: ${name}`);
+			if (kind === 'presence-') {
+				const { users } = await (await backend.get({ path: `/channels/${name}/users` })).json();
+				assert.deepEqual(users.map((user) => user.id), wanted ? ['ann'] : []);
+				assert.equal(pusher.channel(name)?.members.count ?? 0, wanted ? 1 : 0, `${order}: ${name}`);
+			}
+		}
+	}
+	for (const name of [`private-${prefix}-0`, `presence-${prefix}-0`]) {
+		assert(pusher.channel(name).trigger('client-event', {}));
+		pusher.connection.bind('message', ({ event }) => assert.notEqual(event, 'client-event', 'it hears itself'));
+	}
+	await backend.trigger(`${prefix}-behind`, 'event', {});
+	await behind.next('event');
+	pusher.disconnect();
+}
+
 async function presence(Pusher, prefix) {
 	const name = `presence-${prefix}`;
 	const [ann, bob, tab] = [client(Pusher, first, 'ann'), client(Pusher, last, 'bob'), client(Pusher, first, 'bob')];
 	const room = await subscribed(ann, name);
 	const seen = new Seen(room, 'pusher:member_added', 'pusher:member_removed', 'client-hello');
-	assert.deepEqual([room.members.count, room.members.me.id], [1, 'ann']);
+	assert.deepEqual([room.members.count, room.members.me, room.members.get('bob')], [1, { id: 'ann', info: { name: 'name of ann' } }, null]);
 	const other = await subscribed(bob, name);
 	assert.deepEqual([other.members.count, other.members.get('ann').info], [2, { name: 'name of ann' }]);
 	assert.equal((await seen.next('pusher:member_added')).id, 'bob');
@@ -132,7 +194,7 @@ async function presence(Pusher, prefix) {
 	bob.disconnect();
 	tab.unsubscribe(name);
 	assert.equal((await seen.next('pusher:member_removed')).id, 'bob');
-	assert.equal(room.members.count, 1);
+	assert.deepEqual([room.members.count, room.members.get('bob'), room.members.me.id], [1, null, 'ann']);
 	ann.disconnect();
 	tab.disconnect();
 }
@@ -248,7 +310,7 @@ async function main() {
 	for (const version of [8, 7]) {
 		const module = require(`pusher-js-${version}`);
 		const Pusher = module.Pusher ?? module.default ?? module;
-		for (const [name, part] of Object.entries({ channels, presence, cache, users, ...(Pusher.prototype.signin ? { watchlist } : {}) })) {
+		for (const [name, part] of Object.entries({ channels, subscriptions, presence, cache, users, ...(Pusher.prototype.signin ? { watchlist } : {}) })) {
 			await part(Pusher, `${name}-${version}-${process.pid}`);
 			console.log(`pusher-js ${version}: ${name}`);
 		}
