@@ -24,8 +24,12 @@ case ${1:-} in
     ;;
   e2e)
     "$0" redis
-    need composer composer node nodejs npm npm
+    need composer composer node nodejs npm npm python3 python3
+    "$top/tools/pusher-python.sh" >/dev/null
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need chromium chromium
+    # Elsewhere than on Debian it may have another name, or come in another way. The tests say so where it is missing.
+    command -v firefox-esr >/dev/null || command -v firefox >/dev/null || install_packages firefox-esr \
+      || say "Firefox is not tested: there is none, and apt-get cannot install firefox-esr"
     ;;
   *) die "usage: tools/setup.sh build|redis|e2e" ;;
 esac

@@ -75,6 +75,7 @@ impl Peer {
                     }
                 }
                 Action::SignIn(user) => assert_eq!(connection.user(), Some(&user)),
+                Action::Watch(users) => assert!(!users.is_empty() && users.len() <= app.limits.watchlist),
                 Action::CacheMiss { .. } => panic!("not before it has subscribed"),
                 Action::Close { code, reason } => {
                     assert!(code.closes() && reason.len() <= 123);

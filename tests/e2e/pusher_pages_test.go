@@ -30,23 +30,47 @@ if (str_starts_with($channel, 'presence-')) {
 header('Content-Type: application/json');
 echo json_encode(['auth' => 'app-key:' . hash_hmac('sha256', $signed, 'app-secret')] + $answer);`
 
+// roomHTML is a page in the presence channel of a room, by pusher-js.
 const roomHTML = `<!doctype html><title>room</title><ul id="members"></ul><ol id="log"></ol>
 <script src="/pusher.js"></script>
+<script src="/page.js"></script>
 <script>
-const user = new URLSearchParams(location.search).get('user');
+const room = pusher.subscribe('presence-room');
+room.bind('pusher:subscription_succeeded', () => room.members.each((member) => come(member.info)));
+room.bind('pusher:member_added', (member) => { log('+' + member.info.name); come(member.info); });
+room.bind('pusher:member_removed', (member) => { log('-' + member.info.name); go(member.info); });
+room.bind('moved', (data) => log('moved ' + data.to));
+room.bind('client-typing', (data, { user_id }) => log(user_id + ' types'));
+const whisper = () => room.trigger('client-typing', {});
+</script>`
+
+// echoHTML is the same by Laravel Echo.
+const echoHTML = `<!doctype html><title>room</title><ul id="members"></ul><ol id="log"></ol>
+<script src="/pusher.js"></script>
+<script src="/echo.js"></script>
+<script src="/page.js"></script>
+<script>
+const room = new (Echo.default ?? Echo)({ broadcaster: 'pusher', client: pusher }).join('room')
+	.here((members) => members.forEach(come))
+	.joining((member) => { log('+' + member.name); come(member); })
+	.leaving((member) => { log('-' + member.name); go(member); })
+	.listen('.moved', (data) => log('moved ' + data.to))
+	.listenForWhisper('typing', ({ who }) => log(who + ' types'));
+const whisper = () => room.whisper('typing', { who: user });
+</script>`
+
+// pageJS is what both have in common.
+const pageJS = `const user = new URLSearchParams(location.search).get('user');
 const pusher = new Pusher('app-key', {
 	wsHost: location.hostname, wsPort: location.port, forceTLS: false, enabledTransports: ['ws'], cluster: 'mt1',
 	channelAuthorization: { endpoint: '/auth.php?user=' + user, transport: 'ajax' },
 });
-const room = pusher.subscribe('presence-room');
-const show = () => document.querySelector('#members').textContent = Object.keys(room.members.members).sort().join(' ');
+const there = new Set();
+const show = () => document.querySelector('#members').textContent = [...there].sort().join(' ');
+const come = ({ name }) => { there.add(name); show(); };
+const go = ({ name }) => { there.delete(name); show(); };
 const log = (text) => { const item = document.createElement('li'); item.textContent = text; document.querySelector('#log').append(item); };
-room.bind('pusher:subscription_succeeded', show);
-room.bind('pusher:member_added', (member) => { log('+' + member.info.name); show(); });
-room.bind('pusher:member_removed', (member) => { log('-' + member.info.name); show(); });
-room.bind('moved', (data) => log('moved ' + data.to));
-room.bind('client-typing', (data, { user_id }) => log(user_id + ' types'));
-</script>`
+`
 
 // roomSite is a site with the room, and PHP.
 func roomSite(t *testing.T) site {
@@ -54,39 +78,60 @@ func roomSite(t *testing.T) site {
 	if err := installed(); err != nil {
 		t.Fatal(err)
 	}
-	script, err := os.ReadFile(filepath.Join("pusher", "node_modules", "pusher-js-8", "dist", "web", "pusher.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	scripts := map[string]string{"pusher.js": "pusher-js-8/dist/web/pusher.js", "echo.js": "laravel-echo-2/dist/echo.iife.js"}
 	want := pusherSite("\troot $DIR\n\tphp_server")
 	want.global = "\n\tfrankenphp"
-	want.files = map[string]string{"publish.php": publishPHP, "auth.php": authPHP, "room.html": roomHTML, "pusher.js": string(script)}
+	want.files = map[string]string{"publish.php": publishPHP, "auth.php": authPHP, "room.html": roomHTML, "echo.html": echoHTML, "page.js": pageJS}
+	for name, from := range scripts {
+		script, err := os.ReadFile(filepath.Join("pusher", "node_modules", filepath.FromSlash(from)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.files[name] = string(script)
+	}
 	return want
 }
 
 func TestTwoTabsOfOneUserAreOneMemberInTheBrowsersOfOthers(t *testing.T) {
 	t.Parallel()
+	for name, in := range map[string]func(*testing.T) func(address string) view{
+		"Chromium": func(t *testing.T) func(string) view {
+			chromium := browser(t)
+			return func(address string) view { return open(t, chromium, address) }
+		},
+		"Firefox": func(t *testing.T) func(string) view { return startFirefox(t).open },
+	} {
+		for _, library := range []string{"room", "echo"} {
+			t.Run(name+", "+library, func(t *testing.T) {
+				t.Parallel()
+				twoTabs(t, library, in(t))
+			})
+		}
+	}
+}
+
+func twoTabs(t *testing.T, library string, open func(address string) view) {
 	s := start(t, roomSite(t))
-	chromium := browser(t)
-	ann := open(t, chromium, s.url("/room.html?user=ann"))
-	ann.shows("#members", "ann")
-	bob, other := open(t, chromium, s.url("/room.html?user=bob")), open(t, chromium, s.url("/room.html?user=bob"))
-	for _, page := range []*tab{ann, bob, other} {
-		page.shows("#members", "ann bob")
+	visit := func(user string) view { return open(s.url("/" + library + ".html?user=" + user)) }
+	ann := visit("ann")
+	ann.shows("#members", "Ann")
+	bob, other := visit("bob"), visit("bob")
+	for _, page := range []view{ann, bob, other} {
+		page.shows("#members", "Ann Bob")
 	}
 	if status, body := s.post("/publish.php", "application/json", `["presence-room", "moved", "{\"to\":\"all\"}"]`); status != http.StatusOK || body != "3" {
 		t.Errorf("%d %s", status, body)
 	}
-	for _, page := range []*tab{ann, bob, other} {
+	for _, page := range []view{ann, bob, other} {
 		page.shows("#log", "moved all")
 	}
-	bob.evaluate(`room.trigger('client-typing', {})`, nil)
+	bob.evaluate(`whisper() && null`, nil)
 	ann.shows("#log", "bob types")
 	other.shows("#log", "bob types")
-	bob.close()
-	ann.evaluate(`room.trigger('client-typing', {})`, nil)
+	bob.leave()
+	ann.evaluate(`whisper() && null`, nil)
 	other.shows("#log", "ann types")
-	other.close()
+	other.leave()
 	ann.shows("#log", "-Bob")
 	if log := ann.text("#log"); log != "+Bob\nmoved all\nbob types\n-Bob" {
 		t.Errorf("%q", log)

@@ -46,6 +46,7 @@ pub trait Broker: Send + Sync {
     }
     fn attend_later(&self, changes: &[(bool, &Member)]);
     fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError>;
+    fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError>;
     fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
     fn records(&self, channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError>;
     fn forget(&self, channel: &str) -> Result<bool, ClusterError>;
@@ -96,6 +97,7 @@ impl Broker for Cluster {
         attend(changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError>;
         attend_later(changes: &[(bool, &Member)]);
         present(route: &str, tag: &str) -> Result<Present, ClusterError>;
+        are_present(route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError>;
         record(channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
         records(channel: &str, after: Option<Position>, most: usize, age: u64) -> Result<Records, ClusterError>;
         forget(channel: &str) -> Result<bool, ClusterError>;

@@ -97,6 +97,12 @@ pub trait Engine: Send + Sync {
         None
     }
 
+    /// Of each of these users, whether it is in a channel of a route on any server. It waits for the engine. `None`: as for [`present`](Engine::present).
+    fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Option<Vec<bool>> {
+        let _ = (route, tag, users);
+        None
+    }
+
     /// The server has drained, and is to go on after all. Does not wait.
     fn go_on(&self) {}
 
@@ -171,7 +177,7 @@ pub struct Attendance {
     pub user: Arc<str>,
     /// What was said about the user.
     pub info: Arc<[u8]>,
-    /// The id of the client by which it has joined.
+    /// The id of the client by which it has joined, or of the one that was taken out of the channel.
     pub by: Option<Arc<str>>,
 }
 

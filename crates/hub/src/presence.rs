@@ -29,7 +29,7 @@ pub struct Change {
     pub tag: Arc<str>,
     /// The user.
     pub user: Arc<User>,
-    /// The id of the client by which it has joined.
+    /// The id of the client by which it has joined, or of the one that was taken out of the channel.
     pub by: Option<Arc<str>>,
 }
 
@@ -116,7 +116,7 @@ impl Presence {
     }
 
     /// A user has one connection less there, and may come back for so long.
-    fn part(&mut self, route: RouteId, tag: &Arc<str>, name: &Arc<str>, grace: u64) {
+    fn part(&mut self, route: RouteId, tag: &Arc<str>, name: &Arc<str>, grace: u64, by: Arc<str>) {
         let Some(member) = self.member(route, tag, name) else { return };
         member.connections = member.connections.saturating_sub(1);
         if member.connections > 0 {
@@ -124,7 +124,7 @@ impl Presence {
         }
         if grace == 0 || self.in_grace.len() >= MOST_IN_GRACE {
             self.hurried += u64::from(grace > 0);
-            self.leave(route, tag, name, true);
+            self.leave(route, tag, name, true, Some(by));
             return;
         }
         let leaves = self.now.saturating_add(grace);
@@ -139,7 +139,7 @@ impl Presence {
     }
 
     /// A user is in a channel no more.
-    fn leave(&mut self, route: RouteId, tag: &Arc<str>, name: &str, tell: bool) {
+    fn leave(&mut self, route: RouteId, tag: &Arc<str>, name: &str, tell: bool, by: Option<Arc<str>>) {
         let Some(channels) = self.channels.get_mut(&route) else { return };
         let Some(members) = channels.get_mut(tag) else { return };
         if let Some(member) = members.remove(name) {
@@ -148,7 +148,7 @@ impl Presence {
                 self.in_grace.remove(&(leaves, route, tag.clone(), member.user.name.clone()));
             }
             if tell || self.watched {
-                self.changes.push(Change { joined: false, silent: !tell, route, tag: tag.clone(), user: member.user, by: None });
+                self.changes.push(Change { joined: false, silent: !tell, route, tag: tag.clone(), user: member.user, by });
             }
         }
         if members.is_empty() {
@@ -204,7 +204,7 @@ impl<C> Hub<C> {
                 return false;
             }
             let Some((_, route, tag, name)) = self.presence.in_grace.pop_first() else { return false };
-            self.presence.leave(route, &tag, &name, true);
+            self.presence.leave(route, &tag, &name, true, None);
         }
         self.next_leave().is_some_and(|leaves| leaves <= self.presence.now)
     }
@@ -220,6 +220,12 @@ impl<C> Hub<C> {
     /// The channels of a route that have members.
     pub fn channels_with_members(&self, route: RouteId) -> Vec<Arc<str>> {
         self.presence.channels.get(&route).map(|channels| channels.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether a user is in a channel, be it in the time of grace.
+    pub fn is_present(&self, route: RouteId, tag: &str, user: &str) -> bool {
+        let channel = self.presence.channels.get(&route).and_then(|channels| channels.get(tag));
+        channel.is_some_and(|members| members.contains_key(user))
     }
 
     /// How many members all channels have together, how many of these are in their time of grace, and how many have left before its end
@@ -240,13 +246,13 @@ impl<C> Hub<C> {
     /// A client that had a tag has it no more.
     pub(crate) fn parts(&mut self, index: u32, tag: &Arc<str>, why: Parting) {
         let Some((_, client)) = self.at(index) else { return };
-        let (route, Some(user)) = (client.route, client.in_channel(tag)) else { return };
+        let (route, by, Some(user)) = (client.route, client.id.clone(), client.in_channel(tag)) else { return };
         if let Some(policy) = Channel::find(self.channels_of(route), tag).and_then(|channel| channel.presence) {
             let grace = match why {
                 Parting::Ended { grace } => policy.grace.max(grace),
                 Parting::Untagged => 0,
             };
-            self.presence.part(route, tag, &user.name, grace);
+            self.presence.part(route, tag, &user.name, grace, by);
         }
         if let (Parting::Untagged, Some(client)) = (why, self.client_at(index)) {
             client.members.remove(tag);
@@ -328,7 +334,7 @@ impl<C> Hub<C> {
                     member.connections = member.connections.saturating_sub(1);
                     if member.connections == 0 {
                         // Nobody is told that it has left: it has not, but there is no presence any more.
-                        self.presence.leave(route, tag, &user.name, false);
+                        self.presence.leave(route, tag, &user.name, false, None);
                     }
                 }
                 (false, false) | (true, true) => {}
@@ -350,7 +356,7 @@ impl<C> Hub<C> {
                 let some: Vec<_> = self.presence.in_grace.range((from, Bound::Unbounded)).take(most).cloned().collect();
                 for (_, on, tag, name) in &some {
                     if *on == route && Channel::find(self.channels_of(route), tag).is_none_or(|channel| channel.presence.is_none()) {
-                        self.presence.leave(route, tag, name, false);
+                        self.presence.leave(route, tag, name, false, None);
                     }
                 }
                 let full = some.len() == most;

@@ -30,7 +30,7 @@ pub struct User {
     pub id: Arc<str>,
     /// What presence channels tell of the user, as JSON.
     pub info: Option<Box<RawValue>>,
-    /// Users whose coming and going this one wants to know.
+    /// Users whose coming and going this one wants to know, each once.
     pub watchlist: Vec<String>,
 }
 
@@ -101,7 +101,8 @@ impl User {
         for id in &watchlist {
             check_user_id(&id.0, limits).map_err(Error::SignInRefused)?;
         }
-        let watchlist = watchlist.into_iter().map(|id| id.0).collect();
+        let mut seen = hashbrown::HashSet::with_capacity(watchlist.len());
+        let watchlist = watchlist.into_iter().map(|id| id.0).filter(|id| seen.insert(id.clone())).collect();
         Ok(User { id: data.id.0.into(), info: info(data.user_info, limits)?, watchlist })
     }
 }
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_user_has_an_id_and_perhaps_a_watchlist() {
-        let user = User::parse(r#"{"id":"1","user_info":{"a":1},"watchlist":["2",3]}"#, &Limits::default()).expect("a user");
+        let user = User::parse(r#"{"id":"1","user_info":{"a":1},"watchlist":["2",3,2]}"#, &Limits::default()).expect("a user");
         assert_eq!((&*user.id, &user.watchlist[..]), ("1", &["2".to_owned(), "3".to_owned()][..]));
         assert_eq!(Member::of(&user), Member::parse(r#"{"user_id":"1","user_info":{"a":1}}"#, &Limits::default()).expect("a member"));
         for data in [r#"{"id":""}"#, r#"{"user_id":"1"}"#, r#"{"id":"1","watchlist":{}}"#, r#"{"id":"1","watchlist":[""]}"#, "1"] {

@@ -105,7 +105,7 @@ fn a_connection_stays_within_its_limits_whatever_it_is_sent() {
                         assert!(reason.len() <= 123 && next == actions.len());
                         closed = true;
                     }
-                    Action::Unsubscribe { .. } | Action::SignIn(_) | Action::CacheMiss { .. } => {}
+                    Action::Unsubscribe { .. } | Action::SignIn(_) | Action::Watch(_) | Action::CacheMiss { .. } => {}
                 }
             }
             assert!(connection.channels().count() <= 3);

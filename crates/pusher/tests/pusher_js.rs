@@ -130,6 +130,7 @@ fn what_pusher_js_sends_is_understood() {
                 Action::Unsubscribe { channel } => format!("unsubscribe {channel}"),
                 Action::ClientEvent(event) => format!("event {}", event.frame()),
                 Action::SignIn(user) => format!("sign in {}", user.id),
+                Action::Watch(users) => format!("watch {}", users.join(" ")),
                 other => panic!("{other:?}"),
             });
         }
@@ -137,6 +138,7 @@ fn what_pusher_js_sends_is_understood() {
     let wanted = [
         "sign in 7",
         "send pusher:signin_success",
+        "watch 8",
         "subscribe #server-to-user-7",
         "subscribe news",
         "subscribe cache-news",

@@ -65,7 +65,7 @@ pub struct Membership {
     pub user: std::sync::Arc<str>,
     /// What was said about the user.
     pub info: std::sync::Arc<[u8]>,
-    /// The id of the client by which it has joined, where that is known.
+    /// The id of the client by which it has joined, or of the one that was taken out of the channel, where that is known.
     pub by: Option<std::sync::Arc<str>>,
 }
 

@@ -54,22 +54,22 @@ class Seen {
 }
 
 /** How the application's server authorises a client of this user. */
-function authorisation(user) {
+function authorisation(user, watchlist) {
 	const info = { name: `name of ${user}` };
 	return {
 		channelAuthorization: {
 			customHandler: ({ socketId, channelName }, done) => done(null, backend.authorizeChannel(socketId, channelName, { user_id: user, user_info: info })),
 		},
 		userAuthentication: {
-			customHandler: ({ socketId }, done) => done(null, backend.authenticateUser(socketId, { id: user, user_info: info })),
+			customHandler: ({ socketId }, done) => done(null, backend.authenticateUser(socketId, { id: user, user_info: info, watchlist })),
 		},
 	};
 }
 
-function client(Pusher, server, user) {
+function client(Pusher, server, user, watchlist) {
 	const [wsHost, wsPort] = server.split(':');
 	return new Pusher(site.key, {
-		wsHost, wsPort: Number(wsPort), forceTLS: false, enabledTransports: ['ws'], disableStats: true, enableStats: false, cluster: 'mt1', nacl: require('tweetnacl'), ...authorisation(user),
+		wsHost, wsPort: Number(wsPort), forceTLS: false, enabledTransports: ['ws'], disableStats: true, enableStats: false, cluster: 'mt1', nacl: require('tweetnacl'), ...authorisation(user, watchlist),
 	});
 }
 
@@ -115,12 +115,74 @@ async function channels(Pusher, prefix) {
 	bob.disconnect();
 }
 
+/** Waits until something is so. */
+async function until(what, check) {
+	for (const begun = Date.now(); !await check(); await new Promise((soon) => setTimeout(soon, 5))) {
+		assert(Date.now() - begun < patience, `waited in vain: ${what}`);
+	}
+}
+
+/** What a page may do one after the other, and whether it has subscribed in the end. */
+const orders = [
+	['subscribe', true],
+	['subscribe subscribe', true],
+	['subscribe wait subscribe', true],
+	['subscribe unsubscribe', false],
+	['subscribe wait unsubscribe', false],
+	['subscribe wait unsubscribe unsubscribe', false],
+	['subscribe unsubscribe unsubscribe', false],
+	['subscribe unsubscribe subscribe', true],
+	['subscribe unsubscribe wait subscribe', true],
+	['subscribe wait unsubscribe subscribe', true],
+];
+
+async function subscriptions(Pusher, prefix) {
+	const pusher = client(Pusher, last, 'ann');
+	await connected(pusher);
+	const behind = new Seen(await subscribed(pusher, `${prefix}-behind`), 'event');
+	const came = [];
+	pusher.connection.bind('message', ({ event, channel }) => event === 'event' && came.push(channel));
+	for (const [n, [order, wanted]] of orders.entries()) {
+		for (const kind of ['', 'private-', 'presence-', 'cache-', 'private-encrypted-']) {
+			const name = `${kind}${prefix}-${n}`;
+			const settled = () => until(`${order}: ${name}`, () => {
+				const channel = pusher.channel(name);
+				return !channel || (channel.subscribed && !channel.subscriptionPending);
+			});
+			for (const step of order.split(' ')) {
+				await (step === 'wait' ? settled() : pusher[step](name));
+			}
+			await settled();
+			assert.equal(pusher.channel(name)?.subscribed ?? false, wanted, `${order}: ${name}`);
+			const occupied = async () => (await (await backend.get({ path: `/channels/${name}` })).json()).occupied;
+			await until(`${order}: the server knows of ${name}`, async () => await occupied() === wanted);
+			await backend.trigger(name, 'event', {});
+			// What is sent behind it comes behind it.
+			await backend.trigger(`${prefix}-behind`, 'event', {});
+			await behind.next('event');
+			assert.equal(came.filter((channel) => channel === name).length, wanted ? 1 : 0, `${order}: ${name}`);
+			if (kind === 'presence-') {
+				const { users } = await (await backend.get({ path: `/channels/${name}/users` })).json();
+				assert.deepEqual(users.map((user) => user.id), wanted ? ['ann'] : []);
+				assert.equal(pusher.channel(name)?.members.count ?? 0, wanted ? 1 : 0, `${order}: ${name}`);
+			}
+		}
+	}
+	for (const name of [`private-${prefix}-0`, `presence-${prefix}-0`]) {
+		assert(pusher.channel(name).trigger('client-event', {}));
+		pusher.connection.bind('message', ({ event }) => assert.notEqual(event, 'client-event', 'it hears itself'));
+	}
+	await backend.trigger(`${prefix}-behind`, 'event', {});
+	await behind.next('event');
+	pusher.disconnect();
+}
+
 async function presence(Pusher, prefix) {
 	const name = `presence-${prefix}`;
 	const [ann, bob, tab] = [client(Pusher, first, 'ann'), client(Pusher, last, 'bob'), client(Pusher, first, 'bob')];
 	const room = await subscribed(ann, name);
 	const seen = new Seen(room, 'pusher:member_added', 'pusher:member_removed', 'client-hello');
-	assert.deepEqual([room.members.count, room.members.me.id], [1, 'ann']);
+	assert.deepEqual([room.members.count, room.members.me, room.members.get('bob')], [1, { id: 'ann', info: { name: 'name of ann' } }, null]);
 	const other = await subscribed(bob, name);
 	assert.deepEqual([other.members.count, other.members.get('ann').info], [2, { name: 'name of ann' }]);
 	assert.equal((await seen.next('pusher:member_added')).id, 'bob');
@@ -132,7 +194,7 @@ async function presence(Pusher, prefix) {
 	bob.disconnect();
 	tab.unsubscribe(name);
 	assert.equal((await seen.next('pusher:member_removed')).id, 'bob');
-	assert.equal(room.members.count, 1);
+	assert.deepEqual([room.members.count, room.members.get('bob'), room.members.me.id], [1, null, 'ann']);
 	ann.disconnect();
 	tab.disconnect();
 }
@@ -169,6 +231,37 @@ async function users(Pusher, prefix) {
 	assert.equal((await ended.next('error')).data.code, 4009);
 	other.disconnect();
 	ann.disconnect();
+}
+
+/** A page that is told who of a watchlist comes and goes. */
+function watching(Pusher, server, user, others) {
+	const pusher = client(Pusher, server, user, others);
+	const seen = new Seen(pusher.user.watchlist, 'online', 'offline');
+	pusher.signin();
+	return { pusher, seen };
+}
+
+async function watchlist(Pusher, prefix) {
+	const [ann, bob, cid] = ['ann', 'bob', 'cid'].map((name) => `${prefix}-${name}`);
+	const here = watching(Pusher, first, ann, [bob, cid]);
+	assert.deepEqual((await here.seen.next('offline')).user_ids, [bob, cid]);
+	const tabs = [first, last].map((server) => watching(Pusher, server, bob, [ann]));
+	assert.deepEqual((await here.seen.next('online')).user_ids, [bob]);
+	for (const { seen } of tabs) {
+		assert.deepEqual((await seen.next('online')).user_ids, [ann]);
+	}
+	const there = watching(Pusher, last, cid, [bob, `${prefix}-nobody`, ann]);
+	assert.deepEqual((await there.seen.next('online')).user_ids, [bob, ann]);
+	assert.deepEqual((await there.seen.next('offline')).user_ids, [`${prefix}-nobody`]);
+	assert.deepEqual((await here.seen.next('online')).user_ids, [cid]);
+	tabs[0].pusher.disconnect();
+	there.pusher.disconnect();
+	// The first tab has gone before: were its user offline by that, it would be told now.
+	assert.deepEqual((await here.seen.next('offline')).user_ids, [cid]);
+	tabs[1].pusher.disconnect();
+	assert.deepEqual((await here.seen.next('offline')).user_ids, [bob]);
+	here.pusher.disconnect();
+	assert.deepEqual(here.seen.all, []);
 }
 
 async function refused(Pusher) {
@@ -217,7 +310,7 @@ async function main() {
 	for (const version of [8, 7]) {
 		const module = require(`pusher-js-${version}`);
 		const Pusher = module.Pusher ?? module.default ?? module;
-		for (const [name, part] of Object.entries({ channels, presence, cache, users })) {
+		for (const [name, part] of Object.entries({ channels, subscriptions, presence, cache, users, ...(Pusher.prototype.signin ? { watchlist } : {}) })) {
 			await part(Pusher, `${name}-${version}-${process.pid}`);
 			console.log(`pusher-js ${version}: ${name}`);
 		}

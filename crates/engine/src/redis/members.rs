@@ -360,6 +360,16 @@ impl Cluster {
         })?;
         Ok(users.into_iter().filter_map(|(user, info)| Some((String::from_utf8(user).ok()?.into(), info.into()))).collect())
     }
+
+    /// Of each of these users, whether it is in a channel on any server.
+    pub fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError> {
+        let Some((first, more)) = users.split_first() else { return Ok(Vec::new()) };
+        let mut asked = redis::cmd("HMGET");
+        asked.arg(self.shared.settings.key("in", &channel(route, tag))).arg(*first).arg(more);
+        let there =
+            self.shared.call(move |mut connection| async move { asked.query_async::<Vec<Option<Vec<u8>>>>(&mut connection).await })?;
+        Ok(there.iter().map(Option::is_some).collect())
+    }
 }
 
 #[cfg(test)]

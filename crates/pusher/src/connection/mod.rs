@@ -53,6 +53,8 @@ pub enum Action {
     ClientEvent(ClientEvent),
     /// The connection is a user's from now on.
     SignIn(User),
+    /// Tell the client which of these users are online, and then who of them comes or goes. None of them is named twice.
+    Watch(Vec<String>),
     /// A subscriber has found no event in a cache channel: webhooks tell it.
     CacheMiss {
         /// The channel.
@@ -313,8 +315,12 @@ impl Connection {
         let user = User::parse(&sign_in.user_data, &app.limits)?;
         self.authorized = true;
         self.user = Some(Box::new(user.clone()));
+        let watchlist = user.watchlist.clone();
         actions.push(Action::SignIn(user));
         actions.push(Action::Send(frame::signin_success(&sign_in.user_data)));
+        if !watchlist.is_empty() {
+            actions.push(Action::Watch(watchlist));
+        }
         Ok(())
     }
 }

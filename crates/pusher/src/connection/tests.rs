@@ -196,7 +196,7 @@ fn a_user_signs_in_once_and_gets_the_channel_of_this_user_only() {
     let user_data = r#"{"id":"7","watchlist":["8"]}"#;
     let actions = client.sign_in(user_data);
     let user = User::parse(user_data, &client.app.limits).expect("a user");
-    assert_eq!(actions, [Action::SignIn(user), Action::Send(frame::signin_success(user_data))]);
+    assert_eq!(actions, [Action::SignIn(user), Action::Send(frame::signin_success(user_data)), Action::Watch(vec!["8".to_owned()])]);
     assert_eq!(told(&client.wish("#server-to-user-8", None))["data"]["status"], 401);
     assert!(matches!(client.wish("#server-to-user-7", None)[..], [Action::Subscribe { .. }]));
     assert_eq!(told(&client.sign_in(r#"{"id":"8"}"#))["data"]["code"], Value::Null);

@@ -260,11 +260,13 @@ impl PusherApp {
         let channel = |pattern: &str, cache: bool, presence: bool| Channel {
             pattern: ChannelPattern::new(&format!("{}:{pattern}", self.id)),
             history: cache.then_some(HistoryPolicy { count: 1, age }),
-            presence: presence.then_some(PresencePolicy { grace: if pattern.starts_with('#') { 0 } else { grace } }),
+            presence: presence.then_some(PresencePolicy { grace: if pattern.starts_with("##") { 0 } else { grace } }),
         };
         vec![
             // Whether a channel has subscribers, which webhooks are told.
             channel("##*", false, true),
+            // Who is signed in, which watchlists are told.
+            channel("#users", false, true),
             channel("presence-cache-*", true, true),
             channel("presence-*", false, true),
             channel("cache-*", true, false),

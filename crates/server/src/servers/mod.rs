@@ -323,6 +323,10 @@ impl Engine for Servers {
         self.cluster.present(route, tag).ok()
     }
 
+    fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Option<Vec<bool>> {
+        self.cluster.are_present(route, tag, users).ok()
+    }
+
     fn go_on(&self) {
         if let Some(register) = self.register.get() {
             register.go_on();

@@ -84,6 +84,25 @@ fn a_member_joins_and_leaves_once_however_many_tabs_there_are() {
 }
 
 #[test]
+fn who_leaves_and_comes_again_at_once_is_told_of_neither_and_the_others_of_both() {
+    let core = core(&json!({}));
+    let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));
+    ann.socket.get_ref().set_nodelay(true).expect("a socket");
+    bob.join("presence-x", "bob");
+    for _ in 0..200 {
+        assert_eq!(ann.join("presence-x", "ann"), ["ann", "bob"]);
+        assert_eq!(inner(&bob.event("pusher_internal:member_added"))["user_id"], "ann");
+        ann.say(&json!({ "event": "pusher:unsubscribe", "data": { "channel": "presence-x" } }));
+        assert_eq!(ann.join("presence-x", "ann"), ["ann", "bob"]);
+        assert_eq!(inner(&bob.event("pusher_internal:member_removed"))["user_id"], "ann");
+        assert_eq!(inner(&bob.event("pusher_internal:member_added"))["user_id"], "ann");
+        ann.say(&json!({ "event": "pusher:unsubscribe", "data": { "channel": "presence-x" } }));
+        assert_eq!(inner(&bob.event("pusher_internal:member_removed"))["user_id"], "ann");
+        ann.nothing_came();
+    }
+}
+
+#[test]
 fn a_page_that_is_loaded_anew_has_not_left_if_the_operator_says_so() {
     let core = core(&json!({ "presence_grace": 3_000_000_000_000_u64 }));
     let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));

@@ -8,6 +8,7 @@ mod hostile;
 mod peer;
 mod php;
 mod servers;
+mod watchlist;
 mod webhooks;
 
 use common::{counter, wait_until};

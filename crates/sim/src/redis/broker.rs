@@ -248,6 +248,11 @@ impl Broker for Link {
         })
     }
 
+    fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError> {
+        let present = self.present(route, tag)?;
+        Ok(users.iter().map(|user| present.iter().any(|(there, _)| **there == **user)).collect())
+    }
+
     fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError> {
         self.call(|state, own| state.record(own, (channel, topic), retention, payload))
     }

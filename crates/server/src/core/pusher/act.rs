@@ -47,6 +47,7 @@ impl Core {
                     self.pusher_told(client, of, &event.channel, Deed::Event(&event.event, data));
                 }
                 Action::SignIn(user) => self.pusher_sign_in(&client.conn, of.1, &user),
+                Action::Watch(users) => self.pusher_watch(&client.conn, of, &users),
                 Action::CacheMiss { channel } => self.pusher_hook(of.1, &Hook::CacheMiss { channel: &channel }),
                 Action::Close { code, reason } => self.pusher_close(&client.conn, code, &reason),
             }
@@ -83,5 +84,6 @@ impl Core {
         let info = user.info.as_deref().map_or("", |info| info.get());
         let _ =
             self.execute(&Command::SetUser(SetUser { id: &conn.id(), user: Some(&name), info: info.as_bytes().into() }), Caller::default());
+        self.pusher_is_online(conn, app, user);
     }
 }

@@ -9,6 +9,7 @@ use fws_pusher::{AppConfig, Channel, Member, channel, frame};
 use fws_session::Membership;
 
 use super::super::{Caller, Core};
+use super::watchlist::USERS;
 use super::webhook::occupied_channel;
 use crate::routes::Route;
 
@@ -25,6 +26,9 @@ impl Core {
             let event = if joined { Hook::ChannelOccupied { channel } } else { Hook::ChannelVacated { channel } };
             return self.pusher_hook(app, &event);
         }
+        if name == USERS {
+            return self.pusher_tell_watchers((&route, app), membership, joined);
+        }
         if !Channel::parse(name, &app.limits).is_ok_and(|channel| channel.kind.needs_member()) {
             return;
         }
@@ -38,9 +42,12 @@ impl Core {
         let event = if joined { Hook::MemberAdded { channel: name, user_id } } else { Hook::MemberRemoved { channel: name, user_id } };
         self.pusher_hook(app, &event);
         self.pusher_attended(&route, membership, joined);
+        // A client that has left and come again at once knows it by the new list: it is told neither.
         let _ = self.pusher_send(&route.name, (app, name), &told, membership.by.as_deref(), false);
     }
-    /// Tells the subscribers on this server who is in their presence channels: this server could not reach the others for a while.
+
+    /// Tells the clients on this server who is in their presence channels, and who of their watchlists is online: this server could not reach the others for
+    /// a while.
     pub(super) fn pusher_list_again(&self) {
         let routes: Vec<Arc<Route>> = self.routes.read().current.values().filter(|route| route.apps.is_some()).cloned().collect();
         for route in routes {
@@ -53,6 +60,7 @@ impl Core {
                 }
             }
         }
+        self.pusher_watch_again();
     }
 
     /// `None`: the other servers cannot be asked.

@@ -7,6 +7,7 @@
 //! * `connect` admits connections, and ends them;
 //! * `act` carries out what a connection asks for, `subscribe` how it becomes a subscriber;
 //! * `members` tells of those who join channels and leave them, `tell` tells PHP, where the route has a worker;
+//! * `watchlist` tells users which others are online;
 //! * `webhook` tells the servers of applications;
 //! * `call` is the HTTP API, `publish` the same for events from within.
 
@@ -17,6 +18,7 @@ mod members;
 mod publish;
 mod subscribe;
 mod tell;
+mod watchlist;
 mod webhook;
 
 pub use self::call::{HttpCall, Unread};

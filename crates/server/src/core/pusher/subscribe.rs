@@ -17,10 +17,23 @@ use crate::routes::Route;
 use crate::shard::{Missed, Op};
 
 /// A client whose shard waits for what comes before all that is sent to it.
-struct Waiting<'a> {
+pub(super) struct Waiting<'a> {
     core: &'a Core,
     key: Key,
     frames: VecDeque<Missed>,
+}
+
+impl Waiting<'_> {
+    /// From now on the shard waits, until this is dropped.
+    pub fn begin(core: &Core, key: Key) -> Waiting<'_> {
+        core.shard(key).post(Op::Hold { key });
+        Waiting { core, key, frames: VecDeque::new() }
+    }
+
+    /// This comes first.
+    pub fn say(&mut self, frame: String) {
+        self.frames.push_back(Missed { binary: false, data: frame.into_bytes().into() });
+    }
 }
 
 impl Drop for Waiting<'_> {
@@ -54,7 +67,7 @@ impl Core {
         }
         if let Some(waiting) = &mut waiting {
             let told = actions.iter().take_while(|action| matches!(action, Action::Send(_))).count();
-            waiting.frames = actions.drain(..told).filter_map(frame).collect();
+            actions.drain(..told).filter_map(frame).for_each(|frame| waiting.say(frame));
         }
         actions
     }
@@ -76,8 +89,7 @@ impl Core {
         let command = Tag { id: &id, tag: &tag, since: kind.cache.then_some(""), member: in_channel };
         let mut joined = Joined::default();
         let mut greet = |key: Key, last: Option<&[u8]>| {
-            self.shard(key).post(Op::Hold { key });
-            *waiting = Some(Waiting { core: self, key, frames: VecDeque::new() });
+            *waiting = Some(Waiting::begin(self, key));
             joined.cached = last.map(|last| String::from_utf8_lossy(last).into_owned());
         };
         self.tag_and(&command, Some(&mut greet)).map_err(|error| failed(error, app))?;
@@ -158,13 +170,14 @@ impl Core {
     }
 }
 
-fn frame(action: Action) -> Option<Missed> {
+fn frame(action: Action) -> Option<String> {
     match action {
-        Action::Send(frame) => Some(Missed { binary: false, data: frame.into_bytes().into() }),
+        Action::Send(frame) => Some(frame),
         Action::Subscribe { .. }
         | Action::Unsubscribe { .. }
         | Action::ClientEvent(_)
         | Action::SignIn(_)
+        | Action::Watch(_)
         | Action::CacheMiss { .. }
         | Action::Close { .. } => None,
     }
