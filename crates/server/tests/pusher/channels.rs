@@ -264,17 +264,38 @@ fn no_more_members_enter_a_channel_than_may_however_many_come_at_once() {
 
 #[test]
 fn a_client_that_has_no_room_for_the_list_of_members_is_refused_before_it_is_one() {
-    let routes = super::peer::routes(&json!({})).replace(r#""name":"pusher""#, r#""name":"pusher","max_outbox":300"#);
     let core = core(&json!({}));
+    let routes = super::peer::routes(&json!({ "max_payload": 10 }));
+    let routes = routes.replace(r#""name":"pusher""#, r#""name":"pusher","max_outbox":70000"#);
     core.stage(2, routes.as_bytes()).expect("legal");
     core.commit(2).expect("staged");
-    let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));
+    let mut ann = Peer::new(&core);
     ann.join("presence-x", "ann");
-    bob.wish_to_join("presence-x", &"b".repeat(100));
-    let error = bob.event("pusher:subscription_error");
-    assert_eq!((&error["data"]["status"], &error["data"]["type"]), (&json!(413), &json!("LimitReached")), "{error}");
+    let info = "i".repeat(1000);
+    let mut refused = 0;
+    let members: Vec<Peer> = (0..90)
+        .map(|n| {
+            let mut peer = Peer::new(&core);
+            peer.wish_to_join_as("presence-x", &json!({ "user_id": n.to_string(), "user_info": info }));
+            loop {
+                let told = peer.next();
+                match told["event"].as_str().expect("text") {
+                    "pusher_internal:subscription_succeeded" => return peer,
+                    "pusher:subscription_error" => {
+                        assert_eq!((&told["data"]["status"], &told["data"]["type"]), (&json!(413), &json!("LimitReached")), "{told}");
+                        refused += 1;
+                        return peer;
+                    }
+                    _ => {}
+                }
+            }
+        })
+        .collect();
+    assert!((10..40).contains(&refused), "{refused}");
+    (0..90 - refused).for_each(|_| drop(ann.event("pusher_internal:member_added")));
     ann.nothing_came();
-    assert_eq!(bob.subscribe("news"), json!({}), "the connection stays");
+    let mut last = members.into_iter().last().expect("there are some");
+    assert_eq!(last.subscribe("news"), json!({}), "the connection stays");
 }
 
 #[test]

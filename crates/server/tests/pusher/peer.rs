@@ -107,7 +107,11 @@ impl Peer {
     }
 
     pub fn wish_to_join(&mut self, channel: &str, user: &str) {
-        self.wish(channel, Some(&json!({ "user_id": user, "user_info": { "name": user } }).to_string()));
+        self.wish_to_join_as(channel, &json!({ "user_id": user, "user_info": { "name": user } }));
+    }
+
+    pub fn wish_to_join_as(&mut self, channel: &str, member: &Value) {
+        self.wish(channel, Some(&member.to_string()));
     }
 
     /// Reads what is told of a presence channel, as a client does, until just these users are there by a list that was told after Redis was away.

@@ -145,7 +145,8 @@ fn webhooks_that_a_reload_brings_know_which_channels_have_subscribers() {
         core.stage(generation, routes(options).as_bytes()).expect("legal");
         core.commit(generation).expect("staged");
         match told {
-            Some(name) => assert_eq!(next(&events, 1), [json!({ "name": name, "channel": "news" })]),
+            // That it was vacated as nobody wanted to know may be told to those who want to know again.
+            Some(name) => while next(&events, 1) != [json!({ "name": name, "channel": "news" })] {},
             None => wait_until(PATIENCE, "nobody wants to know", || {
                 let id = ann.id.clone();
                 let tags = core.ask(&fws_hub::Command::Tags(fws_hub::command::Tags { id: Some(&id) }));
