@@ -245,15 +245,29 @@ fn no_more_members_enter_a_channel_than_may_however_many_come_at_once() {
 
 #[test]
 fn a_client_that_has_no_room_for_the_list_of_members_is_refused_before_it_is_one() {
-    let routes = super::peer::routes(&json!({})).replace(r#""name":"pusher""#, r#""name":"pusher","max_outbox":300"#);
+    // As little as an event of one byte may take.
+    let app = json!({ "id": "1", "key": "key", "secret": "secret", "max_payload": 1 });
+    let routes = json!({ "routes": [{ "name": "pusher", "max_outbox": 6 + 6 * 400 + 4096, "pusher": { "apps": [app] } }] });
     let core = core(&json!({}));
-    core.stage(2, routes.as_bytes()).expect("legal");
+    core.stage(2, routes.to_string().as_bytes()).expect("legal");
     core.commit(2).expect("staged");
-    let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));
+    let mut ann = Peer::new(&core);
     ann.join("presence-x", "ann");
-    bob.wish_to_join("presence-x", &"b".repeat(100));
-    let error = bob.event("pusher:subscription_error");
-    assert_eq!((&error["data"]["status"], &error["data"]["type"]), (&json!(413), &json!("LimitReached")), "{error}");
+    let mut members = Vec::new();
+    let (mut bob, error) = loop {
+        let mut peer = Peer::new(&core);
+        peer.wish_to_join("presence-x", &format!("{:0>100}", members.len()));
+        let told = peer.next();
+        if told["event"] != "pusher_internal:subscription_succeeded" {
+            break (peer, told);
+        }
+        ann.event("pusher_internal:member_added");
+        members.push(peer);
+        assert!(members.len() < 100, "the list is long by now");
+    };
+    assert_eq!((&error["event"], &error["data"]["status"]), (&json!("pusher:subscription_error"), &json!(413)), "{error}");
+    assert_eq!(&error["data"]["type"], "LimitReached", "{error}");
+    assert!(!members.is_empty());
     ann.nothing_came();
     assert_eq!(bob.subscribe("news"), json!({}), "the connection stays");
 }
