@@ -41,8 +41,8 @@ func TestAWorkerIsToldWhatClientsOfThePusherProtocolDo(t *testing.T) {
 	s := start(t, want)
 	chromium := browser(t)
 	ann, bob := open(t, chromium, s.url("/room.html?user=ann")), open(t, chromium, s.url("/room.html?user=bob"))
-	ann.shows("#members", "ann bob")
-	bob.shows("#members", "ann bob")
+	ann.shows("#members", "Ann Bob")
+	bob.shows("#members", "Ann Bob")
 	for n := range 3 {
 		ann.evaluate(fmt.Sprintf(`room.trigger('client-n', %d)`, n), nil)
 	}
