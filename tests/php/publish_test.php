@@ -95,7 +95,7 @@ test('nothing is signed for a socket id or a channel that is none', static funct
     }
 });
 
-test('the HTTP API is called with the path signed, a hundred channels at a time', static function (): void {
+test('the HTTP API is called with the path signed but for what a site has in front of it, a hundred channels at a time', static function (): void {
     $requests = [];
     $app = new App('7', 'key', 'secret');
     $transport = new HttpTransport($app, 'https://site.example/ws/', recorder($requests), static fn (): int => 1700000000);
@@ -103,7 +103,7 @@ test('the HTTP API is called with the path signed, a hundred channels at a time'
     same(2, count($requests));
     [$method, $url, $body] = $requests[1];
     same(['POST', '{"name":"e","channels":["c101"],"data":"\"é\"","socket_id":"1.2"}'], [$method, $body]);
-    same('https://site.example/ws/apps/7/events?' . (new Signer($app))->query('POST', '/ws/apps/7/events', $body, 1700000000), $url);
+    same('https://site.example/ws/apps/7/events?' . (new Signer($app))->query('POST', '/apps/7/events', $body, 1700000000), $url);
 });
 
 test('a call that was refused says why, and what may be wrong', static function (): void {
@@ -191,6 +191,7 @@ test('in the server, and in its php-cli, messages go by the function of the bina
         echo $publisher->way(), "\n";
         $publisher->publish(["a", "b"], "e", ["n" => 1], "1.2");
         $publisher->publish("a", "e");
+        $publisher->publish(array_map(static fn (int $n): string => "c$n", range(1, 101)), "many");
         try {
             $publisher->publish("a", "refused");
         } catch (FrankenPHP\WebSocket\Pusher\PublishException $error) {
@@ -199,6 +200,8 @@ test('in the server, and in its php-cli, messages go by the function of the bina
     same([0, 'the control socket
 [["a","b"],"e","{\"n\":1}","1.2","7"]
 [["a"],"e","[]",null,"7"]
+' . json_encode([array_map(static fn (int $n): string => "c$n", range(1, 100)), 'many', '[]', null, '7']) . '
+[["c101"],"many","[]",null,"7"]
 [["a"],"refused","[]",null,"7"]
 "refused" was not published: the server did not take it; its log says why'], [$code, $output]);
 });

@@ -12,7 +12,7 @@ final class HttpTransport implements Transport
     private readonly string $base;
 
     /**
-     * @param string               $url where the site is: https://example.com
+     * @param string               $url where the site is: https://example.com, or https://example.com/ws where the Caddyfile has `handle_path /ws/*`
      * @param \Closure(): int|null $clock seconds since 1970; null: the machine's
      *
      * @throws ConfigurationException when the URL is none
@@ -49,9 +49,9 @@ final class HttpTransport implements Transport
         } catch (\JsonException $error) {
             throw new PublishException("\"{$fields['name']}\" was not published: it cannot be written as JSON: {$error->getMessage()}", 0, $error);
         }
-        $path = (string) parse_url($this->base, PHP_URL_PATH) . "/apps/{$this->app->id}/$what";
-        $origin = substr($this->base, 0, strlen($this->base) - strlen((string) parse_url($this->base, PHP_URL_PATH)));
-        $url = "$origin$path?" . (new Signer($this->app))->query('POST', $path, $body, $this->clock === null ? time() : ($this->clock)());
+        // The site may be behind a path of its own, which is not signed: the server does not see it.
+        $path = "/apps/{$this->app->id}/$what";
+        $url = "$this->base$path?" . (new Signer($this->app))->query('POST', $path, $body, $this->clock === null ? time() : ($this->clock)());
         try {
             [$status, $answer] = $this->http->request('POST', $url, ['Content-Type' => 'application/json'], $body);
         } catch (\Throwable $error) {

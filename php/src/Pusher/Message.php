@@ -7,7 +7,7 @@ namespace FrankenPHP\WebSocket\Pusher;
 /** An event for all subscribers of some channels. */
 final class Message
 {
-    /** So many channels may one call of the HTTP API name. */
+    /** So many channels may one call name. */
     public const MAX_CHANNELS = 100;
 
     /**

@@ -23,13 +23,15 @@ final class ServerTransport implements Transport
 
     public function publish(Message $message): void
     {
-        try {
-            $sent = (self::FUNCTION)($message->channels, $message->event, $message->data, $message->exceptSocketId, $this->app->id);
-        } catch (\FrankenPHP\WebSocket\Exception $error) {
-            throw new PublishException("\"$message->event\" was not published: {$error->getMessage()}", $error->getCode(), $error);
-        }
-        if ($sent === false) {
-            throw new PublishException("\"$message->event\" was not published: the server did not take it; its log says why");
+        foreach (array_chunk($message->channels, Message::MAX_CHANNELS) as $channels) {
+            try {
+                $sent = (self::FUNCTION)($channels, $message->event, $message->data, $message->exceptSocketId, $this->app->id);
+            } catch (\FrankenPHP\WebSocket\Exception $error) {
+                throw new PublishException("\"$message->event\" was not published: {$error->getMessage()}", $error->getCode(), $error);
+            }
+            if ($sent === false) {
+                throw new PublishException("\"$message->event\" was not published: the server did not take it; its log says why");
+            }
         }
     }
 

@@ -32,6 +32,13 @@ final class CommandsTest extends TestCase
         self::assertSame($before, array_map($this->site->read(...), ['.env', 'Caddyfile', 'config/frankenphp-ws.php', 'frankenphp-ws-worker.php']));
     }
 
+    public function testACommentInEnvIsNoValue(): void
+    {
+        $this->site->write('.env', "BROADCAST_DRIVER=log # until there is another one\nREVERB_APP_ID= # to be set\nREVERB_APP_KEY=\"a # b\" # kept\n");
+        $this->artisan('frankenphp-ws:install', ['--no-octane' => true])->assertSuccessful();
+        self::assertMatchesRegularExpression('/\ABROADCAST_DRIVER=frankenphp\nREVERB_APP_ID=\d{6}\nREVERB_APP_KEY="a # b" # kept\nREVERB_APP_SECRET=/', $this->site->read('.env'));
+    }
+
     public function testInstallAsksBeforeItOverwrites(): void
     {
         $this->site->write('Caddyfile', 'mine');

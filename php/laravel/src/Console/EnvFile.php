@@ -17,7 +17,8 @@ final class EnvFile
         if (preg_match('/^' . preg_quote($key, '/') . '[ \t]*=[ \t]*(.*?)[ \t]*\r?$/m', $this->text, $match) !== 1) {
             return null;
         }
-        $value = trim($match[1], "\"'");
+        // A comment behind a value is none of it; in quotes it is.
+        $value = preg_match('/^(["\'])(.*?)\1[ \t]*(?:#.*)?$/', $match[1], $quoted) === 1 ? $quoted[2] : (string) preg_replace('/(?:^|[ \t]+)#.*$/', '', $match[1]);
 
         return $value === '' ? null : $value;
     }
