@@ -50,13 +50,13 @@ start() {
   local server=$1 ports path gc
   mapfile -t ports < <("$load" ports 2)
   : >"$out/pusher-$server.log"
-  gc=http://127.0.0.1:${ports[1]}/debug/pprof/heap?gc=1
+  gc="http://127.0.0.1:${ports[1]}/debug/pprof/heap?gc=1"
   case $server in
     ours) caddy "pusher-$server" "${ports[0]}" "${ports[1]}" "$bench/pusher" && path="/app/bench-key?protocol=7" ;;
     raw) caddy "pusher-$server" "${ports[0]}" "${ports[1]}" "$bench/pusher" && path="/ws?channel=ready" ;;
     node)
       spawn "pusher-$server" node --expose-gc "$bench/peers/node-ws/server.js" "${ports[0]}"
-      path="/app/bench-key?protocol=7" gc=http://127.0.0.1:${ports[0]}/gc
+      path="/app/bench-key?protocol=7" gc="http://127.0.0.1:${ports[0]}/gc"
       ;;
     centrifugo)
       spawn "pusher-$server" "$out/centrifugo" -c "$bench/peers/centrifugo/config.json" --http_server.port "${ports[0]}" --http_server.internal_port "${ports[1]}"
