@@ -33,6 +33,12 @@ pub struct Client {
 /// How long servers are not asked for numbers that clients are told unasked, once one has not answered.
 const HOPELESS: Millis = 5000;
 
+/// So many users are remembered who were there again before it was told that they had left.
+const MOST_RETURNED: usize = 10_000;
+
+/// A tag and a user.
+pub type Returned = (Arc<str>, Arc<str>);
+
 /// Nobody else enters a channel.
 pub type Entering<'a> = MutexGuard<'a, ()>;
 
@@ -55,6 +61,8 @@ pub struct Clients {
     hasher: DefaultHashBuilder,
     /// Until then.
     hopeless: AtomicU64,
+    /// By tag and user: those who were in their channels again before it was told that they had left, with the client by which they had left.
+    returned: Mutex<HashMap<Returned, Option<Arc<str>>>>,
     started: Instant,
     running: AtomicBool,
     core: OnceLock<Weak<Core>>,
@@ -68,6 +76,7 @@ impl Clients {
             entrances: [const { Mutex::new(()) }; 64],
             hasher: DefaultHashBuilder::default(),
             hopeless: AtomicU64::new(0),
+            returned: Mutex::default(),
             started: Instant::now(),
             running: AtomicBool::new(false),
             core: OnceLock::new(),
@@ -118,6 +127,21 @@ impl Clients {
     /// A client is about to enter a presence channel.
     pub fn enter(&self, tag: &str) -> Entering<'_> {
         self.entrances[self.hasher.hash_one(tag) as usize % self.entrances.len()].lock()
+    }
+
+    /// It is told that a user has left, who is there again: by other clients, which hear of it as well.
+    pub fn leave_early(&self, user: Returned, by: Option<Arc<str>>) {
+        let mut returned = self.returned.lock();
+        // Where another server tells that a user has come, nobody asks for it here.
+        if returned.len() >= MOST_RETURNED {
+            returned.clear();
+        }
+        returned.insert(user, by);
+    }
+
+    /// It is told that a user has come by a client. Whether that client has to hear of it, since it was told that the user had left.
+    pub fn comes_late(&self, user: &Returned, by: Option<&str>) -> bool {
+        self.returned.lock().remove(user).is_some_and(|left| left.as_deref() != by)
     }
 
     /// Another server has not answered.

@@ -311,3 +311,30 @@ fn a_client_that_php_has_taken_out_of_a_channel_says_nothing_there() {
     assert!(error["data"]["message"].as_str().is_some_and(|text| text.contains("not subscribed")), "{error}");
     bob.nothing_came();
 }
+
+#[test]
+fn a_user_who_comes_again_as_the_old_connection_ends_is_there() {
+    let core = core(&json!({}));
+    let mut old = Peer::new(&core);
+    old.join("presence-x", "ann");
+    for _ in 0..200 {
+        let mut new = Peer::new(&core);
+        drop(old);
+        let mut there: std::collections::BTreeSet<String> = new.join("presence-x", "ann").into_iter().collect();
+        new.say(&json!({ "event": "pusher:ping", "data": {} }));
+        loop {
+            let told = new.next();
+            match told["event"].as_str().expect("text") {
+                "pusher:pong" => break,
+                "pusher_internal:member_removed" => drop(there.remove("ann")),
+                "pusher_internal:member_added" => drop(there.insert("ann".to_owned())),
+                other => panic!("{other}"),
+            }
+        }
+        while !there.contains("ann") {
+            assert_eq!(inner(&new.event("pusher_internal:member_added"))["user_id"], "ann");
+            there.insert("ann".to_owned());
+        }
+        old = new;
+    }
+}

@@ -43,7 +43,14 @@ impl Core {
         self.pusher_hook(app, &event);
         self.pusher_attended(&route, membership, joined);
         // A client that has left and come again at once knows it by the new list: it is told neither.
-        let _ = self.pusher_send(&route.name, (app, name), &told, membership.by.as_deref(), false);
+        let user = (membership.tag.clone(), membership.user.clone());
+        let hears = joined && self.pusher.comes_late(&user, membership.by.as_deref());
+        let except = membership.by.as_deref().filter(|_| !hears);
+        let _ = self.pusher_send(&route.name, (app, name), &told, except, false);
+        // Who has come by another client meanwhile was told behind the new list that its own user has left. So it has to hear that the user has come.
+        if !joined && self.hub.read().is_member(route.id, &membership.tag, &membership.user) {
+            self.pusher.leave_early(user, membership.by.clone());
+        }
     }
 
     /// Tells the clients on this server who is in their presence channels, and who of their watchlists is online: this server could not reach the others for
