@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use fws_hub::Key;
 use fws_pusher::{Connection, Millis};
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::conn::Conn;
@@ -50,7 +50,21 @@ pub enum Due {
     List,
     /// It looks at all connections, since the configuration has changed.
     Reload,
+    /// It tells the subscribers of these channels how many they are.
+    Counts(Vec<Counted>),
 }
+
+/// The name of a route, and the tag of a channel with another number of subscribers.
+pub type Counted = (Arc<str>, Box<str>);
+
+/// So long after a change subscribers are told how many they are, so that they are not told of each change.
+const COUNTED: Millis = 1000;
+
+/// So many channels with another number of subscribers wait. Those of others are told with their next change.
+const MOST_COUNTED: usize = 10_000;
+
+/// So many are looked at before connections are again: other servers are asked about each.
+const COUNTED_TOGETHER: usize = 100;
 
 /// All of them.
 pub struct Clients {
@@ -168,6 +182,15 @@ impl Clients {
         self.clock.sooner.notify_one();
     }
 
+    /// A channel has another number of subscribers.
+    pub fn count_later(&self, channel: Counted) {
+        let mut due = self.clock.due.lock();
+        if due.counts.len() < MOST_COUNTED && due.counts.insert(channel) && due.counts_at.is_none() {
+            due.counts_at = Some(self.now() + COUNTED);
+            self.clock.sooner.notify_one();
+        }
+    }
+
     /// All connections that there are.
     pub fn keys(&self) -> Vec<Key> {
         self.by_key.iter().map(|client| *client.key()).collect()
@@ -193,7 +216,15 @@ impl Clients {
                     due.clients.pop();
                     return Due::Client(key);
                 }
-                Some(_) | None => match next.map(|(at, _)| at).into_iter().chain(due.list_later).min() {
+                Some(_) | None if due.counts_at.is_some_and(|at| at <= now) => {
+                    let counts: Vec<Counted> = due.counts.iter().take(COUNTED_TOGETHER).cloned().collect();
+                    for channel in &counts {
+                        due.counts.remove(channel);
+                    }
+                    due.counts_at = due.counts_at.filter(|_| !due.counts.is_empty());
+                    return Due::Counts(counts);
+                }
+                Some(_) | None => match next.map(|(at, _)| at).into_iter().chain(due.list_later).chain(due.counts_at).min() {
                     Some(at) => drop(self.clock.sooner.wait_until(&mut due, self.started + Duration::from_millis(at))),
                     None => self.clock.sooner.wait(&mut due),
                 },
@@ -205,7 +236,7 @@ impl Clients {
 /// When connections are to be looked at: each stands here once. One that has gone is left out when its time comes.
 struct Clock {
     due: Mutex<Waiting>,
-    /// Signalled when one is to be looked at before all others, and when lists are to be told.
+    /// Signalled when one is to be looked at before all others, and when lists or numbers are to be told.
     sooner: Condvar,
 }
 
@@ -215,6 +246,8 @@ struct Waiting {
     reload: bool,
     list: bool,
     list_later: Option<Millis>,
+    counts: HashSet<Counted>,
+    counts_at: Option<Millis>,
 }
 
 impl Clock {

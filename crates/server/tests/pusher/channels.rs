@@ -338,3 +338,27 @@ fn a_user_who_comes_again_as_the_old_connection_ends_is_there() {
         old = new;
     }
 }
+
+#[test]
+fn subscribers_are_told_how_many_they_are_when_that_has_changed() {
+    let core = core(&json!({ "subscription_count": true }));
+    let mut ann = Peer::new(&core);
+    let is_told =
+        |peer: &mut Peer, count: u64| while inner(&peer.event("pusher_internal:subscription_count"))["subscription_count"] != count {};
+    ann.subscribe("cache-x");
+    is_told(&mut ann, 1);
+    ann.event("pusher:cache_miss");
+    let (mut bob, mut cid) = (Peer::new(&core), Peer::new(&core));
+    bob.subscribe("cache-x");
+    cid.subscribe("cache-x");
+    is_told(&mut ann, 3);
+    bob.say(&json!({ "event": "pusher:unsubscribe", "data": { "channel": "cache-x" } }));
+    is_told(&mut ann, 2);
+    drop(cid);
+    is_told(&mut ann, 1);
+    // It is not the channel's last event.
+    let mut late = Peer::new(&core);
+    late.subscribe("cache-x");
+    is_told(&mut late, 2);
+    late.event("pusher:cache_miss");
+}

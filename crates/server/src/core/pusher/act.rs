@@ -32,6 +32,7 @@ impl Core {
                     self.pusher_unsubscribe(&client.conn, of.1, &channel);
                     self.pusher_hook_unsubscribed(&client.conn, of, &channel);
                     self.pusher_told(client, of, &channel, Deed::Unsubscribe);
+                    self.pusher_counts(of, &channel);
                     client.members.remove(&*channel);
                 }
                 Action::ClientEvent(event) => {

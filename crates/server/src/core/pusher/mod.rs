@@ -6,7 +6,7 @@
 //!
 //! * `connect` admits connections, and ends them;
 //! * `act` carries out what a connection asks for, `subscribe` how it becomes a subscriber;
-//! * `members` tells of those who join channels and leave them, `tell` tells PHP, where the route has a worker;
+//! * `members` tells of those who join channels and leave them, `counts` how many have subscribed, `tell` tells PHP, where the route has a worker;
 //! * `watchlist` tells users which others are online;
 //! * `webhook` tells the servers of applications;
 //! * `call` is the HTTP API, `publish` the same for events from within.
@@ -14,6 +14,7 @@
 mod act;
 mod call;
 mod connect;
+mod counts;
 mod members;
 mod publish;
 mod subscribe;

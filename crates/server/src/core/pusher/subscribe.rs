@@ -61,6 +61,7 @@ impl Core {
                     client.members.insert(name.into(), member.user_id.clone());
                 }
                 self.pusher_hook_subscribed(&client.conn, of, name);
+                self.pusher_counts(of, name);
                 self.pusher_told(client, of, name, Deed::Subscribe(member.as_ref().map_or("", Member::info)));
             }
             Err(error) => client.connection.refused(name, subscription, &error, &mut actions),

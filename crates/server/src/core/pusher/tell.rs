@@ -60,6 +60,7 @@ impl Core {
         let Some(route) = self.pusher_route(&conn.route_name) else { return };
         let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(&client.app)) else { return };
         self.pusher_hook_left(&client, (&route, app));
+        client.connection.channels().for_each(|name| self.pusher_counts((&route, app), name));
         let mut channels: Vec<&str> = client.connection.channels().collect();
         channels.sort_unstable();
         channels.into_iter().for_each(|name| self.pusher_told(&client, (&route, app), name, Deed::Unsubscribe));
