@@ -82,7 +82,7 @@ fn a_queue_that_no_configuration_names_tells_what_waits_and_ends() {
     for channel in ["a", "b"] {
         assert!(requests.recv_timeout(LONG).expect("it is told").1.contains(&format!(r#""channel":"{channel}""#)));
     }
-    until("its thread has ended", || webhooks.0.queues.lock().is_empty());
+    until("its thread has ended", || webhooks.0.queues.lock().all.is_empty());
     assert_eq!((webhooks.counts().all(), webhooks.waiting()), ([2, 1, 0], 0));
     tell(&webhooks, &app, &url, "c");
     assert!(requests.recv_timeout(LONG).expect("it is told").1.contains(r#""channel":"c""#), "it is named again");
@@ -98,7 +98,7 @@ fn a_reload_changes_the_secret_and_ends_no_queue_that_is_named() {
     webhooks.keep([app("new", &url)].iter());
     let (signature, again) = requests.recv_timeout(LONG).expect("it is told again");
     assert_eq!((signature, again), (fws_pusher::auth::sign(&AppConfig::new("1", "key", "new").secret, body.as_bytes()), body));
-    assert_eq!(webhooks.0.queues.lock().len(), 1);
+    assert_eq!(webhooks.0.queues.lock().all.len(), 1);
 }
 
 #[test]
@@ -111,6 +111,67 @@ fn the_end_of_the_server_tells_at_once_what_waits_for_another_attempt() {
     // Else the next attempt would be in 8 seconds.
     assert_eq!(webhooks.drain(Instant::now() + Duration::from_secs(7)), 0);
     assert_eq!(webhooks.counts().all(), [2, 5, 0]);
+}
+
+#[test]
+fn at_the_end_of_the_server_it_is_sent_as_long_as_there_is_time() {
+    let (url, requests) = server(&[503; 15]);
+    let (webhooks, app) = (webhooks(), app("secret", &url));
+    tell(&webhooks, &app, &url, "a");
+    requests.recv_timeout(LONG).expect("it is told");
+    // More often than it would be else.
+    assert_eq!(webhooks.drain(Instant::now() + LONG), 0);
+    assert_eq!(webhooks.counts().all(), [1, 15, 0]);
+}
+
+#[test]
+fn once_the_end_is_near_what_has_failed_is_sent_again_soon_and_more_is_taken() {
+    let (url, requests) = server(&[503; 8]);
+    let (webhooks, app) = (webhooks(), app("secret", &url));
+    webhooks.keep([app.clone()].iter());
+    tell(&webhooks, &app, &url, "a");
+    webhooks.hurry(Instant::now() + LONG);
+    // A reload does not put it off.
+    webhooks.keep([app.clone()].iter());
+    // Else the last attempts would be after two minutes.
+    (0..9).for_each(|_| drop(requests.recv_timeout(LONG).expect("it is told")));
+    until("it has arrived", || webhooks.waiting() == 0);
+    assert_eq!(webhooks.0.queues.lock().all.len(), 1, "more may come");
+    tell(&webhooks, &app, &url, "b");
+    assert!(requests.recv_timeout(LONG).expect("it is told").1.contains(r#""channel":"b""#));
+    assert_eq!(webhooks.drain(Instant::now() + LONG), 0);
+}
+
+#[test]
+fn a_queue_that_begins_when_the_server_ends_or_its_address_has_gone_ends_when_all_is_told() {
+    for ends in [true, false] {
+        let (url, requests) = server(&[]);
+        let (webhooks, app) = (webhooks(), app("secret", &url));
+        webhooks.keep([app.clone()].iter());
+        if ends {
+            assert_eq!(webhooks.drain(Instant::now() + LONG), 0, "there is no queue yet");
+        } else {
+            webhooks.keep(std::iter::empty());
+        }
+        tell(&webhooks, &app, &url, "late");
+        assert!(requests.recv_timeout(LONG).expect("it is told").1.contains("late"));
+        until("its thread has ended", || webhooks.0.queues.lock().all.is_empty());
+    }
+}
+
+#[test]
+fn an_address_that_hangs_holds_up_no_other_one_and_no_other_application() {
+    let ((deaf, hangs), (url, requests)) = (server(&[0, 0, 0]), server(&[]));
+    let (webhooks, one) = (webhooks(), app("secret", &deaf));
+    let other = AppConfig { id: "2".to_owned(), ..app("secret", &deaf) };
+    for app in [&one, &other] {
+        tell(&webhooks, app, &deaf, "a");
+        hangs.recv_timeout(LONG).expect("it is told, whether the other one hangs or not");
+    }
+    tell(&webhooks, &one, &url, "a");
+    requests.recv_timeout(LONG).expect("it is told");
+    until("it has arrived", || webhooks.counts().all() == [1, 0, 0]);
+    assert_eq!(webhooks.waiting(), 2, "the others hang");
 }
 
 #[test]
