@@ -4,6 +4,8 @@
 //! channel comes in order; it is sent again and again, for about five minutes, and then given up. A queue that no configuration names any more ends
 //! when all is told that waits.
 
+pub mod address;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,6 +73,8 @@ struct Queue {
     more: Condvar,
     started: Instant,
     url: Box<str>,
+    /// The header for the password of the address.
+    authorization: Option<String>,
     /// The address as the log may have it, with the application: what is logged together.
     name: Arc<str>,
 }
@@ -174,6 +178,9 @@ impl Queue {
         let mut request = agent.post(&*self.url).config().timeout_global(Some(patience)).build();
         for (name, value) in headers {
             request = request.header(name, value);
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
         }
         match request.send(&*body.json) {
             Ok(answer) if answer.status().is_success() => Ok(()),
@@ -323,7 +330,14 @@ impl Queue {
     fn new(app: &AppConfig, url: &str, end: End) -> Queue {
         let state = State { batch: Batch::new(BatchLimits::default()), underway: 0, app: app.clone(), end };
         let name = format!("{} {}", app.id, shown(url)).into();
-        Queue { state: Mutex::new(state), more: Condvar::new(), started: Instant::now(), url: url.into(), name }
+        Queue {
+            state: Mutex::new(state),
+            more: Condvar::new(),
+            started: Instant::now(),
+            url: url.into(),
+            authorization: address::authorization(url),
+            name,
+        }
     }
 }
 
