@@ -349,6 +349,9 @@ func (a *App) onStopping() {
 	}
 
 	bridge.StopControl()
+
+	// The process may be gone before the watcher has looked.
+	process.records.drain(bridge.TakeLog)
 }
 
 // hasGracePeriod tells whether Caddy itself bounds how long its servers wait for requests.

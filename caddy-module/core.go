@@ -24,7 +24,8 @@ type coreProcess struct {
 	// bodies bounds those of the calls of the Pusher protocol's HTTP API.
 	bodies budget
 
-	bursts bursts // of log records
+	bursts  bursts // of log records
+	records *logReader
 
 	// generations numbers the configurations; the core wants each number larger than those before.
 	generations atomic.Uint64
@@ -39,6 +40,7 @@ type coreProcess struct {
 
 func newProcess() *coreProcess {
 	p := &coreProcess{pipes: stream.NewTable(), turns: newTurns(bridge.SetAuthorizing), bodies: budget{most: defaultMaxCallBytes}}
+	p.records = newLogReader(p.log)
 	p.bells = newRinger(ringPHP, bridge.EndBell, p.log)
 	p.gate = &phpGate{
 		close:   p.closeGate,
@@ -154,10 +156,9 @@ func (p *coreProcess) watch(watcher, pipes *bridge.Watcher) {
 	ended := make(chan error, 2)
 	go func() { ended <- pipes.Run(func() { bridge.DirtyPipes(p.pipes.Look) }) }()
 	go func() {
-		records := newLogReader(p.log)
 		ended <- watcher.Run(func() {
 			bridge.TakeBells(p.bells.ring)
-			records.drain(bridge.TakeLog)
+			p.records.drain(bridge.TakeLog)
 		})
 	}()
 

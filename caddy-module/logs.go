@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"sync"
 
 	bridge "github.com/frankenphp-ws/frankenphp-ws/go-bridge"
 	"go.uber.org/zap"
@@ -13,7 +14,9 @@ import (
 
 // logReader moves the core's log records into Caddy's log.
 type logReader struct {
-	log    func() *zap.Logger
+	log func() *zap.Logger
+
+	mu     sync.Mutex // held until what was taken is written
 	buffer []byte
 }
 
@@ -23,6 +26,9 @@ func newLogReader(log func() *zap.Logger) *logReader {
 
 // drain writes all records that take has to give.
 func (l *logReader) drain(take func([]byte) []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
 	for {
 		records := take(l.buffer)
 		if len(records) == 0 {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,11 +76,8 @@ var webhookEvents = []string{
 
 // check refuses what no webhook is. Its errors do not repeat the address, which may have a password or a token in it.
 func (w *PusherWebhook) check() error {
-	if !strings.Contains(w.URL, "{") {
-		address, err := url.Parse(w.URL)
-		if err != nil || (address.Scheme != "http" && address.Scheme != "https") || address.Hostname() == "" {
-			return errors.New("webhook takes an address, http://HOST/PATH or https://HOST/PATH")
-		}
+	if !strings.Contains(w.URL, "{") && !legalAddress(w.URL) {
+		return errors.New("webhook takes an address, http://HOST/PATH or https://HOST/PATH, with a port of 1 to 65535, if any, and without spaces or letters beyond ASCII")
 	}
 	for _, event := range w.Events {
 		if !slices.Contains(webhookEvents, event) {
@@ -88,6 +86,23 @@ func (w *PusherWebhook) check() error {
 	}
 
 	return nil
+}
+
+// legalAddress says whether requests can be sent there. The core checks the same, but knows no line.
+func legalAddress(text string) bool {
+	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return false
+	}
+	address, err := url.Parse(text)
+	if err != nil || (address.Scheme != "http" && address.Scheme != "https") || address.Hostname() == "" {
+		return false
+	}
+	if strings.HasSuffix(address.Host, ":") {
+		return false
+	}
+	port, err := strconv.ParseUint(cmp.Or(address.Port(), "80"), 10, 16)
+
+	return err == nil && port > 0
 }
 
 // pusherName is the name of a route that speaks the Pusher protocol and has not been given one.

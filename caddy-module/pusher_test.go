@@ -97,6 +97,33 @@ func TestAnApplicationThatCannotWorkIsRefusedWithTheLineAndWithoutItsSecret(t *t
 	}
 }
 
+func TestTheAddressOfAWebhookIsOneThatRequestsCanBeSentTo(t *testing.T) {
+	adapt := func(address string) error {
+		_, err := adaptCaddyfile(inSite("\twebsocket {\npusher {\napp 1 k s3cr3t {\nwebhook `" + address + "`\n}\n}\n}"))
+
+		return err
+	}
+	for _, address := range []string{
+		"http://a", "https://a.example/b?c=d", "http://127.0.0.1:8080/", "http://[::1]:80/x", "https://u:p@a:65535/%20", "{env.NOT_YET}",
+	} {
+		if err := adapt(address); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, address := range []string{
+		"a", "/a", "ftp://a/", "http:///a", "http://:80/", "http://a:99999/", "http://a:0/", "http://a:/", "http://a:x/", "http://a/b c",
+		"http://a/ä", "http://ä/", "http://u:hush@/",
+	} {
+		err := adapt(address)
+		if err == nil || !strings.Contains(err.Error(), "webhook takes an address") || !strings.Contains(err.Error(), "Caddyfile:") {
+			t.Errorf("%s: %v", address, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: the password is in %v", address, err)
+		}
+	}
+}
+
 func TestAnApplicationIsOnOneRouteAndTheErrorNamesBothLines(t *testing.T) {
 	two := func(second string) error {
 		_, err := adaptCaddyfile(inSite("\twebsocket /a/* {\n\t\tname one\n\t\tpusher {\n\t\t\tapp 1 {env.KEY} s3cr3t\n\t\t}\n\t}\n" +

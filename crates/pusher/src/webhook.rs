@@ -3,7 +3,7 @@
 //! Sending is the caller's: it takes a [`Body`] when one is due, and tries again after [`retry_delay`] where that fails. What a worker is
 //! told in the same process needs no body, only the [`Event`].
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use serde::Serialize;
 
@@ -181,10 +181,24 @@ impl Default for BatchLimits {
 #[derive(Debug)]
 pub struct Batch {
     limits: BatchLimits,
-    /// Each as JSON, and when it happened.
-    waiting: VecDeque<(Millis, Box<str>)>,
+    waiting: VecDeque<Waiting>,
+    /// The number of the first of them. The next one has the next number, and so on.
+    first: u64,
+    /// The number of the event that says how many have subscribed to a channel.
+    counts: HashMap<Box<str>, u64>,
+    /// How many of those that wait are empty.
+    empty: usize,
     bytes: usize,
     dropped: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Millis,
+    /// JSON. Empty: a later event took its place.
+    text: Box<str>,
+    /// The channel of a number of subscribers.
+    counted: Option<Box<str>>,
 }
 
 /// What is sent to a webhook by one request.
@@ -199,26 +213,60 @@ pub struct Body {
 impl Batch {
     /// Nothing waits.
     pub fn new(limits: BatchLimits) -> Batch {
-        Batch { limits, waiting: VecDeque::new(), bytes: 0, dropped: 0 }
+        Batch { limits, waiting: VecDeque::new(), first: 0, counts: HashMap::new(), empty: 0, bytes: 0, dropped: 0 }
     }
 
-    /// Adds an event. `false`: it did not fit, and is counted.
+    /// Adds an event. `false`: it did not fit, and is counted. The number of a channel's subscribers takes the place of one that still waits,
+    /// and events of clients leave room for what the server itself tells.
     pub fn push(&mut self, event: &Event<'_>, now: Millis) -> bool {
         let text = json::write(event);
-        if self.bytes.saturating_add(text.len()) > self.limits.pending {
+        let room = if event.kind() == Kind::ClientEvent { self.limits.pending / 2 } else { self.limits.pending };
+        let counted = (event.kind() == Kind::SubscriptionCount).then(|| event.channel());
+        let replaced = counted.and_then(|channel| self.counts.get(channel)).map(|number| (number - self.first) as usize);
+        let freed = replaced.map_or(0, |at| self.waiting[at].text.len());
+        if (self.bytes - freed).saturating_add(text.len()) > room {
             self.dropped += 1;
             return false;
         }
-        self.bytes += text.len();
-        self.waiting.push_back((now, text.into()));
+        let since = replaced.map_or(now, |at| self.waiting[at].since);
+        if let Some(at) = replaced {
+            self.waiting[at].text = Box::default();
+            self.waiting[at].counted = None;
+            self.empty += 1;
+        }
+        self.bytes = self.bytes - freed + text.len();
+        if let Some(channel) = counted {
+            self.counts.insert(channel.into(), self.first + self.waiting.len() as u64);
+        }
+        self.waiting.push_back(Waiting { since, text: text.into(), counted: counted.map(Into::into) });
+        self.tidy();
         true
+    }
+
+    /// No empty event is the first one, and they are not more than half of all.
+    fn tidy(&mut self) {
+        while self.waiting.front().is_some_and(|event| event.text.is_empty()) {
+            self.waiting.pop_front();
+            self.first += 1;
+            self.empty -= 1;
+        }
+        if self.empty * 2 <= self.waiting.len() {
+            return;
+        }
+        self.waiting.retain(|event| !event.text.is_empty());
+        self.empty = 0;
+        for (number, event) in (self.first..).zip(&self.waiting) {
+            if let Some(known) = event.counted.as_ref().and_then(|channel| self.counts.get_mut(channel)) {
+                *known = number;
+            }
+        }
     }
 
     /// When a body is due. `None`: nothing waits.
     pub fn due(&self) -> Option<Millis> {
-        let (since, _) = self.waiting.front()?;
-        let full = self.waiting.len() >= self.limits.events || self.bytes >= self.limits.bytes;
-        Some(if full { *since } else { since.saturating_add(self.limits.delay) })
+        let since = self.waiting.front()?.since;
+        let full = self.len() >= self.limits.events || self.bytes >= self.limits.bytes;
+        Some(if full { since } else { since.saturating_add(self.limits.delay) })
     }
 
     /// The next body, if it is due. `time_ms` is the time of day, in milliseconds since 1970.
@@ -227,18 +275,23 @@ impl Batch {
             return None;
         }
         let mut body = Body { json: format!(r#"{{"time_ms":{time_ms},"events":["#), events: 0 };
-        while let Some((_, event)) = self.waiting.front() {
-            let large = body.json.len() + event.len() + 3 > self.limits.bytes;
+        while let Some(event) = self.waiting.front() {
+            let large = body.json.len() + event.text.len() + 3 > self.limits.bytes;
             if body.events > 0 && (large || body.events >= self.limits.events) {
                 break;
             }
             if body.events > 0 {
                 body.json.push(',');
             }
-            body.json.push_str(event);
+            body.json.push_str(&event.text);
             body.events += 1;
-            self.bytes -= event.len();
+            self.bytes -= event.text.len();
+            if let Some(channel) = &event.counted {
+                self.counts.remove(channel);
+            }
             self.waiting.pop_front();
+            self.first += 1;
+            self.tidy();
         }
         body.json.push_str("]}");
         Some(body)
@@ -246,12 +299,12 @@ impl Batch {
 
     /// How many events wait.
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() - self.empty
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.len() == 0
     }
 
     /// How many events were dropped since the last call.
@@ -365,6 +418,55 @@ mod tests {
         assert_eq!((batch.take_dropped(), batch.take_dropped()), (3, 0));
         assert_eq!(batch.take(50, 0).map(|body| body.events), Some(2));
         assert!(batch.push(&occupied("a"), 60));
+    }
+
+    fn count(channel: &str, subscription_count: u64) -> Event<'_> {
+        Event::SubscriptionCount { channel, subscription_count }
+    }
+
+    #[test]
+    fn a_number_of_subscribers_takes_the_place_of_one_that_waits_and_is_told_no_later() {
+        let mut batch = Batch::new(BatchLimits::default());
+        for (at, event) in
+            [count("a", 1), occupied("b"), count("b", 1), count("a", 2), Event::ChannelVacated { channel: "b" }, count("b", 0)]
+                .iter()
+                .enumerate()
+        {
+            assert!(batch.push(event, at as Millis));
+        }
+        assert_eq!((batch.len(), batch.due()), (4, Some(51)), "the first one that is left has waited since 1");
+        let wanted = r#"{"time_ms":0,"events":[{"name":"channel_occupied","channel":"b"},{"name":"subscription_count","channel":"a","subscription_count":2},{"name":"channel_vacated","channel":"b"},{"name":"subscription_count","channel":"b","subscription_count":0}]}"#;
+        assert_eq!(batch.take(51, 0).map(|body| body.json).as_deref(), Some(wanted));
+        assert!(batch.is_empty());
+        // One that changes all the time is told nevertheless.
+        (60..100).for_each(|at| assert!(batch.push(&count("a", at), at)));
+        assert_eq!((batch.len(), batch.due()), (1, Some(110)));
+        assert!(batch.take(110, 0).is_some_and(|body| body.json.contains(r#""subscription_count":99"#)));
+        assert!(batch.push(&count("a", 7), 120), "what has been taken is not replaced");
+        assert_eq!((batch.len(), batch.take(170, 0).map(|body| body.events)), (1, Some(1)));
+    }
+
+    #[test]
+    fn numbers_of_subscribers_that_were_replaced_take_no_room_and_what_is_left_is_right() {
+        let mut batch = Batch::new(BatchLimits { pending: 2000, ..BatchLimits::default() });
+        assert!(batch.push(&occupied("first"), 0));
+        for number in 0..10_000 {
+            assert!(batch.push(&count(["a", "b", "c"][number as usize % 3], number), 0));
+            assert!(batch.waiting.len() <= 8, "{} wait", batch.waiting.len());
+        }
+        let wanted = [occupied("first"), count("b", 9997), count("c", 9998), count("a", 9999)].map(|event| json::write(&event)).join(",");
+        assert_eq!(batch.take(50, 0).map(|body| body.json), Some(format!(r#"{{"time_ms":0,"events":[{wanted}]}}"#)));
+        assert_eq!((batch.bytes, batch.empty, batch.counts.len(), batch.take_dropped()), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn events_of_clients_leave_room_for_what_the_server_tells() {
+        let mut batch = Batch::new(BatchLimits { pending: 1000, ..BatchLimits::default() });
+        let of_client = Event::ClientEvent { channel: "private-x", event: "client-e", data: "{}", socket_id: "1.2", user_id: None };
+        while batch.push(&of_client, 0) {}
+        let (told, dropped) = (batch.len(), batch.take_dropped());
+        assert!(told >= 3 && dropped == 1, "{told} {dropped}");
+        (0..5).for_each(|_| assert!(batch.push(&Event::ChannelVacated { channel: "private-x" }, 0)));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! channel comes in order; it is sent again and again, for about five minutes, and then given up. A queue that no configuration names any more ends
 //! when all is told that waits.
 
+pub mod address;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fws_pusher::webhook::{Batch, BatchLimits, Body, Event, retry_delay, shown};
 use fws_pusher::{AppConfig, WebhookTarget};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::{Condvar, Mutex};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
@@ -36,12 +38,22 @@ type Whom = (Box<str>, Box<str>);
 pub struct Webhooks(Arc<Shared>);
 
 struct Shared {
-    /// A queue is here as long as its thread lives. Where a queue's state is locked as well, this is locked before.
-    queues: Mutex<HashMap<Whom, Arc<Queue>>>,
+    /// Where a queue's state is locked as well, this is locked before.
+    queues: Mutex<Queues>,
     /// Signalled when a thread ends.
     ended: Condvar,
     counts: Counts,
     log: Arc<Log>,
+}
+
+#[derive(Default)]
+struct Queues {
+    /// A queue is here as long as its thread lives.
+    all: HashMap<Whom, Arc<Queue>>,
+    /// Those that the configuration names.
+    wanted: HashSet<Whom>,
+    /// Of all queues, once the server ends.
+    end: Option<End>,
 }
 
 /// What became of what was to be told.
@@ -61,6 +73,8 @@ struct Queue {
     more: Condvar,
     started: Instant,
     url: Box<str>,
+    /// The header for the password of the address.
+    authorization: Option<String>,
     /// The address as the log may have it, with the application: what is logged together.
     name: Arc<str>,
 }
@@ -79,8 +93,25 @@ enum End {
     Never,
     /// Once all is told.
     Told,
-    /// The same, but then at the latest.
+    /// The server ends then. More may come before.
+    Soon(Instant),
+    /// Once all is told, but then at the latest.
     By(Instant),
+}
+
+impl End {
+    /// Whether the thread ends when nothing waits.
+    fn is_near(self) -> bool {
+        matches!(self, End::Told | End::By(_))
+    }
+
+    /// When the server ends.
+    fn until(self) -> Option<Instant> {
+        match self {
+            End::Never | End::Told => None,
+            End::Soon(until) | End::By(until) => Some(until),
+        }
+    }
 }
 
 /// What is left to do for a thread.
@@ -99,7 +130,7 @@ impl Queue {
         let mut state = self.state.lock();
         loop {
             let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-            let ends = state.end != End::Never;
+            let ends = state.end.is_near();
             // What ends waits for no other events.
             if let Some(body) = state.batch.take(if ends { u64::MAX } else { self.now() }, time) {
                 state.underway = body.events;
@@ -119,19 +150,26 @@ impl Queue {
     fn pause(&self, delay: Duration) {
         let until = Instant::now() + delay;
         let mut state = self.state.lock();
-        if matches!(state.end, End::By(_)) {
-            let _ = self.more.wait_until(&mut state, until.min(Instant::now() + HASTE));
-            return;
+        while state.end.until().is_none() {
+            if self.more.wait_until(&mut state, until).timed_out() {
+                return;
+            }
         }
-        while !matches!(state.end, End::By(_)) && !self.more.wait_until(&mut state, until).timed_out() {}
+        // What is told meanwhile must not make it shorter.
+        let until = until.min(Instant::now() + HASTE);
+        while !self.more.wait_until(&mut state, until).timed_out() {}
+    }
+
+    /// How long to wait after so many attempts; `None`: what is sent is given up. At the end of the server it is sent as long as there is time.
+    fn delay(&self, attempt: u32) -> Option<Duration> {
+        let ending = self.state.lock().end.until().is_some();
+        retry_delay(attempt).map(Duration::from_millis).or(ending.then_some(HASTE))
     }
 
     /// How long the next request may take; `None`: there is no time for one.
     fn patience(&self) -> Option<Duration> {
-        match self.state.lock().end {
-            End::Never | End::Told => Some(PATIENCE),
-            End::By(end) => Some(end.saturating_duration_since(Instant::now()).min(PATIENCE)).filter(|left| !left.is_zero()),
-        }
+        let Some(until) = self.state.lock().end.until() else { return Some(PATIENCE) };
+        Some(until.saturating_duration_since(Instant::now()).min(PATIENCE)).filter(|left| !left.is_zero())
     }
 
     /// Sends a request. An error says what has failed; there is no address in it.
@@ -140,6 +178,9 @@ impl Queue {
         let mut request = agent.post(&*self.url).config().timeout_global(Some(patience)).build();
         for (name, value) in headers {
             request = request.header(name, value);
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
         }
         match request.send(&*body.json) {
             Ok(answer) if answer.status().is_success() => Ok(()),
@@ -172,19 +213,21 @@ impl Webhooks {
 
     /// How many events wait, those on their way included.
     pub fn waiting(&self) -> u64 {
-        waiting(&self.0.queues.lock())
+        waiting(&self.0.queues.lock().all)
     }
 
     /// Tells an address of an application of an event.
     pub fn tell(&self, app: &AppConfig, url: &str, event: &Event<'_>) -> io::Result<()> {
         let mut queues = self.0.queues.lock();
         let whom = (app.id.as_str().into(), url.into());
-        let queue = match queues.get(&whom) {
+        let queue = match queues.all.get(&whom) {
             Some(queue) => queue.clone(),
             None => {
-                let queue = Arc::new(Queue::new(app, url));
-                self.start(whom.clone(), queue.clone(), queues.len())?;
-                queues.insert(whom, queue.clone());
+                // What happened just before a reload may be told after it.
+                let named = if queues.wanted.contains(&whom) { End::Never } else { End::Told };
+                let queue = Arc::new(Queue::new(app, url, queues.end.unwrap_or(named)));
+                self.start(whom.clone(), queue.clone(), queues.all.len())?;
+                queues.all.insert(whom, queue.clone());
                 queue
             }
         };
@@ -211,31 +254,35 @@ impl Webhooks {
                 })
             })
             .collect();
-        for ((id, url), queue) in self.0.queues.lock().iter() {
+        let mut queues = self.0.queues.lock();
+        queues.wanted = wanted.keys().map(|&(id, url)| (id.into(), url.into())).collect();
+        for ((id, url), queue) in &queues.all {
             let mut state = queue.state.lock();
-            match (wanted.get(&(&**id, &**url)), state.end) {
-                (Some(app), _) => {
-                    state.app = (*app).clone();
-                    state.end = End::Never;
-                }
-                (None, End::Never) => state.end = End::Told,
-                (None, End::Told | End::By(_)) => {}
+            let app = wanted.get(&(&**id, &**url));
+            if let Some(app) = app {
+                state.app = (*app).clone();
+            }
+            // The end of the server is not put off.
+            if state.end.until().is_none() {
+                state.end = if app.is_some() { End::Never } else { End::Told };
             }
             drop(state);
             queue.more.notify_one();
         }
     }
 
+    /// The server will have ended by then: what has failed is sent again soon.
+    pub fn hurry(&self, until: Instant) {
+        self.0.queues.lock().end_all(End::Soon(until));
+    }
+
     /// The server ends: what waits is told now, until then. How many events are not.
     pub fn drain(&self, until: Instant) -> u64 {
         let mut queues = self.0.queues.lock();
-        for queue in queues.values() {
-            queue.state.lock().end = End::By(until);
-            queue.more.notify_one();
-        }
-        while !queues.is_empty() && !self.0.ended.wait_until(&mut queues, until).timed_out() {}
+        queues.end_all(End::By(until));
+        while !queues.all.is_empty() && !self.0.ended.wait_until(&mut queues, until).timed_out() {}
         // Their threads count them when they have failed, if there is time for that.
-        waiting(&queues)
+        waiting(&queues.all)
     }
 
     fn start(&self, whom: Whom, queue: Arc<Queue>, number: usize) -> io::Result<()> {
@@ -263,6 +310,16 @@ fn waiting(queues: &HashMap<Whom, Arc<Queue>>) -> u64 {
     queues.values().map(of).sum()
 }
 
+impl Queues {
+    fn end_all(&mut self, end: End) {
+        self.end = Some(end);
+        for queue in self.all.values() {
+            queue.state.lock().end = end;
+            queue.more.notify_one();
+        }
+    }
+}
+
 impl Drop for Webhooks {
     fn drop(&mut self) {
         self.keep(std::iter::empty());
@@ -270,10 +327,17 @@ impl Drop for Webhooks {
 }
 
 impl Queue {
-    fn new(app: &AppConfig, url: &str) -> Queue {
-        let state = State { batch: Batch::new(BatchLimits::default()), underway: 0, app: app.clone(), end: End::Never };
+    fn new(app: &AppConfig, url: &str, end: End) -> Queue {
+        let state = State { batch: Batch::new(BatchLimits::default()), underway: 0, app: app.clone(), end };
         let name = format!("{} {}", app.id, shown(url)).into();
-        Queue { state: Mutex::new(state), more: Condvar::new(), started: Instant::now(), url: url.into(), name }
+        Queue {
+            state: Mutex::new(state),
+            more: Condvar::new(),
+            started: Instant::now(),
+            url: url.into(),
+            authorization: address::authorization(url),
+            name,
+        }
     }
 }
 
@@ -292,10 +356,10 @@ impl Shared {
                 Err(why) => failure = why,
             }
             add(&self.counts.failed, 1);
-            let Some(delay) = retry_delay(attempt) else { break };
+            let Some(delay) = queue.delay(attempt) else { break };
             let text = "a webhook does not take what it is told: it is sent again";
             self.log.burst(Trouble::Webhook, &queue.name, text, || fields(queue, None, Some(&failure)));
-            queue.pause(Duration::from_millis(delay));
+            queue.pause(delay);
         }
         queue.state.lock().underway = 0;
         self.lose(queue, body.events as u64, "a webhook was not told of events: they are given up", Some(&failure));
@@ -305,10 +369,10 @@ impl Shared {
     fn end(&self, whom: &Whom, queue: &Queue) -> bool {
         let mut queues = self.queues.lock();
         let state = queue.state.lock();
-        let ended = state.end != End::Never && state.batch.is_empty();
+        let ended = state.end.is_near() && state.batch.is_empty();
         drop(state);
         if ended {
-            queues.remove(whom);
+            queues.all.remove(whom);
             self.ended.notify_all();
         }
         ended

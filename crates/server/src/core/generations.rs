@@ -164,6 +164,7 @@ impl Core {
         let now = clock::now();
         let until = now + timeout;
         self.draining.store(true, Ordering::Release);
+        self.webhooks.hurry(until);
         self.hush(now + timeout / 2);
         // Nobody leaves a channel because the server ends.
         let present: Vec<RouteId> = self.routes.read().with_channels.iter().map(|route| route.id).collect();

@@ -9,10 +9,10 @@ use fws_session::{Millis, Settings};
 use fws_wire::origin::Pattern;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use ureq::http::Uri;
 
 use super::config::{ConfigError, MAX_GRACE, RouteConfig};
 use super::millis;
+use crate::webhooks::address::is_legal;
 
 /// A route that speaks the Pusher protocol. Times are nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -93,9 +93,11 @@ pub struct WebhookConfig {
 impl WebhookConfig {
     fn check(&self) -> Result<(), String> {
         // The address may have a password: it is not repeated.
-        let uri = self.url.parse::<Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
-        if !uri.and_then(|uri| uri.scheme_str().map(|scheme| ["http", "https"].contains(&scheme))).unwrap_or(false) {
-            return Err("webhook: an address is http://HOST/PATH or https://HOST/PATH".to_owned());
+        if !is_legal(&self.url) {
+            return Err(
+                "webhook: an address is http://HOST/PATH or https://HOST/PATH, with a port of 1 to 65535, if any, and without spaces or letters beyond ASCII"
+                    .to_owned(),
+            );
         }
         match self.events.iter().find(|name| Kind::of_name(name).is_none()) {
             Some(name) => {

@@ -157,3 +157,21 @@ fn webhooks_that_a_reload_brings_know_which_channels_have_subscribers() {
     drop(ann);
     assert_eq!(next(&events, 1), [json!({ "name": "channel_vacated", "channel": "news" })]);
 }
+
+#[test]
+fn the_end_of_the_server_waits_for_what_webhooks_are_to_be_told() {
+    let (url, events) = listener(&[503, 503, 503, 503]);
+    let core = core(&json!({ "webhooks": [{ "url": url, "events": ["client_event", "subscription_count", "channel_vacated"] }] }));
+    let mut ann = Peer::new(&core);
+    ann.subscribe("private-x");
+    ann.say(&json!({ "event": "client-x", "channel": "private-x", "data": "last words" }));
+    ann.nothing_came();
+    let reader = std::thread::spawn(move || while ann.socket.read().is_ok() {});
+    core.drain(PATIENCE);
+    reader.join().expect("it ends");
+    let told: Vec<Value> = events.try_iter().collect();
+    assert!(told.iter().any(|event| event["data"] == "last words"), "{told:?}");
+    assert_eq!(told.last(), Some(&json!({ "name": "subscription_count", "channel": "private-x", "subscription_count": 0 })), "{told:?}");
+    assert!(told.iter().all(|event| event["name"] != "channel_vacated"), "nobody leaves because the server ends: {told:?}");
+    assert_eq!((counter(&core, "webhooks_waiting"), counter(&core, "webhooks_dropped")), (0, 0));
+}
