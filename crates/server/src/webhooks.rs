@@ -276,6 +276,13 @@ impl Webhooks {
         self.0.queues.lock().end_all(End::Soon(until));
     }
 
+    /// The server does not end after all. Which queues go on is said by [`Webhooks::keep`].
+    pub fn go_on(&self) {
+        let mut queues = self.0.queues.lock();
+        queues.end = None;
+        queues.all.values().for_each(|queue| queue.state.lock().end = End::Never);
+    }
+
     /// The server ends: what waits is told now, until then. How many events are not.
     pub fn drain(&self, until: Instant) -> u64 {
         let mut queues = self.0.queues.lock();

@@ -48,6 +48,7 @@ impl Core {
         routes.committed = Some(generation);
         if self.draining.swap(false, Ordering::AcqRel) {
             self.engine.go_on();
+            self.webhooks.go_on();
         }
         self.put_in_force(&mut routes, &config);
         Ok(())

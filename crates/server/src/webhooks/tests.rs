@@ -278,3 +278,17 @@ fn body_of(reader: &mut impl io::BufRead) -> String {
     reader.read_exact(&mut body).expect("a body");
     String::from_utf8(body).expect("text")
 }
+
+#[test]
+fn a_server_that_goes_on_after_its_end_tells_as_before() {
+    let (url, requests) = server(&[503, 503]);
+    let (webhooks, app) = (webhooks(), app("secret", &url));
+    webhooks.keep([app.clone()].iter());
+    assert_eq!(webhooks.drain(Instant::now()), 0);
+    webhooks.go_on();
+    webhooks.keep([app.clone()].iter());
+    tell(&webhooks, &app, &url, "a");
+    (0..3).for_each(|_| drop(requests.recv_timeout(LONG).expect("it is told")));
+    until("it has arrived", || webhooks.counts().all() == [1, 2, 0]);
+    assert_eq!(webhooks.0.queues.lock().all.len(), 1, "its thread waits for more");
+}
