@@ -63,6 +63,18 @@ final class DocsTest extends TestCase
         }
     }
 
+    /** Composer takes a package without a release only where the site itself names it: a package that requires it is not enough. */
+    public function testTheGuidesInstallAllThatHasNoRelease(): void
+    {
+        foreach (['laravel', 'symfony'] as $framework) {
+            $package = json_decode(self::read("php/$framework/composer.json"), true, flags: JSON_THROW_ON_ERROR);
+            $unreleased = [$package['name'], ...array_keys($package['require'], '@dev', true)];
+            self::assertCount(2, $unreleased);
+            preg_match('/^ *composer require (.*)$/m', self::read("docs/$framework.md"), $command);
+            self::assertEqualsCanonicalizing(array_map(static fn (string $name): string => "$name:@dev", $unreleased), explode(' ', $command[1]));
+        }
+    }
+
     /** @return array<string, mixed> defaults by name */
     private static function options(NodeInterface $node, string $prefix = ''): array
     {
