@@ -55,7 +55,8 @@ final class HttpTransport implements Transport
         try {
             [$status, $answer] = $this->http->request('POST', $url, ['Content-Type' => 'application/json'], $body);
         } catch (\Throwable $error) {
-            throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} did not answer: " . $this->withoutSignature($error->getMessage()), 0, $error);
+            // Without the error as the one before: it has the signature.
+            throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} did not answer: " . self::withoutSignature($error->getMessage()));
         }
         if ($status !== 200) {
             throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} answered $status" . self::hint($status) . ': ' . self::excerpt($answer), $status);
@@ -78,7 +79,7 @@ final class HttpTransport implements Transport
     }
 
     /** Clients name the whole URL in their messages, and messages go to logs. */
-    private function withoutSignature(string $text): string
+    private static function withoutSignature(string $text): string
     {
         return (string) preg_replace('/auth_signature=\w+/', 'auth_signature=…', $text);
     }

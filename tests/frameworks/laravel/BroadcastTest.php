@@ -78,6 +78,20 @@ final class BroadcastTest extends TestCase
         Broadcast::connection()->broadcast(['news'], 'e', []);
     }
 
+    public function testASignatureIsInNoLog(): void
+    {
+        $this->app['config']->set('frankenphp-ws.url', 'http://127.0.0.1:1');
+        try {
+            Broadcast::connection()->broadcast(['news'], 'e', []);
+            self::fail('nobody answers there');
+        } catch (BroadcastException $error) {
+            report($error);
+        }
+        self::assertStringContainsString('the HTTP API at http://127.0.0.1:1 did not answer: cURL error 7', $this->site->log());
+        self::assertStringContainsString('auth_signature=…', $this->site->log());
+        self::assertDoesNotMatchRegularExpression('/auth_signature=\w/', $this->site->log());
+    }
+
     public function testWithoutAnyWayTheMessageSaysWhatToConfigure(): void
     {
         $this->app['config']->set('frankenphp-ws.url', null);
