@@ -120,7 +120,12 @@ test('the way to the server is the one that works here, or the message says what
     $app = new App('7', 'key', 'secret');
     $requests = [];
     $http = new HttpTransport($app, 'http://localhost', recorder($requests));
-    same(ServerTransport::class, Way::Auto->transport($app, $http, true, 'frankenphp')::class);
+    same(ServerTransport::class, Way::Auto->transport($app, null, true, 'frankenphp')::class);
+    same(FallbackTransport::class, Way::Auto->transport($app, $http, true, 'frankenphp')::class);
+    $none = static fn () => throw new Failure('HTTP is not needed there');
+    same(ServerTransport::class, Way::Process->transport($app, $none, true, 'frankenphp')::class);
+    same(FallbackTransport::class, Way::Auto->transport($app, $none, true, 'frankenphp')::class);
+    same($http, Way::Http->transport($app, static fn () => $http));
     same(FallbackTransport::class, Way::Auto->transport($app, $http, true, 'cli')::class);
     same(ServerTransport::class, Way::Auto->transport($app, null, true, 'cli')::class);
     same($http, Way::Auto->transport($app, $http, false, 'cli'));
@@ -131,15 +136,15 @@ test('the way to the server is the one that works here, or the message says what
     throws(ConfigurationException::class, 'only: auto, process, control, http', static fn () => Way::of('redis'));
 });
 
-test('where no server is reached by the control socket HTTP is next, but nothing is published twice', static function (): void {
-    $failing = static fn (int $code): Transport => new class ($code) implements Transport {
-        public function __construct(private int $code)
+test('where no server is reached HTTP is next, but nothing is published twice', static function (): void {
+    $failing = static fn (int $code, string $class = ControlException::class): Transport => new class ($code, $class) implements Transport {
+        public function __construct(private int $code, private string $class)
         {
         }
 
         public function publish(Message $message): void
         {
-            throw new PublishException('no', $this->code, new ControlException('no', $this->code));
+            throw new PublishException('no', $this->code, new $this->class('no', $this->code));
         }
 
         public function name(): string
@@ -153,8 +158,11 @@ test('where no server is reached by the control socket HTTP is next, but nothing
     $http = new HttpTransport(new App('7', 'key', 'secret'), 'http://localhost', recorder($requests));
     (new FallbackTransport($failing(27), $http))->publish(new Message(['x'], 'e', '{}'));
     same(1, count($requests));
+    (new FallbackTransport($failing(0, FrankenPHP\WebSocket\NotRunningException::class), static fn () => $http))->publish(new Message(['x'], 'e', '{}'));
+    same(2, count($requests));
     throws(PublishException::class, 'no', static fn () => (new FallbackTransport($failing((int) $lost[1]), $http))->publish(new Message(['x'], 'e', '{}')));
-    same(1, count($requests));
+    throws(PublishException::class, 'no', static fn () => (new FallbackTransport($failing(0, FrankenPHP\WebSocket\InvalidArgumentException::class), $http))->publish(new Message(['x'], 'e', '{}')));
+    same(2, count($requests));
 });
 
 test('a publisher sends JSON, once to each channel, and to encrypted ones what only subscribers can read', static function (): void {

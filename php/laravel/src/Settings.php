@@ -88,12 +88,18 @@ final class Settings
         return $key === '' ? null : new Encryption($key);
     }
 
-    /** @param array<string, mixed> $settings */
-    private function http(array $settings): ?HttpTransport
+    /**
+     * Only made where it is needed: an address that is none does no harm in the server's own process.
+     *
+     * @param array<string, mixed> $settings
+     *
+     * @return (\Closure(): HttpTransport)|null null: no URL is configured
+     */
+    private function http(array $settings): ?\Closure
     {
         $url = (string) ($settings['url'] ?? '');
 
-        return $url === '' ? null : new HttpTransport(
+        return $url === '' ? null : fn (): HttpTransport => new HttpTransport(
             self::application($settings),
             $url,
             new LaravelHttpClient($this->app->make(Http::class), (float) ($settings['timeout'] ?? 5)),

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace FrankenPHP\WebSocket\Pusher;
 
 use FrankenPHP\WebSocket\ControlException;
+use FrankenPHP\WebSocket\NotRunningException;
 
 /** One way, and another one where the first does not reach a server. */
 final class FallbackTransport implements Transport
@@ -12,7 +13,8 @@ final class FallbackTransport implements Transport
     /** FWS_ERR_CONTROL_LOST of fws.h: the message may have been published, so it is not published again. */
     private const LOST = 30;
 
-    public function __construct(private readonly Transport $first, private readonly Transport $second)
+    /** @param Transport|\Closure(): Transport $second a function is called when it is needed */
+    public function __construct(private readonly Transport $first, private Transport|\Closure $second)
     {
     }
 
@@ -21,15 +23,22 @@ final class FallbackTransport implements Transport
         try {
             $this->first->publish($message);
         } catch (PublishException $error) {
-            if (!$error->getPrevious() instanceof ControlException || $error->getCode() === self::LOST) {
+            $cause = $error->getPrevious();
+            $noServer = $cause instanceof NotRunningException || ($cause instanceof ControlException && $error->getCode() !== self::LOST);
+            if (!$noServer) {
                 throw $error;
             }
-            $this->second->publish($message);
+            $this->second()->publish($message);
         }
     }
 
     public function name(): string
     {
-        return "{$this->first->name()}, or else {$this->second->name()}";
+        return "{$this->first->name()}, or else {$this->second()->name()}";
+    }
+
+    private function second(): Transport
+    {
+        return $this->second instanceof Transport ? $this->second : $this->second = ($this->second)();
     }
 }

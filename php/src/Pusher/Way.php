@@ -28,13 +28,13 @@ enum Way: string
     }
 
     /**
-     * @param HttpTransport|null $http      null: no URL is configured
-     * @param bool|null          $isThere   whether the server's functions are there; null: look
-     * @param string             $sapi      of this PHP
+     * @param HttpTransport|(\Closure(): HttpTransport)|null $http null: no URL is configured. A function is called where HTTP is needed
+     * @param bool|null $isThere whether the server's functions are there; null: look
+     * @param string    $sapi    of this PHP
      *
      * @throws ConfigurationException when this way does not work in this PHP
      */
-    public function transport(App $app, ?HttpTransport $http, ?bool $isThere = null, string $sapi = PHP_SAPI): Transport
+    public function transport(App $app, HttpTransport|\Closure|null $http, ?bool $isThere = null, string $sapi = PHP_SAPI): Transport
     {
         $isThere ??= ServerTransport::isThere();
         $isServer = $isThere && $sapi !== 'cli';
@@ -42,13 +42,17 @@ enum Way: string
         return match ($this) {
             self::Process => $isServer ? new ServerTransport($app) : throw self::notHere($this, $isThere, 'workers and web requests of the server'),
             self::Control => $isThere && !$isServer ? new ServerTransport($app) : throw self::notHere($this, $isThere, '`frankenphp php-cli`'),
-            self::Http => $http ?? throw new ConfigurationException('the way "http" to publish needs the URL of the site, and none is configured'),
+            self::Http => self::made($http) ?? throw new ConfigurationException('the way "http" to publish needs the URL of the site, and none is configured'),
             self::Auto => match (true) {
-                $isServer => new ServerTransport($app),
                 $isThere => $http === null ? new ServerTransport($app) : new FallbackTransport(new ServerTransport($app), $http),
-                default => $http ?? throw new ConfigurationException('nothing can be published: this PHP is not that of a frankenphp binary with the Pusher protocol, and no URL of the HTTP API is configured. Run the script by `frankenphp php-cli`, or configure the URL of the site'),
+                default => self::made($http) ?? throw new ConfigurationException('nothing can be published: this PHP is not that of a frankenphp binary with the Pusher protocol, and no URL of the HTTP API is configured. Run the script by `frankenphp php-cli`, or configure the URL of the site'),
             },
         };
+    }
+
+    private static function made(HttpTransport|\Closure|null $http): ?HttpTransport
+    {
+        return $http instanceof \Closure ? $http() : $http;
     }
 
     private static function notHere(self $way, bool $isThere, string $where): ConfigurationException

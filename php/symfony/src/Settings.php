@@ -46,7 +46,7 @@ final class Settings
     private function transport(): Transport
     {
         $url = (string) $this->config['url'];
-        $http = $url === '' ? null : new HttpTransport($this->app(), $url, $this->client('the HTTP API needs'));
+        $http = $url === '' ? null : fn (): HttpTransport => new HttpTransport($this->app(), $url, $this->client('the HTTP API needs'));
 
         return Way::of((string) $this->config['way'])->transport($this->app(), $http);
     }

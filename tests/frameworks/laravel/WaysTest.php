@@ -35,7 +35,7 @@ final class WaysTest extends TestCase
         $app = require dirname(__DIR__) . '/bootstrap/app.php';
         $app->make(Illuminate\Contracts\Console\Kernel::class)->bootstrap();
         $app['config']->set('frankenphp-ws.way', $_GET['way'] ?? $argv[1]);
-        $app['config']->set('frankenphp-ws.url', 'http://127.0.0.1:' . getenv('PORT'));
+        $app['config']->set('frankenphp-ws.url', $_GET['url'] ?? 'http://127.0.0.1:' . getenv('PORT'));
         $app['config']->set('frankenphp-ws.encryption_master_key', base64_encode(str_repeat('k', 32)));
         $payload = ['by' => $_GET['way'] ?? $argv[1], 'socket' => ($_GET['except'] ?? $argv[2] ?? '') ?: null];
         try {
@@ -70,7 +70,7 @@ final class WaysTest extends TestCase
         $ann = $this->subscriber('private-orders');
         $bob = $this->subscriber('private-orders');
         foreach ([
-            'process' => "the server's own process", 'http' => "the HTTP API at http://127.0.0.1:{$this->server->port}", 'auto' => "the server's own process",
+            'process' => "the server's own process", 'http' => "the HTTP API at http://127.0.0.1:{$this->server->port}", 'auto' => "the server's own process, or else the HTTP API at http://127.0.0.1:{$this->server->port}",
         ] as $way => $name) {
             self::assertSame($name, $this->server->get("/publish.php?way=$way&except={$ann->socketId}"));
             self::assertSame(['paid', ['by' => $way]], $bob->event());
@@ -82,6 +82,30 @@ final class WaysTest extends TestCase
         // Ann has got none of all that.
         $this->server->get('/publish.php?way=process');
         self::assertSame(['paid', ['by' => 'process']], $ann->event());
+    }
+
+    public function testAnAddressThatIsNoneDoesNoHarmInTheServersOwnProcess(): void
+    {
+        $ann = $this->subscriber('private-orders');
+        self::assertSame("the server's own process", $this->server->get('/publish.php?way=process&url=localhost'));
+        self::assertSame(['paid', ['by' => 'process']], $ann->event());
+        self::assertStringContainsString('must be as https://example.com, not "localhost"', $this->server->get('/publish.php?way=http&url=localhost'));
+    }
+
+    public function testAPhpOfAServerWithoutWebSocketsBroadcastsByHttp(): void
+    {
+        $ann = $this->subscriber('private-orders');
+        mkdir("{$this->site->folder}/pages");
+        $caddyfile = (string) preg_replace('/^\t@pusher .*?^\t\}\n/ms', '', self::CADDYFILE);
+        $pages = new RunningServer($this->site->folder, $caddyfile, home: "{$this->site->folder}/pages");
+        try {
+            $url = "http://127.0.0.1:{$this->server->port}";
+            self::assertSame("the server's own process, or else the HTTP API at $url", $pages->get('/publish.php?way=auto&url=' . rawurlencode($url)));
+            self::assertSame(['paid', ['by' => 'auto']], $ann->event());
+            self::assertStringContainsString('was not published', $pages->get('/publish.php?way=process'));
+        } finally {
+            $pages->stop();
+        }
     }
 
     public function testAWayThatDoesNotWorkHereSaysWhichDoes(): void
