@@ -23,9 +23,15 @@ final class RunningServer
      * @param string                $caddyfile the text, without `admin`; {$PORT} is the port of the site
      * @param array<string, string> $env
      * @param string|null           $home      where it writes; null: where it is started
+     * @param string                $command   of a shell, for which `frankenphp` is the binary
      */
-    public function __construct(string $folder, string $caddyfile, array $env = [], ?string $home = null)
-    {
+    public function __construct(
+        string $folder,
+        string $caddyfile,
+        array $env = [],
+        ?string $home = null,
+        string $command = 'exec frankenphp run --config "$CONFIG" --adapter caddyfile',
+    ) {
         $home ??= $folder;
         $binary = (string) getenv('FWS_FRANKENPHP');
         Assert::assertTrue(is_file($binary), 'FWS_FRANKENPHP must be the path of a frankenphp binary; make test-frameworks sets it');
@@ -33,8 +39,9 @@ final class RunningServer
         file_put_contents("$home/Caddyfile.test", preg_replace('/\{\n/', "{\n\tadmin 127.0.0.1:$this->admin\n", $caddyfile, 1));
         $this->logFile = "$home/server.log";
         // Into a file: a pipe that nobody empties would hold the server up.
-        $this->process = Process::fromShellCommandline('exec "$BINARY" run --config "$CONFIG" --adapter caddyfile >"$LOG" 2>&1', $folder, $env + [
-            'BINARY' => $binary, 'CONFIG' => "$home/Caddyfile.test", 'LOG' => $this->logFile,
+        is_dir("$home/bin") || mkdir("$home/bin") && symlink((string) realpath($binary), "$home/bin/frankenphp");
+        $this->process = Process::fromShellCommandline("exec >\"\$LOG\" 2>&1\n$command", $folder, $env + [
+            'PATH' => "$home/bin:" . getenv('PATH'), 'CADDY_ADMIN' => "127.0.0.1:$this->admin", 'CONFIG' => "$home/Caddyfile.test", 'LOG' => $this->logFile,
             'PORT' => (string) $this->port, 'HOME' => $home, 'XDG_RUNTIME_DIR' => $home, 'XDG_DATA_HOME' => $home, 'XDG_CONFIG_HOME' => $home,
             'FRANKENPHP_WS_SOCKET' => "$home/ctl.sock", 'FWS_FRAMEWORKS' => (string) getenv('FWS_FRAMEWORKS'),
         ] + self::nothingOfOtherTests());
@@ -73,6 +80,8 @@ final class RunningServer
 
     public function stop(): void
     {
+        // Where a shell has started it, a signal reaches the shell only.
+        @file_get_contents("http://127.0.0.1:$this->admin/stop", context: stream_context_create(['http' => ['method' => 'POST', 'timeout' => 10]]));
         $this->process->stop(10);
     }
 

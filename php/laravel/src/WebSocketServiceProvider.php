@@ -6,6 +6,7 @@ namespace FrankenPHP\WebSocket\Laravel;
 
 use FrankenPHP\WebSocket\AdminApi;
 use FrankenPHP\WebSocket\Pusher\Publisher;
+use Illuminate\Console\Events\CommandStarting;
 use Illuminate\Contracts\Config\Repository;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Http\Client\Factory as Http;
@@ -33,6 +34,23 @@ final class WebSocketServiceProvider extends ServiceProvider
     {
         $this->publishes([self::CONFIG => $this->app->configPath('frankenphp-ws.php')], 'frankenphp-ws-config');
         $this->commands([Console\InstallCommand::class, Console\ClientsCommand::class, Console\StatsCommand::class, Console\RestartCommand::class]);
+        $this->app->make('events')->listen(CommandStarting::class, $this->tellOctane(...));
+    }
+
+    /**
+     * Octane takes the variables of .env out of the environment of the server that it starts, so that workers read the file anew. The
+     * Caddyfile for Octane has these instead, which are in no .env.
+     */
+    private function tellOctane(CommandStarting $starting): void
+    {
+        if (!in_array($starting->command, ['octane:start', 'octane:frankenphp'], true)) {
+            return;
+        }
+        foreach (['app_id' => 'FRANKENPHP_WS_APP_ID', 'key' => 'FRANKENPHP_WS_APP_KEY', 'secret' => 'FRANKENPHP_WS_APP_SECRET'] as $setting => $name) {
+            $value = (string) $this->app->make('config')->get("frankenphp-ws.$setting");
+            putenv("$name=$value");
+            $_ENV[$name] = $value;
+        }
     }
 
     /** So that BROADCAST_CONNECTION=frankenphp is all that a site needs. */

@@ -21,7 +21,7 @@ final class CommandsTest extends TestCase
         self::assertMatchesRegularExpression('/\AAPP_NAME=Site\nBROADCAST_DRIVER=frankenphp\nREVERB_APP_KEY=of-reverb\nLAST=1\nREVERB_APP_ID=\d{6}\nREVERB_APP_SECRET=[a-z0-9]{20}\n\z/', $this->site->read('.env'));
         self::assertSame(file_get_contents(__DIR__ . '/../../../php/laravel/config/frankenphp-ws.php'), $this->site->read('config/frankenphp-ws.php'));
         self::assertStringContainsString('Worker::run(', $this->site->read('frankenphp-ws-worker.php'));
-        self::assertStringContainsString('frankenphp run --envfile .env', $this->site->read('Caddyfile'));
+        self::assertStringContainsString('grep ^REVERB_APP_ .env | frankenphp run --envfile /dev/stdin', $this->site->read('Caddyfile'));
     }
 
     public function testASecondInstallChangesNothing(): void

@@ -30,7 +30,7 @@ final class InstallCommand extends Command
         $this->environment($files);
         $this->components->info('Start the server: ' . ($octane
             ? 'php artisan octane:frankenphp --caddyfile=Caddyfile'
-            : 'frankenphp run --envfile .env'));
+            : 'grep ^REVERB_APP_ .env | frankenphp run --envfile /dev/stdin'));
 
         return self::SUCCESS;
     }
