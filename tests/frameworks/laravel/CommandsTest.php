@@ -39,6 +39,27 @@ final class CommandsTest extends TestCase
         self::assertMatchesRegularExpression('/\ABROADCAST_DRIVER=frankenphp\nREVERB_APP_ID=\d{6}\nREVERB_APP_KEY="a # b" # kept\nREVERB_APP_SECRET=/', $this->site->read('.env'));
     }
 
+    public function testTheLineThatCountsForLaravelIsReadAndChanged(): void
+    {
+        $this->site->write('.env', "BROADCAST_DRIVER=log\r\nexport REVERB_APP_ID=7\r\n REVERB_APP_KEY=mine#no part of it\r\nBROADCAST_DRIVER=null");
+        $this->artisan('frankenphp-ws:install', ['--no-octane' => true])->assertSuccessful();
+        self::assertMatchesRegularExpression('/\ABROADCAST_DRIVER=log\r\nexport REVERB_APP_ID=7\r\n REVERB_APP_KEY=mine#no part of it\r\nBROADCAST_DRIVER=frankenphp\r\nREVERB_APP_SECRET=[a-z0-9]{20}\r\n\z/', $this->site->read('.env'));
+        $read = \Dotenv\Dotenv::parse($this->site->read('.env'));
+        self::assertSame(['frankenphp', '7', 'mine'], [$read['BROADCAST_DRIVER'], $read['REVERB_APP_ID'], $read['REVERB_APP_KEY']]);
+    }
+
+    public function testTheKeysOfASiteThatWasMadeForPusherStay(): void
+    {
+        $this->site->write('.env', "BROADCAST_DRIVER=log\nBROADCAST_CONNECTION=log\nPUSHER_APP_ID=7\nPUSHER_APP_KEY=k\nPUSHER_APP_SECRET=\"a b\"\nVITE_PUSHER_APP_KEY=\"\${PUSHER_APP_KEY}\"\n");
+        $this->artisan('frankenphp-ws:install', ['--no-octane' => true])->assertSuccessful();
+        self::assertStringEndsWith("\nREVERB_APP_ID=7\nREVERB_APP_KEY=k\nREVERB_APP_SECRET=\"a b\"\n", $this->site->read('.env'));
+        self::assertStringStartsWith("BROADCAST_DRIVER=frankenphp\nBROADCAST_CONNECTION=frankenphp\n", $this->site->read('.env'));
+        // What Laravel comes with has none.
+        $this->site->write('.env', "BROADCAST_DRIVER=log\nPUSHER_APP_ID=\nPUSHER_APP_KEY=\nPUSHER_APP_SECRET=\n");
+        $this->artisan('frankenphp-ws:install', ['--no-octane' => true])->assertSuccessful();
+        self::assertMatchesRegularExpression('/^REVERB_APP_KEY=[a-z0-9]{20}$/m', $this->site->read('.env'));
+    }
+
     public function testInstallAsksBeforeItOverwrites(): void
     {
         $this->site->write('Caddyfile', 'mine');

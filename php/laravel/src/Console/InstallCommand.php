@@ -69,9 +69,9 @@ final class InstallCommand extends Command
         $path = $this->laravel->environmentFilePath();
         $before = $files->exists($path) ? $files->get($path) : '';
         $env = new EnvFile($before);
-        foreach (['REVERB_APP_ID' => fn (): string => (string) random_int(100000, 999999), 'REVERB_APP_KEY' => fn (): string => Str::lower(Str::random(20)), 'REVERB_APP_SECRET' => fn (): string => Str::lower(Str::random(20))] as $key => $make) {
+        foreach ($this->application($env) as $key => $value) {
             if ($env->get($key) === null) {
-                $env->set($key, $make());
+                $env->set($key, $value);
             }
         }
         $this->choose($env);
@@ -81,17 +81,37 @@ final class InstallCommand extends Command
         $this->components->twoColumnDetail($this->shown($path), $env->text() === $before ? 'is as it should be' : 'written');
     }
 
-    /** Makes ours the broadcaster of the site. */
+    /**
+     * What is written where it is missing. The pages of a site that was made for Pusher know its key: so it stays.
+     *
+     * @return array<string, string>
+     */
+    private function application(EnvFile $env): array
+    {
+        $made = [
+            'REVERB_APP_ID' => (string) random_int(100000, 999999),
+            'REVERB_APP_KEY' => Str::lower(Str::random(20)),
+            'REVERB_APP_SECRET' => Str::lower(Str::random(20)),
+        ];
+        $ofReverb = array_filter(array_map($env->get(...), array_keys($made)));
+        $ofPusher = array_filter(array_map($env->get(...), ['PUSHER_APP_ID', 'PUSHER_APP_KEY', 'PUSHER_APP_SECRET']));
+
+        return $ofReverb === [] && count($ofPusher) === 3 ? array_combine(array_keys($made), $ofPusher) : $made;
+    }
+
+    /** Makes ours the broadcaster of the site. A site that began with Laravel 10 may have the old name, or both. */
     private function choose(EnvFile $env): void
     {
-        $key = $env->get('BROADCAST_DRIVER') !== null || version_compare($this->laravel->version(), '11', '<') ? 'BROADCAST_DRIVER' : 'BROADCAST_CONNECTION';
-        $now = $env->get($key);
-        if ($now === 'frankenphp') {
-            return;
-        }
-        // What Laravel comes with is nobody's choice.
-        if (in_array($now, [null, 'log', 'null'], true) || $this->option('force') || $this->confirm("$key is $now. Make it frankenphp?", false)) {
-            $env->set($key, 'frankenphp');
+        [$name, $other] = version_compare($this->laravel->version(), '11', '<') ? ['BROADCAST_DRIVER', 'BROADCAST_CONNECTION'] : ['BROADCAST_CONNECTION', 'BROADCAST_DRIVER'];
+        foreach ($env->get($other) === null ? [$name] : [$name, $other] as $key) {
+            $now = $env->get($key);
+            if ($now === 'frankenphp') {
+                continue;
+            }
+            // What Laravel comes with is nobody's choice.
+            if (in_array($now, [null, 'log', 'null'], true) || $this->option('force') || $this->confirm("$key is $now. Make it frankenphp?", false)) {
+                $env->set($key, 'frankenphp');
+            }
         }
     }
 
