@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Laravel;
 
+use FrankenPHP\WebSocket\Cause;
 use FrankenPHP\WebSocket\Connection;
 use FrankenPHP\WebSocket\Member;
 use FrankenPHP\WebSocket\PresenceApplication;
@@ -90,9 +91,19 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
                 $app->make('events')->dispatch($event);
             } catch (\Throwable $error) {
                 // As in a request: the handler of the application decides what is reported, and where.
-                $app->make(ExceptionHandler::class)->report($error);
+                self::report($app, $error);
                 throw $error;
             }
         });
+    }
+
+    private static function report(Laravel $app, \Throwable $error): void
+    {
+        try {
+            $app->make(ExceptionHandler::class)->report($error);
+        } catch (\Throwable $second) {
+            // Such as a log that cannot be written. The server logs the first one: it is what the event has failed of.
+            error_log('The exception handler of the Laravel application failed: ' . Cause::of($second));
+        }
     }
 }

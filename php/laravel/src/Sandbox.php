@@ -6,40 +6,53 @@ namespace FrankenPHP\WebSocket\Laravel;
 
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\Facades\Facade;
+use Illuminate\Support\Str;
+use Monolog\ResettableInterface;
 
 /**
  * One application for many events, of which none sees what another one has left behind.
  *
- * After each event the container, the configuration, the listeners and the URL generator are as they were before the first. Services that
- * were made in an event are gone. Services that were made before stay, and forget whose event it was: who is signed in, the session, cookies,
- * the locale, the context of log records, open transactions.
+ * After each event the container, the configuration, the listeners, the URL generator and what views share are as they were before the
+ * first. Services that were made in an event are gone. Services that were made before stay, and forget whose event it was: who is signed
+ * in, the session, cookies, the locale, the context of log records, open transactions.
  */
 final class Sandbox
 {
-    /** Not in Laravel 10. */
+    /** These two are not in Laravel 10. */
     private const DEFERRED = 'Illuminate\Support\Defer\DeferredCallbackCollection';
+    private const ONCE = 'Illuminate\Support\Once';
 
     /** @var list<Snapshot> */
     private array $snapshots = [];
 
-    /** @var list<string> */
-    private readonly array $flush;
+    private string $locale;
 
-    private readonly string $locale;
+    private string $fallbackLocale;
 
-    public function __construct(private readonly Application $app)
+    private readonly bool $hasOnce;
+
+    /** @var array<string, mixed> the configuration of each database */
+    private array $databases;
+
+    /** @var array<string, int> how many transactions were open before the event, by connection */
+    private array $transactions = [];
+
+    /**
+     * @param bool $inTest the application is that of a test: what the test has set up before an event stays, such as fakes, a transaction
+     *                     around the test, and scoped services
+     */
+    public function __construct(private readonly Application $app, private readonly bool $inTest = false)
     {
-        $config = $app->make('config');
-        foreach ((array) $config->get('frankenphp-ws.warm', []) as $service) {
+        foreach ((array) $app->make('config')->get('frankenphp-ws.warm', []) as $service) {
             if ($app->bound($service)) {
                 $app->make($service);
             }
         }
-        $this->locale = $app->getLocale();
-        $this->flush = array_values((array) $config->get('frankenphp-ws.flush', []));
-        foreach ([$app, $config, $app->make('events'), ...($app->resolved('url') ? [$app->make('url')] : [])] as $object) {
-            $this->snapshots[] = new Snapshot($object);
+        $this->hasOnce = class_exists(self::ONCE);
+        if (!$inTest) {
+            $app->forgetScopedInstances();
         }
+        $this->remember();
     }
 
     /**
@@ -51,9 +64,10 @@ final class Sandbox
      */
     public function run(\Closure $event): mixed
     {
-        foreach ($this->flush as $service) {
-            $this->app->forgetInstance($service);
+        if ($this->inTest) {
+            $this->remember();
         }
+        $this->begin();
         $succeeded = false;
         try {
             $result = $event($this->app);
@@ -65,51 +79,145 @@ final class Sandbox
         }
     }
 
-    private function end(bool $succeeded): void
+    /** What is to be after each event. */
+    private function remember(): void
     {
-        try {
-            // What defer() of Laravel 11 has kept, as the end of a request carries it out.
-            $this->with(self::DEFERRED, static fn (object $callbacks) => $callbacks->invokeWhen(
-                static fn (object $callback): bool => $succeeded || $callback->always,
-            ));
-            $this->app->terminate();
-        } finally {
-            $this->forget();
-            foreach ($this->snapshots as $snapshot) {
-                $snapshot->restore();
-            }
-            Facade::clearResolvedInstances();
+        $config = $this->app->make('config');
+        $this->locale = $this->app->getLocale();
+        $this->fallbackLocale = $this->app->getFallbackLocale();
+        $this->databases = (array) $config->get('database.connections', []);
+        $this->snapshots = [];
+        foreach ([$this->app, $config, $this->app->make('events'), ...array_map($this->app->make(...), array_filter(['url', 'view'], $this->app->resolved(...)))] as $object) {
+            $this->snapshots[] = new Snapshot($object);
         }
     }
 
-    /** What services that stay have in them of this event. */
-    private function forget(): void
+    private function begin(): void
     {
-        $this->with('db', static function (object $database): void {
-            foreach ($database->getConnections() as $connection) {
+        foreach ((array) $this->app->make('config')->get('frankenphp-ws.flush', []) as $service) {
+            $this->app->forgetInstance($this->app->getAlias($service));
+        }
+        $this->transactions = [];
+        $this->with('db', function (object $database): void {
+            foreach ($database->getConnections() as $name => $connection) {
+                $this->transactions[$name] = $connection->transactionLevel();
+            }
+        });
+        // There is no request, but code that asks for one finds an empty one, and may put something into it.
+        if ($this->app->bound('request')) {
+            $this->app->instance('request', clone $this->app->make('request'));
+        }
+    }
+
+    /** Whatever one step throws, the others are done. */
+    private function end(bool $succeeded): void
+    {
+        $failure = null;
+        foreach ([
+            // What defer() of Laravel 11 has kept, as the end of a request carries it out.
+            fn () => $this->with(self::DEFERRED, static fn (object $callbacks) => $callbacks->invokeWhen(
+                static fn (object $callback): bool => $succeeded || $callback->always,
+            )),
+            fn () => $this->app->terminate(),
+            ...$this->forgetting(),
+            function (): void {
+                foreach ($this->snapshots as $snapshot) {
+                    $snapshot->restore();
+                }
+            },
+            Facade::clearResolvedInstances(...),
+        ] as $step) {
+            try {
+                $step();
+            } catch (\Throwable $error) {
+                $failure ??= $error;
+            }
+        }
+        if ($failure !== null) {
+            throw $failure;
+        }
+    }
+
+    /** @return list<\Closure(): mixed> what services that stay have in them of this event */
+    private function forgetting(): array
+    {
+        return [
+            fn () => $this->with('db', $this->forgetQueries(...)),
+            fn () => $this->with('auth', static fn (object $auth) => $auth->forgetGuards()),
+            fn () => $this->with('session', static fn (object $session) => $session->forgetDrivers()),
+            fn () => $this->with('cookie', static fn (object $cookies) => $cookies->flushQueuedCookies()),
+            fn () => $this->with('log', self::forgetContext(...)),
+            fn () => $this->with('cache', $this->emptyArrays(...)),
+            fn () => $this->with('view', static fn (object $views) => $views->flushState()),
+            fn () => $this->with('translator', $this->forgetLocale(...)),
+            // Caches that would grow with each text that clients send.
+            Str::flushCache(...),
+            fn () => $this->hasOnce && (self::ONCE)::flush(),
+        ];
+    }
+
+    private function forgetQueries(object $database): void
+    {
+        $configured = (array) $this->app->make('config')->get('database.connections', []);
+        foreach ($database->getConnections() as $name => $connection) {
+            $connection->flushQueryLog();
+            $connection->forgetRecordModificationState();
+            $connection->resetTotalQueryDuration();
+            $connection->allowQueryDurationHandlersToRunAgain();
+            try {
                 // A transaction that a handler has left open belongs to nobody, and holds locks.
-                $connection->rollBack(0);
-                $connection->flushQueryLog();
+                $connection->rollBack($this->transactions[$name] ?? 0);
+            } catch (\Throwable) {
+                // Where it cannot be rolled back, it ends with the connection.
+                $database->purge($name);
             }
-        });
-        $this->with('auth', static fn (object $auth) => $auth->forgetGuards());
-        $this->with('session', static fn (object $session) => $session->forgetDrivers());
-        $this->with('cookie', static fn (object $cookies) => $cookies->flushQueuedCookies());
-        $this->with('log', static fn (object $log) => $log->flushSharedContext());
-        $this->with('log', static function (object $log): void {
-            foreach ($log->getChannels() as $channel) {
-                $channel->withoutContext();
+            // To another database, such as that of one customer: the next event means its own.
+            [$base] = explode('::', $name, 2);
+            if (($configured[$base] ?? null) !== ($this->databases[$base] ?? null)) {
+                $database->purge($name);
             }
-        });
-        $this->with('view', static fn (object $views) => $views->flushState());
-        $this->with('translator', fn (object $translator) => $translator->setLocale($this->locale));
+        }
+    }
+
+    private static function forgetContext(object $log): void
+    {
+        $log->flushSharedContext();
+        foreach ($log->getChannels() as $channel) {
+            $channel->withoutContext();
+            $logger = $channel->getLogger();
+            // What handlers and processors keep of one request: buffers, the id of the request.
+            if ($logger instanceof ResettableInterface) {
+                $logger->reset();
+            }
+        }
+    }
+
+    /** Stores that are in the memory of this thread; in a test they stand for one that stays. */
+    private function emptyArrays(object $cache): void
+    {
+        foreach ($this->inTest ? [] : (array) $this->app->make('config')->get('cache.stores', []) as $name => $store) {
+            if (($store['driver'] ?? null) === 'array') {
+                $cache->store($name)->getStore()->flush();
+            }
+        }
+    }
+
+    private function forgetLocale(object $translator): void
+    {
+        if ($this->app->getLocale() !== $this->locale) {
+            // As the event has set it: listeners such as Carbon's are told.
+            $this->app->setLocale($this->locale);
+        }
+        $translator->setLocale($this->locale);
+        $translator->setFallback($this->fallbackLocale);
+        $translator->flushParsedKeys();
     }
 
     /** @param \Closure(object): mixed $do */
     private function with(string $service, \Closure $do): void
     {
-        if ($this->app->resolved($service)) {
-            $do($this->app->make($service));
+        if ($this->app->resolved($service) && !($object = $this->app->make($service)) instanceof \Mockery\LegacyMockInterface) {
+            $do($object);
         }
     }
 }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Tests\Laravel;
 
+use FrankenPHP\WebSocket\Laravel\EventApplication;
 use FrankenPHP\WebSocket\Laravel\Events\ClientConnected;
 use FrankenPHP\WebSocket\Laravel\Events\ClientDisconnected;
 use FrankenPHP\WebSocket\Laravel\Events\ClientResumed;
@@ -13,9 +14,13 @@ use FrankenPHP\WebSocket\Laravel\Events\MemberJoined;
 use FrankenPHP\WebSocket\Laravel\Events\MemberLeft;
 use FrankenPHP\WebSocket\Laravel\Events\MessageReceived;
 use FrankenPHP\WebSocket\Laravel\Events\TimerWentOff;
+use FrankenPHP\WebSocket\Laravel\Facades\WebSocket;
+use FrankenPHP\WebSocket\Laravel\Sandbox;
 use FrankenPHP\WebSocket\Laravel\Testing\InteractsWithWebSockets;
+use FrankenPHP\WebSocket\Testing\FakeServer;
 use FrankenPHP\WebSocket\Timer;
 use Illuminate\Support\Facades\Auth;
+use Illuminate\Support\Facades\Cache;
 use Illuminate\Support\Facades\Config;
 use Illuminate\Support\Facades\Cookie;
 use Illuminate\Support\Facades\DB;
@@ -59,8 +64,12 @@ final class EventsTest extends TestCase
     public function testAnEventSeesNothingOfTheOneBefore(): void
     {
         DB::statement('CREATE TABLE notes (text TEXT)');
+        DB::connection()->forgetRecordModificationState();
+        $this->app['config']->set('database.connections.tenant', ['driver' => 'sqlite', 'database' => 'none']);
         $this->app->singleton('basket', static fn (): \ArrayObject => new \ArrayObject());
         $this->app->scoped('scoped-basket', static fn (): \ArrayObject => new \ArrayObject());
+        $this->app->register(\Carbon\Laravel\ServiceProvider::class);
+        $this->app->make('scoped-basket')->append('from before');
         $this->app['config']->set('frankenphp-ws.flush', ['kept']);
         $this->app->singleton('kept', static fn (): \ArrayObject => new \ArrayObject());
         $this->app->make('kept')->append('from before');
@@ -71,16 +80,84 @@ final class EventsTest extends TestCase
                 'bound' => app()->bound('late'), 'cookies' => count(Cookie::getQueuedCookies()), 'session' => session('secret'),
                 'transaction' => DB::transactionLevel(), 'listeners' => count(Event::getListeners('late')), 'context' => Log::sharedContext(),
                 'notes' => DB::table('notes')->count(), 'root' => url('/'),
+                'carbon' => now()->subHour()->diffForHumans(), 'fallback' => Lang::getFallback(), 'input' => request('from'), 'attribute' => request()->attributes->get('who'),
+                'shared' => array_key_exists('who', view()->getShared()), 'cache' => Cache::get('who'), 'modified' => DB::connection()->hasModifiedRecords(),
+                'duration' => DB::totalQueryDuration() < 1000, 'tenant' => DB::connection('tenant')->getDatabaseName(),
             ]);
             $this->leaveThingsBehind();
         });
-        $client = $this->webSocketServer()->connect();
+        $server = new FakeServer(new EventApplication(new Sandbox($this->app)));
+        $client = $server->connect();
         $client->send('1');
         $client->send('2');
+        self::assertSame([], $server->failures);
         [$first, $second] = $client->take();
         self::assertSame($first, $second);
-        self::assertSame('{"user":null,"locale":"en","translator":"en","config":null,"basket":0,"scoped":0,"kept":0,"bound":false,"cookies":0,"session":null,"transaction":0,"listeners":0,"context":[],"notes":0,"root":"http://localhost"}', $first);
+        self::assertSame('{"user":null,"locale":"en","translator":"en","config":null,"basket":0,"scoped":0,"kept":0,"bound":false,"cookies":0,"session":null,"transaction":0,"listeners":0,"context":[],"notes":0,"root":"http://localhost",'
+            . '"carbon":"1 hour ago","fallback":"en","input":null,"attribute":null,"shared":false,"cache":null,"modified":false,"duration":true,"tenant":"none"}', $first);
+    }
+
+    public function testWhatCannotBeUndoneKeepsNothingElseFromBeingForgotten(): void
+    {
+        $sandbox = new Sandbox($this->app);
+        try {
+            $sandbox->run(function (): void {
+                Auth::setUser($this->user('5'));
+                app()->setLocale('de');
+                // The connection is lost.
+                DB::connection()->setPdo(new class ('sqlite::memory:') extends \PDO {
+                    public function rollBack(): bool
+                    {
+                        throw new \PDOException('server has gone away');
+                    }
+                });
+                DB::beginTransaction();
+                app()->terminating(static fn () => throw new \DomainException('not at the end'));
+            });
+            self::fail('the end of the event has failed');
+        } catch (\DomainException $error) {
+            self::assertSame('not at the end', $error->getMessage());
+        }
+        self::assertSame([null, 'en', 0, 1], $sandbox->run(static fn (): array => [Auth::id(), app()->getLocale(), DB::transactionLevel(), DB::scalar('SELECT 1')]));
+    }
+
+    public function testAnErrorThatCannotBeReportedIsStillTheCause(): void
+    {
+        $this->app['config']->set('logging.channels.file.path', "{$this->site->folder}/.env/no-folder");
+        Event::listen(MessageReceived::class, static fn () => throw new \DomainException('not in this shop'));
+        $server = new FakeServer(new EventApplication(new Sandbox($this->app)));
+        $log = (string) ini_set('error_log', "{$this->site->folder}/storage/logs/server.log");
+        $server->connect()->send('buy');
+        ini_set('error_log', $log);
+        self::assertStringStartsWith('DomainException: not in this shop', $server->failures[0]);
+        self::assertStringContainsString('no-folder', $this->site->read('storage/logs/server.log'));
+    }
+
+    public function testWhatATestHasSetUpStays(): void
+    {
+        DB::statement('CREATE TABLE notes (text TEXT)');
+        $this->app->scoped('basket', static fn (): \ArrayObject => new \ArrayObject());
+        Event::listen(MessageReceived::class, static function (MessageReceived $event): void {
+            DB::table('notes')->insert(['text' => $event->data]);
+            DB::beginTransaction();
+            Log::info('seen');
+            WebSocket::publish('news', 'seen', DB::table('notes')->count() . Cache::increment('seen') . app('basket')['of the test'] . config('site.colour'));
+        });
+        // As RefreshDatabase does.
+        DB::beginTransaction();
+        $client = $this->webSocketServer()->connect();
+        $published = WebSocket::fake();
+        Log::shouldReceive('info')->twice()->with('seen');
+        config()->set('site.colour', 'red');
+        app('basket')['of the test'] = 'x';
+        $client->send('1');
+        $client->send('2');
         self::assertSame([], $this->webSocketServer()->failures);
+        $published->assertPublished('seen', static fn (string $data): bool => $data === '11xred');
+        $published->assertPublished('seen', static fn (string $data): bool => $data === '22xred');
+        self::assertSame(1, DB::transactionLevel());
+        DB::rollBack();
+        self::assertSame(0, DB::table('notes')->count());
     }
 
     public function testWhatAListenerThrowsIsReportedAndFailsTheEvent(): void
@@ -166,5 +243,14 @@ final class EventsTest extends TestCase
         Event::listen('late', static fn (): null => null);
         Log::shareContext(['who' => 'ann']);
         url()->forceRootUrl('http://elsewhere');
+        Lang::setFallback('fr');
+        request()->merge(['from' => 'ann']);
+        request()->attributes->set('who', 'ann');
+        view()->share('who', 'ann');
+        Cache::put('who', 'ann');
+        DB::connection()->logQuery('slow', [], 5000);
+        config()->set('database.connections.tenant.database', ':memory:');
+        DB::purge('tenant');
+        DB::connection('tenant')->statement('CREATE TABLE own (text TEXT)');
     }
 }

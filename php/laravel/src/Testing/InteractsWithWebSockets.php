@@ -27,6 +27,6 @@ trait InteractsWithWebSockets
      */
     protected function webSocketServer(array $routes = ['app'], array $presence = []): FakeServer
     {
-        return $this->webSocketServer ??= new FakeServer(new EventApplication(new Sandbox($this->app)), $routes, presence: $presence);
+        return $this->webSocketServer ??= new FakeServer(new EventApplication(new Sandbox($this->app, inTest: true)), $routes, presence: $presence);
     }
 }
