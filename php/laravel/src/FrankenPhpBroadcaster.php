@@ -26,8 +26,9 @@ final class FrankenPhpBroadcaster extends Broadcaster
     /**
      * @param \Closure(): Authorizer $authorizer
      * @param \Closure(): Publisher  $publisher
+     * @param bool                   $jsonp      whether authorisation may be answered with a script, as `jsonp` of Laravel's Pusher connections
      */
-    public function __construct(private readonly \Closure $authorizer, private readonly \Closure $publisher)
+    public function __construct(private readonly \Closure $authorizer, private readonly \Closure $publisher, private readonly bool $jsonp = false)
     {
     }
 
@@ -75,7 +76,7 @@ final class FrankenPhpBroadcaster extends Broadcaster
     public function validAuthenticationResponse($request, $result)
     {
         $answer = $this->refusing(fn (): array => $this->answer($request, $result));
-        $callback = self::text($request, 'callback');
+        $callback = $this->jsonp ? self::text($request, 'callback') : '';
 
         return $callback === '' ? $answer : (new JsonResponse($answer))->withCallback($callback);
     }
@@ -107,7 +108,7 @@ final class FrankenPhpBroadcaster extends Broadcaster
         $user = $this->retrieveUser($request, $this->normalizeChannelName($name));
         $id = method_exists($user, 'getAuthIdentifierForBroadcasting') ? $user->getAuthIdentifierForBroadcasting() : $user->getAuthIdentifier();
 
-        return ($this->authorizer)()->presenceChannel($socketId, $name, $id, $result);
+        return ($this->authorizer)()->presenceChannel($socketId, $name, (string) $id, $result);
     }
 
     /**

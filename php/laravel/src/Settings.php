@@ -66,12 +66,14 @@ final class Settings
     /** @param array<string, mixed> $options of a connection for Reverb or Pusher */
     private static function urlOf(array $options): ?string
     {
-        if (($options['host'] ?? '') === '') {
+        $host = (string) ($options['host'] ?? '');
+        // Laravel's own configuration for Pusher names Pusher's servers where no host is set: what is published here never goes there.
+        if ($host === '' || preg_match('/\.pusher(?:app)?\.com\z/i', $host) === 1) {
             return null;
         }
         $scheme = $options['scheme'] ?? (($options['useTLS'] ?? true) ? 'https' : 'http');
 
-        return "$scheme://{$options['host']}" . (isset($options['port']) ? ":{$options['port']}" : '');
+        return "$scheme://$host" . (isset($options['port']) ? ":{$options['port']}" : '') . ($options['path'] ?? '');
     }
 
     /** @param array<string, mixed> $settings */

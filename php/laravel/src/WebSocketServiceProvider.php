@@ -75,6 +75,10 @@ final class WebSocketServiceProvider extends ServiceProvider
         $settings = $app->make(Settings::class);
 
         // The publisher is asked for at each broadcast, since a test may put a fake in its place at any time.
-        return new FrankenPhpBroadcaster(static fn () => $settings->authorizer($connection), static fn () => $settings->publisher($connection));
+        return new FrankenPhpBroadcaster(
+            static fn () => $settings->authorizer($connection),
+            static fn () => $settings->publisher($connection),
+            (bool) ($connection['jsonp'] ?? false),
+        );
     }
 }

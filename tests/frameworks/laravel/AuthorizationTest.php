@@ -38,6 +38,18 @@ final class AuthorizationTest extends TestCase
             ->assertOk()->assertExactJson(['auth' => $this->signer->channel('1.2', 'presence-room.x', $data), 'channel_data' => $data]);
     }
 
+    public function testAnIdMayBeAnObjectThatIsText(): void
+    {
+        $user = new class (['id' => 'unused', 'name' => 'Ann']) extends \Illuminate\Auth\GenericUser {
+            public function getAuthIdentifierForBroadcasting(): \Stringable
+            {
+                return str('ann-5');
+            }
+        };
+        $data = '{"user_id":"ann-5","user_info":{"name":"Ann","room":"x"}}';
+        $this->actingAs($user)->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => 'presence-room.x'])->assertOk()->assertJson(['channel_data' => $data]);
+    }
+
     public function testVisitorsGetNothing(): void
     {
         foreach (['private-orders.7', 'presence-room.x', ''] as $channel) {
@@ -68,9 +80,14 @@ final class AuthorizationTest extends TestCase
         self::assertSame(base64_encode(hash('sha256', 'private-encrypted-orders.7' . str_repeat('k', 32), true)), $answer->json('shared_secret'));
     }
 
-    public function testOldBrowsersGetAScript(): void
+    public function testAnAnswerIsAScriptOnlyWhereTheConnectionSaysSo(): void
     {
+        $auth = $this->signer->channel('1.2', 'private-orders.7');
+        $this->actingAs($this->user('5'))->get('/broadcasting/auth?socket_id=1.2&channel_name=private-orders.7&callback=done')->assertOk()->assertExactJson(['auth' => $auth]);
+        $this->app['config']->set('broadcasting.connections.frankenphp.jsonp', true);
+        Broadcast::purge('frankenphp');
+        Broadcast::channel('orders.{order}', static fn ($user, string $order): bool => $order === '7');
         $answer = $this->actingAs($this->user('5'))->get('/broadcasting/auth?socket_id=1.2&channel_name=private-orders.7&callback=done');
-        self::assertStringContainsString('done({"auth":"' . $this->signer->channel('1.2', 'private-orders.7') . '"});', (string) $answer->getContent());
+        self::assertStringContainsString('done({"auth":"' . $auth . '"});', (string) $answer->getContent());
     }
 }

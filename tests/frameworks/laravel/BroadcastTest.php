@@ -111,6 +111,22 @@ final class BroadcastTest extends TestCase
         Http::assertSent(static fn (Request $request): bool => str_starts_with($request->url(), 'https://site.example:8443/apps/9/events?auth_key=k&'));
     }
 
+    public function testAConnectionForPusherGoesToTheSiteAndNeverToPusher(): void
+    {
+        Http::fake(['*' => Http::response('{}')]);
+        // As config/broadcasting.php of Laravel.
+        $pusher = ['driver' => 'frankenphp', 'key' => 'k', 'secret' => 's', 'app_id' => '9', 'options' => [
+            'cluster' => 'mt1', 'host' => 'api-mt1.pusher.com', 'port' => 443, 'scheme' => 'https', 'encrypted' => true, 'useTLS' => true,
+        ], 'client_options' => []];
+        $this->app['config']->set('broadcasting.connections.pusher', $pusher);
+        Broadcast::connection('pusher')->broadcast(['news'], 'e', []);
+        $pusher['options'] = ['host' => 'site.example', 'port' => 443, 'scheme' => 'https', 'path' => '/ws'];
+        $this->app['config']->set('broadcasting.connections.behind', $pusher);
+        Broadcast::connection('behind')->broadcast(['news'], 'e', []);
+        $urls = Http::recorded()->map(static fn (array $pair): string => explode('?', $pair[0]->url())[0])->all();
+        self::assertSame(['http://localhost/apps/9/events', 'https://site.example/ws/apps/9/events'], $urls);
+    }
+
     public function testTheDriverMayBeBoundToTheManagerAsLaravel12Does(): void
     {
         $manager = $this->app->make(BroadcastManager::class);
