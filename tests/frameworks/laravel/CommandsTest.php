@@ -82,6 +82,34 @@ final class CommandsTest extends TestCase
             ->expectsTable(['Id', 'Route', 'User', 'Address', 'Tags'], [['a', 'chat', '7', '127.0.0.1', 'x y']])->assertSuccessful();
     }
 
+    public function testALimitThatIsNoNumberIsAnError(): void
+    {
+        Http::fake();
+        foreach (['many', '-1', '1.5', ''] as $limit) {
+            $this->artisan('frankenphp-ws:clients', ['--limit' => $limit])->expectsOutputToContain("--limit must be a whole number, not \"$limit\"")->assertExitCode(2);
+        }
+        Http::assertNothingSent();
+    }
+
+    public function testWhatClientsSayOfThemselvesIsShownAsItIsAndMovesNoCursor(): void
+    {
+        Http::fake([
+            '*/websocket/clients' => Http::response('{"names":["a"]}'),
+            '*/websocket/clients/a' => Http::response('{"client":{"id":"a","route":"chat","user":"<error>root</error>\u001b[2J","ip":"127.0.0.1","tags":["<x>"]}}'),
+        ]);
+        self::assertSame(0, \Illuminate\Support\Facades\Artisan::call('frankenphp-ws:clients'));
+        $output = \Illuminate\Support\Facades\Artisan::output();
+        self::assertStringContainsString('| <error>root</error>�[2J | 127.0.0.1 | <x>', $output);
+    }
+
+    public function testAnAddressOfTheAdminEndpointThatIsNoneIsAnErrorInOneLine(): void
+    {
+        $this->app['config']->set('frankenphp-ws.admin', 'unix//run/caddy.sock');
+        foreach (['clients', 'stats', 'restart'] as $command) {
+            $this->artisan("frankenphp-ws:$command")->expectsOutputToContain('the admin endpoint must be as localhost:2019, not "unix//run/caddy.sock"')->assertFailed();
+        }
+    }
+
     public function testCountersAreShown(): void
     {
         Http::fake(['localhost:2019/websocket/stats' => Http::response('{"connections":3}')]);

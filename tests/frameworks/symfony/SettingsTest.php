@@ -93,6 +93,14 @@ final class SettingsTest extends TestCase
         }
     }
 
+    public function testWhatClientsSayOfThemselvesIsShownAsItIsAndMovesNoCursor(): void
+    {
+        $server = self::settings(new MockHttpClient(static fn (string $method, string $url): MockResponse => new MockResponse(str_ends_with($url, '/clients')
+            ? '{"names":["a"]}'
+            : '{"client":{"id":"a","route":"chat","user":"<error>root</error>\u001b[2J","ip":"::1","tags":["<x>"]}}')))->adminApi();
+        self::assertMatchesRegularExpression('# a +chat +<error>root</error>\x{FFFD}\[2J +::1 +<x> #u', self::shown(new ClientsCommand($server)));
+    }
+
     public function testARouteHasOneHandler(): void
     {
         $this->expectException(ConfigurationException::class);

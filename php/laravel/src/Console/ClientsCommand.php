@@ -6,7 +6,10 @@ namespace FrankenPHP\WebSocket\Laravel\Console;
 
 use FrankenPHP\WebSocket\AdminApi;
 use FrankenPHP\WebSocket\AdminException;
+use FrankenPHP\WebSocket\Pusher\ConfigurationException;
+use FrankenPHP\WebSocket\Terminal;
 use Illuminate\Console\Command;
+use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /** Who is connected. */
 final class ClientsCommand extends Command
@@ -19,12 +22,19 @@ final class ClientsCommand extends Command
 
     protected $description = 'List the WebSocket clients of the server';
 
-    public function handle(AdminApi $server): int
+    public function handle(): int
     {
+        $limit = $this->option('limit') ?? '';
+        if (!ctype_digit((string) $limit)) {
+            $this->components->error("--limit must be a whole number, not \"$limit\"");
+
+            return self::INVALID;
+        }
         try {
+            $server = $this->laravel->make(AdminApi::class);
             $ids = $server->clients($this->option('route'), $this->option('tag'), $this->option('user'));
-            $rows = array_filter(array_map($server->client(...), array_slice($ids, 0, max(0, (int) $this->option('limit')))));
-        } catch (AdminException $error) {
+            $rows = array_filter(array_map($server->client(...), array_slice($ids, 0, (int) $limit)));
+        } catch (AdminException|ConfigurationException $error) {
             $this->components->error($error->getMessage());
 
             return self::FAILURE;
@@ -42,6 +52,9 @@ final class ClientsCommand extends Command
      */
     private static function row(array $client): array
     {
-        return [$client['id'], $client['route'], $client['user'] ?? '', $client['ip'], implode(' ', $client['tags'] ?? [])];
+        return array_map(
+            static fn (string $text): string => OutputFormatter::escape(Terminal::text($text)),
+            [$client['id'], $client['route'], $client['user'] ?? '', $client['ip'], implode(' ', $client['tags'] ?? [])],
+        );
     }
 }

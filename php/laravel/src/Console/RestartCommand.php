@@ -6,6 +6,7 @@ namespace FrankenPHP\WebSocket\Laravel\Console;
 
 use FrankenPHP\WebSocket\AdminApi;
 use FrankenPHP\WebSocket\AdminException;
+use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use Illuminate\Console\Command;
 
 /** After a deployment: workers keep the code that they started with. */
@@ -15,11 +16,11 @@ final class RestartCommand extends Command
 
     protected $description = 'Start the workers again with the code that is there now; no client is disconnected';
 
-    public function handle(AdminApi $server): int
+    public function handle(): int
     {
         try {
-            $server->restartWorkers();
-        } catch (AdminException $error) {
+            $this->laravel->make(AdminApi::class)->restartWorkers();
+        } catch (AdminException|ConfigurationException $error) {
             $this->components->error($error->getMessage());
 
             return self::FAILURE;

@@ -6,6 +6,7 @@ namespace FrankenPHP\WebSocket\Laravel\Console;
 
 use FrankenPHP\WebSocket\AdminApi;
 use FrankenPHP\WebSocket\AdminException;
+use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use Illuminate\Console\Command;
 
 /** The counters of the server. */
@@ -15,11 +16,11 @@ final class StatsCommand extends Command
 
     protected $description = 'Show the counters of the WebSocket server';
 
-    public function handle(AdminApi $server): int
+    public function handle(): int
     {
         try {
-            $stats = $server->stats();
-        } catch (AdminException $error) {
+            $stats = $this->laravel->make(AdminApi::class)->stats();
+        } catch (AdminException|ConfigurationException $error) {
             $this->components->error($error->getMessage());
 
             return self::FAILURE;
@@ -30,7 +31,7 @@ final class StatsCommand extends Command
             return self::SUCCESS;
         }
         foreach ($stats as $name => $value) {
-            $this->components->twoColumnDetail($name, is_scalar($value) ? (string) $value : json_encode($value, JSON_THROW_ON_ERROR));
+            $this->components->twoColumnDetail($name, is_int($value) || is_float($value) || is_string($value) ? (string) $value : json_encode($value, JSON_THROW_ON_ERROR));
         }
 
         return self::SUCCESS;

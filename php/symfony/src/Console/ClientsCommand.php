@@ -6,8 +6,10 @@ namespace FrankenPHP\WebSocket\Symfony\Console;
 
 use FrankenPHP\WebSocket\AdminApi;
 use FrankenPHP\WebSocket\AdminException;
+use FrankenPHP\WebSocket\Terminal;
 use Symfony\Component\Console\Attribute\AsCommand;
 use Symfony\Component\Console\Command\Command;
+use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Input\InputOption;
 use Symfony\Component\Console\Output\OutputInterface;
@@ -42,7 +44,10 @@ final class ClientsCommand extends Command
             return self::FAILURE;
         }
         $io->table(['Id', 'Route', 'User', 'Address', 'Tags'], array_map(
-            static fn (array $client): array => [$client['id'], $client['route'], $client['user'] ?? '', $client['ip'], implode(' ', $client['tags'] ?? [])],
+            static fn (array $client): array => array_map(
+                static fn (string $text): string => OutputFormatter::escape(Terminal::text($text)),
+                [$client['id'], $client['route'], $client['user'] ?? '', $client['ip'], implode(' ', $client['tags'] ?? [])],
+            ),
             array_values($clients),
         ));
         $io->writeln(count($ids) . ' in all');
