@@ -135,6 +135,16 @@ final class BroadcastTest extends TestCase
         self::assertInstanceOf(FrankenPhpBroadcaster::class, $bound($this->app, ['driver' => 'frankenphp']));
     }
 
+    public function testTheFakeSaysWhereBroadcastsGoInTests(): void
+    {
+        $published = WebSocket::fake();
+        $this->app['config']->set(['broadcasting.default' => 'null', 'broadcasting.connections.null' => ['driver' => 'null'], 'queue.default' => 'sync']);
+        OrderPaid::dispatch(7);
+        $this->expectException(AssertionFailedError::class);
+        $this->expectExceptionMessage('Nothing was published. Broadcasts go by the connection "null" here, whose driver is not "frankenphp": does phpunit.xml set BROADCAST_CONNECTION?');
+        $published->assertPublishedTo('private-orders.7', OrderPaid::class);
+    }
+
     public function testTheFakeSaysWhatWasPublishedInstead(): void
     {
         $published = WebSocket::fake();

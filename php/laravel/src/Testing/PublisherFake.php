@@ -6,6 +6,7 @@ namespace FrankenPHP\WebSocket\Laravel\Testing;
 
 use FrankenPHP\WebSocket\Pusher\Message;
 use FrankenPHP\WebSocket\Pusher\Publisher;
+use Illuminate\Container\Container;
 use PHPUnit\Framework\Assert;
 
 /**
@@ -89,6 +90,15 @@ final class PublisherFake extends Publisher
     {
         $lines = array_map(static fn (Message $message): string => "\n  $message->event to " . implode(', ', $message->channels), $this->messages);
 
-        return $lines === [] ? '. Nothing was published.' : '. Published was:' . implode('', $lines);
+        return $lines === [] ? '. Nothing was published.' . self::hint() : '. Published was:' . implode('', $lines);
+    }
+
+    /** The phpunit.xml that Laravel comes with has all broadcasts go nowhere. */
+    private static function hint(): string
+    {
+        $config = Container::getInstance()->make('config');
+        $connection = (string) $config->get('broadcasting.default');
+
+        return $config->get("broadcasting.connections.$connection.driver") === 'frankenphp' ? '' : " Broadcasts go by the connection \"$connection\" here, whose driver is not \"frankenphp\": does phpunit.xml set BROADCAST_CONNECTION?";
     }
 }
