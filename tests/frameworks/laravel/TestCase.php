@@ -25,9 +25,11 @@ abstract class TestCase extends \Illuminate\Foundation\Testing\TestCase
         parent::tearDown();
         $this->site->remove();
         unset($this->site);
-        // Laravel 10 leaves those that it has set when it started.
-        restore_error_handler();
-        restore_exception_handler();
+        if (version_compare(\Illuminate\Foundation\Application::VERSION, '11', '<')) {
+            // It leaves those that it has set when it started.
+            restore_error_handler();
+            restore_exception_handler();
+        }
     }
 
     protected function user(string $id, string $name = 'Ann'): \Illuminate\Auth\GenericUser

@@ -102,8 +102,8 @@ final class InstallCommand extends Command
     /** Makes ours the broadcaster of the site. A site that began with Laravel 10 may have the old name, or both. */
     private function choose(EnvFile $env): void
     {
-        [$name, $other] = version_compare($this->laravel->version(), '11', '<') ? ['BROADCAST_DRIVER', 'BROADCAST_CONNECTION'] : ['BROADCAST_CONNECTION', 'BROADCAST_DRIVER'];
-        foreach ($env->get($other) === null ? [$name] : [$name, $other] as $key) {
+        $there = array_filter(['BROADCAST_CONNECTION', 'BROADCAST_DRIVER'], static fn (string $key): bool => $env->get($key) !== null);
+        foreach ($there ?: [version_compare($this->laravel->version(), '11', '<') ? 'BROADCAST_DRIVER' : 'BROADCAST_CONNECTION'] as $key) {
             $now = $env->get($key);
             if ($now === 'frankenphp') {
                 continue;
