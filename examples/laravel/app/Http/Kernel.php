@@ -16,5 +16,5 @@ final class Kernel extends HttpKernel
         \Illuminate\Routing\Middleware\SubstituteBindings::class,
     ]];
 
-    protected $middlewareAliases = ['auth' => \Illuminate\Auth\Middleware\Authenticate::class];
+    protected $middlewareAliases = ['auth' => Authenticate::class];
 }
