@@ -17,6 +17,7 @@ final class CommandsTest extends TestCase
     {
         $this->artisan('frankenphp-ws:install', ['--no-octane' => true])
             ->expectsConfirmation('BROADCAST_DRIVER is reverb. Make it frankenphp?', 'yes')
+            ->expectsOutput('  grep ^REVERB_APP_ .env | frankenphp run --envfile /dev/stdin')
             ->assertSuccessful();
         self::assertMatchesRegularExpression('/\AAPP_NAME=Site\nBROADCAST_DRIVER=frankenphp\nREVERB_APP_KEY=of-reverb\nLAST=1\nREVERB_APP_ID=\d{6}\nREVERB_APP_SECRET=[a-z0-9]{20}\n\z/', $this->site->read('.env'));
         self::assertSame(file_get_contents(__DIR__ . '/../../../php/laravel/config/frankenphp-ws.php'), $this->site->read('config/frankenphp-ws.php'));

@@ -28,9 +28,9 @@ final class InstallCommand extends Command
         $this->write($files, $this->laravel->basePath('frankenphp-ws-worker.php'), $files->get(self::STUBS . '/worker.php'));
         $this->write($files, $this->laravel->basePath('Caddyfile'), $files->get(self::STUBS . ($octane ? '/Caddyfile.octane' : '/Caddyfile')));
         $this->environment($files);
-        $this->components->info('Start the server: ' . ($octane
-            ? 'php artisan octane:frankenphp --caddyfile=Caddyfile'
-            : 'grep ^REVERB_APP_ .env | frankenphp run --envfile /dev/stdin'));
+        $this->components->info('Start the server:');
+        // A line of its own, without a full stop: it is copied.
+        $this->line('  ' . ($octane ? 'php artisan octane:frankenphp --caddyfile=Caddyfile' : 'grep ^REVERB_APP_ .env | frankenphp run --envfile /dev/stdin'));
 
         return self::SUCCESS;
     }
