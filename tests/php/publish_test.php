@@ -161,6 +161,9 @@ test('where no server is reached HTTP is next, but nothing is published twice', 
     (new FallbackTransport($failing(0, FrankenPHP\WebSocket\NotRunningException::class), static fn () => $http))->publish(new Message(['x'], 'e', '{}'));
     same(2, count($requests));
     throws(PublishException::class, 'no', static fn () => (new FallbackTransport($failing((int) $lost[1]), $http))->publish(new Message(['x'], 'e', '{}')));
+    $down = new HttpTransport(new App('7', 'key', 'secret'), 'http://localhost', recorder($requests, 503, 'away'));
+    throws(PublishException::class, 'answered 503: away. It went this way because failing did not work: no', static fn () => (new FallbackTransport($failing(27), $down))->publish(new Message(['x'], 'e', '{}')));
+    array_pop($requests);
     throws(PublishException::class, 'no', static fn () => (new FallbackTransport($failing(0, FrankenPHP\WebSocket\InvalidArgumentException::class), $http))->publish(new Message(['x'], 'e', '{}')));
     same(2, count($requests));
 });

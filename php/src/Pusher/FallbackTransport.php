@@ -28,7 +28,17 @@ final class FallbackTransport implements Transport
             if (!$noServer) {
                 throw $error;
             }
+            $this->insteadOf($error, $message);
+        }
+    }
+
+    /** What was wrong with the first way may be what has to be mended, so it is told as well. */
+    private function insteadOf(PublishException $first, Message $message): void
+    {
+        try {
             $this->second()->publish($message);
+        } catch (PublishException $error) {
+            throw new PublishException("{$error->getMessage()}. It went this way because {$this->first->name()} did not work: {$first->getMessage()}", $error->getCode(), $error);
         }
     }
 
