@@ -136,8 +136,12 @@ final class FrankenPhpBroadcaster extends Broadcaster
         return is_string($value) ? $value : '';
     }
 
-    /** The header X-Socket-ID is the client's. One that is no socket id, such as "undefined" before Echo has connected, leaves nobody out. */
-    private static function socketId(mixed $socket): ?string
+    /**
+     * The header X-Socket-ID is the client's. One that is no socket id, such as "undefined" before Echo has connected, leaves nobody out.
+     *
+     * @internal the facade uses it, too
+     */
+    public static function socketId(mixed $socket): ?string
     {
         try {
             is_string($socket) && Signer::checkSocketId($socket);

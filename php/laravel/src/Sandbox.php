@@ -87,7 +87,11 @@ final class Sandbox
         $this->fallbackLocale = $this->app->getFallbackLocale();
         $this->databases = (array) $config->get('database.connections', []);
         $this->snapshots = [];
-        foreach ([$this->app, $config, $this->app->make('events'), ...array_map($this->app->make(...), array_filter(['url', 'view'], $this->app->resolved(...)))] as $object) {
+        // The users of a test are those of its requests.
+        foreach (array_filter(['url', 'view', ...($this->inTest ? ['auth'] : [])], $this->app->resolved(...)) as $service) {
+            $this->snapshots[] = new Snapshot($this->app->make($service));
+        }
+        foreach ([$this->app, $config, $this->app->make('events')] as $object) {
             $this->snapshots[] = new Snapshot($object);
         }
     }
@@ -96,6 +100,9 @@ final class Sandbox
     {
         foreach ((array) $this->app->make('config')->get('frankenphp-ws.flush', []) as $service) {
             $this->app->forgetInstance($this->app->getAlias($service));
+        }
+        if ($this->inTest) {
+            $this->with('auth', static fn (object $auth) => $auth->forgetGuards());
         }
         $this->transactions = [];
         $this->with('db', function (object $database): void {

@@ -20,7 +20,7 @@ final class HttpTransport implements Transport
     public function __construct(private readonly App $app, string $url, private readonly HttpClient $http, private readonly ?\Closure $clock = null)
     {
         if (preg_match('#\Ahttps?://[^/?\#\s]+(/[^?\#\s]*)?\z#', $url) !== 1) {
-            throw new ConfigurationException("the URL of the HTTP API must be as https://example.com, not \"$url\"");
+            throw new ConfigurationException("the URL of the HTTP API must be as https://example.com, not \"" . self::withoutSecrets($url) . '"');
         }
         $this->base = rtrim($url, '/');
     }
@@ -38,7 +38,7 @@ final class HttpTransport implements Transport
 
     public function name(): string
     {
-        return "the HTTP API at $this->base";
+        return 'the HTTP API at ' . self::withoutSecrets($this->base);
     }
 
     /** @param array<string, mixed> $fields */
@@ -56,7 +56,7 @@ final class HttpTransport implements Transport
             [$status, $answer] = $this->http->request('POST', $url, ['Content-Type' => 'application/json'], $body);
         } catch (\Throwable $error) {
             // Without the error as the one before: it has the signature.
-            throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} did not answer: " . self::withoutSignature($error->getMessage()));
+            throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} did not answer: " . self::withoutSecrets($error->getMessage()));
         }
         if ($status !== 200) {
             throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} answered $status" . self::hint($status) . ': ' . self::excerpt($answer), $status);
@@ -78,9 +78,9 @@ final class HttpTransport implements Transport
         return trim(mb_strcut(mb_scrub($answer, 'UTF-8'), 0, 300, 'UTF-8'));
     }
 
-    /** Clients name the whole URL in their messages, and messages go to logs. */
-    private static function withoutSignature(string $text): string
+    /** Clients name the whole URL in their messages, and messages go to logs. It may have a name and a password. */
+    private static function withoutSecrets(string $text): string
     {
-        return (string) preg_replace('/auth_signature=\w+/', 'auth_signature=…', $text);
+        return (string) preg_replace(['/auth_signature=\w+/', '#(?<=://)[^/?\#\s]*@#'], ['auth_signature=…', '…@'], $text);
     }
 }

@@ -11,6 +11,7 @@ use FrankenPHP\WebSocket\Pusher\Message;
 use FrankenPHP\WebSocket\Pusher\Signer;
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Broadcasting\BroadcastManager;
+use Illuminate\Broadcasting\PrivateChannel;
 use Illuminate\Http\Client\Request;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\Broadcast;
@@ -68,6 +69,38 @@ final class BroadcastTest extends TestCase
         $published = WebSocket::fake();
         Broadcast::connection()->broadcast(['news'], 'e', ['socket' => 'undefined']);
         $published->assertPublished('e', static fn (mixed $data, Message $message): bool => $message->exceptSocketId === null);
+    }
+
+    public function testTheFacadeTakesWhatLaravelHasChannelsAndTheHeaderAsItIs(): void
+    {
+        $published = WebSocket::fake();
+        $this->app['router']->post('/flash', static fn (\Illuminate\Http\Request $request) => WebSocket::publish(
+            [new PrivateChannel('news'), 'news'],
+            'flash',
+            'Hello',
+            except: $request->header('X-Socket-ID'),
+        ));
+        $this->post('/flash', headers: ['X-Socket-ID' => 'undefined'])->assertOk();
+        $this->post('/flash', headers: ['X-Socket-ID' => '1.2'])->assertOk();
+        WebSocket::publish(new PrivateChannel('one'), 'flash');
+        $shown = array_map(static fn (Message $message): array => [$message->channels, $message->exceptSocketId], $published->published('flash'));
+        self::assertSame([[['private-news', 'news'], null], [['private-news', 'news'], '1.2'], [['private-one'], null]], $shown);
+    }
+
+    public function testAPasswordInTheAddressIsInNoMessage(): void
+    {
+        foreach (['http://site:hidden@127.0.0.1:1', 'ftp://site:hidden@example.com'] as $url) {
+            $this->app['config']->set('frankenphp-ws.url', $url);
+            try {
+                Broadcast::connection()->broadcast(['news'], 'e', []);
+                self::fail('nobody answers there');
+            } catch (BroadcastException $error) {
+                report($error);
+            }
+        }
+        self::assertStringContainsString('the HTTP API at http://…@127.0.0.1:1 did not answer', $this->site->log());
+        self::assertStringContainsString('not \"ftp://…@example.com\"', $this->site->log());
+        self::assertStringNotContainsString('hidden', $this->site->log());
     }
 
     public function testWhatTheServerRefusesIsABroadcastException(): void

@@ -133,6 +133,21 @@ final class EventsTest extends TestCase
         self::assertStringContainsString('no-folder', $this->site->read('storage/logs/server.log'));
     }
 
+    public function testTheUserOfATestIsThatOfItsRequestsAndNotOfEvents(): void
+    {
+        Event::listen(MessageReceived::class, function (MessageReceived $event): void {
+            $event->connection->send('by ' . (Auth::id() ?? 'nobody'));
+            Auth::setUser($this->user('7'));
+        });
+        $this->app['router']->get('/me', static fn (): string => 'me ' . Auth::id());
+        $this->actingAs($this->user('5'));
+        $client = $this->webSocketServer()->connect();
+        $client->send('1');
+        $client->send('2');
+        self::assertSame(['by nobody', 'by nobody'], $client->take());
+        $this->get('/me')->assertContent('me 5');
+    }
+
     public function testWhatATestHasSetUpStays(): void
     {
         DB::statement('CREATE TABLE notes (text TEXT)');
