@@ -109,7 +109,7 @@ test('the HTTP API is called with the path signed but for what a site has in fro
 test('a call that was refused says why, and what may be wrong', static function (): void {
     $requests = [];
     $message = new Message(['x'], 'e', '{}');
-    foreach ([401 => 'is the secret that of the Caddyfile', 404 => 'does the Caddyfile have a pusher route', 413 => 'larger than', 500 => 'answered 500: oops'] as $status => $hint) {
+    foreach ([308 => 'is the URL to begin with https?', 401 => 'is the secret that of the Caddyfile', 404 => 'does the Caddyfile have a pusher route', 413 => 'larger than', 500 => 'answered 500: oops'] as $status => $hint) {
         $transport = new HttpTransport(new App('7', 'key', 'secret'), 'http://localhost:8080', recorder($requests, $status, 'oops'));
         throws(PublishException::class, $hint, static fn () => $transport->publish($message));
     }

@@ -66,6 +66,7 @@ final class HttpTransport implements Transport
     private static function hint(int $status): string
     {
         return match ($status) {
+            301, 302, 307, 308 => ' (the answer leads to another address, and a signed call is not sent there: is the URL to begin with https?)',
             401, 403 => ' (is the secret that of the Caddyfile, and is the clock of this machine right?)',
             404 => ' (does the Caddyfile have a pusher route for /apps/*, with this application\'s id?)',
             413 => ' (the data is larger than the server allows)',

@@ -50,6 +50,26 @@ final class AuthorizationTest extends TestCase
         $this->actingAs($user)->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => 'presence-room.x'])->assertOk()->assertJson(['channel_data' => $data]);
     }
 
+    public function testAChannelMayHaveAGuardOfItsOwn(): void
+    {
+        $this->app['config']->set('auth.guards.admin', ['driver' => 'admin-token']);
+        \Illuminate\Support\Facades\Auth::viaRequest('admin-token', fn ($request) => $request->header('X-Admin') === null ? null : $this->user('9', 'Root'));
+        Broadcast::channel('staff.{floor}', static fn ($user, string $floor): array => ['name' => $user->name], ['guards' => ['web', 'admin']]);
+        Broadcast::channel('vault.{n}', static fn ($user, string $n): int => (int) $n, ['guards' => 'admin']);
+        $ask = fn (string $channel, array $headers = []) => $this->post('/broadcasting/auth', ['socket_id' => '1.2', 'channel_name' => $channel], $headers);
+        $ask('presence-staff.1')->assertForbidden();
+        $data = '{"user_id":"9","user_info":{"name":"Root"}}';
+        $ask('presence-staff.1', ['X-Admin' => '1'])->assertOk()->assertExactJson(['auth' => $this->signer->channel('1.2', 'presence-staff.1', $data), 'channel_data' => $data]);
+        $ask('presence-room.x', ['X-Admin' => '1'])->assertForbidden();
+        $this->actingAs($this->user('5'));
+        $ask('presence-staff.1', ['X-Admin' => '1'])->assertJson(['channel_data' => '{"user_id":"5","user_info":{"name":"Ann"}}']);
+        \Illuminate\Support\Facades\Auth::forgetGuards();
+        $ask('private-vault.7')->assertForbidden();
+        // What the callback says is yes or no, whatever it is.
+        $ask('private-vault.7', ['X-Admin' => '1'])->assertOk();
+        $ask('private-vault.0', ['X-Admin' => '1'])->assertForbidden();
+    }
+
     public function testVisitorsGetNothing(): void
     {
         foreach (['private-orders.7', 'presence-room.x', ''] as $channel) {

@@ -242,6 +242,16 @@ final class EventsTest extends TestCase
         self::assertSame(['later, done'], $client->take());
     }
 
+    public function testAQueuedListenerGetsTextOnly(): void
+    {
+        DB::statement('CREATE TABLE jobs (id INTEGER PRIMARY KEY, queue TEXT, payload TEXT, attempts INTEGER, reserved_at INTEGER, available_at INTEGER, created_at INTEGER)');
+        Event::listen(MessageReceived::class, QueuedListener::class);
+        $client = $this->webSocketServer()->connect();
+        $client->sendBinary("\xff");
+        self::assertStringContainsString('InvalidPayloadException', $this->webSocketServer()->failures[0]);
+        self::assertSame(0, DB::table('jobs')->count());
+    }
+
     private function leaveThingsBehind(): void
     {
         Auth::setUser($this->user('5'));
