@@ -148,6 +148,25 @@ final class EventsTest extends TestCase
         $this->get('/me')->assertContent('me 5');
     }
 
+    public function testTheFakesOfLaravelRememberWhatListenersDo(): void
+    {
+        Event::listen(MessageReceived::class, static function (MessageReceived $event): void {
+            event(new ClientSuspended($event->connection));
+            \Illuminate\Support\Facades\Queue::push('job', $event->data);
+            Event::listen('late', static fn (): null => null);
+            $event->connection->send((string) count(Event::getFacadeRoot()->dispatcher->getListeners('late')));
+        });
+        $server = $this->webSocketServer();
+        Event::fake([ClientSuspended::class]);
+        \Illuminate\Support\Facades\Queue::fake();
+        $client = $server->connect();
+        $client->send('1');
+        $client->send('2');
+        self::assertSame([[], ['1', '1']], [$server->failures, $client->take()]);
+        Event::assertDispatched(ClientSuspended::class, 2);
+        self::assertCount(2, \Illuminate\Support\Facades\Queue::pushed('job'));
+    }
+
     public function testWhatATestHasSetUpStays(): void
     {
         DB::statement('CREATE TABLE notes (text TEXT)');
