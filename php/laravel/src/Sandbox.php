@@ -35,6 +35,9 @@ final class Sandbox
     /** @var array<string, mixed> the configuration of each database */
     private array $databases;
 
+    /** @var array<string, mixed> the configuration of caches */
+    private array $caches;
+
     /** @var array<string, int> how many transactions were open before the event, by connection */
     private array $transactions = [];
 
@@ -87,6 +90,7 @@ final class Sandbox
         $this->locale = $this->app->getLocale();
         $this->fallbackLocale = $this->app->getFallbackLocale();
         $this->databases = (array) $config->get('database.connections', []);
+        $this->caches = (array) $config->get('cache', []);
         $this->snapshots = [];
         // The users of a test are those of its requests.
         foreach (array_filter(['url', 'view', ...($this->inTest ? ['auth'] : [])], $this->app->resolved(...)) as $service) {
@@ -157,7 +161,7 @@ final class Sandbox
             fn () => $this->with('session', static fn (object $session) => $session->forgetDrivers()),
             fn () => $this->with('cookie', static fn (object $cookies) => $cookies->flushQueuedCookies()),
             fn () => $this->with('log', self::forgetContext(...)),
-            fn () => $this->with('cache', $this->emptyArrays(...)),
+            fn () => $this->with('cache', $this->forgetStores(...)),
             fn () => $this->with('view', static fn (object $views) => $views->flushState()),
             fn () => $this->with('translator', $this->forgetLocale(...)),
             // Caches that would grow with each text that clients send.
@@ -202,11 +206,15 @@ final class Sandbox
         }
     }
 
-    /** Stores that are in the memory of this thread; in a test they stand for one that stays. */
-    private function emptyArrays(object $cache): void
+    private function forgetStores(object $cache): void
     {
-        foreach ($this->inTest ? [] : (array) $this->app->make('config')->get('cache.stores', []) as $name => $store) {
-            if (($store['driver'] ?? null) === 'array') {
+        $configured = (array) $this->app->make('config')->get('cache', []);
+        foreach ((array) ($configured['stores'] ?? []) as $name => $store) {
+            if ($configured !== $this->caches) {
+                // Such as the prefix of one customer: the next event means its own.
+                $cache->forgetDriver($name);
+            } elseif (!$this->inTest && ($store['driver'] ?? null) === 'array') {
+                // It is in the memory of this thread. In a test it stands for one that stays.
                 $cache->store($name)->getStore()->flush();
             }
         }

@@ -65,6 +65,7 @@ final class EventsTest extends TestCase
     {
         DB::statement('CREATE TABLE notes (text TEXT)');
         DB::connection()->forgetRecordModificationState();
+        $this->app['config']->set('cache.stores.rows', ['driver' => 'database', 'table' => 'cache', 'connection' => null]);
         $this->app['config']->set('database.connections.tenant', ['driver' => 'sqlite', 'database' => 'none']);
         $this->app->singleton('basket', static fn (): \ArrayObject => new \ArrayObject());
         $this->app->scoped('scoped-basket', static fn (): \ArrayObject => new \ArrayObject());
@@ -82,7 +83,7 @@ final class EventsTest extends TestCase
                 'notes' => DB::table('notes')->count(), 'root' => url('/'),
                 'carbon' => now()->subHour()->diffForHumans(), 'fallback' => Lang::getFallback(), 'input' => request('from'), 'attribute' => request()->attributes->get('who'),
                 'shared' => array_key_exists('who', view()->getShared()), 'cache' => Cache::get('who'), 'modified' => DB::connection()->hasModifiedRecords(),
-                'duration' => DB::totalQueryDuration() < 1000, 'tenant' => DB::connection('tenant')->getDatabaseName(),
+                'duration' => DB::totalQueryDuration() < 1000, 'tenant' => DB::connection('tenant')->getDatabaseName(), 'prefix' => Cache::store('rows')->getPrefix(),
             ]);
             $this->leaveThingsBehind();
         });
@@ -94,7 +95,7 @@ final class EventsTest extends TestCase
         [$first, $second] = $client->take();
         self::assertSame($first, $second);
         self::assertSame('{"user":null,"locale":"en","translator":"en","config":null,"basket":0,"scoped":0,"kept":0,"bound":false,"cookies":0,"session":null,"transaction":0,"listeners":0,"context":[],"notes":0,"root":"http://localhost",'
-            . '"carbon":"1 hour ago","fallback":"en","input":null,"attribute":null,"shared":false,"cache":null,"modified":false,"duration":true,"tenant":"none"}', $first);
+            . '"carbon":"1 hour ago","fallback":"en","input":null,"attribute":null,"shared":false,"cache":null,"modified":false,"duration":true,"tenant":"none","prefix":""}', $first);
     }
 
     public function testWhatCannotBeUndoneKeepsNothingElseFromBeingForgotten(): void
@@ -294,6 +295,9 @@ final class EventsTest extends TestCase
         Cache::put('who', 'ann');
         DB::connection()->logQuery('slow', [], 5000);
         config()->set('database.connections.tenant.database', ':memory:');
+        config()->set('cache.prefix', 'ann:');
+        Cache::forgetDriver('rows');
+        Cache::store('rows')->getPrefix();
         DB::purge('tenant');
         DB::connection('tenant')->statement('CREATE TABLE own (text TEXT)');
     }

@@ -4,6 +4,11 @@ declare(strict_types=1);
 
 namespace Tests\Laravel;
 
+use FrankenPHP\WebSocket\Laravel\LaravelHttpClient;
+use FrankenPHP\WebSocket\Pusher\App;
+use FrankenPHP\WebSocket\Pusher\HttpTransport;
+use FrankenPHP\WebSocket\Pusher\Publisher;
+use Illuminate\Http\Client\Factory;
 use PHPUnit\Framework\TestCase;
 use Symfony\Component\Process\Process;
 use Tests\PusherClient;
@@ -67,7 +72,11 @@ final class InstalledSiteTest extends TestCase
             self::assertSame('/apps: My Site, a#b, key', $page('/apps'));
             $this->site->write('.env', str_replace('My Site', 'Our Site', $this->site->read('.env')));
             self::assertSame('/: Our Site, a#b, key', $page('/'));
-            (new PusherClient($port))->subscribe('private-orders');
+            $client = new PusherClient($port);
+            $client->subscribe('private-orders');
+            $http = new HttpTransport(new App('1', 'key', 'secret'), "http://127.0.0.1:$port", new LaravelHttpClient(new Factory()));
+            (new Publisher($http))->publish('private-orders', 'paid', ['id' => 7]);
+            self::assertSame(['paid', ['id' => 7]], $client->event());
         } finally {
             $server->stop();
         }
