@@ -94,7 +94,7 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
                 self::report($app, $error);
                 throw $error;
             }
-        });
+        }, self::report(...));
     }
 
     private static function report(Laravel $app, \Throwable $error): void

@@ -62,11 +62,12 @@ final class Sandbox
     /**
      * @template T
      *
-     * @param \Closure(Application): T $event
+     * @param \Closure(Application): T                      $event
+     * @param (\Closure(Application, \Throwable): void)|null $report is told what fails of that which waited for the end of the event
      *
      * @return T
      */
-    public function run(\Closure $event): mixed
+    public function run(\Closure $event, ?\Closure $report = null): mixed
     {
         if ($this->inTest) {
             $this->remember();
@@ -79,7 +80,7 @@ final class Sandbox
 
             return $result;
         } finally {
-            $this->end($succeeded);
+            $this->end($succeeded, $report ?? static fn () => null);
         }
     }
 
@@ -123,33 +124,49 @@ final class Sandbox
         }
     }
 
-    /** Whatever one step throws, the others are done. */
-    private function end(bool $succeeded): void
+    /**
+     * Whatever one step throws, the others are done.
+     *
+     * @param \Closure(Application, \Throwable): void $report
+     */
+    private function end(bool $succeeded, \Closure $report): void
     {
-        $failure = null;
-        foreach ([
-            // What defer() of Laravel 11 has kept, as the end of a request carries it out.
-            fn () => $this->with(self::DEFERRED, static fn (object $callbacks) => $callbacks->invokeWhen(
-                static fn (object $callback): bool => $succeeded || $callback->always,
-            )),
-            fn () => $this->app->terminate(),
-            ...$this->forgetting(),
-            function (): void {
-                foreach ($this->snapshots as $snapshot) {
-                    $snapshot->restore();
-                }
-            },
-            Facade::clearResolvedInstances(...),
-        ] as $step) {
+        // What defer() of Laravel 11 has kept, as the end of a request carries it out.
+        $deferred = fn () => $this->with(self::DEFERRED, static fn (object $callbacks) => $callbacks->invokeWhen(
+            static fn (object $callback): bool => $succeeded || $callback->always,
+        ));
+        $failures = self::each([$deferred, fn () => $this->app->terminate()]);
+        foreach ($failures as $failure) {
+            $report($this->app, $failure);
+        }
+        $restore = function (): void {
+            foreach ($this->snapshots as $snapshot) {
+                $snapshot->restore();
+            }
+        };
+        $failures = [...$failures, ...self::each([...$this->forgetting(), $restore, Facade::clearResolvedInstances(...)])];
+        if ($failures !== []) {
+            throw $failures[0];
+        }
+    }
+
+    /**
+     * @param list<\Closure(): mixed> $steps
+     *
+     * @return list<\Throwable>
+     */
+    private static function each(array $steps): array
+    {
+        $failures = [];
+        foreach ($steps as $step) {
             try {
                 $step();
             } catch (\Throwable $error) {
-                $failure ??= $error;
+                $failures[] = $error;
             }
         }
-        if ($failure !== null) {
-            throw $failure;
-        }
+
+        return $failures;
     }
 
     /** @return list<\Closure(): mixed> what services that stay have in them of this event */

@@ -122,6 +122,15 @@ final class EventsTest extends TestCase
         self::assertSame([null, 'en', 0, 1], $sandbox->run(static fn (): array => [Auth::id(), app()->getLocale(), DB::transactionLevel(), DB::scalar('SELECT 1')]));
     }
 
+    public function testWhatFailsAtTheEndOfAnEventIsReportedToo(): void
+    {
+        Event::listen(MessageReceived::class, static fn () => app()->terminating(static fn () => throw new \DomainException('not at the end')));
+        $server = new FakeServer(new EventApplication(new Sandbox($this->app)));
+        $server->connect()->send('1');
+        self::assertStringStartsWith('DomainException: not at the end', $server->failures[0]);
+        self::assertStringContainsString('not at the end', $this->site->log());
+    }
+
     public function testAnErrorThatCannotBeReportedIsStillTheCause(): void
     {
         $this->app['config']->set('logging.channels.file.path', "{$this->site->folder}/.env/no-folder");
