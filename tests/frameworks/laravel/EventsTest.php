@@ -131,6 +131,38 @@ final class EventsTest extends TestCase
         self::assertStringContainsString('not at the end', $this->site->log());
     }
 
+    public function testWhatIsKeptInMemoryDoesNotGrowWithEvents(): void
+    {
+        $written = new \Monolog\Handler\TestHandler();
+        $written->setSkipReset(true);
+        Log::channel()->getLogger()->pushHandler(new \Monolog\Handler\BufferHandler($written));
+        Event::listen(MessageReceived::class, static function (MessageReceived $event): void {
+            Log::info($event->data);
+            \Illuminate\Support\Str::snake($event->data);
+            trans("validation.$event->data");
+            Cache::put($event->data, $event->data);
+            DB::enableQueryLog();
+            DB::select('SELECT 1');
+            Event::listen('late', static fn (): null => null);
+            app()->terminating(static fn () => null);
+        });
+        $server = new FakeServer(new EventApplication(new Sandbox($this->app)));
+        $client = $server->connect();
+        $sizes = [];
+        for ($n = 1; $n <= 600; $n++) {
+            $client->send("Message$n" . str_repeat('x', 1000));
+            $written->clear();
+            if ($n % 300 === 0) {
+                gc_collect_cycles();
+                $sizes[] = memory_get_usage();
+            }
+        }
+        self::assertSame([], $server->failures);
+        self::assertLessThan(20_000, $sizes[1] - $sizes[0]);
+        $client->send('the last one');
+        self::assertTrue($written->hasInfo('the last one'));
+    }
+
     public function testAnErrorThatCannotBeReportedIsStillTheCause(): void
     {
         $this->app['config']->set('logging.channels.file.path', "{$this->site->folder}/.env/no-folder");
