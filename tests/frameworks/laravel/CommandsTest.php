@@ -67,6 +67,7 @@ final class CommandsTest extends TestCase
         $this->artisan('frankenphp-ws:install', ['--no-octane' => true])
             ->expectsConfirmation('Caddyfile is there already, and is another. Overwrite it?', 'no')
             ->expectsConfirmation('BROADCAST_DRIVER is reverb. Make it frankenphp?', 'no')
+            ->expectsOutputToContain('stays reverb: broadcasts do not go this way')
             ->assertSuccessful();
         self::assertSame('mine', $this->site->read('Caddyfile'));
         self::assertStringContainsString('BROADCAST_DRIVER=reverb', $this->site->read('.env'));

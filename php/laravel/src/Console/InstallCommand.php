@@ -111,7 +111,10 @@ final class InstallCommand extends Command
             // What Laravel comes with is nobody's choice.
             if (in_array($now, [null, 'log', 'null'], true) || $this->option('force') || $this->confirm("$key is $now. Make it frankenphp?", false)) {
                 $env->set($key, 'frankenphp');
+
+                continue;
             }
+            $this->components->twoColumnDetail($key, "stays $now: broadcasts do not go this way");
         }
     }
 
