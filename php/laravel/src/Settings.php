@@ -71,9 +71,11 @@ final class Settings
         if ($host === '' || preg_match('/\.pusher(?:app)?\.com\z/i', $host) === 1) {
             return null;
         }
-        $scheme = $options['scheme'] ?? (($options['useTLS'] ?? true) ? 'https' : 'http');
+        // A variable that .env has without a value is empty, and not missing.
+        $scheme = ($options['scheme'] ?? '') ?: (($options['useTLS'] ?? true) ? 'https' : 'http');
+        $port = (string) ($options['port'] ?? '');
 
-        return "$scheme://$host" . (isset($options['port']) ? ":{$options['port']}" : '') . ($options['path'] ?? '');
+        return "$scheme://$host" . ($port === '' ? '' : ":$port") . ($options['path'] ?? '');
     }
 
     /** @param array<string, mixed> $settings */

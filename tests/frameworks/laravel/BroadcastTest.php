@@ -156,8 +156,11 @@ final class BroadcastTest extends TestCase
         $pusher['options'] = ['host' => 'site.example', 'port' => 443, 'scheme' => 'https', 'path' => '/ws'];
         $this->app['config']->set('broadcasting.connections.behind', $pusher);
         Broadcast::connection('behind')->broadcast(['news'], 'e', []);
+        $pusher['options'] = ['host' => 'site.example', 'port' => '', 'scheme' => '', 'useTLS' => false];
+        $this->app['config']->set('broadcasting.connections.empty', $pusher);
+        Broadcast::connection('empty')->broadcast(['news'], 'e', []);
         $urls = Http::recorded()->map(static fn (array $pair): string => explode('?', $pair[0]->url())[0])->all();
-        self::assertSame(['http://localhost/apps/9/events', 'https://site.example/ws/apps/9/events'], $urls);
+        self::assertSame(['http://localhost/apps/9/events', 'https://site.example/ws/apps/9/events', 'http://site.example/apps/9/events'], $urls);
     }
 
     public function testTheDriverMayBeBoundToTheManagerAsLaravel12Does(): void
