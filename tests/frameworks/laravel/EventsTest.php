@@ -27,6 +27,7 @@ use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Lang;
 use Illuminate\Support\Facades\Log;
+use Illuminate\Support\Facades\Request;
 
 final class EventsTest extends TestCase
 {
@@ -96,6 +97,14 @@ final class EventsTest extends TestCase
         self::assertSame($first, $second);
         self::assertSame('{"user":null,"locale":"en","translator":"en","config":null,"basket":0,"scoped":0,"kept":0,"bound":false,"cookies":0,"session":null,"transaction":0,"listeners":0,"context":[],"notes":0,"root":"http://localhost",'
             . '"carbon":"1 hour ago","fallback":"en","input":null,"attribute":null,"shared":false,"cache":null,"modified":false,"duration":true,"tenant":"none","prefix":""}', $first);
+    }
+
+    public function testTheFirstEventHasARequestOfItsOwnToo(): void
+    {
+        self::assertNull(Request::input('from'));
+        $sandbox = new Sandbox($this->app);
+        $sandbox->run(static fn () => Request::merge(['from' => 'ann']));
+        self::assertNull($sandbox->run(static fn (): mixed => request('from')));
     }
 
     public function testWhatCannotBeUndoneKeepsNothingElseFromBeingForgotten(): void
@@ -330,7 +339,7 @@ final class EventsTest extends TestCase
         Log::shareContext(['who' => 'ann']);
         url()->forceRootUrl('http://elsewhere');
         Lang::setFallback('fr');
-        request()->merge(['from' => 'ann']);
+        Request::merge(['from' => 'ann']);
         request()->attributes->set('who', 'ann');
         view()->share('who', 'ann');
         Cache::put('who', 'ann');
