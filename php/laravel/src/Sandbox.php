@@ -121,8 +121,9 @@ final class Sandbox
         // There is no request, but code that asks for one finds an empty one, and may put something into it.
         if ($this->app->bound('request')) {
             $this->app->instance('request', clone $this->app->make('request'));
-            Facade::clearResolvedInstance('request');
         }
+        // They may have services of before, which are made anew.
+        Facade::clearResolvedInstances();
     }
 
     /**
