@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace FrankenPHP\WebSocket\Symfony;
 
 use FrankenPHP\WebSocket\Application;
+use FrankenPHP\WebSocket\Cause;
 use FrankenPHP\WebSocket\Connection;
 use FrankenPHP\WebSocket\Member;
 use FrankenPHP\WebSocket\PresenceApplication;
@@ -117,12 +118,29 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
         }
     }
 
-    /** @param \Closure(Application): mixed $event */
+    /**
+     * Each handler once, though it has several routes. Where one fails, the others hear of it all the same.
+     *
+     * @param \Closure(Application): mixed $event
+     */
     private function each(\Closure $event): void
     {
         $this->handle(function () use ($event): void {
+            $told = [];
+            $failure = null;
             foreach (array_keys($this->handlers->getProvidedServices()) as $route) {
-                $event($this->handlers->get((string) $route));
+                try {
+                    $handler = $this->handlers->get((string) $route);
+                    if (!in_array($handler, $told, true)) {
+                        $told[] = $handler;
+                        $event($handler);
+                    }
+                } catch (\Throwable $error) {
+                    $failure === null ? $failure = $error : $this->report('A WebSocket handler failed, too: {message}', $error);
+                }
+            }
+            if ($failure !== null) {
+                throw $failure;
             }
         });
     }
@@ -132,10 +150,30 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
         try {
             $event();
         } catch (\Throwable $error) {
-            $this->logger?->error('A WebSocket handler failed: {message}', ['message' => $error->getMessage(), 'exception' => $error]);
+            $this->report('A WebSocket handler failed: {message}', $error);
             throw $error;
         } finally {
+            $this->reset();
+        }
+    }
+
+    private function reset(): void
+    {
+        try {
             $this->services->reset();
+        } catch (\Throwable $error) {
+            $this->report('A service could not be reset after a WebSocket event: {message}', $error);
+            throw $error;
+        }
+    }
+
+    private function report(string $what, \Throwable $error): void
+    {
+        try {
+            $this->logger?->error($what, ['message' => $error->getMessage(), 'exception' => $error]);
+        } catch (\Throwable $second) {
+            // What the handler threw fails the event, which the server logs. What the logger threw is said nowhere else.
+            error_log('The logger of the Symfony application failed: ' . Cause::of($second));
         }
     }
 }

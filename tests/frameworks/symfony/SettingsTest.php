@@ -8,19 +8,15 @@ use FrankenPHP\WebSocket\Pusher\App;
 use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use FrankenPHP\WebSocket\Pusher\PublishException;
 use FrankenPHP\WebSocket\Pusher\Signer;
-use FrankenPHP\WebSocket\Symfony\Attribute\AsWebSocketHandler;
 use FrankenPHP\WebSocket\Symfony\Console\ClientsCommand;
 use FrankenPHP\WebSocket\Symfony\Console\RestartCommand;
 use FrankenPHP\WebSocket\Symfony\Console\StatsCommand;
-use FrankenPHP\WebSocket\Symfony\DependencyInjection\HandlersPass;
-use FrankenPHP\WebSocket\Symfony\EventApplication;
 use FrankenPHP\WebSocket\Symfony\Messenger\Publish;
 use FrankenPHP\WebSocket\Symfony\Messenger\PublishHandler;
 use FrankenPHP\WebSocket\Symfony\Settings;
 use PHPUnit\Framework\TestCase;
 use Symfony\Component\Console\Command\Command;
 use Symfony\Component\Console\Tester\CommandTester;
-use Symfony\Component\DependencyInjection\ContainerBuilder;
 use Symfony\Component\HttpClient\Exception\TransportException;
 use Symfony\Component\HttpClient\MockHttpClient;
 use Symfony\Component\HttpClient\Response\MockResponse;
@@ -101,20 +97,6 @@ final class SettingsTest extends TestCase
         self::assertMatchesRegularExpression('# a +chat +<error>root</error>\x{FFFD}\[2J +::1 +<x> #u', self::shown(new ClientsCommand($server)));
     }
 
-    public function testARouteHasOneHandler(): void
-    {
-        $this->expectException(ConfigurationException::class);
-        $this->expectExceptionMessage('the route "chat" has two handlers, one and two: give #[' . AsWebSocketHandler::class . ']');
-        self::pass(['one' => Lobby::class, 'two' => Chat::class]);
-    }
-
-    public function testAHandlerIsAnApplication(): void
-    {
-        $this->expectException(ConfigurationException::class);
-        $this->expectExceptionMessage(Basket::class . ' has #[AsWebSocketHandler], so it must implement FrankenPHP\WebSocket\Application');
-        self::pass(['one' => Basket::class]);
-    }
-
     private static function settings(?MockHttpClient $http, ?string $url = 'https://site.example'): Settings
     {
         return new Settings(['app' => ['id' => '1', 'key' => 'key', 'secret' => 'secret'], 'way' => 'auto', 'url' => $url, 'timeout' => 5.0, 'encryption_master_key' => null, 'admin' => 'localhost:2019'], $http);
@@ -127,16 +109,5 @@ final class SettingsTest extends TestCase
         self::assertSame($status, $tester->execute($input));
 
         return (string) preg_replace('/\s+/', ' ', $tester->getDisplay());
-    }
-
-    /** @param array<string, class-string> $services */
-    private static function pass(array $services): void
-    {
-        $container = new ContainerBuilder();
-        $container->register(EventApplication::class);
-        foreach ($services as $id => $class) {
-            $container->register($id, $class)->addTag(HandlersPass::TAG, ['route' => 'chat']);
-        }
-        (new HandlersPass())->process($container);
     }
 }
