@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Symfony;
 
+use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use FrankenPHP\WebSocket\Pusher\Way;
 use FrankenPHP\WebSocket\Symfony\Attribute\AsWebSocketHandler;
 use FrankenPHP\WebSocket\Symfony\DependencyInjection\HandlersPass;
@@ -41,6 +42,7 @@ final class FrankenPhpWebSocketBundle extends AbstractBundle
     /** @param array<string, mixed> $config */
     public function loadExtension(array $config, ContainerConfigurator $container, ContainerBuilder $builder): void
     {
+        self::check($config, $builder);
         $container->import('../config/services.php');
         $builder->getDefinition(Settings::class)->setArgument(0, $config);
         $builder->setParameter('frankenphp_ws.anonymous', $config['anonymous']);
@@ -48,6 +50,31 @@ final class FrankenPhpWebSocketBundle extends AbstractBundle
         $builder->registerAttributeForAutoconfiguration(AsWebSocketHandler::class, static function (ChildDefinition $service, AsWebSocketHandler $attribute): void {
             $service->addTag(HandlersPass::TAG, ['route' => $attribute->route]);
         });
+    }
+
+    /**
+     * What is written in the configuration, and can never work, is said when the container is built. What comes from the environment is
+     * not known then: it is checked when it is needed.
+     *
+     * @param array<string, mixed> $config
+     */
+    private static function check(array $config, ContainerBuilder $builder): void
+    {
+        if (!is_bool($config['record'])) {
+            throw new ConfigurationException('frankenphp_ws.record must be true or false, and no variable of the environment: the container is another one with it. Set it in config/packages/test/frankenphp_ws.yaml');
+        }
+        foreach (['way', 'timeout', 'encryption_master_key', 'app'] as $option) {
+            $variables = [];
+            $builder->resolveEnvPlaceholders($config[$option], null, $variables);
+            if ($variables !== []) {
+                continue;
+            }
+            try {
+                (new Settings($config))->check($option);
+            } catch (ConfigurationException $error) {
+                throw new ConfigurationException("frankenphp_ws.$option: {$error->getMessage()}", 0, $error);
+            }
+        }
     }
 
     public function build(ContainerBuilder $container): void

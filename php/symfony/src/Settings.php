@@ -43,6 +43,22 @@ final class Settings
         return new AdminApi($this->client('the console commands need'), (string) $this->config['admin']);
     }
 
+    /**
+     * @param string $option that is checked by itself
+     *
+     * @throws ConfigurationException when it can never work
+     */
+    public function check(string $option): void
+    {
+        match ($option) {
+            'way' => Way::of((string) $this->config['way']),
+            'timeout' => $this->timeout(),
+            'encryption_master_key' => $this->encryption(),
+            // A site may have no application: then nothing is published.
+            'app' => implode('', $this->config['app']) === '' ? null : $this->app(),
+        };
+    }
+
     private function transport(): Transport
     {
         $url = (string) $this->config['url'];
@@ -69,6 +85,13 @@ final class Settings
             throw new ConfigurationException("$who Symfony's HTTP client: composer require symfony/http-client, and enable framework.http_client");
         }
 
-        return new SymfonyHttpClient($this->http, (float) $this->config['timeout']);
+        return new SymfonyHttpClient($this->http, $this->timeout());
+    }
+
+    private function timeout(): float
+    {
+        $timeout = (float) $this->config['timeout'];
+
+        return $timeout > 0 ? $timeout : throw new ConfigurationException("the timeout must be more than 0 seconds, not $timeout");
     }
 }

@@ -9,6 +9,7 @@ use FrankenPHP\WebSocket\Pusher\Publisher;
 use FrankenPHP\WebSocket\Symfony\Controller\AuthorizeController;
 use FrankenPHP\WebSocket\Symfony\Controller\PusherController;
 use FrankenPHP\WebSocket\Symfony\Messenger\PublishHandler;
+use FrankenPHP\WebSocket\Symfony\Profiler\PublishedMessages;
 use FrankenPHP\WebSocket\Symfony\Profiler\TraceablePublisher;
 use FrankenPHP\WebSocket\Symfony\Profiler\WebSocketCollector;
 use FrankenPHP\WebSocket\Symfony\Security\SecurityUsers;
@@ -56,10 +57,11 @@ final class OptionalServicesPass implements CompilerPassInterface
 
     private static function profiler(ContainerBuilder $container): void
     {
+        $messages = new Reference(PublishedMessages::class);
+        $container->register(PublishedMessages::class)->addTag('kernel.reset', ['method' => 'reset']);
         $container->register(TraceablePublisher::class)->setDecoratedService(Publisher::class)
-            ->setArguments([new Reference(TraceablePublisher::class . '.inner'), new Reference('debug.stopwatch', ContainerInterface::NULL_ON_INVALID_REFERENCE)])
-            ->addTag('kernel.reset', ['method' => 'reset']);
-        $container->register(WebSocketCollector::class)->setArguments([new Reference(TraceablePublisher::class)])
+            ->setArguments([new Reference(TraceablePublisher::class . '.inner'), $messages, new Reference('debug.stopwatch', ContainerInterface::NULL_ON_INVALID_REFERENCE)]);
+        $container->register(WebSocketCollector::class)->setArguments([$messages])
             ->addTag('data_collector', ['id' => WebSocketCollector::class, 'template' => WebSocketCollector::getTemplate()]);
     }
 }

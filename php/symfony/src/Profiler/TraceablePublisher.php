@@ -4,21 +4,18 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Symfony\Profiler;
 
+use FrankenPHP\WebSocket\Pusher\Encryption;
 use FrankenPHP\WebSocket\Pusher\Publisher;
 use Symfony\Component\Stopwatch\Stopwatch;
-use Symfony\Contracts\Service\ResetInterface;
 
 /**
- * Remembers what is published, for the profiler.
+ * Tells the profiler what is published.
  *
  * @internal
  */
-final class TraceablePublisher extends Publisher implements ResetInterface
+final class TraceablePublisher extends Publisher
 {
-    /** @var list<array{channels: list<string>, event: string, data: mixed, except: string|null, milliseconds: float, error: string|null}> */
-    private array $published = [];
-
-    public function __construct(private readonly Publisher $publisher, private readonly ?Stopwatch $stopwatch = null)
+    public function __construct(private readonly Publisher $publisher, private readonly PublishedMessages $messages, private readonly ?Stopwatch $stopwatch = null)
     {
         parent::__construct(static fn () => throw new \LogicException('bug: the publisher within publishes'));
     }
@@ -35,10 +32,11 @@ final class TraceablePublisher extends Publisher implements ResetInterface
             throw $error;
         } finally {
             $watch?->stop();
-            $this->published[] = [
-                'channels' => array_values((array) $channels), 'event' => $event, 'data' => $data, 'except' => $except,
-                'milliseconds' => (hrtime(true) - $start) / 1e6, 'error' => $failed,
-            ];
+            $channels = array_values((array) $channels);
+            $this->messages->add([
+                'channels' => $channels, 'event' => $event, 'data' => self::isSecret($channels) ? 'not shown: a channel is encrypted' : $data,
+                'except' => $except, 'milliseconds' => (hrtime(true) - $start) / 1e6, 'error' => $failed,
+            ]);
         }
     }
 
@@ -47,14 +45,13 @@ final class TraceablePublisher extends Publisher implements ResetInterface
         return $this->publisher->way();
     }
 
-    /** @return list<array{channels: list<string>, event: string, data: mixed, except: string|null, milliseconds: float, error: string|null}> */
-    public function published(): array
+    /**
+     * Profiles are files that stay.
+     *
+     * @param list<mixed> $channels
+     */
+    private static function isSecret(array $channels): bool
     {
-        return $this->published;
-    }
-
-    public function reset(): void
-    {
-        $this->published = [];
+        return array_filter($channels, static fn (mixed $channel): bool => is_string($channel) && Encryption::isFor($channel)) !== [];
     }
 }

@@ -12,7 +12,7 @@ use Symfony\Component\HttpKernel\DataCollector\LateDataCollectorInterface;
 /** The panel "WebSocket" of the profiler: what a request has published. */
 final class WebSocketCollector extends AbstractDataCollector implements LateDataCollectorInterface
 {
-    public function __construct(private readonly TraceablePublisher $publisher)
+    public function __construct(private readonly PublishedMessages $published)
     {
     }
 
@@ -28,17 +28,23 @@ final class WebSocketCollector extends AbstractDataCollector implements LateData
     /** After the response, since something may be published then. */
     public function lateCollect(): void
     {
-        $messages = $this->publisher->published();
+        $messages = $this->published->all();
         foreach ($messages as &$message) {
             $message['data'] = $this->cloneVar($message['data']);
         }
-        $this->data = ['messages' => $messages];
+        $this->data = ['messages' => $messages, 'more' => $this->published->more()];
     }
 
     /** @return list<array<string, mixed>> */
     public function getMessages(): array
     {
         return $this->data['messages'] ?? [];
+    }
+
+    /** How many more were published. */
+    public function getMore(): int
+    {
+        return $this->data['more'] ?? 0;
     }
 
     public function getFailed(): int
