@@ -81,7 +81,7 @@ final class AdminApi
         try {
             [$status, $body] = $this->http->request($method, $this->base . $path, ['Origin' => $this->base]);
         } catch (\Throwable $error) {
-            throw new AdminException("Caddy's admin endpoint $this->base does not answer: {$error->getMessage()}. Does the server run on this machine, and is that its `admin` address?", 0, $error);
+            throw new AdminException("Caddy's admin endpoint $this->base does not answer: " . rtrim($error->getMessage(), '.') . ". Does the server run on this machine, and is that its `admin` address?", 0, $error);
         }
         if ($status < 200 || $status > 299) {
             throw new AdminException("$method $this->base$path was answered with $status: " . trim(substr($body, 0, 300)), $status);

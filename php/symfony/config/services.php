@@ -13,6 +13,7 @@ use FrankenPHP\WebSocket\Symfony\Settings;
 use Symfony\Component\DependencyInjection\Loader\Configurator\ContainerConfigurator;
 
 use function Symfony\Component\DependencyInjection\Loader\Configurator\service;
+use function Symfony\Component\DependencyInjection\Loader\Configurator\service_closure;
 
 return static function (ContainerConfigurator $container): void {
     $services = $container->services();
@@ -22,7 +23,7 @@ return static function (ContainerConfigurator $container): void {
     $services->set(Authorizer::class)->factory([service(Settings::class), 'authorizer']);
     $services->set(Publisher::class)->factory([service(Settings::class), 'publisher']);
     $services->set(AdminApi::class)->factory([service(Settings::class), 'adminApi']);
-    $services->set(ClientsCommand::class)->args([service(AdminApi::class)])->tag('console.command');
-    $services->set(StatsCommand::class)->args([service(AdminApi::class)])->tag('console.command');
-    $services->set(RestartCommand::class)->args([service(AdminApi::class)])->tag('console.command');
+    $services->set(ClientsCommand::class)->args([service_closure(AdminApi::class)])->tag('console.command');
+    $services->set(StatsCommand::class)->args([service_closure(AdminApi::class)])->tag('console.command');
+    $services->set(RestartCommand::class)->args([service_closure(AdminApi::class)])->tag('console.command');
 };

@@ -46,6 +46,13 @@ final class ConfigurationTest extends TestCase
         self::assertStringContainsString('[OK]', self::console(new ConfiguredKernel(), 'lint:container'));
     }
 
+    public function testCommandsAreListedWhereThereIsNoHttpClient(): void
+    {
+        $kernel = new ConfiguredKernel(['admin' => 'http://localhost/no-endpoint'], framework: ['http_client' => ['enabled' => false]]);
+        self::assertStringContainsString('"frankenphp-ws:clients"', self::console($kernel, 'list', ['--format' => 'json']));
+        self::assertStringContainsString('composer require symfony/http-client', (string) preg_replace('/\s+/', ' ', self::console($kernel, 'frankenphp-ws:stats')));
+    }
+
     /** @param array<string, mixed> $bundle */
     #[\PHPUnit\Framework\Attributes\DataProvider('mistakes')]
     public function testWhatCanNeverWorkIsSaidWhenTheContainerIsBuilt(array $bundle, string $message): void
@@ -138,11 +145,12 @@ final class ConfigurationTest extends TestCase
         return $handler;
     }
 
-    private static function console(ConfiguredKernel $kernel, string $command): string
+    /** @param array<string, mixed> $input */
+    private static function console(ConfiguredKernel $kernel, string $command, array $input = []): string
     {
         $console = new Application($kernel);
         $console->setAutoExit(false);
-        $console->run(new ArrayInput(['command' => $command]), $output = new BufferedOutput());
+        $console->run(new ArrayInput(['command' => $command] + $input), $output = new BufferedOutput());
 
         return $output->fetch();
     }

@@ -89,6 +89,30 @@ final class SettingsTest extends TestCase
         }
     }
 
+    public function testTheLimitIsAWholeNumber(): void
+    {
+        foreach (['many', '-1', '1.5', ''] as $limit) {
+            self::assertStringContainsString("--limit must be a whole number, not \"$limit\"", self::shown(new ClientsCommand(self::settings(new MockHttpClient())->adminApi()), ['--limit' => $limit], Command::INVALID));
+        }
+    }
+
+    public function testErrorsAreWhereNoProgramReadsTheAnswerAndMoveNoCursor(): void
+    {
+        $server = self::settings(new MockHttpClient(new MockResponse("no \e[2Jentry <error>", ['http_code' => 403])))->adminApi();
+        $tester = new CommandTester(new StatsCommand($server));
+        self::assertSame(Command::FAILURE, $tester->execute(['--json' => true], ['capture_stderr_separately' => true]));
+        self::assertSame('', $tester->getDisplay());
+        $error = (string) preg_replace('/\s+/', ' ', $tester->getErrorOutput());
+        self::assertStringContainsString("was answered with 403: no \u{FFFD}[2Jentry <error>", $error);
+    }
+
+    public function testCountersAreShownAsTheyAre(): void
+    {
+        $server = self::settings(new MockHttpClient(static fn (): MockResponse => new MockResponse('{"routes":{"<info>\u001b[2J":1}}')))->adminApi();
+        self::assertSame('{ "routes": { "<info>\u001b[2J": 1 } } ', self::shown(new StatsCommand($server), ['--json' => true]));
+        self::assertStringContainsString('routes {"<info>\u001b[2J":1}', self::shown(new StatsCommand($server)));
+    }
+
     public function testWhatClientsSayOfThemselvesIsShownAsItIsAndMovesNoCursor(): void
     {
         $server = self::settings(new MockHttpClient(static fn (string $method, string $url): MockResponse => new MockResponse(str_ends_with($url, '/clients')

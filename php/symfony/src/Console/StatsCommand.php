@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace FrankenPHP\WebSocket\Symfony\Console;
 
 use FrankenPHP\WebSocket\AdminApi;
-use FrankenPHP\WebSocket\AdminException;
+use FrankenPHP\WebSocket\Terminal;
 use Symfony\Component\Console\Attribute\AsCommand;
-use Symfony\Component\Console\Command\Command;
+use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Input\InputOption;
 use Symfony\Component\Console\Output\OutputInterface;
@@ -15,34 +15,32 @@ use Symfony\Component\Console\Style\SymfonyStyle;
 
 /** The counters of the server. */
 #[AsCommand('frankenphp-ws:stats', 'Show the counters of the WebSocket server')]
-final class StatsCommand extends Command
+final class StatsCommand extends ServerCommand
 {
-    public function __construct(private readonly AdminApi $server)
-    {
-        parent::__construct();
-    }
-
     protected function configure(): void
     {
         $this->addOption('json', null, InputOption::VALUE_NONE, 'as JSON');
     }
 
-    protected function execute(InputInterface $input, OutputInterface $output): int
+    protected function ask(AdminApi $server, InputInterface $input, SymfonyStyle $io): int
     {
-        $io = new SymfonyStyle($input, $output);
-        try {
-            $stats = $this->server->stats();
-        } catch (AdminException $error) {
-            $io->error($error->getMessage());
-
-            return self::FAILURE;
-        }
+        $stats = $server->stats();
         if ($input->getOption('json')) {
-            $output->writeln(json_encode($stats, JSON_THROW_ON_ERROR | JSON_PRETTY_PRINT));
+            // Raw: what looks like a style is text.
+            $io->writeln(json_encode($stats, JSON_THROW_ON_ERROR | JSON_PRETTY_PRINT), OutputInterface::OUTPUT_RAW);
         } else {
-            $io->table(['Counter', 'Value'], array_map(static fn (string $name, mixed $value): array => [$name, is_scalar($value) ? $value : json_encode($value, JSON_THROW_ON_ERROR)], array_keys($stats), $stats));
+            $io->table(['Counter', 'Value'], array_map(
+                static fn (string|int $name, mixed $value): array => [self::shown($name), self::shown(is_scalar($value) ? $value : json_encode($value, JSON_THROW_ON_ERROR))],
+                array_keys($stats),
+                $stats,
+            ));
         }
 
         return self::SUCCESS;
+    }
+
+    private static function shown(mixed $value): string
+    {
+        return OutputFormatter::escape(Terminal::text((string) $value));
     }
 }
