@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Symfony\Controller;
 
+use FrankenPHP\WebSocket\Symfony\Security\CurrentUser;
 use FrankenPHP\WebSocket\Symfony\Security\SecurityUsers;
 use Symfony\Component\HttpFoundation\Response;
-use Symfony\Component\Security\Core\Authentication\Token\Storage\TokenStorageInterface;
 
 /**
  * Answers the server, which asks by the option `authorize` of a route whether a client may connect: yes, as the user who is logged in. Who may
@@ -14,13 +14,13 @@ use Symfony\Component\Security\Core\Authentication\Token\Storage\TokenStorageInt
  */
 final class AuthorizeController
 {
-    public function __construct(private readonly TokenStorageInterface $tokens, private readonly bool $anonymous = false)
+    public function __construct(private readonly CurrentUser $current, private readonly bool $anonymous = false)
     {
     }
 
     public function __invoke(): Response
     {
-        $user = $this->tokens->getToken()?->getUser();
+        $user = $this->current->get();
         if ($user === null) {
             return $this->anonymous ? self::answer(204, ['WebSocket-Authorize' => 'accept']) : self::answer(401);
         }

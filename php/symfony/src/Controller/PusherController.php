@@ -6,12 +6,13 @@ namespace FrankenPHP\WebSocket\Symfony\Controller;
 
 use FrankenPHP\WebSocket\Pusher\Authorizer;
 use FrankenPHP\WebSocket\Pusher\RefusedException;
+use FrankenPHP\WebSocket\Pusher\Signer;
 use FrankenPHP\WebSocket\Symfony\Security\Channel;
+use FrankenPHP\WebSocket\Symfony\Security\CurrentUser;
 use FrankenPHP\WebSocket\Symfony\Security\WebSocketUserInterface;
 use Symfony\Component\HttpFoundation\JsonResponse;
 use Symfony\Component\HttpFoundation\Request;
 use Symfony\Component\HttpFoundation\Response;
-use Symfony\Component\Security\Core\Authentication\Token\Storage\TokenStorageInterface;
 use Symfony\Component\Security\Core\Authorization\AuthorizationCheckerInterface;
 use Symfony\Component\Security\Core\User\UserInterface;
 
@@ -20,7 +21,7 @@ final class PusherController
 {
     public function __construct(
         private readonly Authorizer $authorizer,
-        private readonly TokenStorageInterface $tokens,
+        private readonly CurrentUser $current,
         private readonly AuthorizationCheckerInterface $checker,
     ) {
     }
@@ -29,11 +30,11 @@ final class PusherController
     public function channel(Request $request): Response
     {
         $channel = new Channel(self::text($request, 'channel_name'));
-        $user = $this->current();
-        if ($user === null || !$this->checker->isGranted(Channel::SUBSCRIBE, $channel)) {
+        $socketId = self::text($request, 'socket_id');
+        $user = $this->current->get();
+        if ($user === null || !self::isPossible($channel, $socketId) || !$this->checker->isGranted(Channel::SUBSCRIBE, $channel)) {
             return self::forbidden();
         }
-        $socketId = self::text($request, 'socket_id');
 
         return self::answering(fn (): array => $channel->isPresence()
             ? $this->authorizer->presenceChannel($socketId, $channel->name, $user->getUserIdentifier(), self::info($user))
@@ -42,7 +43,7 @@ final class PusherController
 
     public function user(Request $request): Response
     {
-        $user = $this->current();
+        $user = $this->current->get();
         $info = $user === null ? null : self::info($user);
 
         return $user === null ? self::forbidden() : self::answering(fn (): array => $this->authorizer->user(
@@ -51,9 +52,17 @@ final class PusherController
         ));
     }
 
-    private function current(): ?UserInterface
+    /** Voters are asked about channels that there may be, and no others need a signature. */
+    private static function isPossible(Channel $channel, string $socketId): bool
     {
-        return $this->tokens->getToken()?->getUser();
+        try {
+            Signer::checkChannel($channel->name);
+            Signer::checkSocketId($socketId);
+        } catch (RefusedException) {
+            return false;
+        }
+
+        return $channel->isPresence() || str_starts_with($channel->name, 'private-');
     }
 
     /** @return array<string, mixed>|null */

@@ -12,6 +12,7 @@ use FrankenPHP\WebSocket\Symfony\Messenger\PublishHandler;
 use FrankenPHP\WebSocket\Symfony\Profiler\PublishedMessages;
 use FrankenPHP\WebSocket\Symfony\Profiler\TraceablePublisher;
 use FrankenPHP\WebSocket\Symfony\Profiler\WebSocketCollector;
+use FrankenPHP\WebSocket\Symfony\Security\CurrentUser;
 use FrankenPHP\WebSocket\Symfony\Security\SecurityUsers;
 use FrankenPHP\WebSocket\Symfony\Testing\RecordingTransport;
 use Symfony\Component\DependencyInjection\Compiler\CompilerPassInterface;
@@ -45,11 +46,12 @@ final class OptionalServicesPass implements CompilerPassInterface
 
     private static function security(ContainerBuilder $container): void
     {
-        $tokens = new Reference('security.token_storage');
+        $current = new Reference(CurrentUser::class);
+        $container->register(CurrentUser::class)->setArguments([new Reference('security.token_storage'), new Reference('security.authentication.trust_resolver')]);
         $container->register(AuthorizeController::class)->setPublic(true)->addTag('controller.service_arguments')
-            ->setArguments([$tokens, '%frankenphp_ws.anonymous%']);
+            ->setArguments([$current, '%frankenphp_ws.anonymous%']);
         $container->register(PusherController::class)->setPublic(true)->addTag('controller.service_arguments')
-            ->setArguments([new Reference(Authorizer::class), $tokens, new Reference('security.authorization_checker')]);
+            ->setArguments([new Reference(Authorizer::class), $current, new Reference('security.authorization_checker')]);
         if ($container->has('security.user_providers')) {
             $container->register(SecurityUsers::class)->setArguments([new Reference('security.user_providers')]);
         }
