@@ -182,6 +182,44 @@ test('a publisher sends JSON, once to each channel, and to encrypted ones what o
     throws(ConfigurationException::class, 'no master key', static fn () => (new Publisher($http))->publish('private-encrypted-b', 'e'));
 });
 
+test('what can never be published says that to try again is of no use', static function (): void {
+    $final = static function (\Closure $publish): bool {
+        try {
+            $publish();
+        } catch (PublishException $error) {
+            return $error->isFinal;
+        }
+        throw new Failure('nothing was thrown');
+    };
+    $requests = [];
+    $answered = static fn (int $status): Publisher => new Publisher(new HttpTransport(new App('7', 'key', 'secret'), 'http://localhost', recorder($requests, $status)));
+    same([true, true, false, false, false], array_map(static fn (int $status): bool => $final(static fn () => $answered($status)->publish('a', 'e')), [400, 413, 401, 404, 503]));
+    same(true, $final(static fn () => $answered(200)->publish('a', 'e', "\xff")));
+    $refusing = new class implements Transport {
+        public function publish(Message $message): void
+        {
+            throw new PublishException('too large', 413, null, true);
+        }
+
+        public function name(): string
+        {
+            return 'refusing';
+        }
+    };
+    $away = new class implements Transport {
+        public function publish(Message $message): void
+        {
+            throw new PublishException('away', 27, new ControlException('away', 27));
+        }
+
+        public function name(): string
+        {
+            return 'away';
+        }
+    };
+    same(true, $final(static fn () => (new FallbackTransport($away, $refusing))->publish(new Message(['a'], 'e', '{}'))));
+});
+
 test('a secret is in no dump', static function (): void {
     same(false, str_contains(print_r(new App('1', 'key', 'hidden'), true), 'hidden'));
     throws(ConfigurationException::class, 'the key of the Pusher application must be', static fn () => new App('1', '', 'x'));
@@ -194,8 +232,15 @@ test('in the server, and in its php-cli, messages go by the function of the bina
         {
             echo json_encode(func_get_args(), JSON_UNESCAPED_SLASHES), "\n";
 
+            match ($event) {
+                "large" => throw new FrankenPHP\WebSocket\InvalidArgumentException("too large", 12),
+                "early" => throw new FrankenPHP\WebSocket\InvalidArgumentException("no route has the application", 43),
+                default => 0,
+            };
+
             return $event === "refused" ? false : 0;
         }
+        require ' . var_export(dirname(__DIR__, 2) . '/php/fake/exceptions.php', true) . ';
         require ' . var_export(dirname(__DIR__, 2) . '/php/autoload.php', true) . ';
         $app = new FrankenPHP\WebSocket\Pusher\App("7", "key", "secret");
         $publisher = new FrankenPHP\WebSocket\Pusher\Publisher(FrankenPHP\WebSocket\Pusher\Way::Auto->transport($app, null, true));
@@ -206,7 +251,14 @@ test('in the server, and in its php-cli, messages go by the function of the bina
         try {
             $publisher->publish("a", "refused");
         } catch (FrankenPHP\WebSocket\Pusher\PublishException $error) {
-            echo $error->getMessage();
+            echo $error->getMessage(), "\n";
+        }
+        foreach (["large", "early"] as $event) {
+            try {
+                $publisher->publish("a", $event);
+            } catch (FrankenPHP\WebSocket\Pusher\PublishException $error) {
+                echo $error->isFinal ? "never" : "later", ": ", $error->getMessage(), "\n";
+            }
         }');
     same([0, 'the control socket
 [["a","b"],"e","{\"n\":1}","1.2","7"]
@@ -214,5 +266,9 @@ test('in the server, and in its php-cli, messages go by the function of the bina
 ' . json_encode([array_map(static fn (int $n): string => "c$n", range(1, 100)), 'many', '[]', null, '7']) . '
 [["c101"],"many","[]",null,"7"]
 [["a"],"refused","[]",null,"7"]
-"refused" was not published: the server did not take it; its log says why'], [$code, $output]);
+"refused" was not published: the server did not take it; its log says why
+[["a"],"large","[]",null,"7"]
+never: "large" was not published: too large
+[["a"],"early","[]",null,"7"]
+later: "early" was not published: no route has the application'], [$code, $output]);
 });

@@ -38,7 +38,7 @@ final class FallbackTransport implements Transport
         try {
             $this->second()->publish($message);
         } catch (PublishException $error) {
-            throw new PublishException("{$error->getMessage()}. It went this way because {$this->first->name()} did not work: {$first->getMessage()}", $error->getCode(), $error);
+            throw new PublishException("{$error->getMessage()}. It went this way because {$this->first->name()} did not work: {$first->getMessage()}", $error->getCode(), $error, $error->isFinal);
         }
     }
 

@@ -47,7 +47,7 @@ final class HttpTransport implements Transport
         try {
             $body = json_encode($fields, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES);
         } catch (\JsonException $error) {
-            throw new PublishException("\"{$fields['name']}\" was not published: it cannot be written as JSON: {$error->getMessage()}", 0, $error);
+            throw new PublishException("\"{$fields['name']}\" was not published: it cannot be written as JSON: {$error->getMessage()}", 0, $error, true);
         }
         // The site may be behind a path of its own, which is not signed: the server does not see it.
         $path = "/apps/{$this->app->id}/$what";
@@ -59,7 +59,7 @@ final class HttpTransport implements Transport
             throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} did not answer: " . self::withoutSecrets($error->getMessage()));
         }
         if ($status !== 200) {
-            throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} answered $status" . self::hint($status) . ': ' . self::excerpt($answer), $status);
+            throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} answered $status" . self::hint($status) . ': ' . self::excerpt($answer), $status, null, in_array($status, [400, 413], true));
         }
     }
 

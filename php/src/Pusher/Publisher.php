@@ -38,7 +38,7 @@ class Publisher
         try {
             $json = json_encode($data, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION);
         } catch (\JsonException $error) {
-            throw new PublishException("\"$event\" was not published: its data cannot be written as JSON: {$error->getMessage()}", 0, $error);
+            throw new PublishException("\"$event\" was not published: its data cannot be written as JSON: {$error->getMessage()}", 0, $error, true);
         }
         $this->send(new Message($channels, $event, $json, $except));
     }

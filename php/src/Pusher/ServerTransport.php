@@ -4,12 +4,17 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Pusher;
 
+use FrankenPHP\WebSocket\InvalidArgumentException;
+
 /**
  * By the function of the frankenphp binary: in the server's own process, or, in its `php-cli` scripts, by the control socket.
  */
 final class ServerTransport implements Transport
 {
     public const FUNCTION = 'frankenphp_ws_publish';
+
+    /** FWS_ERR_NO_APP of fws.h: a reload may bring the application. */
+    private const NO_APP = 43;
 
     public function __construct(private readonly App $app)
     {
@@ -27,7 +32,8 @@ final class ServerTransport implements Transport
             try {
                 $sent = (self::FUNCTION)($channels, $message->event, $message->data, $message->exceptSocketId, $this->app->id);
             } catch (\FrankenPHP\WebSocket\Exception $error) {
-                throw new PublishException("\"$message->event\" was not published: {$error->getMessage()}", $error->getCode(), $error);
+                $isFinal = $error instanceof InvalidArgumentException && $error->getCode() !== self::NO_APP;
+                throw new PublishException("\"$message->event\" was not published: {$error->getMessage()}", $error->getCode(), $error, $isFinal);
             }
             if ($sent === false) {
                 throw new PublishException("\"$message->event\" was not published: the server did not take it; its log says why");

@@ -62,8 +62,22 @@ final class SettingsTest extends TestCase
 
     public function testMessengerDoesNotTryAgainWhatCanNeverBeRight(): void
     {
-        $this->expectException(UnrecoverableMessageHandlingException::class);
-        (new PublishHandler(self::settings(new MockHttpClient())->publisher()))(new Publish('no channel', 'e'));
+        $thrown = static function (int $status, Publish $message): string {
+            try {
+                (new PublishHandler(self::settings(new MockHttpClient(new MockResponse('', ['http_code' => $status])))->publisher()))($message);
+            } catch (\Throwable $error) {
+                return $error::class;
+            }
+
+            return 'nothing';
+        };
+        foreach ([[200, new Publish('no channel', 'e')], [200, new Publish('news', 'e', "\xff")], [200, new Publish('news', 'e', [], 'nobody')], [413, new Publish('news', 'e')], [400, new Publish('news', 'e')]] as [$status, $message]) {
+            self::assertSame(UnrecoverableMessageHandlingException::class, $thrown($status, $message));
+        }
+        foreach ([401, 503] as $status) {
+            self::assertSame(PublishException::class, $thrown($status, new Publish('news', 'e')));
+        }
+        self::assertSame('nothing', $thrown(200, new Publish('news', 'e', [], '1.2')));
     }
 
     public function testCommandsAskTheAdminEndpoint(): void

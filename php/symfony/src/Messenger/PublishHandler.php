@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace FrankenPHP\WebSocket\Symfony\Messenger;
 
 use FrankenPHP\WebSocket\Pusher\ConfigurationException;
+use FrankenPHP\WebSocket\Pusher\PublishException;
 use FrankenPHP\WebSocket\Pusher\Publisher;
 use FrankenPHP\WebSocket\Pusher\RefusedException;
 use Symfony\Component\Messenger\Exception\UnrecoverableMessageHandlingException;
@@ -22,6 +23,8 @@ final class PublishHandler
             $this->publisher->publish($message->channels, $message->event, $message->data, $message->except);
         } catch (RefusedException|ConfigurationException $error) {
             throw new UnrecoverableMessageHandlingException($error->getMessage(), 0, $error);
+        } catch (PublishException $error) {
+            throw $error->isFinal ? new UnrecoverableMessageHandlingException($error->getMessage(), $error->getCode(), $error) : $error;
         }
     }
 }
