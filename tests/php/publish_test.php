@@ -220,6 +220,17 @@ test('what can never be published says that to try again is of no use', static f
     same(true, $final(static fn () => (new FallbackTransport($away, $refusing))->publish(new Message(['a'], 'e', '{}'))));
 });
 
+test('without sodium, what is published to an encrypted channel says what is missing', static function (): void {
+    [, $output] = runPhp('-d disable_functions=sodium_crypto_secretbox', '<?php
+        require ' . var_export(dirname(__DIR__, 2) . '/php/autoload.php', true) . ';
+        try {
+            (new FrankenPHP\WebSocket\Pusher\Encryption(base64_encode(str_repeat("k", 32))))->encrypt("private-encrypted-a", "secret");
+        } catch (FrankenPHP\WebSocket\Pusher\ConfigurationException $error) {
+            echo $error->getMessage();
+        }');
+    same('"private-encrypted-a" is an encrypted channel, and to publish to it PHP needs the extension sodium, which is not there', $output);
+});
+
 test('a secret is in no dump', static function (): void {
     same(false, str_contains(print_r(new App('1', 'key', 'hidden'), true), 'hidden'));
     throws(ConfigurationException::class, 'the key of the Pusher application must be', static fn () => new App('1', '', 'x'));

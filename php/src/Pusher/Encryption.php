@@ -32,8 +32,12 @@ final class Encryption
         return base64_encode($this->key($channel));
     }
 
+    /** @throws ConfigurationException when PHP has no sodium */
     public function encrypt(string $channel, string $data): string
     {
+        if (!\function_exists('sodium_crypto_secretbox')) {
+            throw new ConfigurationException("\"$channel\" is an encrypted channel, and to publish to it PHP needs the extension sodium, which is not there");
+        }
         $nonce = random_bytes(SODIUM_CRYPTO_SECRETBOX_NONCEBYTES);
 
         return json_encode([
