@@ -25,6 +25,8 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
     /** The handler of all routes that have none of their own. No route has this name. */
     public const ALL = '';
 
+    private bool $isTest = false;
+
     /** @param ServiceProviderInterface<Application> $handlers by route */
     public function __construct(
         private readonly ServiceProviderInterface $handlers,
@@ -105,6 +107,16 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
         $this->each(static fn (Application $handler) => $handler instanceof TimerApplication ? $handler->onTimer($timer) : null);
     }
 
+    /**
+     * Services are reset before an event, not after it, so that a test finds what the event has left there: mails, messages, logs.
+     *
+     * @internal
+     */
+    public function resetBeforeEvents(): void
+    {
+        $this->isTest = true;
+    }
+
     private function has(string $route): bool
     {
         return $this->handlers->has($route) || $this->handlers->has(self::ALL);
@@ -147,13 +159,18 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
 
     private function handle(\Closure $event): void
     {
+        if ($this->isTest) {
+            $this->reset();
+        }
         try {
             $event();
         } catch (\Throwable $error) {
             $this->report('A WebSocket handler failed: {message}', $error);
             throw $error;
         } finally {
-            $this->reset();
+            if (!$this->isTest) {
+                $this->reset();
+            }
         }
     }
 

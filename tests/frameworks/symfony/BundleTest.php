@@ -133,6 +133,39 @@ final class BundleTest extends WebTestCase
         self::assertSame('1.2', self::publishedMessages('later')[0]->exceptSocketId);
     }
 
+    public function testConnectionsAndWhatWasPublishedStayOverSeveralRequestsOfATest(): void
+    {
+        $browser = self::createClient();
+        $client = self::connectWebSocket('chat', user: 'ann');
+        foreach ([7, 8] as $order) {
+            $browser->request('GET', "/pay/$order");
+        }
+        $client->send('publish');
+        self::assertSame(['publish, basket 0, user ROLE_USER'], $client->take());
+        self::assertSame([['order.paid', 'private-orders.7'], ['order.paid', 'private-orders.8'], ['said', 'news']], array_map(
+            static fn (\FrankenPHP\WebSocket\Pusher\Message $message): array => [$message->event, $message->channels[0]],
+            self::publishedMessages(),
+        ));
+        self::assertSame([], self::webSocketServer()->failures);
+    }
+
+    public function testATestHasAKernelOfItsOwnInWhichNothingWasPublished(): void
+    {
+        self::connectWebSocket('chat')->send('publish');
+        self::assertPublished('said');
+        self::ensureKernelShutdown();
+        self::bootKernel();
+        self::assertNothingPublished();
+        self::connectWebSocket('lobby')->send('hello');
+        self::assertNothingPublished();
+    }
+
+    public function testATestFindsWhatAnEventHasLeftInServices(): void
+    {
+        self::connectWebSocket('chat')->send('later');
+        self::assertCount(1, self::getContainer()->get('messenger.transport.later')->getSent());
+    }
+
     /** @return array{int, array<string, string>} */
     private static function ask(KernelBrowser $browser, string $channel, string $socketId = '1.2'): array
     {

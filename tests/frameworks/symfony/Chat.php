@@ -10,16 +10,18 @@ use FrankenPHP\WebSocket\PresenceApplication;
 use FrankenPHP\WebSocket\Pusher\Publisher;
 use FrankenPHP\WebSocket\Symfony\Attribute\AsWebSocketHandler;
 use FrankenPHP\WebSocket\Symfony\HandlerDefaults;
+use FrankenPHP\WebSocket\Symfony\Messenger\Publish;
 use FrankenPHP\WebSocket\Symfony\Security\SecurityUsers;
 use FrankenPHP\WebSocket\Timer;
 use FrankenPHP\WebSocket\TimerApplication;
+use Symfony\Component\Messenger\MessageBusInterface;
 
 #[AsWebSocketHandler(route: 'chat')]
 final class Chat implements PresenceApplication, TimerApplication
 {
     use HandlerDefaults;
 
-    public function __construct(private readonly Basket $basket, private readonly SecurityUsers $users, private readonly Publisher $publisher)
+    public function __construct(private readonly Basket $basket, private readonly SecurityUsers $users, private readonly Publisher $publisher, private readonly MessageBusInterface $bus)
     {
     }
 
@@ -35,6 +37,9 @@ final class Chat implements PresenceApplication, TimerApplication
         }
         if ($data === 'publish') {
             $this->publisher->publish('news', 'said', ['by' => $connection->user()]);
+        }
+        if ($data === 'later') {
+            $this->bus->dispatch(new Publish('news', 'said'));
         }
         $user = $this->users->of($connection);
         $connection->send("$data, basket {$this->basket->count()}, user " . ($user === null ? 'nobody' : implode(' ', $user->getRoles())));

@@ -36,7 +36,7 @@ final class OptionalServicesPass implements CompilerPassInterface
             $container->register(PublishHandler::class)->setArguments([new Reference(Publisher::class)])->addTag('messenger.message_handler');
         }
         if ($container->getParameter('frankenphp_ws.record') === true) {
-            $container->register(RecordingTransport::class)->setPublic(true);
+            $container->register(RecordingTransport::class)->setPublic(true)->setArguments([new Reference('kernel')]);
             $container->getDefinition(Publisher::class)->setArguments([new Reference(RecordingTransport::class)]);
         }
         if ($container->has('profiler')) {

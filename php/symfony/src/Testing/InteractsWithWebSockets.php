@@ -16,7 +16,8 @@ use FrankenPHP\WebSocket\Testing\FakeServer;
  *     $client->send('hello');
  *     self::assertSame(['ann: hello'], $client->take());
  *
- * What was published is remembered where config/packages/test/frankenphp_ws.yaml says `record: true`.
+ * What was published is remembered where config/packages/test/frankenphp_ws.yaml says `record: true`, for as long as the test has its kernel: over
+ * several requests, too. Services are reset before each event, so what an event has left there, as mails, can be looked at.
  */
 trait InteractsWithWebSockets
 {
@@ -32,10 +33,14 @@ trait InteractsWithWebSockets
      */
     protected static function webSocketServer(array $routes = ['app'], array $presence = []): FakeServer
     {
-        $container = self::getContainer();
+        self::getContainer();
         if (self::$webSocketServer === null || self::$webSocketKernel !== self::$kernel) {
-            /** @var EventApplication $application */
-            $application = $container->get(EventApplication::class);
+            $application = new CurrentApplication(static function (): EventApplication {
+                /** @var EventApplication $current */
+                $current = self::getContainer()->get(EventApplication::class);
+
+                return $current;
+            });
             self::$webSocketServer = new FakeServer($application, $routes, presence: $presence);
             self::$webSocketKernel = self::$kernel;
         }

@@ -10,12 +10,17 @@ use FrankenPHP\WebSocket\Pusher\Transport;
 /** Remembers what would have been published, where the configuration says `record: true`. */
 final class RecordingTransport implements Transport
 {
-    /** @var list<Message> */
-    private array $messages = [];
+    /** @var \WeakMap<object, list<Message>>|null by kernel: between two requests of a test it has another container */
+    private static ?\WeakMap $messages = null;
+
+    public function __construct(private readonly object $kernel)
+    {
+        self::$messages ??= new \WeakMap();
+    }
 
     public function publish(Message $message): void
     {
-        $this->messages[] = $message;
+        self::$messages[$this->kernel] = [...$this->messages(), $message];
     }
 
     public function name(): string
@@ -23,9 +28,9 @@ final class RecordingTransport implements Transport
         return 'nowhere: this is a test';
     }
 
-    /** @return list<Message> */
+    /** @return list<Message> since the kernel was made */
     public function messages(): array
     {
-        return $this->messages;
+        return self::$messages[$this->kernel] ?? [];
     }
 }
