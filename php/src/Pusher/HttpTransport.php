@@ -56,7 +56,7 @@ final class HttpTransport implements Transport
             [$status, $answer] = $this->http->request('POST', $url, ['Content-Type' => 'application/json'], $body);
         } catch (\Throwable $error) {
             // Without the error as the one before: it has the signature.
-            throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} did not answer: " . self::withoutSecrets($error->getMessage()));
+            throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} did not answer: " . rtrim(self::withoutSecrets($error->getMessage()), '.'));
         }
         if ($status !== 200) {
             throw new PublishException("\"{$fields['name']}\" was not published: {$this->name()} answered $status" . self::hint($status) . ': ' . self::excerpt($answer), $status, null, in_array($status, [400, 413], true));

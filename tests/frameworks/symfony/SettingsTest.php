@@ -124,7 +124,9 @@ final class SettingsTest extends TestCase
     {
         $server = self::settings(new MockHttpClient(static fn (): MockResponse => new MockResponse('{"routes":{"<info>\u001b[2J":1}}')))->adminApi();
         self::assertSame('{ "routes": { "<info>\u001b[2J": 1 } } ', self::shown(new StatsCommand($server), ['--json' => true]));
-        self::assertStringContainsString('routes {"<info>\u001b[2J":1}', self::shown(new StatsCommand($server)));
+        self::assertMatchesRegularExpression('/ routes\.<info>\x{FFFD}\[2J +1 /u', self::shown(new StatsCommand($server)));
+        $server = self::settings(new MockHttpClient(static fn (): MockResponse => new MockResponse('{"routes":{"chat":{"connections":3,"options":{"origins":[],"resume":null}}},"messages":1.5}')))->adminApi();
+        self::assertStringContainsString('routes.chat.connections 3 routes.chat.options.origins [] routes.chat.options.resume null messages 1.5', self::shown(new StatsCommand($server)));
     }
 
     public function testWhatClientsSayOfThemselvesIsShownAsItIsAndMovesNoCursor(): void

@@ -29,18 +29,33 @@ final class StatsCommand extends ServerCommand
             // Raw: what looks like a style is text.
             $io->writeln(json_encode($stats, JSON_THROW_ON_ERROR | JSON_PRETTY_PRINT), OutputInterface::OUTPUT_RAW);
         } else {
-            $io->table(['Counter', 'Value'], array_map(
-                static fn (string|int $name, mixed $value): array => [self::shown($name), self::shown(is_scalar($value) ? $value : json_encode($value, JSON_THROW_ON_ERROR))],
-                array_keys($stats),
-                $stats,
-            ));
+            $io->table(['Counter', 'Value'], self::rows($stats));
         }
 
         return self::SUCCESS;
     }
 
-    private static function shown(mixed $value): string
+    /**
+     * A line for each, however deep: one of all that is known of a route would be wider than every terminal.
+     *
+     * @param array<array-key, mixed> $values
+     *
+     * @return list<array{string, string}>
+     */
+    private static function rows(array $values, string $prefix = ''): array
     {
-        return OutputFormatter::escape(Terminal::text((string) $value));
+        $rows = [];
+        foreach ($values as $name => $value) {
+            $rows = [...$rows, ...is_array($value) && $value !== []
+                ? self::rows($value, "$prefix$name.")
+                : [[self::shown("$prefix$name"), self::shown(is_string($value) ? $value : json_encode($value, JSON_THROW_ON_ERROR))]]];
+        }
+
+        return $rows;
+    }
+
+    private static function shown(string $text): string
+    {
+        return OutputFormatter::escape(Terminal::text($text));
     }
 }
