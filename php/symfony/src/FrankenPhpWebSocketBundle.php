@@ -8,6 +8,7 @@ use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use FrankenPHP\WebSocket\Pusher\Way;
 use FrankenPHP\WebSocket\Symfony\Attribute\AsWebSocketHandler;
 use FrankenPHP\WebSocket\Symfony\DependencyInjection\HandlersPass;
+use FrankenPHP\WebSocket\Symfony\DependencyInjection\LocalePass;
 use FrankenPHP\WebSocket\Symfony\DependencyInjection\OptionalServicesPass;
 use Symfony\Component\Config\Definition\Configurator\DefinitionConfigurator;
 use Symfony\Component\DependencyInjection\ChildDefinition;
@@ -82,5 +83,6 @@ final class FrankenPhpWebSocketBundle extends AbstractBundle
         // Before the passes that look for handlers of messages, controllers and panels.
         $container->addCompilerPass(new OptionalServicesPass(), PassConfig::TYPE_BEFORE_OPTIMIZATION, 200);
         $container->addCompilerPass(new HandlersPass());
+        $container->addCompilerPass(new LocalePass());
     }
 }

@@ -6,14 +6,18 @@ namespace Tests\Symfony;
 
 use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use FrankenPHP\WebSocket\Pusher\Publisher;
+use FrankenPHP\WebSocket\Symfony\EventApplication;
 use FrankenPHP\WebSocket\Symfony\Profiler\PublishedMessages;
 use FrankenPHP\WebSocket\Symfony\Profiler\WebSocketCollector;
+use FrankenPHP\WebSocket\Testing\FakeServer;
 use PHPUnit\Framework\TestCase;
 use Symfony\Bundle\FrameworkBundle\Console\Application;
+use Symfony\Bundle\SecurityBundle\SecurityBundle;
 use Symfony\Bundle\TwigBundle\TwigBundle;
 use Symfony\Bundle\WebProfilerBundle\WebProfilerBundle;
 use Symfony\Component\Console\Input\ArrayInput;
 use Symfony\Component\Console\Output\BufferedOutput;
+use Symfony\Component\DependencyInjection\Loader\Configurator\ContainerConfigurator;
 use Symfony\Component\Filesystem\Filesystem;
 use Symfony\Component\HttpFoundation\Request;
 use Symfony\Component\HttpFoundation\Response;
@@ -135,6 +139,22 @@ final class ConfigurationTest extends TestCase
         self::assertStringContainsString('&lt;script&gt;alert(1)', $panel);
         self::assertStringNotContainsString('<script>alert', $panel);
         self::assertStringNotContainsString('<img src', $panel);
+    }
+
+    public function testAnEventLeavesNoLocaleAndNoUserToTheNext(): void
+    {
+        $kernel = new ConfiguredKernel([], [new SecurityBundle()], ['translator' => ['enabled' => true], 'default_locale' => 'fr'], static function (ContainerConfigurator $container): void {
+            $container->extension('security', ['providers' => ['none' => ['memory' => ['users' => []]]], 'firewalls' => ['main' => ['security' => true]]]);
+            $container->services()->set(Traveller::class)->autowire()->autoconfigure();
+        });
+        $kernel->boot();
+        $application = $kernel->getContainer()->get(EventApplication::class);
+        $server = new FakeServer($application);
+        $client = $server->connect();
+        $client->send('de');
+        $client->send('de');
+        self::assertSame(['fr fr nobody', 'fr fr nobody'], $client->take());
+        self::assertSame([], $server->failures);
     }
 
     private static function handler(): ?callable
