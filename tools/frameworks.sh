@@ -13,7 +13,7 @@ suite=trixie
 # What is needed; the PHP packages that these depend on come along.
 wanted=(php-laravel-framework phpunit php-mockery php-guzzlehttp-guzzle php-symfony-http-client
   php-symfony-framework-bundle php-symfony-security-bundle php-symfony-messenger php-symfony-twig-bundle php-symfony-web-profiler-bundle
-  php-symfony-browser-kit php-symfony-process php-symfony-yaml php-symfony-stopwatch php-symfony-asset)
+  php-symfony-browser-kit php-symfony-process php-symfony-yaml php-symfony-stopwatch php-symfony-asset php-symfony-runtime php-symfony-dotenv)
 
 # fit_packages: the names of all packages of PHP code, as they are in the suite. Packages with programs, of PHP itself, are left out.
 fit_packages() {

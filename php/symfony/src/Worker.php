@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Symfony;
 
+use FrankenPHP\WebSocket\Cause;
 use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use FrankenPHP\WebSocket\Server;
 use Symfony\Component\HttpKernel\KernelInterface;
@@ -18,6 +19,19 @@ final class Worker
      */
     public static function run(KernelInterface $kernel): void
     {
+        try {
+            Server::run(self::start($kernel));
+        } catch (\Throwable $error) {
+            error_log('The Symfony application of a WebSocket worker did not start: ' . Cause::of($error));
+            // Symfony has its own handler by now, which answers a request that is not there by a page.
+            set_exception_handler(static function (): void {
+            });
+            throw $error;
+        }
+    }
+
+    private static function start(KernelInterface $kernel): EventApplication
+    {
         $kernel->boot();
         $container = $kernel->getContainer();
         if (!$container->has(EventApplication::class)) {
@@ -25,6 +39,7 @@ final class Worker
         }
         /** @var EventApplication $application */
         $application = $container->get(EventApplication::class);
-        Server::run($application);
+
+        return $application;
     }
 }
