@@ -157,6 +157,26 @@ final class ConfigurationTest extends TestCase
         self::assertSame([], $server->failures);
     }
 
+    public function testWhoIsSentToTheLoginIsNotLetIn(): void
+    {
+        $kernel = new ConfiguredKernel(['app' => self::APP, 'anonymous' => true], [new SecurityBundle()], ['session' => ['storage_factory_id' => 'session.storage.factory.mock_file']], static function (ContainerConfigurator $container): void {
+            $container->extension('security', [
+                'providers' => ['none' => ['memory' => ['users' => []]]],
+                'firewalls' => ['main' => ['lazy' => true, 'form_login' => ['login_path' => '/page', 'check_path' => '/page']]],
+                'access_control' => [['path' => '^/page', 'roles' => 'PUBLIC_ACCESS'], ['path' => '^/', 'roles' => 'ROLE_USER']],
+            ]);
+        });
+        foreach ([['GET', '/_websocket/authorize/chat'], ['POST', '/_websocket/auth'], ['POST', '/_websocket/user-auth']] as [$method, $path]) {
+            $response = $kernel->handle(Request::create($path, $method, ['socket_id' => '1.2', 'channel_name' => 'private-a']));
+            self::assertSame(302, $response->getStatusCode());
+            self::assertFalse($response->headers->has('WebSocket-Authorize'));
+            self::assertStringNotContainsString('"auth"', (string) $response->getContent());
+        }
+        // What is no question of the protocol has no answer: not as a script, nor by a link.
+        self::assertSame(405, $kernel->handle(Request::create('/_websocket/auth?callback=steal&channel_name=private-a&socket_id=1.2'))->getStatusCode());
+        self::assertSame(405, $kernel->handle(Request::create('/_websocket/authorize/chat', 'POST'))->getStatusCode());
+    }
+
     private static function handler(): ?callable
     {
         $handler = set_exception_handler(null);

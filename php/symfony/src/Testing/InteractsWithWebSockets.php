@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Symfony\Testing;
 
+use FrankenPHP\WebSocket\Pusher\ConfigurationException;
 use FrankenPHP\WebSocket\Pusher\Message;
 use FrankenPHP\WebSocket\Symfony\EventApplication;
 use FrankenPHP\WebSocket\Testing\FakeClient;
@@ -57,8 +58,12 @@ trait InteractsWithWebSockets
     /** @return list<Message> with the event, or all */
     protected static function publishedMessages(?string $event = null): array
     {
+        $container = self::getContainer();
+        if (!$container->has(RecordingTransport::class)) {
+            throw new ConfigurationException('nothing is remembered of what is published, since frankenphp_ws.record is not true here: set it in config/packages/test/frankenphp_ws.yaml');
+        }
         /** @var RecordingTransport $recorder */
-        $recorder = self::getContainer()->get(RecordingTransport::class);
+        $recorder = $container->get(RecordingTransport::class);
 
         return array_values(array_filter($recorder->messages(), static fn (Message $message): bool => $event === null || $message->event === $event));
     }
