@@ -45,6 +45,9 @@ pub trait Broker: Send + Sync {
         Ok(changes.iter().map(|one| change(one).unwrap_or(true)).collect())
     }
     fn attend_later(&self, changes: &[(bool, &Member)]);
+    fn awaits_others(&self) -> bool {
+        false
+    }
     fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError>;
     fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError>;
     fn record(&self, channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;
@@ -96,6 +99,7 @@ impl Broker for Cluster {
         leave(member: &Member) -> Result<bool, ClusterError>;
         attend(changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError>;
         attend_later(changes: &[(bool, &Member)]);
+        awaits_others() -> bool;
         present(route: &str, tag: &str) -> Result<Present, ClusterError>;
         are_present(route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError>;
         record(channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;

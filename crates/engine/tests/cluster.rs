@@ -2,16 +2,15 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{OtherProcess, Redis, Server, quick, wait_until};
-use fws_engine::redis::{Member, NodeId, Records, Retention, Settings};
+use fws_engine::redis::{Became, Member, NodeId, Records, Retention, Settings, tag_topic};
 use fws_hub::{ClusterError, KeyValueError, Position};
 
 fn member(user: &str) -> Member {
-    Member { route: "chat".into(), tag: "room".into(), user: user.into(), info: Arc::default() }
+    Member { route: "chat".into(), tag: "room".into(), user: user.into(), ..Member::default() }
 }
 
 #[test]
@@ -135,6 +134,63 @@ fn all_servers_know_who_is_in_a_channel_with_what_was_said_first() {
     two.cluster.leave(&member("ann")).expect("connected");
     assert_eq!(present(&one).len(), 1);
     assert_eq!(one.cluster.present("chat", "roo"), Ok(Vec::new()));
+}
+
+#[test]
+fn all_servers_hear_of_who_comes_and_goes_in_the_order_of_the_list() {
+    let redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    let heard = [&one, &two].map(|server| {
+        server.cluster.subscribe(&tag_topic("room")).expect("connected");
+        server.told.clone()
+    });
+    let followed = |user: &str, by: &str| Member { followed: true, by: Some(by.into()), ..member(user) };
+    std::thread::scope(|scope| {
+        for (server, by) in [(&one, "1.1"), (&two, "2.2")] {
+            scope.spawn(move || {
+                for n in 0..600 {
+                    let member = followed(["ann", "bob", "cid"][n % 3], by);
+                    let changed = if n / 3 % 2 == 0 { server.cluster.enter(&member) } else { server.cluster.leave(&member) };
+                    changed.expect("connected");
+                }
+            });
+        }
+    });
+    one.cluster.enter(&member("not followed")).expect("connected");
+    let last = Member { info: b"{}"[..].into(), ..followed("last", "1.1") };
+    one.cluster.enter(&last).expect("connected");
+    wait_until("all is heard", || heard.iter().all(|told| told.attended.lock().last().is_some_and(|(_, heard)| *heard == last)));
+    let heard = heard.map(|told| told.attended.lock().clone());
+    assert_eq!(heard[0], heard[1]);
+    for user in ["ann", "bob", "cid"] {
+        let of = heard[0].iter().filter(|(_, member)| *member.user == *user);
+        for (n, (became, heard)) in of.enumerate() {
+            assert_eq!(*became, [Became::Here, Became::Gone][n % 2]);
+            assert!(heard == &followed(user, "1.1") || heard == &followed(user, "2.2"), "{heard:?}");
+        }
+        assert_eq!(heard[0].iter().rfind(|(_, member)| *member.user == *user).map(|(became, _)| *became), Some(Became::Gone));
+    }
+    assert!(heard[0].iter().all(|(_, heard)| *heard.user != *"not followed"));
+}
+
+#[test]
+fn all_servers_hear_that_the_members_of_a_dead_server_are_gone() {
+    let redis = Redis::start();
+    let one = Server::at(&redis);
+    one.cluster.subscribe(&tag_topic("room")).expect("connected");
+    // As a server has done that has died since.
+    let dead = NodeId::random().expect("randomness").to_string();
+    let left = r"
+local channel, node = '\0\4chat\0\4room', ARGV[1]
+redis.call('SADD', '{fws}:of:' .. node, channel .. 'ann')
+redis.call('SADD', '{fws}:at:' .. channel .. 'ann', node)
+redis.call('HSET', '{fws}:in:' .. channel, 'ann', '{}')
+redis.call('ZADD', '{fws}:nodes:', 1, node)";
+    redis.cli(&["EVAL", left, "0", &dead]);
+    wait_until("it is heard", || !one.told.attended.lock().is_empty());
+    let gone = Member { info: b"{}"[..].into(), ..member("ann") };
+    assert_eq!(*one.told.attended.lock(), [(Became::Gone, Member { followed: true, ..gone.clone() })]);
+    wait_until("it is told", || *one.told.vacated.lock() == [gone.clone()]);
 }
 
 #[test]

@@ -2,16 +2,15 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Redis, Server, quick, wait_until};
-use fws_engine::redis::{Member, Settings};
+use fws_engine::redis::{Member, Settings, tag_topic};
 use fws_hub::ClusterError;
 
 fn member(user: &str) -> Member {
-    Member { route: "chat".into(), tag: "room".into(), user: user.into(), info: Arc::default() }
+    Member { route: "chat".into(), tag: "room".into(), user: user.into(), ..Member::default() }
 }
 
 /// A server that is not believed to be dead while it connects again, however slow the machine is.
@@ -123,6 +122,30 @@ fn a_server_that_was_believed_to_be_dead_tells_that_its_members_are_there_again(
     wait_until("they are back", || *one.told.entered.lock() == [member("ann")]);
     let two = Server::at(&redis);
     assert_eq!(two.cluster.enter(&member("ann")), Ok(false), "it is there");
+}
+
+#[test]
+fn a_redis_that_comes_back_with_old_data_has_nobody_who_has_left_and_everybody_who_is_there() {
+    let mut redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    two.cluster.subscribe(&tag_topic("room")).expect("connected");
+    let followed = |user: &str| Member { followed: true, ..member(user) };
+    for user in ["old", "stays"] {
+        one.cluster.enter(&followed(user)).expect("connected");
+    }
+    redis.cli(&["SAVE"]);
+    one.cluster.leave(&followed("old")).expect("connected");
+    one.cluster.enter(&followed("new")).expect("connected");
+    wait_until("it is heard", || two.told.attended.lock().len() == 4);
+    redis.kill();
+    redis.launch();
+    wait_until("the list is right", || {
+        let mut present: Vec<String> =
+            one.cluster.present("chat", "room").unwrap_or_default().iter().map(|(user, _)| user.to_string()).collect();
+        present.sort_unstable();
+        present == ["new", "stays"]
+    });
+    assert_eq!((one.told.left.lock().len(), one.told.come.lock().len()), (0, 0), "that was told when it happened");
 }
 
 #[test]

@@ -37,7 +37,7 @@ const HOPELESS: Millis = 5000;
 const MOST_RETURNED: usize = 10_000;
 
 /// A tag and a user.
-pub type Returned = (Arc<str>, Arc<str>);
+type Returned = (Box<str>, Box<str>);
 
 /// Nobody else enters a channel.
 pub type Entering<'a> = MutexGuard<'a, ()>;
@@ -48,14 +48,22 @@ pub enum Due {
     Client(Key),
     /// It tells everybody who is in their presence channels.
     List,
+    /// It tells the clients in these channels who is there.
+    ListChannels(Vec<Named>),
     /// It looks at all connections, since the configuration has changed.
     Reload,
     /// It tells the subscribers of these channels how many they are.
-    Counts(Vec<Counted>),
+    Counts(Vec<Named>),
 }
 
-/// The name of a route, and the tag of a channel with another number of subscribers.
-pub type Counted = (Arc<str>, Box<str>);
+/// The name of a route, and the tag of a channel.
+pub type Named = (Arc<str>, Box<str>);
+
+/// So long after a change that is not told by itself clients are told who is in their channel, so that they are not told of each change.
+const LISTED: Millis = 250;
+
+/// So many channels are listed by themselves. Where it is more, all are.
+const MOST_LISTED: usize = 10_000;
 
 /// So long after a change subscribers are told how many they are, so that they are not told of each change.
 const COUNTED: Millis = 1000;
@@ -63,8 +71,8 @@ const COUNTED: Millis = 1000;
 /// So many channels with another number of subscribers wait. Those of others are told with their next change.
 const MOST_COUNTED: usize = 10_000;
 
-/// So many are looked at before connections are again: other servers are asked about each.
-const COUNTED_TOGETHER: usize = 100;
+/// So many are looked at before connections are again: other servers, or Redis, are asked about each.
+const TOGETHER: usize = 100;
 
 /// All of them.
 pub struct Clients {
@@ -76,7 +84,7 @@ pub struct Clients {
     /// Until then.
     hopeless: AtomicU64,
     /// By tag and user: those who were in their channels again before it was told that they had left, with the client by which they had left.
-    returned: Mutex<HashMap<Returned, Option<Arc<str>>>>,
+    returned: Mutex<HashMap<Returned, Option<Box<str>>>>,
     started: Instant,
     running: AtomicBool,
     core: OnceLock<Weak<Core>>,
@@ -144,18 +152,19 @@ impl Clients {
     }
 
     /// It is told that a user has left, who is there again: by other clients, which hear of it as well.
-    pub fn leave_early(&self, user: Returned, by: Option<Arc<str>>) {
+    pub fn leave_early(&self, tag: &str, user: &str, by: Option<&str>) {
         let mut returned = self.returned.lock();
-        // Where another server tells that a user has come, nobody asks for it here.
+        // Where another server has the user, nobody asks for it here.
         if returned.len() >= MOST_RETURNED {
             returned.clear();
         }
-        returned.insert(user, by);
+        returned.insert((tag.into(), user.into()), by.map(Box::from));
     }
 
     /// It is told that a user has come by a client. Whether that client has to hear of it, since it was told that the user had left.
-    pub fn comes_late(&self, user: &Returned, by: Option<&str>) -> bool {
-        self.returned.lock().remove(user).is_some_and(|left| left.as_deref() != by)
+    pub fn comes_late(&self, tag: &str, user: &str, by: Option<&str>) -> bool {
+        let user = (tag.into(), user.into());
+        self.returned.lock().remove(&user).is_some_and(|left| left.as_deref() != by)
     }
 
     /// Another server has not answered.
@@ -168,11 +177,26 @@ impl Clients {
         self.hopeless.load(Ordering::Relaxed) > self.now()
     }
 
-    /// Everybody is to be told who is in the presence channels, since what was told may have been lost: now, and once more after a time.
-    pub fn list_again(&self, later: Option<Duration>) {
+    /// Everybody is to be told who is in the presence channels, since what was told may have been lost: after this time.
+    pub fn list_again(&self, after: Duration) {
+        self.clock.due.lock().list_at = Some(self.now() + after.as_millis() as Millis);
+        self.clock.sooner.notify_one();
+    }
+
+    /// The clients in a channel are to be told soon who is there.
+    pub fn list_channel(&self, channel: Named) {
         let mut due = self.clock.due.lock();
-        due.list = true;
-        due.list_later = later.map(|later| self.now() + later.as_millis() as Millis).or(due.list_later);
+        if due.list_at.is_some() {
+            return;
+        }
+        let at = self.now() + LISTED;
+        if due.lists.len() >= MOST_LISTED {
+            due.lists.clear();
+            due.list_at = Some(at);
+        } else {
+            due.lists.insert(channel);
+        }
+        due.lists_at.get_or_insert(at);
         self.clock.sooner.notify_one();
     }
 
@@ -183,7 +207,7 @@ impl Clients {
     }
 
     /// A channel has another number of subscribers.
-    pub fn count_later(&self, channel: Counted) {
+    pub fn count_later(&self, channel: Named) {
         let mut due = self.clock.due.lock();
         if due.counts.len() < MOST_COUNTED && due.counts.insert(channel) && due.counts_at.is_none() {
             due.counts_at = Some(self.now() + COUNTED);
@@ -203,12 +227,13 @@ impl Clients {
             if std::mem::take(&mut due.reload) {
                 return Due::Reload;
             }
-            if std::mem::take(&mut due.list) {
+            let now = self.now();
+            if due.list_at.take_if(|at| *at <= now).is_some() {
                 return Due::List;
             }
-            let now = self.now();
-            if due.list_later.take_if(|at| *at <= now).is_some() {
-                return Due::List;
+            if due.lists_at.is_some_and(|at| at <= now) {
+                let Waiting { lists, lists_at, .. } = &mut *due;
+                return Due::ListChannels(some(lists, lists_at));
             }
             let next = due.clients.peek().map(|Reverse(next)| *next);
             match next {
@@ -217,20 +242,29 @@ impl Clients {
                     return Due::Client(key);
                 }
                 Some(_) | None if due.counts_at.is_some_and(|at| at <= now) => {
-                    let counts: Vec<Counted> = due.counts.iter().take(COUNTED_TOGETHER).cloned().collect();
-                    for channel in &counts {
-                        due.counts.remove(channel);
-                    }
-                    due.counts_at = due.counts_at.filter(|_| !due.counts.is_empty());
-                    return Due::Counts(counts);
+                    let Waiting { counts, counts_at, .. } = &mut *due;
+                    return Due::Counts(some(counts, counts_at));
                 }
-                Some(_) | None => match next.map(|(at, _)| at).into_iter().chain(due.list_later).chain(due.counts_at).min() {
-                    Some(at) => drop(self.clock.sooner.wait_until(&mut due, self.started + Duration::from_millis(at))),
-                    None => self.clock.sooner.wait(&mut due),
-                },
+                Some(_) | None => {
+                    let others = [due.list_at, due.lists_at, due.counts_at];
+                    match next.map(|(at, _)| at).into_iter().chain(others.into_iter().flatten()).min() {
+                        Some(at) => drop(self.clock.sooner.wait_until(&mut due, self.started + Duration::from_millis(at))),
+                        None => self.clock.sooner.wait(&mut due),
+                    }
+                }
             }
         }
     }
+}
+
+/// Takes some of the channels that wait; nothing is due any more with the last of them.
+fn some(channels: &mut HashSet<Named>, due: &mut Option<Millis>) -> Vec<Named> {
+    let some: Vec<Named> = channels.iter().take(TOGETHER).cloned().collect();
+    for channel in &some {
+        channels.remove(channel);
+    }
+    due.take_if(|_| channels.is_empty());
+    some
 }
 
 /// When connections are to be looked at: each stands here once. One that has gone is left out when its time comes.
@@ -244,9 +278,11 @@ struct Clock {
 struct Waiting {
     clients: BinaryHeap<Reverse<(Millis, Key)>>,
     reload: bool,
-    list: bool,
-    list_later: Option<Millis>,
-    counts: HashSet<Counted>,
+    /// When all presence channels are listed.
+    list_at: Option<Millis>,
+    lists: HashSet<Named>,
+    lists_at: Option<Millis>,
+    counts: HashSet<Named>,
     counts_at: Option<Millis>,
 }
 

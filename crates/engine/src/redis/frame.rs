@@ -22,6 +22,8 @@ pub enum Kind {
     Refusal = 4,
     /// A message that was recorded: see [`super::Records::split`].
     Record = 5,
+    /// What has become of a member of a channel: see [`super::Became`].
+    Attendance = 6,
 }
 
 /// A frame.
@@ -65,6 +67,7 @@ pub fn decode(bytes: &[u8], own: u8) -> Result<Frame<'_>, Option<Foreign>> {
         3 => Some(Kind::Answer),
         4 => Some(Kind::Refusal),
         5 => Some(Kind::Record),
+        6 => Some(Kind::Attendance),
         _ => None,
     };
     // A refusal is a text in every version: it says what the other server speaks.
@@ -82,7 +85,7 @@ mod tests {
     #[test]
     fn a_frame_comes_back_and_one_of_another_version_is_refused_with_its_number() {
         let from = NodeId::random().expect("randomness");
-        for kind in [Kind::Tell, Kind::Ask, Kind::Answer, Kind::Refusal, Kind::Record] {
+        for kind in [Kind::Tell, Kind::Ask, Kind::Answer, Kind::Refusal, Kind::Record, Kind::Attendance] {
             let frame = Frame { kind, from, number: 7, payload: b"what" };
             assert_eq!(decode(&frame.encode(3), 3), Ok(frame));
         }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{Receiver as Queue, UnboundedReceiver};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::frame::{self, Kind};
+use super::member::Became;
 use super::members::{Restored, Settled};
 use super::node::NodeId;
 use super::outgoing::{Outbound, publish};
@@ -229,6 +230,7 @@ async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link) -> RedisResul
     let mut connection = link.connection.clone();
     // What Redis may have forgotten, or others may have taken, before anybody asks for it.
     shared.claims.settle(shared, &mut connection).await?;
+    shared.members.take_back(shared, &mut connection).await?;
     let settled = shared.members.settle(shared, &mut connection).await?;
     let lost = shared.claims.renew(shared, &mut connection).await?;
     let Restored { back, come } = shared.members.restore(shared, &mut connection).await?;
@@ -308,7 +310,7 @@ fn hear(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, bytes: &[u8]) 
             return;
         }
     };
-    if frame.from == shared.node && !matches!(frame.kind, Kind::Tell | Kind::Record) {
+    if frame.from == shared.node && !matches!(frame.kind, Kind::Tell | Kind::Record | Kind::Attendance) {
         return; // what is for all comes here, too
     }
     shared.absent.note(frame.from, true);
@@ -320,6 +322,11 @@ fn hear(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, bytes: &[u8]) 
                 receiver.recorded(epoch, recorded);
             }
         }
+        Kind::Attendance => match Became::read(frame.payload) {
+            Some((Became::Restored, _)) if frame.from == shared.node => {}
+            Some((became, member)) => receiver.attended(became, member),
+            None => {}
+        },
         Kind::Tell | Kind::Ask => {
             let answer = (frame.kind == Kind::Ask).then(|| {
                 let (shared, to, number) = (shared.clone(), frame.from, frame.number);

@@ -1,55 +1,25 @@
 //! Who is in which channel on which server, so that joining and leaving is told once.
 
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use fws_hub::ClusterError;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Script};
+use tokio::time::sleep;
 
+use super::frame::{Frame, Kind};
+use super::member::{Became, Member, channel, split};
 use super::node::NodeId;
-use super::{Cluster, Shared};
+use super::{Cluster, Shared, topics};
 use crate::Present;
 
 /// Members that are put back, or cleaned up, at a time.
 const BATCH: usize = 500;
-
-/// A user in a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The name of the channel's route.
-    pub route: Box<str>,
-    /// The channel's tag.
-    pub tag: Box<str>,
-    /// The user.
-    pub user: Box<str>,
-    /// What was said about the user.
-    pub info: Arc<[u8]>,
-}
-
-/// The name of a channel: lengths before its parts, since they may have any bytes.
-fn channel(route: &str, tag: &str) -> Vec<u8> {
-    let len = |text: &str| u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
-    [&len(route)[..], route.as_bytes(), &len(tag), tag.as_bytes()].concat()
-}
-
-impl Member {
-    /// The channel, and the user behind it.
-    fn encode(&self) -> Vec<u8> {
-        [&channel(&self.route, &self.tag)[..], self.user.as_bytes()].concat()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Member> {
-        let text = |bytes: &[u8]| Some(Box::from(std::str::from_utf8(bytes).ok()?));
-        let split = |bytes: &'_ [u8]| -> Option<usize> { Some(usize::from(u16::from_be_bytes(bytes.get(..2)?.try_into().ok()?))) };
-        let route = split(bytes)?;
-        let rest = bytes.get(2 + route..)?;
-        let tag = split(rest)?;
-        let (route, user) = (text(&bytes[2..2 + route])?, text(rest.get(2 + tag..)?)?);
-        Some(Member { route, tag: text(rest.get(2..2 + tag)?)?, user, info: Arc::default() })
-    }
-}
+/// How often it is looked whether nobody waits for Redis any more.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The members that this server has, encoded.
 #[derive(Debug, Default)]
@@ -57,26 +27,49 @@ pub(super) struct Members(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// With what was said about them.
-    own: HashMap<Vec<u8>, Arc<[u8]>>,
+    own: HashMap<Vec<u8>, Said>,
     /// Those that have left while Redis could not be told.
     owed: HashSet<Vec<u8>>,
     /// Those that have come while it could not be told: it is not known whether another server has them.
     unsure: HashSet<Vec<u8>>,
+    /// So many calls wait for what Redis says to changes.
+    underway: usize,
 }
 
-/// A member has come (`true`) or left, and what was said about it.
-type Encoded = (bool, Vec<u8>, Arc<[u8]>);
+/// What is known of a member.
+#[derive(Debug, Clone)]
+struct Said {
+    /// What was said about it.
+    info: Arc<[u8]>,
+    /// See [`Member::by`].
+    by: Option<Arc<str>>,
+    /// See [`Member::followed`].
+    followed: bool,
+}
+
+/// A change of the list of a channel.
+#[derive(Debug, Clone)]
+struct Encoded {
+    /// The member has come; else it has left.
+    there: bool,
+    member: Vec<u8>,
+    said: Said,
+}
 
 fn encoded(changes: &[(bool, &Member)]) -> Vec<Encoded> {
-    changes.iter().map(|(there, member)| (*there, member.encode(), member.info.clone())).collect()
+    let encode = |(there, member): &(bool, &Member)| Encoded {
+        there: *there,
+        member: member.encode(),
+        said: Said { info: member.info.clone(), by: member.by.clone(), followed: member.followed },
+    };
+    changes.iter().map(encode).collect()
 }
 
 impl Inner {
     fn note(&mut self, changes: &[Encoded]) {
-        for (there, member, info) in changes {
+        for Encoded { there, member, said, .. } in changes {
             if *there {
-                self.own.insert(member.clone(), info.clone());
+                self.own.insert(member.clone(), said.clone());
                 self.owed.remove(member);
             } else {
                 self.own.remove(member);
@@ -87,7 +80,7 @@ impl Inner {
 
     /// Redis was not told of these, or it is not known whether it was.
     fn postpone(&mut self, changes: Vec<Encoded>) {
-        for (there, member, _) in changes {
+        for Encoded { there, member, .. } in changes {
             match (there, self.own.contains_key(&member)) {
                 (true, true) => drop(self.unsure.insert(member)),
                 (false, false) => drop(self.owed.insert(member)),
@@ -98,20 +91,23 @@ impl Inner {
     }
 }
 
+// Nothing but these scripts changes the list of a channel, and each publishes the change in the same step. So all servers hear of the changes in the
+// order of the list, whichever servers they come from.
+//
+// The keys of these scripts but the last: the servers that have the member; the members of the server; the users of the channel with what was said
+// about them. The arguments: the server, the member, the user, what was said; where the change is published, or nothing, and what is.
+
 /// A server has a member: 1 if no other had it.
-///
-/// The keys of these scripts: the servers that have the member; the members of the server; the users of the channel with what was said about them. The
-/// arguments: the server, the member, the user, what was said.
 const ENTER: &str = r"
 local others = redis.call('SCARD', KEYS[1]) - redis.call('SISMEMBER', KEYS[1], ARGV[1])
 redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('SADD', KEYS[2], ARGV[2])
-if others == 0 then
+if redis.call('HSETNX', KEYS[3], ARGV[3], ARGV[4]) == 1 then
+  if ARGV[5] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
+elseif others == 0 then
   redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])
-  return 1
 end
-redis.call('HSETNX', KEYS[3], ARGV[3], ARGV[4])
-return 0
+return others == 0 and 1 or 0
 ";
 
 /// A server has a member still: 1 if Redis did not know that, and no other has it; 2 if Redis knew it, and no other has it.
@@ -120,7 +116,7 @@ local known = redis.call('SISMEMBER', KEYS[1], ARGV[1])
 local others = redis.call('SCARD', KEYS[1]) - known
 redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('SADD', KEYS[2], ARGV[2])
-redis.call('HSETNX', KEYS[3], ARGV[3], ARGV[4])
+if redis.call('HSETNX', KEYS[3], ARGV[3], ARGV[4]) == 1 and ARGV[5] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
 if others > 0 then return 0 end
 return 1 + known
 ";
@@ -130,7 +126,7 @@ const LEAVE: &str = r"
 local had = redis.call('SREM', KEYS[1], ARGV[1])
 redis.call('SREM', KEYS[2], ARGV[2])
 if redis.call('SCARD', KEYS[1]) > 0 then return 0 end
-redis.call('HDEL', KEYS[3], ARGV[3])
+if redis.call('HDEL', KEYS[3], ARGV[3]) == 1 and ARGV[5] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
 return had
 ";
 
@@ -139,12 +135,15 @@ const OWED: &str = r"
 redis.call('SREM', KEYS[1], ARGV[1])
 redis.call('SREM', KEYS[2], ARGV[2])
 if redis.call('SCARD', KEYS[1]) > 0 then return 0 end
-redis.call('HDEL', KEYS[3], ARGV[3])
+if redis.call('HDEL', KEYS[3], ARGV[3]) == 1 and ARGV[5] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
 return 1
 ";
 
 /// Takes members of a dead server away, at most so many: whether there were any, and those that no other server has, each with what was said about it.
 /// Each is told to one caller only. The server is forgotten with the last.
+///
+/// The keys: the members of the server; all servers; what they say of themselves. The arguments: the server; what the keys of members begin with; the
+/// lease; how many; what the keys of channels begin with, and the names under which changes are published; what is published, up to the user.
 const REAP: &str = r"
 local t = redis.call('TIME')
 local heard = redis.call('ZSCORE', KEYS[2], ARGV[1])
@@ -156,10 +155,15 @@ for _, member in ipairs(some) do
   if redis.call('SREM', key, ARGV[1]) == 1 and redis.call('SCARD', key) == 0 then
     local route = string.byte(member, 1) * 256 + string.byte(member, 2)
     local tag = string.byte(member, route + 3) * 256 + string.byte(member, route + 4)
-    local channel, user = ARGV[5] .. string.sub(member, 1, route + tag + 4), string.sub(member, route + tag + 5)
+    local name, user = string.sub(member, 1, route + tag + 4), string.sub(member, route + tag + 5)
+    local channel = ARGV[5] .. name
+    local info = redis.call('HGET', channel, user) or ''
     gone[#gone + 1] = member
-    gone[#gone + 1] = redis.call('HGET', channel, user) or ''
-    redis.call('HDEL', channel, user)
+    gone[#gone + 1] = info
+    if redis.call('HDEL', channel, user) == 1 then
+      local length = string.char(math.floor(#user / 256), #user % 256)
+      redis.call('PUBLISH', ARGV[6] .. string.sub(name, route + 5), ARGV[7] .. length .. user .. name .. info)
+    end
   end
 end
 if redis.call('SCARD', KEYS[1]) == 0 then
@@ -169,25 +173,34 @@ end
 return {#some, gone}
 ";
 
-/// Who is in a channel, by what is encoded of a member.
-fn split(member: &[u8]) -> (&[u8], &[u8]) {
-    let len = |at: usize| member.get(at..at + 2).map_or(0, |len| usize::from(u16::from_be_bytes([len[0], len[1]])));
-    let route = len(0);
-    member.split_at((4 + route + len(2 + route)).min(member.len()))
-}
+impl Said {
+    /// All that is known of those who have left.
+    fn gone() -> Said {
+        Said { info: Arc::default(), by: None, followed: true }
+    }
 
-fn invocation<'a>(shared: &Shared, script: &'a Script, member: &[u8], info: &[u8]) -> redis::ScriptInvocation<'a> {
-    let mut invocation = script.prepare_invoke();
-    let (channel, user) = split(member);
-    invocation
-        .key(shared.settings.key("at", member))
-        .key(shared.settings.key("of", shared.node.bytes()))
-        .key(shared.settings.key("in", channel))
-        .arg(shared.node.as_str())
-        .arg(member)
-        .arg(user)
-        .arg(info);
-    invocation
+    /// A call of a script for a member. If that changes the list, it is published that this has become of it.
+    fn invoke<'a>(&self, shared: &Shared, script: &'a Script, member: &[u8], became: Became) -> redis::ScriptInvocation<'a> {
+        let (channel, user) = split(member);
+        let mut invocation = script.prepare_invoke();
+        invocation
+            .key(shared.settings.key("at", member))
+            .key(shared.settings.key("of", shared.node.bytes()))
+            .key(shared.settings.key("in", channel))
+            .arg(shared.node.as_str())
+            .arg(member)
+            .arg(user)
+            .arg(&*self.info);
+        if self.followed {
+            let payload = &became.published(member, self.by.as_deref(), &self.info);
+            let frame = Frame { kind: Kind::Attendance, from: shared.node, number: 0, payload };
+            let topic = shared.settings.key("t", topics::of_channel(channel).as_bytes());
+            invocation.arg(topic).arg(frame.encode(shared.settings.version));
+        } else {
+            invocation.arg(b"").arg(b"");
+        }
+        invocation
+    }
 }
 
 /// Members that this server has, and that Redis did not know of any server.
@@ -211,27 +224,28 @@ pub(super) struct Settled {
 impl Members {
     /// Tells Redis of all members once more, which may have forgotten them. Those that it has not had, and no other server has.
     pub async fn restore(&self, shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Restored> {
-        let members: Vec<(Vec<u8>, Arc<[u8]>)> = self.0.lock().own.iter().map(|(member, info)| (member.clone(), info.clone())).collect();
-        self.tell_again(shared, connection, &members).await
+        let members: Vec<(Vec<u8>, Said)> = self.0.lock().own.iter().map(|(member, said)| (member.clone(), said.clone())).collect();
+        self.tell_again(shared, connection, &members, Became::Restored).await
     }
 
     async fn tell_again(
         &self,
         shared: &Shared,
         connection: &mut MultiplexedConnection,
-        members: &[(Vec<u8>, Arc<[u8]>)],
+        members: &[(Vec<u8>, Said)],
+        became: Became,
     ) -> RedisResult<Restored> {
         let (script, mut done) = (shared.script(RESTORE), Restored::default());
         let awaited = shared.missed.are_awaited();
         for members in members.chunks(BATCH) {
             let mut pipe = redis::pipe();
             pipe.load_script(&script).ignore();
-            for (member, info) in members {
-                pipe.invoke_script(&invocation(shared, &script, member, info));
+            for (member, said) in members {
+                pipe.invoke_script(&said.invoke(shared, &script, member, became));
             }
             let restored: Vec<u8> = shared.in_time(pipe.query_async(connection)).await?;
             let mut inner = self.0.lock();
-            for ((member, info), restored) in members.iter().zip(restored) {
+            for ((member, said), restored) in members.iter().zip(restored) {
                 if !inner.own.contains_key(member) {
                     // It has left meanwhile.
                     inner.owed.insert(member.clone());
@@ -242,11 +256,44 @@ impl Members {
                     // Others have not told of theirs yet.
                 } else if restored == 1 || unsure && restored == 2 {
                     let list = if unsure { &mut done.come } else { &mut done.back };
-                    list.extend(Member::decode(member).map(|decoded| Member { info: info.clone(), ..decoded }));
+                    list.extend(Member::decode(member).map(|decoded| Member { info: said.info.clone(), ..decoded }));
                 }
             }
         }
         Ok(done)
+    }
+
+    /// Takes away what Redis believes that this server has: it may have come back with what it knew some time ago. Those who have left since are known to
+    /// have left, but for the list of their channel. The link is not in use yet.
+    pub async fn take_back(&self, shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        // Who waits for Redis is told something soon, since the link before this one is broken. Else the same change might be told twice or never.
+        let until = Instant::now() + shared.settings.timeout;
+        while self.0.lock().underway > 0 && Instant::now() < until {
+            sleep(PAUSE).await;
+        }
+        let (script, key) = (Script::new(OWED), shared.settings.key("of", shared.node.bytes()));
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SSCAN");
+            scan.arg(&key).arg(cursor).arg("COUNT").arg(BATCH);
+            let (next, mut members): (u64, Vec<Vec<u8>>) = shared.in_time(scan.query_async(connection)).await?;
+            {
+                let inner = self.0.lock();
+                members.retain(|member| !inner.own.contains_key(member) && !inner.owed.contains(member));
+            }
+            for members in members.chunks(BATCH) {
+                let mut pipe = redis::pipe();
+                pipe.load_script(&script).ignore();
+                for member in members {
+                    pipe.invoke_script(&Said::gone().invoke(shared, &script, member, Became::Gone));
+                }
+                shared.in_time(pipe.query_async::<Vec<u8>>(connection)).await?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
     }
 
     /// Tells Redis of those who have left and of those who have come while it could not be told. Not while Redis does not know yet what the others have.
@@ -255,11 +302,11 @@ impl Members {
             return Ok(Settled::default());
         }
         let left = self.settle_owed(shared, connection).await?;
-        let unsure: Vec<(Vec<u8>, Arc<[u8]>)> = {
+        let unsure: Vec<(Vec<u8>, Said)> = {
             let inner = self.0.lock();
             inner.unsure.iter().filter_map(|member| Some((member.clone(), inner.own.get(member)?.clone()))).collect()
         };
-        let Restored { back, mut come } = self.tell_again(shared, connection, &unsure).await?;
+        let Restored { back, mut come } = self.tell_again(shared, connection, &unsure, Became::Here).await?;
         come.extend(back);
         Ok(Settled { come, left })
     }
@@ -271,7 +318,7 @@ impl Members {
             let mut pipe = redis::pipe();
             pipe.load_script(&leave).ignore().load_script(&enter).ignore();
             for member in members {
-                pipe.invoke_script(&invocation(shared, &leave, member, b""));
+                pipe.invoke_script(&Said::gone().invoke(shared, &leave, member, Became::Gone));
             }
             let left: Vec<u8> = match shared.in_time(pipe.query_async(connection)).await {
                 Ok(left) => left,
@@ -284,8 +331,8 @@ impl Members {
             gone.extend(members.iter().zip(left).filter_map(last));
             // Who has come back meanwhile may have come before that.
             let back = |member: &Vec<u8>| Some((member.clone(), self.0.lock().own.get(member)?.clone()));
-            for (member, info) in members.iter().filter_map(back) {
-                shared.in_time(invocation(shared, &enter, &member, &info).invoke_async::<u8>(connection)).await?;
+            for (member, said) in members.iter().filter_map(back) {
+                shared.in_time(said.invoke(shared, &enter, &member, Became::Here).invoke_async::<u8>(connection)).await?;
                 gone.retain(|gone| gone.encode() != member);
             }
         }
@@ -295,6 +342,7 @@ impl Members {
     /// Cleans up a part of what a dead server has left: whether there may be more, and the members that were on that server only.
     pub async fn reap(&self, shared: &Shared, connection: &mut MultiplexedConnection, node: NodeId) -> RedisResult<(bool, Vec<Member>)> {
         let settings = &shared.settings;
+        let published = Frame { kind: Kind::Attendance, from: shared.node, number: 0, payload: &Became::Gone.published_before(None) };
         let script = Script::new(REAP);
         let mut reap = script.prepare_invoke();
         reap.key(settings.key("of", node.bytes()))
@@ -304,7 +352,9 @@ impl Members {
             .arg(settings.key("at", b""))
             .arg(settings.lease.as_millis() as u64)
             .arg(BATCH)
-            .arg(settings.key("in", b""));
+            .arg(settings.key("in", b""))
+            .arg(settings.key("t", topics::tag_topic("").as_bytes()))
+            .arg(published.encode(settings.version));
         let (count, gone): (usize, Vec<Vec<u8>>) = shared.in_time(reap.invoke_async(connection)).await?;
         let gone = gone.chunks_exact(2).filter_map(|pair| Some(Member { info: pair[1][..].into(), ..Member::decode(&pair[0])? }));
         Ok((count == BATCH, gone.collect()))
@@ -325,7 +375,11 @@ impl Cluster {
     /// This server has members (`true`), or has them no more, in this order. For each: whether no other server had it, or has it.
     pub fn attend(&self, changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError> {
         let changes = encoded(changes);
-        self.shared.members.0.lock().note(&changes);
+        {
+            let mut inner = self.shared.members.0.lock();
+            inner.note(&changes);
+            inner.underway += 1;
+        }
         let (shared, asked) = (self.shared.clone(), changes.clone());
         let told = self.shared.call(move |mut connection| async move {
             static SCRIPTS: LazyLock<[Script; 2]> = LazyLock::new(|| [Script::new(LEAVE), Script::new(ENTER)]);
@@ -333,14 +387,18 @@ impl Cluster {
             for script in SCRIPTS.iter() {
                 pipe.load_script(script).ignore();
             }
-            for (there, member, info) in &asked {
-                pipe.invoke_script(&invocation(&shared, &SCRIPTS[usize::from(*there)], member, info));
+            for Encoded { there, member, said } in &asked {
+                let became = if *there { Became::Here } else { Became::Gone };
+                pipe.invoke_script(&said.invoke(&shared, &SCRIPTS[usize::from(*there)], member, became));
             }
             pipe.query_async::<Vec<u8>>(&mut connection).await
         });
+        let mut inner = self.shared.members.0.lock();
+        inner.underway -= 1;
         if told.is_err() {
-            self.shared.members.0.lock().postpone(changes);
+            inner.postpone(changes);
         }
+        drop(inner);
         Ok(told?.into_iter().map(|told| told == 1).collect())
     }
 
@@ -350,6 +408,11 @@ impl Cluster {
         let mut inner = self.shared.members.0.lock();
         inner.note(&changes);
         inner.postpone(changes);
+    }
+
+    /// Whether Redis has lost what it knew so lately that other servers may not have told it again.
+    pub fn awaits_others(&self) -> bool {
+        self.shared.missed.are_awaited()
     }
 
     /// The users in a channel on all servers, with what was said about each.
@@ -369,23 +432,5 @@ impl Cluster {
         let there =
             self.shared.call(move |mut connection| async move { asked.query_async::<Vec<Option<Vec<u8>>>>(&mut connection).await })?;
         Ok(there.iter().map(Option::is_some).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_member_comes_back_whatever_its_names_are() {
-        for (route, tag, user) in [("chat", "room:1", "ann"), ("", "", ""), ("a\0b", "\0", "\0\u{1f600}")] {
-            let member = Member { route: route.into(), tag: tag.into(), user: user.into(), info: Arc::default() };
-            let encoded = member.encode();
-            assert_eq!(split(&encoded), (&channel(route, tag)[..], user.as_bytes()));
-            assert_eq!(Member::decode(&encoded), Some(member));
-        }
-        for wrong in [&b""[..], b"\0", b"\0\x09abc", b"\0\x01a\0\x09b", b"\0\x01\xff\0\x01a"] {
-            assert_eq!(Member::decode(wrong), None);
-        }
     }
 }

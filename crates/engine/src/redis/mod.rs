@@ -8,7 +8,7 @@
 //! * `outgoing` publishes what is for other servers, in the order in which it was given;
 //! * `asking` has other servers do something, `questions` waits for their answers, `topics` says what other servers send here;
 //! * `claims` are ids of clients that applications choose: one server has each;
-//! * `values` are the global values, `members` who is in which channel on which server, `records` the histories of channels;
+//! * `values` are the global values, `records` the histories of channels, `members` who is in which channel on which server: each `member` is in one;
 //! * `counts` is what is counted.
 //!
 //! There is no consensus and no gossip: Redis carries messages, and scripts in it decide what must be decided once.
@@ -18,6 +18,7 @@ mod claims;
 mod counts;
 mod frame;
 mod link;
+mod member;
 mod members;
 mod node;
 mod outgoing;
@@ -52,10 +53,11 @@ use self::questions::Questions;
 use self::topics::Topics;
 
 pub use self::asking::GONE;
-pub use self::members::Member;
+pub use self::member::{Became, Member};
 pub use self::node::NodeId;
 pub use self::records::{Recorded, Records, Retention};
 pub use self::settings::{Address, AddressError, Settings};
+pub use self::topics::tag_topic;
 pub use self::values::Left;
 
 /// The most calls at a time.
@@ -117,6 +119,10 @@ pub trait Receiver: Send + Sync {
 
     /// Other servers have these ids by now, since this one was believed to be dead.
     fn lost(&self, ids: Vec<Box<str>>);
+
+    /// This has become of a member of a channel whose [topic](tag_topic) is subscribed to. All servers hear it, also that where the member is, in the order
+    /// of the channel's list in Redis, but some may be missing after the connection was broken. A server does not hear that its own members are restored.
+    fn attended(&self, became: Became, member: Member);
 
     /// These members are in no channel any more, since their server is dead.
     fn vacated(&self, members: Vec<Member>);

@@ -1,10 +1,24 @@
 //! What other servers send here: topics with somebody who listens.
+//!
+//! A topic of clients with a tag has a name that scripts in Redis know as well: what becomes of members of a channel is published there.
 
 use std::sync::mpsc::{Receiver as Done, SyncSender, sync_channel};
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::member::tag_of;
+
+/// The topic of the clients with a tag.
+pub fn tag_topic(tag: &str) -> String {
+    format!("t:{tag}")
+}
+
+/// The topic of the clients in a channel.
+pub(super) fn of_channel(channel: &[u8]) -> String {
+    tag_topic(tag_of(channel).unwrap_or_default())
+}
 
 /// What the link is to do about a topic.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_engine::redis::{Answer, Cluster, Incoming, Member, NodeId, Receiver, Recorded, Settings};
+use fws_engine::redis::{Answer, Became, Cluster, Incoming, Member, NodeId, Receiver, Recorded, Settings};
 use parking_lot::Mutex;
 
 /// How long anything may take.
@@ -110,6 +110,7 @@ pub struct Told {
     pub heard: Mutex<Vec<Vec<u8>>>,
     pub recorded: Mutex<Vec<(u64, Recorded)>>,
     pub lost: Mutex<Vec<Box<str>>>,
+    pub attended: Mutex<Vec<(Became, Member)>>,
     pub vacated: Mutex<Vec<Member>>,
     pub entered: Mutex<Vec<Member>>,
     pub come: Mutex<Vec<Member>>,
@@ -147,6 +148,10 @@ impl Receiver for Told {
 
     fn lost(&self, ids: Vec<Box<str>>) {
         self.lost.lock().extend(ids);
+    }
+
+    fn attended(&self, became: Became, member: Member) {
+        self.attended.lock().push((became, member));
     }
 
     fn vacated(&self, members: Vec<Member>) {

@@ -73,7 +73,7 @@ impl Register {
         changes.retain(|change| {
             let taken = self.entrance.try_send(Item::Change(change.clone())).is_ok();
             if !taken {
-                self.cluster.attend_later(&[(change.joined, &member(change))]);
+                self.cluster.attend_later(&[(change.joined, &member(change, true))]);
             }
             !taken
         });
@@ -91,7 +91,7 @@ impl Register {
     /// The server goes on: those who left as it was about to end have left.
     pub fn go_on(&self) {
         for change in std::mem::take(&mut *self.kept.lock()) {
-            let gone = member(&change);
+            let gone = member(&change, true);
             if self.entrance.try_send(Item::Change(Attendance { silent: false, ..change })).is_err() {
                 self.cluster.attend_later(&[(false, &gone)]);
             }
@@ -108,18 +108,20 @@ fn tell(core: &Arc<Core>, cluster: &dyn Broker, first: Item, more: &Receiver<Ite
             Item::Barrier(barrier) => barriers.push(barrier),
         }
     }
-    let members: Vec<Member> = changes.iter().map(member).collect();
+    let members: Vec<Member> = changes.iter().map(|change| member(change, core.is_followed(&change.route, &change.tag))).collect();
     let asked: Vec<(bool, &Member)> = changes.iter().zip(&members).map(|(change, member)| (change.joined, member)).collect();
     let told = match if asked.is_empty() { Ok(Vec::new()) } else { cluster.attend(&asked) } {
         Ok(first_or_last) => changes.into_iter().zip(first_or_last).filter(|(_, told)| *told).map(|(change, _)| change).collect(),
-        // Without Redis PHP is told as if this server were alone. Clients of the Pusher protocol have lists of who is there on all servers: they are told
-        // what is right once that is known.
+        // Without Redis PHP is told as if this server were alone, but not where clients speak the Pusher protocol: these have lists of who is there on all
+        // servers, and PHP is told what they are told, once that is known.
         Err(_) => changes.into_iter().filter(|change| !core.speaks_pusher(&change.route)).collect(),
     };
     core.tell_attendance(told);
     drop(barriers);
 }
 
-fn member(change: &Attendance) -> Member {
-    Member { route: (*change.route).into(), tag: (*change.tag).into(), user: (*change.user).into(), info: change.info.clone() }
+/// Where the caller may have locked the routes it is not known whether a change is followed: then it is.
+fn member(change: &Attendance, followed: bool) -> Member {
+    let Attendance { route, tag, user, info, by, .. } = change;
+    Member { route: (**route).into(), tag: (**tag).into(), user: (**user).into(), info: info.clone(), by: by.clone(), followed }
 }

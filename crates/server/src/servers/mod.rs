@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use fws_engine::redis::{Cluster, GONE, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings};
+use fws_engine::redis::{Became, Cluster, GONE, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings, tag_topic};
 use fws_engine::{Attendance, Broker, Engine, Place, Present, Recorder, Standing, Topic, Watching};
 use fws_hub::command::{Add, Delete, Expiry, Get, Increment, SendTo, Set};
 use fws_hub::{ClusterError, Command, CommandError, KeyValueError, MAX_KEY, Reply, Scope, Target};
@@ -382,7 +382,7 @@ impl Engine for Servers {
 
 fn topic_name(topic: Topic<'_>) -> String {
     match topic {
-        Topic::Tag(tag) => format!("t:{tag}"),
+        Topic::Tag(tag) => tag_topic(tag),
         Topic::User(user) => format!("u:{user}"),
     }
 }
@@ -414,10 +414,8 @@ impl Receiver for Hearing {
     fn connected(&self, anew: bool) {
         if let Some(relay) = self.relay.get() {
             relay.catch_up();
-        }
-        if let Some(core) = self.core.get().and_then(Weak::upgrade) {
-            // Redis may have lost what it knew, and other servers may not have told it again.
-            core.pusher.list_again(anew.then_some(GONE));
+            // What was told meanwhile may have been lost. Where Redis has lost what it knew, other servers tell it again first.
+            relay.list(if self.cluster.awaits_others() { GONE } else { Duration::ZERO });
         }
         self.log(Level::Info, "the cluster's Redis server is reached", json!({ "anew": anew }));
     }
@@ -437,6 +435,12 @@ impl Receiver for Hearing {
         self.log(Level::Warn, text, json!({ "clients": ids.len() }));
         if let Some(relay) = self.relay.get() {
             relay.close(ids);
+        }
+    }
+
+    fn attended(&self, became: Became, member: Member) {
+        if let Some(relay) = self.relay.get() {
+            relay.attended(became, member);
         }
     }
 
@@ -460,7 +464,9 @@ impl Hearing {
     /// Tells of members who have joined channels (`true`), or left them, on all servers.
     fn tell(&self, members: impl Iterator<Item = (Member, bool)>) {
         if let Some(core) = self.core.get().and_then(Weak::upgrade) {
-            core.attended(members.map(|(Member { route, tag, user, info }, joined)| (joined, route.into(), tag.into(), user.into(), info)));
+            let told =
+                |(Member { route, tag, user, info, .. }, joined): (Member, bool)| (joined, route.into(), tag.into(), user.into(), info);
+            core.attended(members.map(told));
         }
     }
 

@@ -5,11 +5,11 @@
 //! have missed, and one asks whether clients have arrived that were given to other servers.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use fws_engine::redis::{Incoming, Recorded};
+use fws_engine::redis::{Became, Incoming, Member, Recorded};
 use fws_hub::command::Kill;
 use fws_hub::{ClusterError, Command, CommandError, Reply, Scope};
 
@@ -36,6 +36,8 @@ enum Task {
     Recorded(u64, Recorded),
     /// Redis can be reached again: what was recorded meanwhile is to be fetched.
     CatchUp,
+    /// What has become of a member of a channel.
+    Attended(Became, Member),
     /// Other servers have clients with these ids.
     Close(Vec<Box<str>>),
     /// Something that waits for all before it.
@@ -48,6 +50,8 @@ pub struct Relay {
     ordered: Arc<Queue<Task>>,
     aside: Arc<Queue<Task>>,
     dropped: Arc<AtomicU64>,
+    /// Something was dropped that a list makes good for, and the list is not told yet.
+    list_waits: Arc<AtomicBool>,
 }
 
 impl Relay {
@@ -57,6 +61,7 @@ impl Relay {
             ordered: Arc::new(Queue::new(IN_ORDER)),
             aside: Arc::new(Queue::new(ASIDE)),
             dropped: Arc::new(AtomicU64::new(0)),
+            list_waits: Arc::new(AtomicBool::new(false)),
         }
     }
 
@@ -119,6 +124,26 @@ impl Relay {
     /// Has what was recorded meanwhile fetched, once all is carried out that came before.
     pub fn catch_up(&self) {
         self.ordered.push_always(Task::CatchUp);
+    }
+
+    /// Takes what has become of a member. Where too much waits, clients are told later who is in their channels.
+    pub fn attended(&self, became: Became, member: Member) {
+        let bytes = member.route.len() + member.tag.len() + member.user.len() + member.info.len();
+        if self.ordered.push(Task::Attended(became, member), bytes).is_err() && !self.list_waits.swap(true, Ordering::AcqRel) {
+            self.list(Duration::ZERO);
+        }
+    }
+
+    /// Has clients told who is in their channels, after this time, once all is carried out that came before.
+    pub fn list(&self, after: Duration) {
+        let (core, waits) = (self.core.clone(), self.list_waits.clone());
+        self.in_order(Box::new(move || {
+            // What is dropped from now on asks for another list.
+            waits.store(false, Ordering::Release);
+            if let Some(core) = core.upgrade() {
+                core.pusher.list_again(after);
+            }
+        }));
     }
 
     /// Closes clients whose ids others have.
@@ -239,6 +264,7 @@ fn carry_out(core: &Core, task: Task) {
             }
         }
         Task::CatchUp => core.all_may_be_behind(),
+        Task::Attended(became, member) => core.pusher_heard(became, &member),
         Task::Close(ids) => {
             for id in ids {
                 let _ = core.execute(&Command::Kill(Kill { id: &id }), Caller::default());

@@ -2,6 +2,7 @@
 
 mod calls;
 mod channels;
+mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;

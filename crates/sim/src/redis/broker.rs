@@ -87,7 +87,7 @@ impl Link {
     }
 }
 
-fn key(Member { route, tag, user, info: _ }: &Member) -> super::Member {
+fn key(Member { route, tag, user, .. }: &Member) -> super::Member {
     (route.to_string(), tag.to_string(), user.to_string())
 }
 

@@ -1,6 +1,5 @@
 //! How the connections of servers to Redis break and come back, and how servers are believed to be dead.
 
-use std::sync::Arc;
 
 use fws_engine::redis::{Member as EngineMember, NodeId};
 use fws_hub::ClusterError;
@@ -97,7 +96,7 @@ impl Redis {
                 route: route.into(),
                 tag: tag.into(),
                 user: user.into(),
-                info: Arc::default(),
+                ..EngineMember::default()
             };
             receiver.vacated(vacated.into_iter().map(member).collect());
         }

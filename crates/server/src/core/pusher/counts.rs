@@ -3,7 +3,7 @@
 use fws_pusher::{AppConfig, channel, frame};
 
 use super::super::Core;
-use crate::pusher::Counted;
+use crate::pusher::Named;
 use crate::routes::Route;
 
 impl Core {
@@ -15,7 +15,7 @@ impl Core {
     }
 
     /// Tells the subscribers of channels how many they are, on all servers.
-    pub(super) fn pusher_tell_counts(&self, channels: &[Counted]) {
+    pub(super) fn pusher_tell_counts(&self, channels: &[Named]) {
         for (route, tag) in channels {
             let Some(route) = self.pusher_route(route) else { continue };
             let Some((app, name)) = channel::of_tag(tag) else { continue };

@@ -1,7 +1,12 @@
-//! Those who join channels and leave them.
+//! Those who join channels and leave them: PHP and the servers of applications are told by the server where that happens, and clients by the server that
+//! they are on.
+//!
+//! Among several servers, Redis publishes each change of a channel's list as it makes it. So all servers tell their clients of the changes in the same order.
+//! Where some may be missing, the clients are told the list again.
 
 use std::sync::Arc;
 
+use fws_engine::redis::{Became, Member as ClusterMember};
 use fws_hub::command::SendTo;
 use fws_hub::{Command, Expression, Target};
 use fws_pusher::webhook::Event as Hook;
@@ -11,45 +16,118 @@ use fws_session::Membership;
 use super::super::{Caller, Core};
 use super::watchlist::USERS;
 use super::webhook::occupied_channel;
+use crate::pusher::Named;
 use crate::routes::Route;
 
-/// So often the list of a channel is told where it changes all the time.
+/// So often the list of a channel is told at once where it changes all the time. Then that is done again later.
 const MOST_LISTS: usize = 5;
 
-impl Core {
-    /// A user has joined a channel, or left it: the others are told. It is told once for all servers.
-    pub(super) fn pusher_attendance(&self, membership: &Membership, joined: bool) {
-        let Some(route) = self.pusher_route(&membership.route) else { return };
-        let Some((app, name)) = channel::of_tag(&membership.tag) else { return };
-        let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(app)) else { return };
+/// Who has joined a channel, or left it.
+#[derive(Clone, Copy)]
+pub(super) struct Attendee<'a> {
+    pub tag: &'a str,
+    pub user: &'a str,
+    pub info: &'a [u8],
+    /// The client by which that has happened.
+    pub by: Option<&'a str>,
+}
+
+/// What the members of a channel are for.
+enum Channels<'a> {
+    /// Clients know who is in it.
+    Presence(&'a str),
+    /// It has those who are signed in.
+    Users,
+    /// It says whether this channel has subscribers.
+    Occupied(&'a str),
+    /// Nothing, since the configuration has changed.
+    None,
+}
+
+impl Channels<'_> {
+    fn of<'a>(app: &AppConfig, name: &'a str) -> Channels<'a> {
         if let Some(channel) = occupied_channel(name) {
-            let event = if joined { Hook::ChannelOccupied { channel } } else { Hook::ChannelVacated { channel } };
-            return self.pusher_hook(app, &event);
+            return Channels::Occupied(channel);
         }
-        if name == USERS {
-            return self.pusher_tell_watchers((&route, app), membership, joined);
+        match Channel::parse(name, &app.limits) {
+            _ if name == USERS => Channels::Users,
+            Ok(channel) if channel.kind.needs_member() => Channels::Presence(name),
+            Ok(_) | Err(_) => Channels::None,
         }
-        if !Channel::parse(name, &app.limits).is_ok_and(|channel| channel.kind.needs_member()) {
-            return;
-        }
+    }
+}
+
+/// Whether clients are told who comes to a channel and goes.
+pub(in crate::core) fn is_followed(tag: &str) -> bool {
+    channel::of_tag(tag).is_some_and(|(_, name)| occupied_channel(name).is_none())
+}
+
+impl Core {
+    /// A user has joined a channel, or left it. It is told once for all servers.
+    pub(super) fn pusher_attendance(&self, membership: &Membership, joined: bool) {
+        self.in_channel(&membership.route, &membership.tag, |route, app, channel| {
+            let user_id = &*membership.user;
+            match channel {
+                Channels::Occupied(channel) => {
+                    self.pusher_hook(app, &if joined { Hook::ChannelOccupied { channel } } else { Hook::ChannelVacated { channel } });
+                }
+                Channels::Presence(channel) => {
+                    let event = if joined { Hook::MemberAdded { channel, user_id } } else { Hook::MemberRemoved { channel, user_id } };
+                    self.pusher_hook(app, &event);
+                    self.pusher_attended(route, membership, joined);
+                }
+                Channels::Users | Channels::None => {}
+            }
+            if !self.is_clustered() {
+                let attendee = Attendee { tag: &membership.tag, user: user_id, info: &membership.info, by: membership.by.as_deref() };
+                self.pusher_tell_attendance((route, app), channel, attendee, joined);
+            }
+        });
+    }
+
+    /// All servers hear what has become of a member of a channel.
+    pub(crate) fn pusher_heard(&self, became: Became, member: &ClusterMember) {
+        self.in_channel(&member.route, &member.tag, |route, app, channel| {
+            let attendee = Attendee { tag: &member.tag, user: &member.user, info: &member.info, by: member.by.as_deref() };
+            match (became, &channel) {
+                (Became::Here, _) | (Became::Restored, Channels::Users) => {
+                    self.pusher_tell_attendance((route, app), channel, attendee, true)
+                }
+                (Became::Gone, _) => self.pusher_tell_attendance((route, app), channel, attendee, false),
+                // Clients may have been told that it has left, or not.
+                (Became::Restored, Channels::Presence(_)) => self.pusher.list_channel((route.name.clone(), member.tag.clone())),
+                (Became::Restored, Channels::Occupied(_) | Channels::None) => {}
+            }
+        });
+    }
+
+    fn in_channel(&self, route: &str, tag: &str, then: impl FnOnce(&Route, &AppConfig, Channels<'_>)) {
+        let Some(route) = self.pusher_route(route) else { return };
+        let Some((app, name)) = channel::of_tag(tag) else { return };
+        let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(app)) else { return };
+        then(&route, app, Channels::of(app, name));
+    }
+
+    /// Tells the clients on this server.
+    fn pusher_tell_attendance(&self, of: (&Route, &AppConfig), channel: Channels<'_>, attendee: Attendee<'_>, joined: bool) {
+        let name = match channel {
+            Channels::Presence(name) => name,
+            Channels::Users => return self.pusher_tell_watchers(of, attendee, joined),
+            Channels::Occupied(_) | Channels::None => return,
+        };
+        let Attendee { tag, user, info, by } = attendee;
         let told = if joined {
-            let Some(member) = Member::new(membership.user.clone(), &membership.info) else { return };
+            let Some(member) = Member::new(user.into(), info) else { return };
             frame::member_added(name, &member)
         } else {
-            frame::member_removed(name, &membership.user)
+            frame::member_removed(name, user)
         };
-        let user_id = &*membership.user;
-        let event = if joined { Hook::MemberAdded { channel: name, user_id } } else { Hook::MemberRemoved { channel: name, user_id } };
-        self.pusher_hook(app, &event);
-        self.pusher_attended(&route, membership, joined);
         // A client that has left and come again at once knows it by the new list: it is told neither.
-        let user = (membership.tag.clone(), membership.user.clone());
-        let hears = joined && self.pusher.comes_late(&user, membership.by.as_deref());
-        let except = membership.by.as_deref().filter(|_| !hears);
-        let _ = self.pusher_send(&route.name, (app, name), &told, except, false);
+        let hears = joined && self.pusher.comes_late(tag, user, by);
+        self.pusher_tell_here(&of.0.name, (of.1, name), &told, by.filter(|_| !hears));
         // Who has come by another client meanwhile was told behind the new list that its own user has left. So it has to hear that the user has come.
-        if !joined && self.hub.read().is_member(route.id, &membership.tag, &membership.user) {
-            self.pusher.leave_early(user, membership.by.clone());
+        if !joined && self.hub.read().is_member(of.0.id, tag, user) {
+            self.pusher.leave_early(tag, user, by);
         }
     }
 
@@ -59,44 +137,38 @@ impl Core {
         let routes: Vec<Arc<Route>> = self.routes.read().current.values().filter(|route| route.apps.is_some()).cloned().collect();
         for route in routes {
             let tags = self.hub.read().channels_with_members(route.id);
-            for tag in tags {
-                let Some(app) = channel::of_tag(&tag).and_then(|(app, _)| route.apps.as_ref()?.of_id(app)) else { continue };
-                if self.pusher_list_channel(&route, app, &tag).is_none() {
-                    // The others are away again: this is called once more when they are back.
-                    return;
-                }
-            }
+            tags.into_iter().for_each(|tag| self.pusher_list_channel(&(route.name.clone(), (*tag).into())));
         }
         self.pusher_watch_again();
     }
 
-    /// `None`: the other servers cannot be asked.
-    fn pusher_list_channel(&self, route: &Route, app: &AppConfig, tag: &str) -> Option<()> {
-        let Some((_, name)) = channel::of_tag(tag) else { return Some(()) };
-        if !Channel::parse(name, &app.limits).is_ok_and(|channel| channel.kind.needs_member()) {
-            return Some(());
-        }
-        let sorted = || {
-            let mut present = self.engine.present(&route.name, tag)?;
-            present.sort_unstable();
-            Some(present)
-        };
-        let mut present = sorted()?;
-        for _ in 0..MOST_LISTS {
-            let members: Vec<Member> = present.iter().filter_map(|(user, info)| Member::new(user.clone(), info)).collect();
-            let told = frame::presence_succeeded(name, &members);
-            // It is not an event of the channel: a history has none of it.
-            let only = Expression::quote(tag);
-            let to = Target::Expression(&only);
-            let message = SendTo { to, route: Some(&route.name), except: None, binary: false, data: told.as_bytes().into() };
-            let _ = self.execute(&Command::Send(message), Caller::default());
-            // Another server may have told who left before the list was sent, which has them still.
-            let now = sorted()?;
-            if now == present {
-                break;
+    /// Tells the clients in a channel on this server who is there. Where Redis is away it is done for all channels once it is back.
+    pub(super) fn pusher_list_channel(&self, named: &Named) {
+        let (route, tag) = named;
+        self.in_channel(route, tag, |route, _, channel| {
+            let Channels::Presence(name) = channel else { return };
+            let sorted = || {
+                let mut present = self.engine.present(&route.name, tag)?;
+                present.sort_unstable();
+                Some(present)
+            };
+            let Some(mut present) = sorted() else { return };
+            for _ in 0..MOST_LISTS {
+                let members: Vec<Member> = present.iter().filter_map(|(user, info)| Member::new(user.clone(), info)).collect();
+                let told = frame::presence_succeeded(name, &members);
+                // It is not an event of the channel: a history has none of it.
+                let only = Expression::quote(tag);
+                let to = Target::Expression(&only);
+                let message = SendTo { to, route: Some(&route.name), except: None, binary: false, data: told.as_bytes().into() };
+                let _ = self.execute(&Command::Send(message), Caller::default());
+                // A change that was told just before the list may not be in it.
+                let Some(now) = sorted() else { return };
+                if now == present {
+                    return;
+                }
+                present = now;
             }
-            present = now;
-        }
-        Some(())
+            self.pusher.list_channel(named.clone());
+        });
     }
 }

@@ -23,6 +23,7 @@ mod watchlist;
 mod webhook;
 
 pub use self::call::{HttpCall, Unread};
+pub(super) use self::members::is_followed;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +36,7 @@ use fws_pusher::{AppConfig, Error, channel};
 use fws_session::Event;
 use serde_json::json;
 
-use super::Core;
+use super::{Caller, Core};
 use crate::conn::Through;
 use crate::dispatch::{Lease, LeaseEnd, PoolId, Source};
 use crate::log::Level;
@@ -134,24 +135,40 @@ impl Core {
         self.routes.read().current.get(name).filter(|route| route.apps.is_some()).cloned()
     }
 
-    /// Sends a frame to the subscribers of a channel. What is `kept` is the last event of a cache channel.
+    /// Sends a frame to the subscribers of a channel, on all servers. What is `kept` is the last event of a cache channel.
     fn pusher_send(&self, route: &str, to: (&AppConfig, &str), frame: &str, except: Option<&str>, kept: bool) -> Result<u64, CommandError> {
-        let tag = channel::tag(&to.0.id, to.1);
-        let quoted;
-        // What is sent to a tag expression is in no history.
-        let target = match channel::Channel::parse(to.1, &to.0.limits) {
-            Ok(channel) if channel.kind.cache && !kept => {
-                quoted = Expression::quote(&tag);
-                Target::Expression(&quoted)
-            }
-            Ok(_) | Err(_) => Target::Tag(&tag),
-        };
-        let message = SendTo { to: target, route: Some(route), except, binary: false, data: frame.as_bytes().into() };
-        match self.ask(&Command::Send(message))? {
+        match send(route, to, frame, except, kept, |command| self.ask(command))? {
             Reply::Queued(clients) => Ok(clients),
             _ => Ok(0),
         }
     }
+
+    /// Sends a frame to the subscribers of a channel on this server.
+    fn pusher_tell_here(&self, route: &str, to: (&AppConfig, &str), frame: &str, except: Option<&str>) {
+        // Clients that are gone are told nothing.
+        let _ = send(route, to, frame, except, false, |command| self.execute(command, Caller::default()));
+    }
+}
+
+fn send(
+    route: &str,
+    (app, name): (&AppConfig, &str),
+    frame: &str,
+    except: Option<&str>,
+    kept: bool,
+    send: impl FnOnce(&Command<'_>) -> Result<Reply, CommandError>,
+) -> Result<Reply, CommandError> {
+    let tag = channel::tag(&app.id, name);
+    let quoted;
+    // What is sent to a tag expression is in no history.
+    let to = match channel::Channel::parse(name, &app.limits) {
+        Ok(channel) if channel.kind.cache && !kept => {
+            quoted = Expression::quote(&tag);
+            Target::Expression(&quoted)
+        }
+        Ok(_) | Err(_) => Target::Tag(&tag),
+    };
+    send(&Command::Send(SendTo { to, route: Some(route), except, binary: false, data: frame.as_bytes().into() }))
 }
 
 fn start(core: &Arc<Core>) -> io::Result<()> {

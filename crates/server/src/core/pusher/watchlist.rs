@@ -6,9 +6,9 @@
 use fws_hub::CommandError;
 use fws_hub::command::{InChannel, Tag, Tagged};
 use fws_pusher::{AppConfig, User, channel, frame};
-use fws_session::Membership;
 
 use super::super::Core;
+use super::members::Attendee;
 use super::subscribe::Waiting;
 use crate::conn::Conn;
 use crate::routes::Route;
@@ -29,12 +29,12 @@ impl Core {
         let _ = self.tag(&Tag { id: &conn.id(), tag: &channel::tag(&app.id, USERS), since: None, member });
     }
 
-    /// A user has come or gone: those are told who want to know it.
-    pub(super) fn pusher_tell_watchers(&self, (route, app): (&Route, &AppConfig), membership: &Membership, joined: bool) {
-        let user = &*membership.user;
+    /// A user has come or gone: those on this server are told who want to know it.
+    pub(super) fn pusher_tell_watchers(&self, (route, app): (&Route, &AppConfig), attendee: Attendee<'_>, joined: bool) {
+        let user = attendee.user;
         let told = if joined { frame::watchlist_events(&[user], &[]) } else { frame::watchlist_events(&[], &[user]) };
         // A user on the own watchlist was told of itself when it signed in.
-        let _ = self.pusher_send(&route.name, (app, &watching(user)), &told, membership.by.as_deref(), false);
+        self.pusher_tell_here(&route.name, (app, &watching(user)), &told, attendee.by);
     }
 
     /// Tells a client which of these users are online, and from then on who of them comes or goes.
