@@ -21,8 +21,15 @@ import (
 // connection.
 const leftoverTime = time.Second
 
-// call has the core answer a request that is no upgrade: one of the HTTP API, or one of nothing that there is. Its body is read once the
-// core knows that an application has signed the request.
+// isCall tells whether a request that is no upgrade is a call of the HTTP API, and not for a page of the site. A signed one is a call
+// wherever it goes: its sender must not take the answer of a page for that of the API.
+func isCall(r *http.Request) bool {
+	path := pusherPath(r)
+
+	return path == "/up" || strings.HasPrefix(path, "/apps/") || strings.Contains(r.URL.RawQuery, "auth_signature=")
+}
+
+// call has the core answer a call of the HTTP API. Its body is read once the core knows that an application has signed the request.
 func (h *Handler) call(w http.ResponseWriter, r *http.Request) error {
 	deadline := h.deadline()
 	ctx, cancel := context.WithDeadline(r.Context(), deadline)

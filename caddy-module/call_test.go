@@ -230,8 +230,9 @@ func TestABudgetIsKeptByAllTogetherButWhoeverIsAlone(t *testing.T) {
 }
 
 func TestTheProtocolMayStandBehindAPrefixThatTheCaddyfileTakesAway(t *testing.T) {
-	socket := run(t, site("\thandle_path /ws/* {\n"+strings.Replace(oneApp, "/app/* ", "", 1)+"\t}\n"+
-		"\thandle {\n\t\trewrite * /index.php\n"+strings.Replace(oneApp, "/app/* ", "", 1)+"\t}"))
+	route := strings.Replace(oneApp, "/app/* ", "", 1)
+	socket := run(t, site("\thandle_path /ws/* {\n"+route+"\t\trespond page 418\n\t}\n"+
+		"\thandle {\n\t\trewrite * /index.php\n"+route+"\t\trespond page 418\n\t}"))
 	get := func(target string) int {
 		status, _, _ := plainRequest(t, socket, "GET "+target+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 
@@ -240,7 +241,7 @@ func TestTheProtocolMayStandBehindAPrefixThatTheCaddyfileTakesAway(t *testing.T)
 	own := signedTarget("GET", "/apps/1/channels", "")
 	for target, want := range map[string]int{
 		"/up": http.StatusOK, "/ws/up": http.StatusOK, own: http.StatusOK, "/ws" + own: http.StatusOK,
-		"/elsewhere/up": http.StatusNotFound, "/ws/x" + own: http.StatusNotFound, "/x" + own: http.StatusNotFound, "/" + own: http.StatusNotFound,
+		"/elsewhere/up": http.StatusTeapot, "/ws/x" + own: http.StatusNotFound, "/x" + own: http.StatusNotFound, "/" + own: http.StatusNotFound,
 		strings.Replace(own, "/apps", "/APPS", 1):   http.StatusNotFound,
 		strings.Replace(own, "/apps", "/%61pps", 1): http.StatusNotFound, strings.Replace(own, "/channels", "//channels", 1): http.StatusNotFound,
 	} {

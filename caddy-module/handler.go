@@ -16,8 +16,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Handler takes over WebSocket connections. Other requests go to the next handler, but those to a route that speaks the Pusher protocol: they
-// are calls of its HTTP API.
+// Handler takes over WebSocket connections. Other requests go to the next handler, but calls of the HTTP API of a route that speaks the Pusher
+// protocol.
 type Handler struct {
 	Route
 
@@ -65,7 +65,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.refuse(w, r, http.StatusNotImplemented, "of the protocols of an extended CONNECT only websocket is spoken here")
 		}
 
-		if h.Pusher != nil {
+		if h.Pusher != nil && isCall(r) {
 			return h.call(w, r)
 		}
 

@@ -43,6 +43,6 @@ final class StubsTest extends TestCase
             $config['apps']['frankenphp']['workers'],
         ));
         self::assertStringContainsString('"handler":"websocket","name":"pusher","pusher":{"apps":[{"id":"7","key":"k","secret":"s"}]}', $adapt->getOutput());
-        self::assertStringContainsString('"path":["/app/k","/apps/7/*"]', $adapt->getOutput());
+        self::assertStringContainsString('"path":["/app/*","/apps/7/*"]', $adapt->getOutput());
     }
 }

@@ -106,11 +106,6 @@ pub enum Verified<'a> {
     },
 }
 
-/// Whether the path is one of the HTTP API's, with whatever method.
-pub fn is_path(path: &str) -> bool {
-    path == "/up" || path.starts_with("/apps/")
-}
-
 /// A request whose head is right, and whose body is still to be read.
 #[derive(Debug)]
 pub enum Examined<'a> {

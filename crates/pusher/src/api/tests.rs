@@ -50,7 +50,6 @@ fn anybody_may_ask_whether_the_server_is_up() {
     let request = Request { method: "GET", path: "/up", query: "", body: b"", now: NOW };
     assert!(matches!(verify(&request, |_| None), Ok(Verified::Up)));
     assert_eq!(verify(&Request { method: "POST", ..request }, |_| None).err(), Some(Error::WrongMethod("GET")));
-    assert!(is_path("/up") && is_path("/apps/3/events") && !is_path("/app/key") && !is_path("/"));
 }
 
 #[test]
