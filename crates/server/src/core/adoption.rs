@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fws_engine::Watching;
+use fws_hub::Key;
 use fws_wire::close;
 use socket2::Socket;
 
@@ -67,13 +68,8 @@ impl Core {
     /// Has a client that is back take up its session, or enters it anew.
     fn admit(&self, mut ticket: Ticket, transport: Transport, answered: bool) -> Result<Entered, Late> {
         let taken_up = match ticket.wish.take() {
-            Some(Wish::Back(returning)) => self.take_up(&mut ticket, returning, transport),
-            Some(Wish::Afar(afar)) => match self.fetch(&mut ticket, &afar, transport) {
-                Ok(returning) => self.take_up(&mut ticket, returning, transport),
-                Err(NotBrought::No(why)) => Err(why),
-                Err(NotBrought::ComeAgain) if answered => Err(NotResumed::Unknown),
-                Err(NotBrought::ComeAgain) => return Err(Late::ComeAgain),
-            },
+            Some(Wish::Back(returning)) => self.take_up_wherever(&mut ticket, Ok(returning), transport)?,
+            Some(Wish::Afar(afar)) => self.take_up_wherever(&mut ticket, Err(afar), transport)?,
             wish => {
                 ticket.wish = wish;
                 return self.register(ticket, transport, answered).ok_or(Late::Unavailable);
@@ -81,7 +77,9 @@ impl Core {
         };
         let why = match taken_up {
             Ok(entered) => return Ok(entered),
-            Err(why) => why,
+            Err(NotBrought::No(why)) => why,
+            Err(NotBrought::ComeAgain) if answered => NotResumed::Unknown,
+            Err(NotBrought::ComeAgain) => return Err(Late::ComeAgain),
         };
         ticket.wish = Some(Wish::Anew(Some(why)));
         // It was not promised the id that the site chose: its session had it.
@@ -94,11 +92,50 @@ impl Core {
         self.register(ticket, transport, answered).ok_or(Late::Unavailable)
     }
 
+    /// Has a client that is back take up its session. Until it has, another connection of the client may take the session to another server: then it is
+    /// brought from there.
+    fn take_up_wherever(
+        &self,
+        ticket: &mut Ticket,
+        session: Result<Returning, Afar>,
+        transport: Transport,
+    ) -> Result<Result<Entered, NotBrought>, Late> {
+        let until = clock::now() + self.engine.timeout();
+        let (secret, received) = match &session {
+            Ok(returning) => (returning.secret, returning.received),
+            Err(afar) => (afar.secret, afar.received),
+        };
+        let mut session = session;
+        loop {
+            let (key, returning) = match session {
+                Ok(returning) => (returning.visit.conn().key, Ok(returning)),
+                Err(afar) => {
+                    if ticket.reservation.is_none() {
+                        ticket.reservation = Some(self.reserve_on(&ticket.route, &ticket.opened.ip).map_err(Late::Full)?);
+                    }
+                    match self.fetch(ticket, &afar, transport) {
+                        Ok(key) => (key, self.returning(&ticket.route, key, secret, received)),
+                        Err(why) => return Ok(Err(why)),
+                    }
+                }
+            };
+            let why = match returning.and_then(|returning| self.take_up(ticket, returning, transport)) {
+                Ok(entered) => return Ok(Ok(entered)),
+                Err(why) => why,
+            };
+            session = match self.departed(key, secret, received).filter(|_| why == NotResumed::Unknown) {
+                Some(_) if clock::now() > until => return Ok(Err(NotBrought::ComeAgain)),
+                Some(afar) => Err(afar),
+                None => return Ok(Err(why.into())),
+            };
+        }
+    }
+
     /// Brings the session of a client here from another server.
-    fn fetch(&self, ticket: &mut Ticket, afar: &Afar, transport: Transport) -> Result<Returning, NotBrought> {
+    fn fetch(&self, ticket: &mut Ticket, afar: &Afar, transport: Transport) -> Result<Key, NotBrought> {
         let (path, ip, subprotocol) = (&*ticket.opened.path, &*ticket.opened.ip, &*ticket.opened.subprotocol);
         let request = Request { path: path.into(), ip: ip.into(), subprotocol: subprotocol.into(), transport };
-        let key = self.bring(
+        self.bring(
             afar,
             Arriving {
                 route: ticket.route.clone(),
@@ -109,8 +146,7 @@ impl Core {
                 named: ticket.named.clone(),
                 user: ticket.initial.user_name().unwrap_or_default().into(),
             },
-        )?;
-        Ok(self.returning(&ticket.route, key, afar.secret, afar.received)?)
+        )
     }
 
     /// Enters a client into the registry, and at its shard. `answered`: its answer is written, so that it is taken and closed where else it

@@ -39,6 +39,8 @@ pub(crate) struct Afar {
 #[derive(Debug)]
 pub(crate) struct Returning {
     pub secret: Secret,
+    /// Messages that the client has got since it was told the secret.
+    pub received: u64,
     /// The number of the last message that it has got.
     pub arrived: u64,
     pub visit: Visit,
@@ -54,7 +56,8 @@ impl Core {
                 Some(afar) => Wish::Afar(afar),
                 None => match self.returning(route, token.key, token.secret, received) {
                     Ok(returning) => Wish::Back(returning),
-                    Err(why) => Wish::Anew(Some(why)),
+                    // It may have left just now.
+                    Err(why) => self.departed(token.key, token.secret, received).map_or(Wish::Anew(Some(why)), Wish::Afar),
                 },
             },
         })
@@ -65,13 +68,17 @@ impl Core {
         let (own, secret) = (self.engine.node()?, token.secret);
         match token.node {
             Some(node) if node != own => Some(Afar { node, who: Who::at(token.key), secret, received }),
-            Some(_) | None => {
-                let (node, id) = self.departed.session(token.key)?;
-                // It may have come back here.
-                let node = if self.hub.read().knows(&id) { own } else { node };
-                Some(Afar { node, who: Who::Id(id), secret, received })
-            }
+            Some(_) | None => self.departed(token.key, secret, received),
         }
+    }
+
+    /// A session that was here and has gone to another server.
+    pub(super) fn departed(&self, key: fws_hub::Key, secret: Secret, received: u64) -> Option<Afar> {
+        let own = self.engine.node()?;
+        let (node, id) = self.departed.session(key)?;
+        // It may have come back here.
+        let node = if self.hub.read().knows(&id) { own } else { node };
+        Some(Afar { node, who: Who::Id(id), secret, received })
     }
 
     pub(super) fn returning(&self, route: &Route, key: fws_hub::Key, secret: Secret, received: u64) -> Result<Returning, NotResumed> {
@@ -80,12 +87,12 @@ impl Core {
         let visit = Visit::new(conn).ok_or(NotResumed::Unknown)?;
         let resume = visit.conn().resume.as_ref().ok_or(NotResumed::Unknown)?;
         let arrived = resume.find(&secret, received)?;
-        Ok(Returning { secret, arrived, visit })
+        Ok(Returning { secret, received, arrived, visit })
     }
 
     /// Has the session of a client that is back taken up, if it still can be.
     pub(super) fn take_up(&self, ticket: &mut Ticket, returning: Returning, transport: Transport) -> Result<Entered, NotResumed> {
-        let Returning { secret, arrived, visit } = returning;
+        let Returning { secret, arrived, visit, .. } = returning;
         let conn = visit.conn().clone();
         let resume = conn.resume.as_ref().ok_or(NotResumed::Unknown)?;
         if conn.is_dismissed() || conn.is_through(Through::Frames) {
