@@ -159,12 +159,15 @@ impl Core {
         let key = if self.engine.take_claim(&id, from) { self.install(parcel, arriving, listening) } else { None };
         self.departed.expect_no_more(&id);
         match key {
-            Some(key) if self.follow(&id, &apart, &members, &positions) => {
+            Some(key) => {
+                // From now on PHP is told here what becomes of it.
                 self.departed.has_arrived(from, Key { index, generation });
-                add(&self.counters.sessions_taken, 1);
-                return Some(key);
+                if self.follow(&id, &apart, &members, &positions) {
+                    add(&self.counters.sessions_taken, 1);
+                    return Some(key);
+                }
+                let _ = self.execute(&Command::Kill(Kill { id: &id }), Caller::default());
             }
-            Some(_) => drop(self.execute(&Command::Kill(Kill { id: &id }), Caller::default())),
             None => self.engine.release(&id),
         }
         add(&self.counters.resumes_lost, 1);
