@@ -182,9 +182,16 @@ impl Core {
         for End { route, tag, at } in ends {
             let mut held = self.histories.hold(route, &tag);
             let stay = self.stays.of(&tag);
-            // Else a message has come meanwhile, or somebody else has said so.
-            if stay != 0 && held.followed(stay).is_none() {
-                held.follow(at, stay, self.histories.now());
+            match held.followed(stay) {
+                None if stay != 0 => held.follow(at, stay, self.histories.now()),
+                // A message from before has come late. Those between may have come when nobody here was in the channel.
+                Some(now) if is_of(now, at.epoch) && now.offset < at.offset => {
+                    drop(held);
+                    let route = self.hub.read().route_name(route).clone();
+                    self.missing.may_be_behind(&route, &tag);
+                }
+                // Later ones have come, or nobody is there any more.
+                Some(_) | None => {}
             }
         }
     }
