@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fws_hub::{ClusterError, KeyValueError, Position};
 
-use crate::redis::{Cluster, Left, Member, Node, NodeId, Records, Retention};
+use crate::redis::{Cluster, Left, Member, Node, NodeId, Records, Retention, Subscribing};
 use crate::{Present, Watching};
 
 /// One server's way to the others. Of each method the one of [`Cluster`] with its name says what it does.
@@ -30,6 +30,8 @@ pub trait Broker: Send + Sync {
     fn untold(&self) -> u64;
     /// [`Cluster::begin_to_subscribe`].
     fn watch(&self, topic: &str) -> Option<Watching>;
+    /// [`Cluster::subscribing`].
+    fn watching(&self, topic: &str) -> Option<Watching>;
     fn unsubscribe(&self, topic: &str);
     fn claim(&self, id: &str) -> Result<bool, ClusterError>;
     fn take_claim(&self, id: &str, from: NodeId) -> Result<bool, ClusterError>;
@@ -71,9 +73,11 @@ macro_rules! its_own {
 
 impl Broker for Cluster {
     fn watch(&self, topic: &str) -> Option<Watching> {
-        let subscribing = self.begin_to_subscribe(topic)?;
-        // Without Redis there is nothing to wait for: it is subscribed to when it is back.
-        Some(Watching::new(move || drop(subscribing.wait())))
+        self.begin_to_subscribe(topic).map(until_it_is_so)
+    }
+
+    fn watching(&self, topic: &str) -> Option<Watching> {
+        self.subscribing(topic).map(until_it_is_so)
     }
 
     its_own! {
@@ -111,4 +115,9 @@ impl Broker for Cluster {
         value_increment(key: &[u8], by: i64) -> Result<Result<i64, KeyValueError>, ClusterError>;
         value_expiry(key: &[u8]) -> Result<Left, ClusterError>;
     }
+}
+
+/// Without Redis there is nothing to wait for: a topic is subscribed to when it is back.
+fn until_it_is_so(subscribing: Subscribing) -> Watching {
+    Watching::new(move || drop(subscribing.wait()))
 }

@@ -76,6 +76,12 @@ pub trait Engine: Send + Sync {
         None
     }
 
+    /// Waits for what [`watch`](Engine::watch) has returned for another client, if that is not so yet. Does not wait itself.
+    fn watching(&self, topic: Topic<'_>) -> Option<Watching> {
+        let _ = topic;
+        None
+    }
+
     /// There is none any more.
     fn unwatch(&self, topic: Topic<'_>) {
         let _ = topic;

@@ -204,7 +204,8 @@ fn rename(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, name: &str) {
     match answer {
         Ok(Reply::Renamed(Renamed::Done)) => {
             let has = |(number, other): (&usize, &crate::truth::Session)| {
-                *number != session && connected.contains(number) && other.id.as_deref() == Some(name) && other.excuse.is_none()
+                let there = connected.contains(number) && !other.closed && other.excuse.is_none();
+                *number != session && there && other.id.as_deref() == Some(name)
             };
             if sim.plan.is_redis_reliable() && truth.troubles == 0 && truth.sessions.iter().any(has) {
                 truth.blame(format!("two clients are called {name}"));

@@ -155,8 +155,8 @@ pub fn check_presence(sim: &Sim) -> Vec<String> {
     // Nothing of it is borrowed while servers ask each other, in which more happens.
     let seen: Vec<_> = sim.alive().iter().map(|node| (node.number, who_is_there(node))).collect();
     let truth = sim.truth.borrow();
-    let sessions: Vec<&Session> =
-        current.iter().filter_map(|number| truth.sessions.get(number)).filter(|session| !session.closed).collect();
+    let connected = || current.iter().filter_map(|number| truth.sessions.get(number));
+    let sessions: Vec<&Session> = connected().filter(|session| !session.closed).collect();
     let nodes = sim.alive();
     let mut ids: Vec<String> = nodes.iter().flat_map(|node| node.core().ids()).map(|id| id.to_string()).collect();
     ids.sort_unstable();
@@ -168,8 +168,9 @@ pub fn check_presence(sim: &Sim) -> Vec<String> {
     if all != current.len() {
         wrong.push(format!("{} clients are connected, and the servers have {all}", current.len()));
     }
-    let unsure: BTreeSet<&str> =
-        sessions.iter().filter(|session| session.is_in("hall:1").is_none()).map(|session| session.user.as_str()).collect();
+    // Another session of the name may be the one that was closed.
+    let unclear = |session: &&Session| session.closed && !session.has_own_id() || session.is_in("hall:1").is_none();
+    let unsure: BTreeSet<&str> = connected().filter(unclear).map(|session| session.user.as_str()).collect();
     let there: BTreeSet<&str> =
         sessions.iter().filter(|session| session.is_in("hall:1") == Some(true)).map(|session| session.user.as_str()).collect();
     for (node, seen) in &seen {

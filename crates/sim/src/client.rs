@@ -123,6 +123,7 @@ impl Client {
             Phase::Busy if !sim.calm.get() && sim.dice.chance(100) => {
                 // It has waited long enough.
                 self.state.borrow_mut().request += 1;
+                self.may_lose_its_name(sim);
                 self.away(sim)
             }
             other => {
@@ -132,6 +133,16 @@ impl Client {
         };
         self.state.borrow_mut().phase = next;
         true
+    }
+
+    /// A request that it has given up may find that its token is old by then, and begin a session: that has the name of the client, whose session may be away
+    /// at that moment.
+    fn may_lose_its_name(&self, sim: &Sim) {
+        if let Some(session) = self.state.borrow().session.filter(|_| self.name.is_some())
+            && let Some(session) = sim.truth.borrow_mut().sessions.get_mut(&session)
+        {
+            session.excuse.get_or_insert("a request that the client has given up wanted its name");
+        }
     }
 
     /// It comes again a little later.

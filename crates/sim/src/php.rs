@@ -111,7 +111,12 @@ fn handle(sim: &Sim, node: &Node, id: &str, event: &Event) -> VecDeque<Act> {
             format!("message {text}")
         }
         Event::Close(closed) => {
-            let twice = truth.session_of(id).is_some_and(|session| std::mem::replace(&mut session.closed, true) && session.has_own_id());
+            // A server that is cut off, or dead, cannot say that the session has arrived there: then PHP is rather told twice than never.
+            let believed_lost = closed.reason.contains("did not arrive") && truth.troubles > 0;
+            let twice = truth.session_of(id).is_some_and(|session| {
+                session.believed_lost |= believed_lost;
+                std::mem::replace(&mut session.closed, true) && session.has_own_id() && !session.believed_lost
+            });
             if twice {
                 truth.blame(format!("PHP was told twice that {id} is gone"));
             }

@@ -65,6 +65,8 @@ pub struct Session {
     pub excuse: Option<&'static str>,
     /// PHP was told that it is closed.
     pub closed: bool,
+    /// It was told so by a server that had given it to one that is cut off or dead.
+    pub believed_lost: bool,
     /// The client has got another one.
     pub over: bool,
 }

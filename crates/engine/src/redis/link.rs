@@ -16,7 +16,6 @@ use super::node::NodeId;
 use super::outgoing::{Outbound, publish};
 use super::reach::{Failure, look_at_server, place, reach, within, words};
 use super::settings::moved;
-use super::topics::Wish;
 use super::{Answer, Incoming, Node, Receiver, Records, Shared};
 
 /// Between two attempts to connect.
@@ -73,12 +72,12 @@ pub(super) async fn keep(
     shared: &std::sync::Arc<Shared>,
     receiver: &dyn Receiver,
     mut queue: Queue<Outbound>,
-    mut wishes: UnboundedReceiver<Wish>,
+    mut wishes: UnboundedReceiver<Box<str>>,
 ) {
     let (mut pause, mut elsewhere, mut registered, mut told) = (PAUSE.0, None, false, false);
     loop {
         let begun = Instant::now();
-        // All that is wanted is subscribed to anew, and nobody waits for it now.
+        // All that is wanted is subscribed to anew.
         while wishes.try_recv().is_ok() {}
         let why = match connect(shared, elsewhere.take(), &mut registered).await {
             Ok(link) => match up(shared, receiver, &link).await {
@@ -276,7 +275,7 @@ async fn serve(
     receiver: &dyn Receiver,
     link: Link,
     queue: &mut Queue<Outbound>,
-    wishes: &mut UnboundedReceiver<Wish>,
+    wishes: &mut UnboundedReceiver<Box<str>>,
 ) -> String {
     let Link { connection, mut sink, mut stream, .. } = link;
     let mut outgoing = connection.clone();
@@ -339,14 +338,14 @@ fn hear(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, bytes: &[u8]) 
 }
 
 /// Subscribes to topics and unsubscribes from them.
-async fn subscribe(shared: &Shared, sink: &mut PubSubSink, wishes: &mut UnboundedReceiver<Wish>) -> String {
+async fn subscribe(shared: &Shared, sink: &mut PubSubSink, wishes: &mut UnboundedReceiver<Box<str>>) -> String {
     let mut batch = Vec::new();
     loop {
         if wishes.recv_many(&mut batch, TOPICS).await == 0 {
             return "the server ends".to_owned();
         }
         let channel = |topic: &str| shared.settings.key("t", topic.as_bytes());
-        let (on, off): (Vec<_>, Vec<_>) = batch.iter().map(|Wish::Look(topic, _)| topic).partition(|topic| shared.topics.is_wanted(topic));
+        let (on, off): (Vec<_>, Vec<_>) = batch.drain(..).partition(|topic| shared.topics.is_wanted(topic));
         let (on_channels, off_channels): (Vec<_>, Vec<_>) =
             (on.iter().map(|topic| channel(topic)).collect(), off.iter().map(|topic| channel(topic)).collect());
         let done = async {
@@ -363,9 +362,6 @@ async fn subscribe(shared: &Shared, sink: &mut PubSubSink, wishes: &mut Unbounde
             return why;
         }
         on.iter().for_each(|topic| shared.topics.is_ready(topic));
-        for Wish::Look(_, tell) in batch.drain(..) {
-            let _ = tell.try_send(());
-        }
     }
 }
 

@@ -50,7 +50,7 @@ use self::link::Health;
 use self::members::Members;
 use self::outgoing::{Outbound, Outgoing};
 use self::questions::Questions;
-use self::topics::Topics;
+use self::topics::{Flag, Topics};
 
 pub use self::asking::GONE;
 pub use self::member::{Became, Member};
@@ -154,7 +154,7 @@ pub struct Cluster {
 #[derive(Debug)]
 pub struct Subscribing {
     cluster: Cluster,
-    done: std::sync::mpsc::Receiver<()>,
+    done: Arc<Flag>,
 }
 
 impl Subscribing {
@@ -163,7 +163,7 @@ impl Subscribing {
         if !self.cluster.is_connected() {
             return Err(ClusterError::Unavailable);
         }
-        self.done.recv_timeout(self.cluster.shared.settings.timeout).map_err(|_| ClusterError::Timeout)
+        if self.done.wait(self.cluster.shared.settings.timeout) { Ok(()) } else { Err(ClusterError::Timeout) }
     }
 }
 
@@ -320,8 +320,8 @@ impl Cluster {
         self.shared.settings.timeout
     }
 
-    /// Has other servers send here what they tell of a topic, from when this returns. It waits for Redis, but only for the first subscription
-    /// of a topic. Each call needs one of [`Cluster::unsubscribe`]. An error says that it will be subscribed to later.
+    /// Has other servers send here what they tell of a topic, from when this returns. It waits for Redis, but only until a topic is subscribed to for
+    /// the first time. Each call needs one of [`Cluster::unsubscribe`]. An error says that it will be subscribed to later.
     pub fn subscribe(&self, topic: &str) -> Result<(), ClusterError> {
         self.begin_to_subscribe(topic).map_or(Ok(()), Subscribing::wait)
     }
@@ -329,6 +329,12 @@ impl Cluster {
     /// The same, but does not wait. `None`: it is subscribed to.
     pub fn begin_to_subscribe(&self, topic: &str) -> Option<Subscribing> {
         let done = self.shared.topics.want(topic)?;
+        Some(Subscribing { cluster: self.clone(), done })
+    }
+
+    /// A subscription that somebody has begun, and that is not confirmed yet.
+    pub fn subscribing(&self, topic: &str) -> Option<Subscribing> {
+        let done = self.shared.topics.awaited(topic)?;
         Some(Subscribing { cluster: self.clone(), done })
     }
 

@@ -2,10 +2,12 @@
 //!
 //! A topic of clients with a tag has a name that scripts in Redis know as well: what becomes of members of a channel is published there.
 
-use std::sync::mpsc::{Receiver as Done, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::HashMap;
-use parking_lot::Mutex;
+use hashbrown::hash_map::Entry;
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::member::tag_of;
@@ -20,41 +22,65 @@ pub(super) fn of_channel(channel: &[u8]) -> String {
     tag_topic(tag_of(channel).unwrap_or_default())
 }
 
-/// What the link is to do about a topic.
-#[derive(Debug)]
-pub(super) enum Wish {
-    /// To look what is wanted of it now. Told when it is done.
-    Look(Box<str>, SyncSender<()>),
+/// What becomes true once.
+#[derive(Debug, Default)]
+pub(super) struct Flag(Mutex<bool>, Condvar);
+
+impl Flag {
+    fn set(&self) {
+        *self.0.lock() = true;
+        self.1.notify_all();
+    }
+
+    /// Waits until it is true, no longer than a time. `false`: it is not.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let mut set = self.0.lock();
+        self.1.wait_while_for(&mut set, |set| !*set, timeout);
+        *set
+    }
 }
 
 /// Topics that somebody on this server listens to.
 #[derive(Debug)]
 pub(super) struct Topics {
     wanted: Mutex<HashMap<Box<str>, Wanted>>,
-    /// There are no more of them than changes of topics, whose callers wait.
-    wishes: UnboundedSender<Wish>,
+    /// Topics of which the link is to look what is wanted of them now. There are no more of them than changes of topics.
+    wishes: UnboundedSender<Box<str>>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 struct Wanted {
     /// So many listen.
     count: u32,
     /// Redis has confirmed the subscription.
     ready: bool,
+    /// It does so the next time, or has done so.
+    told: Arc<Flag>,
 }
 
 impl Topics {
-    pub fn new() -> (Topics, UnboundedReceiver<Wish>) {
+    pub fn new() -> (Topics, UnboundedReceiver<Box<str>>) {
         let (wishes, exit) = unbounded_channel();
         (Topics { wanted: Mutex::default(), wishes }, exit)
     }
 
-    /// Somebody more listens. `None`: it is subscribed to already. Else it is when the link has told so.
-    pub fn want(&self, topic: &str) -> Option<Done<()>> {
+    /// Somebody more listens. `None`: it is subscribed to already. Else it is when the flag is set.
+    pub fn want(&self, topic: &str) -> Option<Arc<Flag>> {
         let mut wanted = self.wanted.lock();
-        let entry = wanted.entry(topic.into()).or_default();
+        let entry = match wanted.entry(topic.into()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let _ = self.wishes.send(topic.into());
+                entry.insert(Wanted::default())
+            }
+        };
         entry.count += 1;
-        (!entry.ready).then(|| self.wish(topic))
+        (!entry.ready).then(|| entry.told.clone())
+    }
+
+    /// What is set once a topic is subscribed to that somebody listens to. `None`: it is, or nobody listens.
+    pub fn awaited(&self, topic: &str) -> Option<Arc<Flag>> {
+        self.wanted.lock().get(topic).filter(|entry| !entry.ready).map(|entry| entry.told.clone())
     }
 
     /// Somebody listens no more.
@@ -64,14 +90,8 @@ impl Topics {
         entry.count -= 1;
         if entry.count == 0 {
             wanted.remove(topic);
-            self.wish(topic);
+            let _ = self.wishes.send(topic.into());
         }
-    }
-
-    fn wish(&self, topic: &str) -> Done<()> {
-        let (tell, done) = sync_channel(1);
-        let _ = self.wishes.send(Wish::Look(topic.into(), tell));
-        done
     }
 
     /// Whether anybody listens.
@@ -83,13 +103,18 @@ impl Topics {
     pub fn is_ready(&self, topic: &str) {
         if let Some(entry) = self.wanted.lock().get_mut(topic) {
             entry.ready = true;
+            entry.told.set();
         }
     }
 
     /// The connection is another one: all that somebody listens to, of which Redis knows nothing yet.
     pub fn all_anew(&self) -> Vec<Box<str>> {
         let mut wanted = self.wanted.lock();
-        wanted.values_mut().for_each(|entry| entry.ready = false);
+        for entry in wanted.values_mut() {
+            if std::mem::take(&mut entry.ready) {
+                entry.told = Arc::default();
+            }
+        }
         wanted.keys().cloned().collect()
     }
 
@@ -103,21 +128,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_first_who_listens_and_the_last_who_leaves_change_anything() {
+    fn only_the_first_who_listens_and_the_last_who_leaves_change_anything_and_all_wait_until_it_is_ready() {
         let (topics, mut wishes) = Topics::new();
-        assert!(topics.want("a").is_some() && topics.want("a").is_some(), "both wait until it is ready");
+        let waiting = [topics.want("a"), topics.want("a"), topics.awaited("a")].map(|flag| flag.expect("it is not ready"));
+        assert!(topics.awaited("b").is_none(), "nobody listens");
+        assert!(!waiting[0].wait(Duration::ZERO));
         topics.is_ready("a");
-        assert!(topics.want("a").is_none());
+        assert!(waiting.iter().all(|flag| flag.wait(Duration::ZERO)));
+        assert!(topics.want("a").is_none() && topics.awaited("a").is_none());
+        assert_eq!(topics.all_anew(), [Box::<str>::from("a")]);
+        let again = topics.awaited("a").expect("it is another connection");
+        assert!(!again.wait(Duration::ZERO));
+        topics.is_ready("a");
+        assert!(again.wait(Duration::ZERO));
         topics.unwant("a");
         topics.unwant("a");
         assert!(topics.is_wanted("a"));
-        topics.unwant("a");
         topics.unwant("a");
         assert!(!topics.is_wanted("a") && topics.all_anew().is_empty());
         let mut count = 0;
         while wishes.try_recv().is_ok() {
             count += 1;
         }
-        assert_eq!(count, 3);
+        assert_eq!(count, 2);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fws_engine::Watching;
+use fws_engine::Topic;
 use fws_hub::Key;
 use fws_wire::close;
 use socket2::Socket;
@@ -155,6 +155,7 @@ impl Core {
         let mut resume = self.resume_for(&ticket).transpose().ok()?;
         // Before anything is locked, as it asks Redis.
         let ends = self.ends_of(&ticket.route.name, ticket.initial.tags());
+        let (tags, user) = (ticket.initial.tags().to_vec(), ticket.initial.user_name().map(str::to_owned));
         // Kept locked until the shard has it: either the route is still the one in force, or a reload finds the connection.
         let routes = self.routes.read();
         let route = routes.current.get(&ticket.route.name).cloned();
@@ -191,7 +192,7 @@ impl Core {
         if let Some(reservation) = reservation {
             reservation.adopted();
         }
-        let watching = self.tell_changes(hub);
+        self.tell_changes(hub);
         drop(reserved_id);
         drop(routes);
         if let Some(claim) = claim {
@@ -201,7 +202,7 @@ impl Core {
         if gone || self.is_draining() {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
         }
-        watching.into_iter().for_each(Watching::wait);
+        self.wait_for_topics(tags.iter().map(|tag| Topic::Tag(tag)).chain(user.as_deref().map(Topic::User)));
         self.follow_from(ends);
         Some(Entered { conn, opened: Some(opened), shard: shard.clone(), back: None })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fws_engine::Place;
+use fws_engine::{Place, Topic};
 use fws_hub::command::{Close, DisconnectUser, Ping, Rename, SendTo, Tag};
 use fws_hub::{Access, Client, Command, CommandError, Hub, KeyValue, Renamed, Reply, Scope, Steps, Target, TimerError, Timers};
 
@@ -115,7 +115,7 @@ impl Core {
                 Ok(command.apply(&self.hub.read(), |key, _| self.post(key, Op::Ping { key, how })))
             }
             Command::Rename(command) => self.rename(command),
-            Command::SetUser(command) => self.change_and_wait(|hub| command.apply(hub)),
+            Command::SetUser(command) => self.change_and_wait(command.user.map(Topic::User), |hub| command.apply(hub)),
             Command::DisconnectUser(command) => self.disconnect_user(command, patience),
             Command::Presence(command) => self.presence(command, patience),
             Command::Tag(command) => self.tag(command),

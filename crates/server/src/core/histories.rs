@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use fws_engine::Topic;
 use fws_hub::command::{ClearHistory, ClearTags, ReadHistory, SendTo, Tag, Tagged, Untag, check_tag};
 use fws_hub::{CommandError, Held, History, HistoryPolicy, Kept, Key, Position, Recorded, Reply, RouteId, Target};
 
@@ -109,7 +110,7 @@ impl Core {
     pub(super) fn tag_and(&self, command: &Tag<'_>, mut greet: Option<Greet<'_>>) -> Result<Reply, CommandError> {
         let Some(since) = command.since else {
             let ends = self.ends_before(command);
-            let tagged = self.change_and_wait(|hub| {
+            let tagged = self.change_and_wait([Topic::Tag(command.tag)], |hub| {
                 let tagged = command.put_on(hub)?;
                 if let (Tagged::Now(key), Some(greet)) = (tagged, &mut greet) {
                     greet(key, None);
@@ -129,7 +130,7 @@ impl Core {
         }
         let mut held = self.histories.hold(route, command.tag);
         let missed = self.histories.run(|now| held.read(Some(since), usize::MAX, now), || self.shards[0].wake()).messages;
-        let tagged = self.change_and_wait(|hub| {
+        let tagged = self.change_and_wait([Topic::Tag(command.tag)], |hub| {
             let tagged = command.put_on(hub)?;
             if let (Tagged::Now(key), Some(greet)) = (tagged, &mut greet) {
                 greet(key, missed.last().map(|last| &*last.data));

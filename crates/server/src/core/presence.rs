@@ -40,27 +40,35 @@ impl Presences {
 impl Core {
     /// Changes the registry, and tells of users who join channels or leave them by that.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Hub<Arc<Conn>>) -> T) -> T {
-        self.change_watching(change).0
-    }
-
-    /// The same. Where by that the first client of this server has a tag or a user, what other servers send to it comes from when this
-    /// returns.
-    pub(super) fn change_and_wait<T>(&self, change: impl FnOnce(&mut Hub<Arc<Conn>>) -> T) -> T {
-        let (changed, watching) = self.change_watching(change);
-        watching.into_iter().for_each(Watching::wait);
-        changed
-    }
-
-    fn change_watching<T>(&self, change: impl FnOnce(&mut Hub<Arc<Conn>>) -> T) -> (T, Vec<Watching>) {
         let mut hub = self.hub.write();
         hub.set_time(self.presences.alarm.now());
         let changed = change(&mut hub);
-        (changed, self.tell_changes(hub))
+        self.tell_changes(hub);
+        changed
     }
 
-    /// Ends a change of the registry. What is returned waits until other servers send here what concerns clients of this one.
-    pub(super) fn tell_changes(&self, mut hub: RwLockWriteGuard<'_, Hub<Arc<Conn>>>) -> Vec<Watching> {
-        let watching = hub.take_watched().map(|watched| self.watch(&watched)).unwrap_or_default();
+    /// The same. What other servers send to these topics comes from when this returns, if there are clients here that it is for.
+    pub(super) fn change_and_wait<'a, T>(
+        &self,
+        topics: impl IntoIterator<Item = Topic<'a>>,
+        change: impl FnOnce(&mut Hub<Arc<Conn>>) -> T,
+    ) -> T {
+        let changed = self.change(change);
+        self.wait_for_topics(topics);
+        changed
+    }
+
+    /// Waits until other servers send here what concerns clients of this one. Another client may have been the first a moment ago.
+    pub(super) fn wait_for_topics<'a>(&self, topics: impl IntoIterator<Item = Topic<'a>>) {
+        let watching: Vec<Watching> = topics.into_iter().filter_map(|topic| self.engine.watching(topic)).collect();
+        watching.into_iter().for_each(Watching::wait);
+    }
+
+    /// Ends a change of the registry.
+    pub(super) fn tell_changes(&self, mut hub: RwLockWriteGuard<'_, Hub<Arc<Conn>>>) {
+        if let Some(watched) = hub.take_watched() {
+            self.watch(&watched);
+        }
         let sooner = self.presences.alarm.set(hub.next_leave());
         if hub.has_changes() {
             let telling = self.presences.telling.lock();
@@ -75,7 +83,6 @@ impl Core {
         if sooner {
             self.shards[0].wake();
         }
-        watching
     }
 
     /// Tells PHP who has joined channels, and who has left them. It locks no more than the dispatcher: its callers have locked others.
@@ -117,19 +124,17 @@ impl Core {
     }
 
     /// Tells the engine of tags and users that have their first client on this server, or have lost the last one.
-    fn watch(&self, watched: &Watched) -> Vec<Watching> {
+    fn watch(&self, watched: &Watched) {
         let tags = watched.tags.iter().map(|(tag, on)| (Topic::Tag(tag), *on));
         let users = watched.users.iter().map(|(user, on)| (Topic::User(user), *on));
         self.stays.change(&watched.tags);
-        let mut watching = Vec::new();
         for (topic, on) in tags.chain(users) {
             if on {
-                watching.extend(self.engine.watch(topic));
+                drop(self.engine.watch(topic));
             } else {
                 self.engine.unwatch(topic);
             }
         }
-        watching
     }
 
     /// Has users leave whose time of grace is over.

@@ -303,6 +303,10 @@ impl Engine for Servers {
         self.cluster.watch(&topic_name(topic))
     }
 
+    fn watching(&self, topic: Topic<'_>) -> Option<Watching> {
+        self.cluster.watching(&topic_name(topic))
+    }
+
     fn unwatch(&self, topic: Topic<'_>) {
         self.cluster.unsubscribe(&topic_name(topic));
     }

@@ -101,6 +101,11 @@ impl Broker for Link {
         others.into_iter().map(|id| Node { id, label: "".into() }).collect()
     }
 
+    fn is_alive(&self, node: NodeId) -> bool {
+        let state = self.redis.0.lock();
+        state.peers[self.own].others.contains(&node) || state.missed.get(&node).is_some_and(|until| *until > world::millis())
+    }
+
     fn counts(&self) -> Vec<(&'static str, u64)> {
         let state = self.redis.0.lock();
         let peer = &state.peers[self.own];
@@ -151,23 +156,28 @@ impl Broker for Link {
     }
 
     fn watch(&self, topic: &str) -> Option<Watching> {
-        let mut state = self.redis.0.lock();
-        let peer = &mut state.peers[self.own];
-        let wanted = peer.topics.entry(topic.to_owned()).or_insert((0, false));
-        wanted.0 += 1;
-        if wanted.1 {
+        {
+            let mut state = self.redis.0.lock();
+            let peer = &mut state.peers[self.own];
+            let wanted = peer.topics.entry(topic.to_owned()).or_insert((0, false));
+            wanted.0 += 1;
+            if wanted.0 == 1 {
+                peer.wishes.push_back((topic.to_owned(), world::millis()));
+            }
+        }
+        self.watching(topic)
+    }
+
+    fn watching(&self, topic: &str) -> Option<Watching> {
+        let (redis, own, topic) = (self.redis.clone(), self.own, topic.to_owned());
+        let is_open = move || redis.0.lock().peers[own].topics.get(&topic).is_some_and(|wanted| !wanted.1);
+        if !is_open() {
             return None;
         }
-        peer.wishes.push_back((topic.to_owned(), world::millis()));
-        let (redis, own, topic) = (self.redis.clone(), self.own, topic.to_owned());
+        let redis = self.redis.clone();
         Some(Watching::new(move || {
             let until = world::millis() + TIMEOUT;
-            let waits = || {
-                let state = redis.0.lock();
-                let peer = &state.peers[own];
-                peer.linked && peer.topics.get(&topic).is_some_and(|wanted| !wanted.1)
-            };
-            while waits() && world::millis() < until {
+            while redis.0.lock().peers[own].linked && is_open() && world::millis() < until {
                 world::wait(until);
             }
         }))

@@ -1,11 +1,11 @@
 //! How the connections of servers to Redis break and come back, and how servers are believed to be dead.
 
-
-use fws_engine::redis::{Member as EngineMember, NodeId};
+use fws_engine::redis::{GONE, Member as EngineMember, NodeId};
 use fws_hub::ClusterError;
 
 use super::state::{Delivery, State};
 use super::{LEASE, Redis};
+use crate::world;
 
 impl Redis {
     /// Whether a server is connected.
@@ -39,7 +39,9 @@ impl Redis {
     /// All that Redis knows is lost.
     pub fn forget_all(&self) {
         let mut state = self.0.lock();
-        state.heard.clear();
+        let until = world::millis() + GONE.as_millis() as u64;
+        let State { heard, missed, .. } = &mut *state;
+        missed.extend(std::mem::take(heard).into_keys().map(|node| (node, until)));
         state.ids.clear();
         state.members.clear();
         state.channels.clear();

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub peers: Vec<Peer>,
     /// When each server was heard of last.
     pub heard: BTreeMap<NodeId, u64>,
+    /// The servers that it knew before it lost what it knew, and until when they are waited for.
+    pub missed: BTreeMap<NodeId, u64>,
     pub ids: BTreeMap<String, NodeId>,
     pub members: BTreeMap<Member, BTreeSet<NodeId>>,
     pub channels: BTreeMap<String, Channel>,

@@ -275,10 +275,7 @@ impl Core {
         if let Some(reservation) = reservation {
             reservation.adopted();
         }
-        let watching = self.tell_changes(hub);
-        drop(routes);
-        // They are watched already.
-        drop(watching);
+        self.tell_changes(hub);
         Some(key)
     }
 }

@@ -40,7 +40,8 @@ impl Core {
     /// Tells a client which of these users are online, and from then on who of them comes or goes.
     pub(super) fn pusher_watch(&self, conn: &Conn, (route, app): (&Route, &AppConfig), users: &[String]) {
         let (id, mut waiting) = (conn.id(), None);
-        let _ = self.change_and_wait(|hub| {
+        // All servers hear of the users where the connection has signed in: nothing that others send to these tags is waited for.
+        let _ = self.change(|hub| {
             for user in users {
                 let tag = channel::tag(&app.id, &watching(user));
                 let tagged = Tag { id: &id, tag: &tag, since: None, member: None }.put_on(hub)?;
