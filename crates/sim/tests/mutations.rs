@@ -1,7 +1,13 @@
 //! What is broken on purpose is found, and soon: so the other tests would find it as well.
 
 use fws_server::simulation::Flaw;
+use fws_sim::plan::KINDS;
 use fws_sim::{Mutation, Plan, run};
+
+/// The weights of some kinds of events: that Redis confirms subscriptions, that time goes by, that scripts do something.
+const GRANT: usize = 3;
+const TIME: usize = 10;
+const SCRIPT: usize = 13;
 
 /// The first seed with which a mutation is found. What is broken must be in use: there are several servers, and connections break.
 fn found(mutation: Mutation, within: u64) -> u64 {
@@ -67,7 +73,14 @@ fn a_server_that_gives_a_client_away_before_its_events_are_handled_is_found() {
 
 #[test]
 fn a_server_that_sleeps_while_events_wait_is_found() {
-    found(Mutation::Core(Flaw::AsleepWithEvents), 600);
+    // Users leave while servers are cut off or die, and nothing else happens for long.
+    let lonely = |plan: Plan| {
+        let mut weights = plan.weights;
+        weights[TIME] = 30;
+        let quiet = Plan { nodes: 3, clients: 2, steps: 300, weights, ..plan };
+        Plan { grace: 500, deaths: true, outages: true, ping_interval: 20_000, window: 3_000, ..quiet }
+    };
+    found_in(Mutation::Core(Flaw::AsleepWithEvents), 600, lonely);
 }
 
 #[test]
@@ -75,4 +88,28 @@ fn a_server_that_does_not_tell_php_of_clients_that_were_lost_on_their_way_is_fou
     // The answer that has a client in it must be on its way when Redis is lost.
     let hops_and_outages = |plan| Plan { nodes: 3, clients: 5, steps: 700, breaks: true, outages: true, deaths: false, ..plan };
     found_in(Mutation::Core(Flaw::Astray), 1000, hops_and_outages);
+}
+
+#[test]
+fn a_server_that_believes_that_a_session_is_over_which_has_just_left_is_found() {
+    let hops = |plan| Plan { nodes: 3, clients: 5, steps: 700, breaks: true, deaths: false, names: false, ..plan };
+    found_in(Mutation::Core(Flaw::LookedAtOnce), 1000, hops);
+}
+
+#[test]
+fn a_server_that_ends_a_session_on_arrival_and_says_that_it_has_not_arrived_is_found() {
+    let hops_and_failures =
+        |plan| Plan { nodes: 3, clients: 5, steps: 700, breaks: true, failures: true, deaths: false, outages: false, ..plan };
+    found_in(Mutation::Core(Flaw::EndedOnArrival), 1000, hops_and_failures);
+}
+
+#[test]
+fn a_server_that_does_not_wait_until_it_is_sent_what_is_for_a_tag_is_found() {
+    // Subscriptions take long, and what is sent meanwhile does not.
+    let slow_subscriptions = |plan: Plan| {
+        let mut weights = [10; KINDS];
+        (weights[GRANT], weights[SCRIPT]) = (1, 30);
+        Plan { nodes: 2, clients: 5, steps: 700, weights, breaks: false, deaths: false, outages: false, failures: false, ..plan }
+    };
+    found_in(Mutation::Core(Flaw::Impatient), 500, slow_subscriptions);
 }

@@ -123,6 +123,10 @@ impl Core {
                 Ok(entered) => return Ok(Ok(entered)),
                 Err(why) => why,
             };
+            #[cfg(feature = "simulation")]
+            if crate::simulation::has(crate::simulation::Flaw::LookedAtOnce) {
+                return Ok(Err(why.into()));
+            }
             session = match self.departed(key, secret, received).filter(|_| why == NotResumed::Unknown) {
                 Some(_) if clock::now() > until => return Ok(Err(NotBrought::ComeAgain)),
                 Some(afar) => Err(afar),

@@ -60,6 +60,10 @@ impl Core {
 
     /// Waits until other servers send here what concerns clients of this one. Another client may have been the first a moment ago.
     pub(super) fn wait_for_topics<'a>(&self, topics: impl IntoIterator<Item = Topic<'a>>) {
+        #[cfg(feature = "simulation")]
+        if crate::simulation::has(crate::simulation::Flaw::Impatient) {
+            return;
+        }
         let watching: Vec<Watching> = topics.into_iter().filter_map(|topic| self.engine.watching(topic)).collect();
         watching.into_iter().for_each(Watching::wait);
     }

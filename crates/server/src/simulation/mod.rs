@@ -54,6 +54,12 @@ pub enum Flaw {
     AsleepWithEvents,
     /// PHP is not told of clients that were given to another server and did not arrive.
     Astray,
+    /// A session that was here at the handshake and is on another server now is believed to be over.
+    LookedAtOnce,
+    /// A session that could not enter its channels on the server that it came to is ended there, and has not arrived.
+    EndedOnArrival,
+    /// Nobody waits until other servers send here what is for a tag.
+    Impatient,
 }
 
 thread_local! {

@@ -117,6 +117,11 @@ impl Departed {
         }
     }
 
+    #[cfg(feature = "simulation")]
+    pub(super) fn has_not_arrived(&self, from: NodeId, place: Key) {
+        self.0.lock().arrived.remove(&(from, place));
+    }
+
     /// What is known of a client that another server has given.
     pub(super) fn fate(&self, from: NodeId, place: Key, secret: &Secret) -> Fate {
         let inner = self.0.lock();

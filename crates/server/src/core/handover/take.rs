@@ -167,6 +167,10 @@ impl Core {
                     return Some(key);
                 }
                 let _ = self.execute(&Command::Kill(Kill { id: &id }), Caller::default());
+                #[cfg(feature = "simulation")]
+                if crate::simulation::has(crate::simulation::Flaw::EndedOnArrival) {
+                    self.departed.has_not_arrived(from, Key { index, generation });
+                }
             }
             None => self.engine.release(&id),
         }
