@@ -3,7 +3,7 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::redis::Redis;
@@ -133,15 +133,18 @@ fn a_client_may_go_on_to_a_third_server_and_come_home_and_leaves_nothing_behind(
     wait_until(PATIENCE, "no id is claimed any more", || servers.iter().all(|core| core.stats()["cluster_claims"] == 0));
 }
 
-/// Sends to groups, and to a channel with a history, until it is over; how often.
-fn send_all_the_time(core: &Core, number: usize, done: &AtomicBool) -> usize {
+/// Sends to groups, and to a channel with a history, until it is over; how often. Not more than can be kept for clients, however long their hops take.
+fn send_all_the_time(core: &Core, number: usize, done: &AtomicBool, hops: &AtomicUsize) -> usize {
     let mut n = 0;
     while !done.load(Ordering::Relaxed) {
+        if n >= 20 * hops.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+            continue;
+        }
         let to = [Target::Tag("t"), Target::User("ann"), Target::Expression("t|x"), Target::All][n % 4];
         send(core, to, &format!("group {number} {n}"));
         send(core, Target::Tag("news:1"), &format!("news {number} {n}"));
         n += 1;
-        std::thread::sleep(Duration::from_micros(500));
     }
     for kind in ["group", "news"] {
         let tag = if kind == "group" { "t" } else { "news:1" };
@@ -150,10 +153,11 @@ fn send_all_the_time(core: &Core, number: usize, done: &AtomicBool) -> usize {
     n
 }
 
-/// Changes its server all the time; what it got.
-fn hop_all_the_time(mut visitor: Visitor, number: usize, servers: &[Arc<Core>; 3]) -> (Visitor, Vec<String>) {
+/// Changes its server all the time, and counts how often; what it got.
+fn hop_all_the_time(mut visitor: Visitor, number: usize, servers: &[Arc<Core>; 3], hops: &AtomicUsize) -> (Visitor, Vec<String>) {
     let mut got = Vec::new();
     for hop in 0..25 {
+        hops.fetch_add(1, Ordering::Relaxed);
         for _ in 0..(hop * 7 + number) % 20 {
             got.push(visitor.next());
         }
@@ -178,14 +182,14 @@ fn clients_that_change_their_server_all_the_time_get_each_message_once_and_in_or
         tag(&servers[1], &id, "news:1", None);
         assert_eq!(servers[2].ask(&Command::SetUser(SetUser { id: &id, user: Some("ann"), info: b""[..].into() })), Ok(Reply::Flag(true)));
     }
-    let done = &AtomicBool::new(false);
+    let (done, hops) = (&AtomicBool::new(false), &AtomicUsize::new(0));
     let (hopped, last): (Vec<_>, Vec<usize>) = std::thread::scope(|scope| {
         let senders: Vec<_> =
-            servers.iter().enumerate().map(|(number, core)| scope.spawn(move || send_all_the_time(core, number, done))).collect();
+            servers.iter().enumerate().map(|(number, core)| scope.spawn(move || send_all_the_time(core, number, done, hops))).collect();
         let hopping: Vec<_> = visitors
             .into_iter()
             .enumerate()
-            .map(|(number, visitor)| scope.spawn(move || hop_all_the_time(visitor, number, servers)))
+            .map(|(number, visitor)| scope.spawn(move || hop_all_the_time(visitor, number, servers, hops)))
             .collect();
         let hopped = hopping.into_iter().map(|client| client.join().expect("no panic")).collect();
         done.store(true, Ordering::Relaxed);
@@ -425,7 +429,7 @@ fn what_is_sent_to_a_client_that_is_on_its_way_waits_for_it_on_every_server() {
     let servers: &[Arc<Core>; 3] = &[(); 3].map(|()| redis.server(ROUTES));
     let visitor = Visitor::new(&servers[0], "chat");
     let id = &only(&servers[0]);
-    let done = &AtomicBool::new(false);
+    let (done, hops) = (&AtomicBool::new(false), &AtomicUsize::new(0));
     let (mut visitor, mut got, sent) = std::thread::scope(|scope| {
         let senders: Vec<_> = servers
             .iter()
@@ -434,6 +438,11 @@ fn what_is_sent_to_a_client_that_is_on_its_way_waits_for_it_on_every_server() {
                 scope.spawn(move || {
                     let mut n = 0;
                     while !done.load(Ordering::Relaxed) {
+                        // Not more than can be kept for the client, however long a hop takes.
+                        if n >= 200 * hops.load(Ordering::Relaxed) {
+                            std::thread::yield_now();
+                            continue;
+                        }
                         assert_eq!(
                             send(core, Target::Client(id), &format!("{number} {n}")),
                             Reply::Sent(Outcome::Queued),
@@ -445,7 +454,7 @@ fn what_is_sent_to_a_client_that_is_on_its_way_waits_for_it_on_every_server() {
                 })
             })
             .collect();
-        let (visitor, got) = hop_all_the_time(visitor, 1, servers);
+        let (visitor, got) = hop_all_the_time(visitor, 1, servers, hops);
         done.store(true, Ordering::Relaxed);
         (visitor, got, senders.into_iter().map(|sender| sender.join().expect("no panic")).collect::<Vec<usize>>())
     });
