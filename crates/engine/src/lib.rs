@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fws_hub::command::SendTo;
-use fws_hub::{Command, CommandError, HistoryPolicy, Position, Reply, RouteId, Scope};
+use fws_hub::{ClusterError, Command, CommandError, HistoryPolicy, Position, Reply, RouteId, Scope};
 
 pub use self::broker::Broker;
 pub use self::memory::Memory;
@@ -96,17 +96,17 @@ pub trait Engine: Send + Sync {
     /// Waits until what was [changed](Engine::attend) before is known to all servers, for a time of its own.
     fn wait_attended(&self) {}
 
-    /// Who is in a channel of a route on all servers, with what was said about each. It waits for the engine. `None`: this server is alone, or
-    /// it is for the moment, since the engine cannot be asked.
-    fn present(&self, route: &str, tag: &str) -> Option<Present> {
+    /// Who is in a channel of a route on all servers, with what was said about each. It waits for the engine. [`ClusterError::Unavailable`]: this server is
+    /// alone, or it is until it is told that it is not. Other errors pass without a word.
+    fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError> {
         let _ = (route, tag);
-        None
+        Err(ClusterError::Unavailable)
     }
 
-    /// Of each of these users, whether it is in a channel of a route on any server. It waits for the engine. `None`: as for [`present`](Engine::present).
-    fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Option<Vec<bool>> {
+    /// Of each of these users, whether it is in a channel of a route on any server. It waits for the engine. Errors: as of [`present`](Engine::present).
+    fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError> {
         let _ = (route, tag, users);
-        None
+        Err(ClusterError::Unavailable)
     }
 
     /// The server has drained, and is to go on after all. Does not wait.

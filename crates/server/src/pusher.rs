@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -48,8 +48,8 @@ pub enum Due {
     Client(Key),
     /// It tells everybody who is in their presence channels.
     List,
-    /// It tells the clients in these channels who is there.
-    ListChannels(Vec<Named>),
+    /// It tells the clients in these channels who is there, and these clients who of their watchlists is online.
+    ListSome(Vec<Named>, Vec<Key>),
     /// It looks at all connections, since the configuration has changed.
     Reload,
     /// It tells the subscribers of these channels how many they are.
@@ -62,8 +62,8 @@ pub type Named = (Arc<str>, Box<str>);
 /// So long after a change that is not told by itself clients are told who is in their channel, so that they are not told of each change.
 const LISTED: Millis = 250;
 
-/// So many channels are listed by themselves. Where it is more, all are.
-const MOST_LISTED: usize = 10_000;
+/// When it is tried again where Redis has not said who is there.
+const LISTED_AGAIN: Millis = 1000;
 
 /// So long after a change subscribers are told how many they are, so that they are not told of each change.
 const COUNTED: Millis = 1000;
@@ -85,6 +85,8 @@ pub struct Clients {
     hopeless: AtomicU64,
     /// By tag and user: those who were in their channels again before it was told that they had left, with the client by which they had left.
     returned: Mutex<HashMap<Returned, Option<Box<str>>>>,
+    /// Locked while clients are told of members of a channel among several servers.
+    pub listing: Mutex<Option<Listing>>,
     started: Instant,
     running: AtomicBool,
     core: OnceLock<Weak<Core>>,
@@ -99,6 +101,7 @@ impl Clients {
             hasher: DefaultHashBuilder::default(),
             hopeless: AtomicU64::new(0),
             returned: Mutex::default(),
+            listing: Mutex::default(),
             started: Instant::now(),
             running: AtomicBool::new(false),
             core: OnceLock::new(),
@@ -185,18 +188,35 @@ impl Clients {
 
     /// The clients in a channel are to be told soon who is there.
     pub fn list_channel(&self, channel: Named) {
+        self.list_later(LISTED, [channel], []);
+    }
+
+    /// A client is to be told soon who of its watchlist is online.
+    pub fn watch_again(&self, key: Key) {
+        self.list_later(LISTED_AGAIN, [], [key]);
+    }
+
+    /// The clients in these channels, and these clients, are to be told now.
+    pub fn list_now(&self, channels: impl IntoIterator<Item = Named>, clients: impl IntoIterator<Item = Key>) {
+        self.list_later(0, channels, clients);
+    }
+
+    /// Redis has not said who is in these channels, and who is online: it is asked later, and not about others until then.
+    pub fn list_in_vain(&self, channels: impl IntoIterator<Item = Named>, clients: impl IntoIterator<Item = Key>) {
+        self.clock.due.lock().lists_at = Some(self.now() + LISTED_AGAIN);
+        self.list_later(LISTED_AGAIN, channels, clients);
+    }
+
+    /// There are no more of them than channels and clients on this server.
+    fn list_later(&self, after: Millis, channels: impl IntoIterator<Item = Named>, clients: impl IntoIterator<Item = Key>) {
         let mut due = self.clock.due.lock();
+        // All of them are told then.
         if due.list_at.is_some() {
             return;
         }
-        let at = self.now() + LISTED;
-        if due.lists.len() >= MOST_LISTED {
-            due.lists.clear();
-            due.list_at = Some(at);
-        } else {
-            due.lists.insert(channel);
-        }
-        due.lists_at.get_or_insert(at);
+        due.lists.extend(channels);
+        due.watchers.extend(clients);
+        due.lists_at.get_or_insert(self.now() + after);
         self.clock.sooner.notify_one();
     }
 
@@ -231,19 +251,23 @@ impl Clients {
             if due.list_at.take_if(|at| *at <= now).is_some() {
                 return Due::List;
             }
-            if due.lists_at.is_some_and(|at| at <= now) {
-                let Waiting { lists, lists_at, .. } = &mut *due;
-                return Due::ListChannels(some(lists, lists_at));
-            }
             let next = due.clients.peek().map(|Reverse(next)| *next);
             match next {
                 Some((at, key)) if at <= now => {
                     due.clients.pop();
                     return Due::Client(key);
                 }
+                Some(_) | None if due.lists_at.is_some_and(|at| at <= now) => {
+                    let Waiting { lists, watchers, lists_at, .. } = &mut *due;
+                    let (channels, clients) = (some(lists), some(watchers));
+                    lists_at.take_if(|_| lists.is_empty() && watchers.is_empty());
+                    return Due::ListSome(channels, clients);
+                }
                 Some(_) | None if due.counts_at.is_some_and(|at| at <= now) => {
                     let Waiting { counts, counts_at, .. } = &mut *due;
-                    return Due::Counts(some(counts, counts_at));
+                    let channels = some(counts);
+                    counts_at.take_if(|_| counts.is_empty());
+                    return Due::Counts(channels);
                 }
                 Some(_) | None => {
                     let others = [due.list_at, due.lists_at, due.counts_at];
@@ -257,14 +281,38 @@ impl Clients {
     }
 }
 
-/// Takes some of the channels that wait; nothing is due any more with the last of them.
-fn some(channels: &mut HashSet<Named>, due: &mut Option<Millis>) -> Vec<Named> {
-    let some: Vec<Named> = channels.iter().take(TOGETHER).cloned().collect();
-    for channel in &some {
-        channels.remove(channel);
+/// Takes some of those who wait.
+fn some<T: Clone + Eq + Hash>(waiting: &mut HashSet<T>) -> Vec<T> {
+    let some: Vec<T> = waiting.iter().take(TOGETHER).cloned().collect();
+    for one in &some {
+        waiting.remove(one);
     }
-    due.take_if(|_| channels.is_empty());
     some
+}
+
+/// A channel whose list is asked for in Redis, and what clients are told of its members until the list is told: it may not have that.
+#[derive(Debug)]
+pub struct Listing {
+    channel: Named,
+    /// By user, the last of it: whether it has joined, and what clients were told.
+    changes: HashMap<Box<str>, (bool, String)>,
+}
+
+impl Listing {
+    pub fn of(channel: Named) -> Listing {
+        Listing { channel, changes: HashMap::new() }
+    }
+
+    /// Clients are told of a member of a channel.
+    pub fn note(&mut self, (route, tag): (&str, &str), user: &str, joined: bool, told: String) {
+        if *self.channel.0 == *route && *self.channel.1 == *tag {
+            self.changes.insert(user.into(), (joined, told));
+        }
+    }
+
+    pub fn changes(self) -> HashMap<Box<str>, (bool, String)> {
+        self.changes
+    }
 }
 
 /// When connections are to be looked at: each stands here once. One that has gone is left out when its time comes.
@@ -281,6 +329,7 @@ struct Waiting {
     /// When all presence channels are listed.
     list_at: Option<Millis>,
     lists: HashSet<Named>,
+    watchers: HashSet<Key>,
     lists_at: Option<Millis>,
     counts: HashSet<Named>,
     counts_at: Option<Millis>,

@@ -323,12 +323,12 @@ impl Engine for Servers {
         }
     }
 
-    fn present(&self, route: &str, tag: &str) -> Option<Present> {
-        self.cluster.present(route, tag).ok()
+    fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError> {
+        self.cluster.present(route, tag)
     }
 
-    fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Option<Vec<bool>> {
-        self.cluster.are_present(route, tag, users).ok()
+    fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError> {
+        self.cluster.are_present(route, tag, users)
     }
 
     fn go_on(&self) {

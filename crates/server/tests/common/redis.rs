@@ -62,8 +62,14 @@ impl Redis {
 
     /// One that comes to Redis by this socket, and waits so long for it.
     pub fn server_by(&self, socket: &std::path::Path, routes: &str, timeout: Duration) -> Arc<Core> {
+        self.server_with(socket, routes, timeout, Duration::from_secs(2))
+    }
+
+    /// The same, with a lease.
+    pub fn server_with(&self, socket: &std::path::Path, routes: &str, timeout: Duration, lease: Duration) -> Arc<Core> {
         let address = format!("unix://{}", socket.display());
-        let cluster = ClusterConfig { address, timeout: timeout.as_nanos() as u64, lease: 2_000_000_000, ..ClusterConfig::default() };
+        let (timeout, lease) = (timeout.as_nanos() as u64, lease.as_nanos() as u64);
+        let cluster = ClusterConfig { address, timeout, lease, ..ClusterConfig::default() };
         let core = Core::start(&Config { shards: 1, cluster: Some(cluster), ..Config::default() }).expect("threads and epolls");
         core.stage(1, routes.as_bytes()).expect("legal");
         core.commit(1).expect("staged");

@@ -6,6 +6,7 @@ mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
+mod lists;
 mod peer;
 mod php;
 mod servers;

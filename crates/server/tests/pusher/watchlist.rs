@@ -14,7 +14,7 @@ use super::peer::{PATIENCE, Peer, app, call, core, inner, routes};
 
 impl Peer {
     /// Signs in with a watchlist.
-    fn watch(&mut self, user: &str, others: &[&str]) {
+    pub fn watch(&mut self, user: &str, others: &[&str]) {
         let data = json!({ "id": user, "user_info": { "name": user }, "watchlist": others }).to_string();
         let auth = auth::sign_user(&app(), SocketId::parse(&self.id).expect("an id"), &data);
         self.say(&json!({ "event": "pusher:signin", "data": { "auth": auth, "user_data": data } }));
@@ -22,7 +22,7 @@ impl Peer {
     }
 
     /// The next message, which must tell of users who come or go.
-    fn told(&mut self) -> Value {
+    pub fn told(&mut self) -> Value {
         inner(&self.event("pusher_internal:watchlist_events"))["events"].clone()
     }
 }

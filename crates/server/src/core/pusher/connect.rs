@@ -75,7 +75,7 @@ impl Core {
             match self.pusher.wait() {
                 Due::Client(key) => self.pusher_look_at(key),
                 Due::List => self.pusher_list_again(),
-                Due::ListChannels(channels) => channels.iter().for_each(|channel| self.pusher_list_channel(channel)),
+                Due::ListSome(channels, clients) => self.pusher_list_some(&channels, &clients),
                 Due::Counts(channels) => self.pusher_tell_counts(&channels),
                 Due::Reload => self.pusher.keys().into_iter().for_each(|key| self.pusher_look_after_reload(key)),
             }

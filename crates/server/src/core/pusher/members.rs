@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fws_engine::redis::{Became, Member as ClusterMember};
 use fws_hub::command::SendTo;
-use fws_hub::{Command, Expression, Target};
+use fws_hub::{ClusterError, Command, Expression, Key, Target};
 use fws_pusher::webhook::Event as Hook;
 use fws_pusher::{AppConfig, Channel, Member, channel, frame};
 use fws_session::Membership;
@@ -16,11 +16,8 @@ use fws_session::Membership;
 use super::super::{Caller, Core};
 use super::watchlist::USERS;
 use super::webhook::occupied_channel;
-use crate::pusher::Named;
+use crate::pusher::{Listing, Named};
 use crate::routes::Route;
-
-/// So often the list of a channel is told at once where it changes all the time. Then that is done again later.
-const MOST_LISTS: usize = 5;
 
 /// Who has joined a channel, or left it.
 #[derive(Clone, Copy)]
@@ -116,6 +113,7 @@ impl Core {
             Channels::Occupied(_) | Channels::None => return,
         };
         let Attendee { tag, user, info, by } = attendee;
+        let mut listing = self.is_clustered().then(|| self.pusher.listing.lock());
         let told = if joined {
             let Some(member) = Member::new(user.into(), info) else { return };
             frame::member_added(name, &member)
@@ -129,46 +127,68 @@ impl Core {
         if !joined && self.hub.read().is_member(of.0.id, tag, user) {
             self.pusher.leave_early(tag, user, by);
         }
+        if let Some(Some(listing)) = listing.as_deref_mut() {
+            listing.note((&of.0.name, tag), user, joined, told);
+        }
     }
 
-    /// Tells the clients on this server who is in their presence channels, and who of their watchlists is online: this server could not reach the others for
-    /// a while.
+    /// Has the clients on this server told who is in their presence channels, and who of their watchlists is online: this server could not reach the others
+    /// for a while.
     pub(super) fn pusher_list_again(&self) {
         let routes: Vec<Arc<Route>> = self.routes.read().current.values().filter(|route| route.apps.is_some()).cloned().collect();
         for route in routes {
             let tags = self.hub.read().channels_with_members(route.id);
-            tags.into_iter().for_each(|tag| self.pusher_list_channel(&(route.name.clone(), (*tag).into())));
+            self.pusher.list_now(tags.into_iter().map(|tag| (route.name.clone(), (*tag).into())), []);
         }
-        self.pusher_watch_again();
+        self.pusher.list_now([], self.pusher.keys());
     }
 
-    /// Tells the clients in a channel on this server who is there. Where Redis is away it is done for all channels once it is back.
-    pub(super) fn pusher_list_channel(&self, named: &Named) {
-        let (route, tag) = named;
-        self.in_channel(route, tag, |route, _, channel| {
-            let Channels::Presence(name) = channel else { return };
-            let sorted = || {
-                let mut present = self.engine.present(&route.name, tag)?;
-                present.sort_unstable();
-                Some(present)
-            };
-            let Some(mut present) = sorted() else { return };
-            for _ in 0..MOST_LISTS {
-                let members: Vec<Member> = present.iter().filter_map(|(user, info)| Member::new(user.clone(), info)).collect();
-                let told = frame::presence_succeeded(name, &members);
-                // It is not an event of the channel: a history has none of it.
-                let only = Expression::quote(tag);
-                let to = Target::Expression(&only);
-                let message = SendTo { to, route: Some(&route.name), except: None, binary: false, data: told.as_bytes().into() };
-                let _ = self.execute(&Command::Send(message), Caller::default());
-                // A change that was told just before the list may not be in it.
-                let Some(now) = sorted() else { return };
-                if now == present {
-                    return;
-                }
-                present = now;
+    /// Tells the clients in these channels who is there, and these clients who of their watchlists is online.
+    pub(super) fn pusher_list_some(&self, channels: &[Named], clients: &[Key]) {
+        for (done, channel) in channels.iter().enumerate() {
+            if !self.pusher_list_channel(channel) {
+                return self.pusher.list_in_vain(channels[done..].iter().cloned(), clients.iter().copied());
             }
-            self.pusher.list_channel(named.clone());
+        }
+        clients.iter().for_each(|client| self.pusher_watch_again(*client));
+    }
+
+    /// Tells the clients in a channel on this server who is there. `false`: Redis has not said that, and is to be asked once more. Where it is away it is
+    /// done for all channels once it is back.
+    fn pusher_list_channel(&self, named: &Named) -> bool {
+        let ((route, tag), mut done) = (named, true);
+        self.in_channel(route, tag, |route, app, channel| {
+            let Channels::Presence(name) = channel else { return };
+            *self.pusher.listing.lock() = Some(Listing::of(named.clone()));
+            let present = self.engine.present(&route.name, tag);
+            // Nobody is told of members until the list is told, and what it may not have.
+            let mut listing = self.pusher.listing.lock();
+            let meanwhile = listing.take().map(Listing::changes).unwrap_or_default();
+            let mut present = match present {
+                Ok(present) => present,
+                Err(error) => return done = error == ClusterError::Unavailable,
+            };
+            present.sort_unstable();
+            let members: Vec<Member> = present.iter().filter_map(|(user, info)| Member::new(user.clone(), info)).collect();
+            let told = frame::presence_succeeded(name, &members);
+            // It is not an event of the channel: a history has none of it.
+            let only = Expression::quote(tag);
+            let to = Target::Expression(&only);
+            let message = SendTo { to, route: Some(&route.name), except: None, binary: false, data: told.as_bytes().into() };
+            let _ = self.execute(&Command::Send(message), Caller::default());
+            let is_listed = |user: &str| members.binary_search_by(|member| (*member.user_id).cmp(user)).is_ok();
+            for (user, (joined, told)) in meanwhile {
+                if joined != is_listed(&user) {
+                    self.pusher_tell_here(&route.name, (app, name), &told, None);
+                }
+            }
+            // The client by which somebody comes who is not on the list yet has to hear of it: the list came behind its own.
+            for member in self.pusher_present_here(&route.name, tag) {
+                if !is_listed(&member.user_id) {
+                    self.pusher.leave_early(tag, &member.user_id, None);
+                }
+            }
         });
+        done
     }
 }

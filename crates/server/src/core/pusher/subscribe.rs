@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use fws_hub::command::{Count, InChannel, Presence, Tag};
-use fws_hub::{Command, Key, Reply, Target};
+use fws_hub::{ClusterError, Command, Key, Reply, Target};
 use fws_pusher::{Action, AppConfig, Channel, Error, Joined, Kind, Member, channel};
 
 use super::super::{Caller, Core};
@@ -96,7 +96,7 @@ impl Core {
         self.tag_and(&command, Some(&mut greet)).map_err(|error| failed(error, app))?;
         if let Some(member) = member {
             self.engine.wait_attended();
-            joined.members = self.pusher_present(&route.name, &tag);
+            joined.members = self.pusher_present(route, &tag);
             if !joined.members.iter().any(|there| there.user_id == member.user_id) {
                 joined.members.push(member.clone());
             }
@@ -112,7 +112,7 @@ impl Core {
     /// else enters the channel until what is returned is dropped.
     fn pusher_room(&self, (route, app): (&Route, &AppConfig), tag: &str, member: &Member) -> Result<Option<Entering<'_>>, Error> {
         let entering = (!self.is_clustered()).then(|| self.pusher.enter(tag));
-        let members = self.pusher_present(&route.name, tag);
+        let members = self.pusher_present(route, tag);
         let most = app.limits.presence_members;
         if members.len() >= most && !members.iter().any(|there| there.user_id == member.user_id) {
             return Err(Error::ChannelFull(most));
@@ -126,15 +126,18 @@ impl Core {
         Ok(entering)
     }
 
-    /// Who is in a presence channel: on all servers, if their Redis can be asked, else on this one.
-    pub(super) fn pusher_present(&self, route: &str, tag: &str) -> Vec<Member> {
-        match self.engine.present(route, tag) {
-            Some(present) => present.into_iter().filter_map(|(user, info)| Member::new(user, &info)).collect(),
-            None => self.pusher_present_here(route, tag),
+    /// Who is in a presence channel: on all servers, if their Redis can be asked, else on this one. Then the clients are told later who is there.
+    fn pusher_present(&self, route: &Route, tag: &str) -> Vec<Member> {
+        match self.engine.present(&route.name, tag) {
+            Ok(present) => return present.into_iter().filter_map(|(user, info)| Member::new(user, &info)).collect(),
+            // Once it is back, all are told.
+            Err(ClusterError::Unavailable) => {}
+            Err(_) => self.pusher.list_channel((route.name.clone(), tag.into())),
         }
+        self.pusher_present_here(&route.name, tag)
     }
 
-    fn pusher_present_here(&self, route: &str, tag: &str) -> Vec<Member> {
+    pub(super) fn pusher_present_here(&self, route: &str, tag: &str) -> Vec<Member> {
         match self.execute(&Command::Presence(Presence { tag, route: Some(route) }), Caller::default()) {
             Ok(Reply::Members(members)) => members.into_iter().filter_map(|member| Member::new(member.user, &member.info)).collect(),
             // The channel is gone, and the route with it.
@@ -147,7 +150,7 @@ impl Core {
         if !self.is_clustered() {
             return Ok(self.pusher_present_here(route, tag));
         }
-        let mut present = self.engine.present(route, tag).ok_or(Error::Unavailable)?;
+        let mut present = self.engine.present(route, tag).map_err(|_| Error::Unavailable)?;
         present.sort_unstable();
         Ok(present.into_iter().filter_map(|(user, info)| Member::new(user, &info)).collect())
     }

@@ -3,8 +3,8 @@
 //! The connections that are signed in are members of one internal channel, so a user comes with the first of them on any server and goes with the last
 //! one. A connection whose user has a watchlist has a tag for each user on it, and what becomes of a user is sent to that tag.
 
-use fws_hub::CommandError;
 use fws_hub::command::{InChannel, Tag, Tagged};
+use fws_hub::{ClusterError, CommandError, Key};
 use fws_pusher::{AppConfig, User, channel, frame};
 
 use super::super::Core;
@@ -53,27 +53,30 @@ impl Core {
         });
         if let Some(waiting) = &mut waiting {
             self.engine.wait_attended();
-            waiting.say(self.watched(route, app, users));
+            waiting.say(self.watched(conn.key, (route, app), users));
         }
     }
 
-    /// Tells the clients on this server once more who of their watchlists is online.
-    pub(super) fn pusher_watch_again(&self) {
-        for client in self.pusher.keys().into_iter().filter_map(|key| self.pusher.get(key)) {
-            // It is locked until it is told, so that it does not become a subscriber meanwhile: its shard waits for one thing at a time.
-            let client = client.lock();
-            let Some(user) = client.connection.user().filter(|user| !user.watchlist.is_empty()) else { continue };
-            let Some(route) = self.pusher_route(&client.conn.route_name) else { continue };
-            let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(&client.app)) else { continue };
-            Waiting::begin(self, client.conn.key).say(self.watched(&route, app, &user.watchlist));
-        }
+    /// Tells a client once more who of its watchlist is online.
+    pub(super) fn pusher_watch_again(&self, key: Key) {
+        let Some(client) = self.pusher.get(key) else { return };
+        // It is locked until it is told, so that it does not become a subscriber meanwhile: its shard waits for one thing at a time.
+        let client = client.lock();
+        let Some(user) = client.connection.user().filter(|user| !user.watchlist.is_empty()) else { return };
+        let Some(route) = self.pusher_route(&client.conn.route_name) else { return };
+        let Some(app) = route.apps.as_ref().and_then(|apps| apps.of_id(&client.app)) else { return };
+        Waiting::begin(self, key).say(self.watched(key, (&route, app), &user.watchlist));
     }
 
-    /// Which of these users are online, as a client is told: on all servers, if their Redis can be asked, else on this one.
-    fn watched(&self, route: &Route, app: &AppConfig, users: &[String]) -> String {
+    /// Which of these users are online, as a client is told: on all servers, if their Redis can be asked, else on this one. Then it is told once more later.
+    fn watched(&self, key: Key, (route, app): (&Route, &AppConfig), users: &[String]) -> String {
         let tag = channel::tag(&app.id, USERS);
         let users: Vec<&str> = users.iter().map(String::as_str).collect();
-        let online = self.engine.are_present(&route.name, &tag, &users).unwrap_or_else(|| {
+        let online = self.engine.are_present(&route.name, &tag, &users).unwrap_or_else(|error| {
+            // Once Redis is back, all are told.
+            if error != ClusterError::Unavailable {
+                self.pusher.watch_again(key);
+            }
             let hub = self.hub.read();
             users.iter().map(|user| hub.is_present(route.id, &tag, user)).collect()
         });
