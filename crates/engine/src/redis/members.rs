@@ -66,13 +66,16 @@ fn encoded(changes: &[(bool, &Member)]) -> Vec<Encoded> {
 }
 
 impl Inner {
-    fn note(&mut self, changes: &[Encoded]) {
+    fn note(&mut self, changes: &mut [Encoded]) {
         for Encoded { there, member, said, .. } in changes {
             if *there {
                 self.own.insert(member.clone(), said.clone());
                 self.owed.remove(member);
             } else {
-                self.own.remove(member);
+                if let Some(before) = self.own.remove(member) {
+                    // Who has heard of its coming has to hear of its going, whatever has become of its route.
+                    said.followed |= before.followed;
+                }
                 self.unsure.remove(member);
             }
         }
@@ -374,10 +377,10 @@ impl Cluster {
 
     /// This server has members (`true`), or has them no more, in this order. For each: whether no other server had it, or has it.
     pub fn attend(&self, changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError> {
-        let changes = encoded(changes);
+        let mut changes = encoded(changes);
         {
             let mut inner = self.shared.members.0.lock();
-            inner.note(&changes);
+            inner.note(&mut changes);
             inner.underway += 1;
         }
         let (shared, asked) = (self.shared.clone(), changes.clone());
@@ -404,9 +407,9 @@ impl Cluster {
 
     /// The same, but Redis is told later, and so is the [receiver](super::Receiver::late). It does not wait.
     pub fn attend_later(&self, changes: &[(bool, &Member)]) {
-        let changes = encoded(changes);
+        let mut changes = encoded(changes);
         let mut inner = self.shared.members.0.lock();
-        inner.note(&changes);
+        inner.note(&mut changes);
         inner.postpone(changes);
     }
 

@@ -6,7 +6,8 @@ use fws_server::Core;
 use serde_json::{Value, json};
 
 use super::common::redis::Redis;
-use super::peer::{Peer, routes};
+use super::common::wait_until;
+use super::peer::{PATIENCE, Peer, inner, routes};
 
 const CHANNEL: &str = "presence-x";
 
@@ -104,4 +105,28 @@ fn clients_that_join_and_leave_all_the_time_do_not_make_lists_be_told_over_and_o
         }
     }
     assert_eq!(lists, 1);
+}
+
+#[test]
+fn clients_of_other_servers_hear_who_has_gone_with_a_route_that_a_reload_takes_away() {
+    let redis = Redis::start();
+    let before = routes(&json!({}));
+    for after in [
+        before.replace(r#""name":"pusher""#, r#""name":"renamed""#),
+        r#"{"routes":[]}"#.to_owned(),
+        before.replace(r#""id":"1""#, r#""id":"3""#),
+    ] {
+        let (here, there) = (redis.server(&before), redis.server(&before));
+        let (mut ann, mut bob) = (Peer::new(&here), Peer::new(&there));
+        ann.join(CHANNEL, "ann");
+        bob.join(CHANNEL, "bob");
+        assert_eq!(inner(&ann.event("pusher_internal:member_added"))["user_id"], "bob");
+        let reader = std::thread::spawn(move || while bob.socket.read().is_ok() {});
+        there.stage(2, after.as_bytes()).expect("legal");
+        there.commit(2).expect("staged");
+        reader.join().expect("it ends");
+        assert_eq!(inner(&ann.event("pusher_internal:member_removed"))["user_id"], "bob", "{after}");
+        drop(ann);
+        wait_until(PATIENCE, "ann has gone", || redis.cli(&["KEYS", "{fws}:in:*"]).trim().is_empty());
+    }
 }
