@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -26,7 +27,19 @@ const leftoverTime = time.Second
 func isCall(r *http.Request) bool {
 	path := pusherPath(r)
 
-	return path == "/up" || strings.HasPrefix(path, "/apps/") || strings.Contains(r.URL.RawQuery, "auth_signature=")
+	return path == "/up" || strings.HasPrefix(path, "/apps/") || isSigned(r.URL.RawQuery)
+}
+
+// isSigned tells whether a query has the signature of a call. That of OAuth has a name that ends like it.
+func isSigned(query string) bool {
+	for parameter := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(parameter, "=")
+		if name, err := url.QueryUnescape(name); err == nil && strings.EqualFold(name, "auth_signature") {
+			return true
+		}
+	}
+
+	return false
 }
 
 // call has the core answer a call of the HTTP API. Its body is read once the core knows that an application has signed the request.

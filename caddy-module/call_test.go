@@ -231,8 +231,9 @@ func TestABudgetIsKeptByAllTogetherButWhoeverIsAlone(t *testing.T) {
 
 func TestTheProtocolMayStandBehindAPrefixThatTheCaddyfileTakesAway(t *testing.T) {
 	route := strings.Replace(oneApp, "/app/* ", "", 1)
-	socket := run(t, site("\thandle_path /ws/* {\n"+route+"\t\trespond page 418\n\t}\n"+
-		"\thandle {\n\t\trewrite * /index.php\n"+route+"\t\trespond page 418\n\t}"))
+	// In this order: respond stands before websocket otherwise.
+	route = "\troute {\n" + route + "\t\trespond page 418\n\t}\n"
+	socket := run(t, site("\thandle_path /ws/* {\n"+route+"\t}\n\thandle {\n\t\trewrite * /index.php\n"+route+"\t}"))
 	get := func(target string) int {
 		status, _, _ := plainRequest(t, socket, "GET "+target+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 

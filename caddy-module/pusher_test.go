@@ -216,16 +216,19 @@ func plainRequest(t *testing.T, socket, text string) (status int, header http.He
 func TestWhatIsNoUpgradeIsACallOfTheHTTPAPIOrForAPageOfTheSite(t *testing.T) {
 	socket := run(t, site("\troute {\n"+strings.Replace(oneApp, "/app/* {", "{", 1)+"\t\trespond page 418\n\t}"))
 	for text, want := range map[string]int{
-		"GET /up HTTP/1.1\r\nHost: h\r\n\r\n":                                   http.StatusOK,
-		"GET /apps/1/channels HTTP/1.1\r\nHost: h\r\n\r\n":                      http.StatusUnauthorized,
-		"PUT /apps/1/channels HTTP/1.1\r\nHost: h\r\n\r\n":                      http.StatusMethodNotAllowed,
-		"GET /apps/1/%ff HTTP/1.1\r\nHost: h\r\n\r\n":                           http.StatusNotFound,
-		"GET /apps/1/channels?\xff HTTP/1.1\r\nHost: h\r\n\r\n":                 http.StatusUnauthorized,
-		"GET /app/key HTTP/1.1\r\nHost: h\r\n\r\n":                              http.StatusTeapot,
-		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx":              http.StatusTeapot,
-		"GET /app/apps/1?auth_signature=x HTTP/1.1\r\nHost: h\r\n\r\n":          http.StatusNotFound,
-		"GET /apps HTTP/1.1\r\nHost: h\r\n\r\n":                                 http.StatusTeapot,
-		"POST /apps/1/events HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx": http.StatusUnauthorized,
+		"GET /up HTTP/1.1\r\nHost: h\r\n\r\n":                                                                                           http.StatusOK,
+		"GET /apps/1/channels HTTP/1.1\r\nHost: h\r\n\r\n":                                                                              http.StatusUnauthorized,
+		"PUT /apps/1/channels HTTP/1.1\r\nHost: h\r\n\r\n":                                                                              http.StatusMethodNotAllowed,
+		"GET /apps/1/%ff HTTP/1.1\r\nHost: h\r\n\r\n":                                                                                   http.StatusNotFound,
+		"GET /apps/1/channels?\xff HTTP/1.1\r\nHost: h\r\n\r\n":                                                                         http.StatusUnauthorized,
+		"GET /app/key HTTP/1.1\r\nHost: h\r\n\r\n":                                                                                      http.StatusTeapot,
+		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx":                                                                      http.StatusTeapot,
+		"GET /app/apps/1?auth_signature=x HTTP/1.1\r\nHost: h\r\n\r\n":                                                                  http.StatusNotFound,
+		"GET /app/x?a=b&%61uth_Signature=x HTTP/1.1\r\nHost: h\r\n\r\n":                                                                 http.StatusNotFound,
+		"GET /wp-json?oauth_signature=x HTTP/1.1\r\nHost: h\r\n\r\n":                                                                    http.StatusTeapot,
+		"GET /?a=auth_signature= HTTP/1.1\r\nHost: h\r\n\r\n":                                                                           http.StatusTeapot,
+		"GET /apps HTTP/1.1\r\nHost: h\r\n\r\n":                                                                                         http.StatusTeapot,
+		"POST /apps/1/events HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx":                                                         http.StatusUnauthorized,
 		"POST /apps/1/events HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n" + strings.Repeat("x", 2<<20): http.StatusUnauthorized,
 	} {
 		if status, _, body := plainRequest(t, socket, text); status != want {
