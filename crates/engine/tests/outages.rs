@@ -125,6 +125,43 @@ fn a_server_that_was_believed_to_be_dead_tells_that_its_members_are_there_again(
 }
 
 #[test]
+fn who_leaves_a_server_that_is_believed_to_be_dead_is_not_told_to_have_left_once_more() {
+    let redis = Redis::start();
+    let way = redis.socket().with_file_name("way");
+    std::os::unix::fs::symlink(redis.socket(), &way).expect("a link");
+    let place = Settings::at(&format!("unix://{}", way.display())).expect("legal").place;
+    let one = Server::start(Settings { place, ..quick(&redis) });
+    one.wait_connected();
+    let late = |user: &str| Member { late: true, ..member(user) };
+    for user in ["leaves", "returns", "stays"] {
+        assert_eq!(one.cluster.enter(&late(user)), Ok(true));
+    }
+    std::fs::remove_file(&way).expect("it is there");
+    redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    wait_until("it is away", || !one.cluster.is_connected());
+    for user in ["leaves", "returns"] {
+        assert!(one.cluster.leave(&late(user)).is_err());
+    }
+    for user in ["returns", "comes", "was here for a moment"] {
+        assert!(one.cluster.enter(&late(user)).is_err());
+    }
+    assert!(one.cluster.leave(&late("was here for a moment")).is_err());
+    // As another server does when the lease is over.
+    let other = Server::at(&redis);
+    wait_until("they are told to have left", || other.told.vacated.lock().len() == 3);
+    std::os::unix::fs::symlink(redis.socket(), &way).expect("a link");
+    one.wait_connected();
+    wait_until("it is told who is there", || one.told.entered.lock().len() == 2 && one.told.come.lock().len() == 1);
+    // What is settled later is settled by then.
+    assert_eq!(one.cluster.enter(&late("last")), Ok(true));
+    let users = |members: &[Member]| members.iter().map(|member| member.user.to_string()).collect::<std::collections::BTreeSet<_>>();
+    assert!(users(&one.told.entered.lock()).iter().eq(["returns", "stays"]));
+    assert!(users(&one.told.come.lock()).iter().eq(["comes"]));
+    assert_eq!(*one.told.left.lock(), []);
+}
+
+#[test]
 fn a_redis_that_comes_back_with_old_data_has_nobody_who_has_left_and_everybody_who_is_there() {
     let mut redis = Redis::start();
     let (one, two) = (Server::at(&redis), Server::at(&redis));

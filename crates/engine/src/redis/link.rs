@@ -230,9 +230,18 @@ async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link) -> RedisResul
     // What Redis may have forgotten, or others may have taken, before anybody asks for it.
     shared.claims.settle(shared, &mut connection).await?;
     shared.members.take_back(shared, &mut connection).await?;
-    let settled = shared.members.settle(shared, &mut connection).await?;
-    let lost = shared.claims.renew(shared, &mut connection).await?;
-    let Restored { back, come } = shared.members.restore(shared, &mut connection).await?;
+    let settled = shared.members.settle(shared, &mut connection, link.was_dead).await?;
+    let renewed = async {
+        let lost = shared.claims.renew(shared, &mut connection).await?;
+        Ok((lost, shared.members.restore(shared, &mut connection).await?))
+    };
+    let (lost, Restored { back, come }) = match renewed.await {
+        Ok(renewed) => renewed,
+        Err(error) => {
+            shared.members.put_back(settled);
+            return Err(error);
+        }
+    };
     *shared.linked_at.lock() = Some(Instant::now());
     *shared.connection.write() = Some(link.connection.clone());
     shared.counts.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -321,11 +330,11 @@ fn hear(shared: &std::sync::Arc<Shared>, receiver: &dyn Receiver, bytes: &[u8]) 
                 receiver.recorded(epoch, recorded);
             }
         }
-        Kind::Attendance => match Became::read(frame.payload) {
-            Some((Became::Restored, _)) if frame.from == shared.node => {}
-            Some((became, member)) => receiver.attended(became, member),
-            None => {}
-        },
+        Kind::Attendance => {
+            if let Some((became, member)) = Became::read(frame.payload) {
+                receiver.attended(became, member);
+            }
+        }
         Kind::Tell | Kind::Ask => {
             let answer = (frame.kind == Kind::Ask).then(|| {
                 let (shared, to, number) = (shared.clone(), frame.from, frame.number);
@@ -409,7 +418,7 @@ async fn look(
     look_for_others(shared, connection).await;
     let settled = async {
         shared.claims.settle(shared, connection).await?;
-        shared.members.settle(shared, connection).await
+        shared.members.settle(shared, connection, !lease.was_alive && !born_again).await
     };
     match settled.await {
         Ok(settled) => tell_late(receiver, settled),
@@ -434,6 +443,9 @@ async fn look(
             Err(error) => return ControlFlow::Break(error.category().to_owned()),
         }
         receiver.connected(true);
+    }
+    if let Err(error) = shared.members.reassure(shared, connection).await {
+        return ControlFlow::Break(error.category().to_owned());
     }
     for node in lease.dead {
         loop {

@@ -17,6 +17,9 @@ pub struct Member {
     pub by: Option<Arc<str>>,
     /// All servers that have [subscribed](super::Cluster::subscribe) to the channel's [topic](super::tag_topic) hear of it.
     pub followed: bool,
+    /// Where Redis cannot be told of it, nobody is told of it until it can: see [`late`](super::Receiver::late). So who has gone and come again meanwhile has
+    /// neither left nor joined.
+    pub late: bool,
 }
 
 /// What has become of a member, on all servers together.
@@ -101,7 +104,7 @@ impl Became {
         let became = [Became::Here, Became::Gone, Became::Restored].into_iter().find(|became| became.letter() == *letter)?;
         let by = Some(text(&mut rest)?).filter(|by| !by.is_empty()).map(Arc::from);
         let (user, route, tag) = (text(&mut rest)?.into(), text(&mut rest)?.into(), text(&mut rest)?.into());
-        Some((became, Member { route, tag, user, info: rest.into(), by, followed: true }))
+        Some((became, Member { route, tag, user, info: rest.into(), by, followed: true, late: false }))
     }
 }
 

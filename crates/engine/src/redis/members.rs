@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use fws_hub::ClusterError;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Script};
@@ -28,10 +28,10 @@ pub(super) struct Members(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     own: HashMap<Vec<u8>, Said>,
-    /// Those that have left while Redis could not be told.
-    owed: HashSet<Vec<u8>>,
-    /// Those that have come while it could not be told: it is not known whether another server has them.
-    unsure: HashSet<Vec<u8>>,
+    /// Those that have left while Redis could not be told, and whether that is to be told once it can: not of those whose coming was not told either.
+    owed: HashMap<Vec<u8>, bool>,
+    /// Those that have come while it could not be told: it is not known whether another server has them. And whether that is to be told.
+    unsure: HashMap<Vec<u8>, bool>,
     /// So many calls wait for what Redis says to changes.
     underway: usize,
 }
@@ -45,6 +45,8 @@ struct Said {
     by: Option<Arc<str>>,
     /// See [`Member::followed`].
     followed: bool,
+    /// See [`Member::late`].
+    late: bool,
 }
 
 /// A change of the list of a channel.
@@ -54,43 +56,58 @@ struct Encoded {
     there: bool,
     member: Vec<u8>,
     said: Said,
+    /// It is to be told: the change before it is not one that was not told.
+    told: bool,
 }
 
 fn encoded(changes: &[(bool, &Member)]) -> Vec<Encoded> {
     let encode = |(there, member): &(bool, &Member)| Encoded {
         there: *there,
         member: member.encode(),
-        said: Said { info: member.info.clone(), by: member.by.clone(), followed: member.followed },
+        said: Said { info: member.info.clone(), by: member.by.clone(), followed: member.followed, late: member.late },
+        told: true,
     };
     changes.iter().map(encode).collect()
 }
 
 impl Inner {
     fn note(&mut self, changes: &mut [Encoded]) {
-        for Encoded { there, member, said, .. } in changes {
+        for change in changes {
+            self.make_good(change);
+            let Encoded { there, member, said, .. } = change;
             if *there {
                 self.own.insert(member.clone(), said.clone());
-                self.owed.remove(member);
-            } else {
-                if let Some(before) = self.own.remove(member) {
-                    // Who has heard of its coming has to hear of its going, whatever has become of its route.
-                    said.followed |= before.followed;
-                }
-                self.unsure.remove(member);
+            } else if let Some(before) = self.own.remove(member) {
+                // Who has heard of its coming has to hear of its going, whatever has become of its route.
+                said.followed |= before.followed;
             }
         }
     }
 
+    /// A change that makes good for one that was not told is not told either.
+    fn make_good(&mut self, Encoded { there, member, said, told }: &mut Encoded) {
+        let before = if *there { self.owed.remove(member) } else { self.unsure.remove(member) };
+        *told &= !(said.late && before == Some(true));
+    }
+
     /// Redis was not told of these, or it is not known whether it was.
-    fn postpone(&mut self, changes: Vec<Encoded>) {
-        for Encoded { there, member, .. } in changes {
-            match (there, self.own.contains_key(&member)) {
-                (true, true) => drop(self.unsure.insert(member)),
-                (false, false) => drop(self.owed.insert(member)),
-                // It has changed since.
-                (true, false) | (false, true) => {}
-            }
+    fn postpone(&mut self, mut changes: Vec<Encoded>) {
+        for change in &mut changes {
+            self.make_good(change);
+            let postponed = if change.there { &mut self.unsure } else { &mut self.owed };
+            postponed.insert(change.member.clone(), change.told);
         }
+        // One may have changed since.
+        for Encoded { member, .. } in &changes {
+            let wrong = if self.own.contains_key(member) { &mut self.owed } else { &mut self.unsure };
+            wrong.remove(member);
+        }
+    }
+
+    /// Those that have come while Redis could not be told, and of whom that is to be told or not.
+    fn unsure(&self, told: bool) -> Vec<(Vec<u8>, Said)> {
+        let those = self.unsure.iter().filter(|(_, to_be_told)| **to_be_told == told);
+        those.filter_map(|(member, _)| Some((member.clone(), self.own.get(member)?.clone()))).collect()
     }
 }
 
@@ -133,13 +150,13 @@ if redis.call('HDEL', KEYS[3], ARGV[3]) == 1 and ARGV[5] ~= '' then redis.call('
 return had
 ";
 
-/// A server has told in vain that it has a member no more, or perhaps not in vain: 1 if no server has it.
+/// A server has told in vain that it has a member no more, or perhaps not in vain: 1 if no other server has it; 2 if no server had it.
 const OWED: &str = r"
-redis.call('SREM', KEYS[1], ARGV[1])
+local had = redis.call('SREM', KEYS[1], ARGV[1])
 redis.call('SREM', KEYS[2], ARGV[2])
 if redis.call('SCARD', KEYS[1]) > 0 then return 0 end
 if redis.call('HDEL', KEYS[3], ARGV[3]) == 1 and ARGV[5] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
-return 1
+return 2 - had
 ";
 
 /// Takes members of a dead server away, at most so many: whether there were any, and those that no other server has, each with what was said about it.
@@ -179,7 +196,7 @@ return {#some, gone}
 impl Said {
     /// All that is known of those who have left.
     fn gone() -> Said {
-        Said { info: Arc::default(), by: None, followed: true }
+        Said { info: Arc::default(), by: None, followed: true, late: false }
     }
 
     /// A call of a script for a member. If that changes the list, it is published that this has become of it.
@@ -246,19 +263,26 @@ impl Members {
             for (member, said) in members {
                 pipe.invoke_script(&said.invoke(shared, &script, member, became));
             }
-            let restored: Vec<u8> = shared.in_time(pipe.query_async(connection)).await?;
+            let restored: Vec<u8> = match shared.in_time(pipe.query_async(connection)).await {
+                Ok(restored) => restored,
+                Err(error) => {
+                    self.put_back(Settled { come: done.come, left: Vec::new() });
+                    return Err(error);
+                }
+            };
             let mut inner = self.0.lock();
             for ((member, said), restored) in members.iter().zip(restored) {
                 if !inner.own.contains_key(member) {
-                    // It has left meanwhile.
-                    inner.owed.insert(member.clone());
+                    // It has left meanwhile, and whoever has said so tells it.
+                    inner.owed.entry(member.clone()).or_insert(false);
                     continue;
                 }
-                let unsure = if awaited { inner.unsure.contains(member) } else { inner.unsure.remove(member) };
-                if unsure && awaited {
+                let unsure = if awaited { inner.unsure.get(member).copied() } else { inner.unsure.remove(member) };
+                let comes = unsure == Some(true);
+                if comes && awaited {
                     // Others have not told of theirs yet.
-                } else if restored == 1 || unsure && restored == 2 {
-                    let list = if unsure { &mut done.come } else { &mut done.back };
+                } else if restored == 1 || comes && restored == 2 {
+                    let list = if comes { &mut done.come } else { &mut done.back };
                     list.extend(Member::decode(member).map(|decoded| Member { info: said.info.clone(), ..decoded }));
                 }
             }
@@ -282,7 +306,7 @@ impl Members {
             let (next, mut members): (u64, Vec<Vec<u8>>) = shared.in_time(scan.query_async(connection)).await?;
             {
                 let inner = self.0.lock();
-                members.retain(|member| !inner.own.contains_key(member) && !inner.owed.contains(member));
+                members.retain(|member| !inner.own.contains_key(member) && !inner.owed.contains_key(member));
             }
             for members in members.chunks(BATCH) {
                 let mut pipe = redis::pipe();
@@ -300,24 +324,47 @@ impl Members {
     }
 
     /// Tells Redis of those who have left and of those who have come while it could not be told. Not while Redis does not know yet what the others have.
-    pub async fn settle(&self, shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Settled> {
+    /// `was_dead`: the others have told of those who were here that they have left.
+    pub async fn settle(&self, shared: &Shared, connection: &mut MultiplexedConnection, was_dead: bool) -> RedisResult<Settled> {
         if shared.missed.are_awaited() {
             return Ok(Settled::default());
         }
-        let left = self.settle_owed(shared, connection).await?;
-        let unsure: Vec<(Vec<u8>, Said)> = {
-            let inner = self.0.lock();
-            inner.unsure.iter().filter_map(|member| Some((member.clone(), inner.own.get(member)?.clone()))).collect()
-        };
-        let Restored { back, mut come } = self.tell_again(shared, connection, &unsure, Became::Here).await?;
-        come.extend(back);
-        Ok(Settled { come, left })
+        let left = self.settle_owed(shared, connection, was_dead).await?;
+        let unsure = self.0.lock().unsure(true);
+        match self.tell_again(shared, connection, &unsure, Became::Here).await {
+            Ok(Restored { come, .. }) => Ok(Settled { come, left }),
+            Err(error) => {
+                self.put_back(Settled { come: Vec::new(), left });
+                Err(error)
+            }
+        }
     }
 
-    async fn settle_owed(&self, shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Vec<Member>> {
-        let owed: Vec<Vec<u8>> = std::mem::take(&mut self.0.lock().owed).into_iter().collect();
+    /// This is settled, and was told to nobody since the connection has failed: it is to be settled once more.
+    pub fn put_back(&self, Settled { come, left }: Settled) {
+        let mut inner = self.0.lock();
+        for (there, member) in come.iter().map(|member| (true, member.encode())).chain(left.iter().map(|member| (false, member.encode()))) {
+            // One that has changed since was told by that.
+            if there == inner.own.contains_key(&member) {
+                let again = if there { &mut inner.unsure } else { &mut inner.owed };
+                again.insert(member, true);
+            }
+        }
+    }
+
+    /// Tells Redis of those who have left and come again while it could not be told, behind all that is [restored](Members::restore). Nobody is told of that.
+    pub async fn reassure(&self, shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        let unsure = self.0.lock().unsure(false);
+        if !shared.missed.are_awaited() {
+            self.tell_again(shared, connection, &unsure, Became::Here).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_owed(&self, shared: &Shared, connection: &mut MultiplexedConnection, was_dead: bool) -> RedisResult<Vec<Member>> {
+        let owed: Vec<Vec<u8>> = self.0.lock().owed.keys().cloned().collect();
         let (leave, enter, mut gone) = (Script::new(OWED), Script::new(ENTER), Vec::new());
-        for (done, members) in owed.chunks(BATCH).enumerate() {
+        for members in owed.chunks(BATCH) {
             let mut pipe = redis::pipe();
             pipe.load_script(&leave).ignore().load_script(&enter).ignore();
             for member in members {
@@ -326,17 +373,28 @@ impl Members {
             let left: Vec<u8> = match shared.in_time(pipe.query_async(connection)).await {
                 Ok(left) => left,
                 Err(error) => {
-                    self.0.lock().owed.extend(owed[done * BATCH..].iter().cloned());
+                    self.put_back(Settled { come: Vec::new(), left: gone });
                     return Err(error);
                 }
             };
-            let last = |(member, last): (&Vec<u8>, u8)| Member::decode(member).filter(|_| last == 1);
-            gone.extend(members.iter().zip(left).filter_map(last));
-            // Who has come back meanwhile may have come before that.
-            let back = |member: &Vec<u8>| Some((member.clone(), self.0.lock().own.get(member)?.clone()));
-            for (member, said) in members.iter().filter_map(back) {
-                shared.in_time(said.invoke(shared, &enter, &member, Became::Here).invoke_async::<u8>(connection)).await?;
-                gone.retain(|gone| gone.encode() != member);
+            let mut back = Vec::new();
+            {
+                let mut inner = self.0.lock();
+                for (member, last) in members.iter().zip(left) {
+                    match (inner.owed.remove(member), inner.own.get(member)) {
+                        (Some(told), _) => gone.extend(Member::decode(member).filter(|_| told && (last == 1 || last == 2 && !was_dead))),
+                        // Who has come back meanwhile may have come before that.
+                        (None, Some(said)) => back.push((member, said.clone())),
+                        (None, None) => {}
+                    }
+                }
+            }
+            for (member, said) in back {
+                let entered = said.invoke(shared, &enter, member, Became::Here);
+                if let Err(error) = shared.in_time(entered.invoke_async::<u8>(connection)).await {
+                    self.put_back(Settled { come: Vec::new(), left: gone });
+                    return Err(error);
+                }
             }
         }
         Ok(gone)
@@ -390,7 +448,7 @@ impl Cluster {
             for script in SCRIPTS.iter() {
                 pipe.load_script(script).ignore();
             }
-            for Encoded { there, member, said } in &asked {
+            for Encoded { there, member, said, .. } in &asked {
                 let became = if *there { Became::Here } else { Became::Gone };
                 pipe.invoke_script(&said.invoke(&shared, &SCRIPTS[usize::from(*there)], member, became));
             }
@@ -398,18 +456,21 @@ impl Cluster {
         });
         let mut inner = self.shared.members.0.lock();
         inner.underway -= 1;
-        if told.is_err() {
-            inner.postpone(changes);
+        match told {
+            Ok(told) => Ok(told.into_iter().zip(changes).map(|(told, change)| told == 1 && change.told).collect()),
+            Err(error) => {
+                inner.postpone(changes);
+                Err(error)
+            }
         }
-        drop(inner);
-        Ok(told?.into_iter().map(|told| told == 1).collect())
     }
 
-    /// The same, but Redis is told later, and so is the [receiver](super::Receiver::late). It does not wait.
+    /// The same, but Redis is told later, and the [receiver](super::Receiver::late) is not. It does not wait.
     pub fn attend_later(&self, changes: &[(bool, &Member)]) {
         let mut changes = encoded(changes);
         let mut inner = self.shared.members.0.lock();
         inner.note(&mut changes);
+        changes.iter_mut().for_each(|change| change.told = false);
         inner.postpone(changes);
     }
 

@@ -121,7 +121,7 @@ pub trait Receiver: Send + Sync {
     fn lost(&self, ids: Vec<Box<str>>);
 
     /// This has become of a member of a channel whose [topic](tag_topic) is subscribed to. All servers hear it, also that where the member is, in the order
-    /// of the channel's list in Redis, but some may be missing after the connection was broken. A server does not hear that its own members are restored.
+    /// of the channel's list in Redis, but some may be missing after the connection was broken.
     fn attended(&self, became: Became, member: Member);
 
     /// These members are in no channel any more, since their server is dead.

@@ -73,7 +73,7 @@ impl Register {
         changes.retain(|change| {
             let taken = self.entrance.try_send(Item::Change(change.clone())).is_ok();
             if !taken {
-                self.cluster.attend_later(&[(change.joined, &member(change, true))]);
+                self.cluster.attend_later(&[(change.joined, &member(change, true, false))]);
             }
             !taken
         });
@@ -91,7 +91,7 @@ impl Register {
     /// The server goes on: those who left as it was about to end have left.
     pub fn go_on(&self) {
         for change in std::mem::take(&mut *self.kept.lock()) {
-            let gone = member(&change, true);
+            let gone = member(&change, true, false);
             if self.entrance.try_send(Item::Change(Attendance { silent: false, ..change })).is_err() {
                 self.cluster.attend_later(&[(false, &gone)]);
             }
@@ -108,7 +108,11 @@ fn tell(core: &Arc<Core>, cluster: &dyn Broker, first: Item, more: &Receiver<Ite
             Item::Barrier(barrier) => barriers.push(barrier),
         }
     }
-    let members: Vec<Member> = changes.iter().map(|change| member(change, core.is_followed(&change.route, &change.tag))).collect();
+    let members = changes.iter().map(|change| {
+        let (followed, late) = (core.is_followed(&change.route, &change.tag), core.speaks_pusher(&change.route));
+        member(change, followed, late)
+    });
+    let members: Vec<Member> = members.collect();
     let asked: Vec<(bool, &Member)> = changes.iter().zip(&members).map(|(change, member)| (change.joined, member)).collect();
     let told = match if asked.is_empty() { Ok(Vec::new()) } else { cluster.attend(&asked) } {
         Ok(first_or_last) => changes.into_iter().zip(first_or_last).filter(|(_, told)| *told).map(|(change, _)| change).collect(),
@@ -121,7 +125,7 @@ fn tell(core: &Arc<Core>, cluster: &dyn Broker, first: Item, more: &Receiver<Ite
 }
 
 /// Where the caller may have locked the routes it is not known whether a change is followed: then it is.
-fn member(change: &Attendance, followed: bool) -> Member {
+fn member(change: &Attendance, followed: bool, late: bool) -> Member {
     let Attendance { route, tag, user, info, by, .. } = change;
-    Member { route: (**route).into(), tag: (**tag).into(), user: (**user).into(), info: info.clone(), by: by.clone(), followed }
+    Member { route: (**route).into(), tag: (**tag).into(), user: (**user).into(), info: info.clone(), by: by.clone(), followed, late }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::common::redis::Redis;
 use super::common::wait_until;
 use super::peer::{PATIENCE, Peer, inner, routes};
+use super::webhooks::{listener, next};
 
 const CHANNEL: &str = "presence-x";
 
@@ -129,4 +130,30 @@ fn clients_of_other_servers_hear_who_has_gone_with_a_route_that_a_reload_takes_a
         drop(ann);
         wait_until(PATIENCE, "ann has gone", || redis.cli(&["KEYS", "{fws}:in:*"]).trim().is_empty());
     }
+}
+
+#[test]
+fn who_goes_and_comes_again_while_redis_is_away_has_neither_left_nor_joined() {
+    let mut redis = Redis::start();
+    let (url, hooks) = listener(&[]);
+    let routes = routes(&json!({ "presence_grace": 1, "webhooks": [{ "url": url, "events": ["member_added", "member_removed"] }] }));
+    let core = redis.server(&routes);
+    let (mut ann, mut bob) = (Peer::new(&core), Peer::new(&core));
+    ann.join(CHANNEL, "ann");
+    bob.join(CHANNEL, "bob");
+    next(&hooks, 2);
+    redis.cli(&["SAVE"]);
+    redis.kill();
+    wait_until(PATIENCE, "it is noticed", || !super::common::redis::is_connected(&core));
+    drop(bob);
+    wait_until(PATIENCE, "bob has gone", || core.ids().len() == 1);
+    let (mut bob, mut brief) = (Peer::new(&core), Peer::new(&core));
+    bob.join(CHANNEL, "bob");
+    brief.join(CHANNEL, "brief");
+    drop(brief);
+    wait_until(PATIENCE, "brief has gone", || core.ids().len() == 2);
+    redis.restart();
+    ann.is_told_of(CHANNEL, &["ann", "bob"]);
+    Peer::new(&core).join(CHANNEL, "last");
+    assert_eq!(next(&hooks, 1)[0], json!({ "name": "member_added", "channel": CHANNEL, "user_id": "last" }));
 }
