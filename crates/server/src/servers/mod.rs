@@ -223,6 +223,11 @@ impl Servers {
         }
     }
 
+    /// Redis is away only where it is told when it is back. Else it was not there for this call, as while a Redis Cluster has no master.
+    fn passing(&self, error: ClusterError) -> ClusterError {
+        if error == ClusterError::Unavailable && self.cluster.trouble().is_none() { ClusterError::Timeout } else { error }
+    }
+
     fn value(&self, command: &Command<'_>) -> Result<Reply, CommandError> {
         let fits = |key: &[u8]| if key.is_empty() || key.len() > MAX_KEY { Err(KeyValueError::InvalidKey) } else { Ok(()) };
         Ok(match command {
@@ -324,11 +329,11 @@ impl Engine for Servers {
     }
 
     fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError> {
-        self.cluster.present(route, tag)
+        self.cluster.present(route, tag).map_err(|error| self.passing(error))
     }
 
     fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError> {
-        self.cluster.are_present(route, tag, users)
+        self.cluster.are_present(route, tag, users).map_err(|error| self.passing(error))
     }
 
     fn go_on(&self) {
