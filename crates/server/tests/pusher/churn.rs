@@ -1,5 +1,7 @@
 //! Users come and go on several servers while Redis is cut off, stopped, emptied, and brought back with old data. Once all is quiet everybody knows the
-//! same: Redis, every server, and every client by what it was told.
+//! same: Redis, every server, every client by what it was told of channels and of its watchlist, and the application by its webhooks.
+//!
+//! Half of the worlds have a time of grace. In half of them Redis loses nothing: only there the application is told of each user once.
 //!
 //! `FWS_CHURN` says how many rounds are played, and the seed, so that more of them can be played than in a run of all tests: `FWS_CHURN=50:7`.
 
@@ -8,6 +10,7 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use fws_server::Core;
@@ -16,6 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::common::redis::{Redis, is_connected};
 use super::peer::{PATIENCE, Peer, call, inner, routes};
+use super::webhooks::listener;
 
 /// For so long everything has been right before it is believed.
 const QUIET: Duration = Duration::from_millis(500);
@@ -44,6 +48,10 @@ struct Client {
     user: String,
     /// The channels that it has subscribed to, and the users in each as far as it was told.
     lists: BTreeMap<&'static str, Option<BTreeSet<String>>>,
+    /// Who is online, as far as it was told, if it has a watchlist.
+    online: Option<BTreeSet<String>>,
+    /// So many answers of the server are awaited behind what it was told about a cache channel.
+    pongs: usize,
     told: Vec<String>,
 }
 
@@ -51,7 +59,14 @@ impl Client {
     fn new(core: &Core, server: usize, user: String) -> Client {
         let peer = Peer::new(core);
         peer.socket.get_ref().set_nonblocking(true).expect("a socket");
-        Client { peer, server, user, lists: BTreeMap::new(), told: Vec::new() }
+        Client { peer, server, user, lists: BTreeMap::new(), online: None, pongs: 0, told: Vec::new() }
+    }
+
+    /// Signs in, and wants to know of all users who is online.
+    fn watch(&mut self) {
+        let all: Vec<String> = (0..USERS).map(|user| format!("u{user}")).collect();
+        self.peer.wish_to_watch(&self.user, &all.iter().map(String::as_str).collect::<Vec<_>>());
+        self.online = Some(BTreeSet::new());
     }
 
     fn toggle(&mut self, channel: &'static str) {
@@ -61,6 +76,10 @@ impl Client {
         if self.lists.remove(channel).is_some() {
             self.told.push(format!("leaves {channel}"));
             self.peer.say(&json!({ "event": "pusher:unsubscribe", "data": { "channel": channel } }));
+            if channel.contains("cache") {
+                self.peer.say(&json!({ "event": "pusher:ping", "data": {} }));
+                self.pongs += 1;
+            }
         } else {
             self.told.push(format!("joins {channel}"));
             self.peer.wish_to_join(channel, &self.user);
@@ -70,7 +89,7 @@ impl Client {
 
     /// The last event of a cache channel is asked for in Redis. Which subscription the answer was for, the client could not say if there was another one.
     fn awaits_an_answer_that_may_be_no(&self, channel: &str) -> bool {
-        channel.contains("cache") && matches!(self.lists.get(channel), Some(None))
+        channel.contains("cache") && (self.pongs > 0 || matches!(self.lists.get(channel), Some(None)))
     }
 
     /// Reads what there is.
@@ -88,6 +107,22 @@ impl Client {
     fn hear(&mut self, event: &Value) {
         let name = event["event"].as_str().expect("text");
         self.told.push(event.to_string());
+        if name == "pusher:pong" {
+            self.pongs -= 1;
+            return;
+        }
+        if let ("pusher_internal:watchlist_events", Some(online)) = (name, &mut self.online) {
+            for event in inner(event)["events"].as_array().expect("events") {
+                for user in event["user_ids"].as_array().expect("ids").iter().map(|id| id.as_str().expect("text")) {
+                    if event["name"] == "online" {
+                        online.insert(user.to_owned())
+                    } else {
+                        online.remove(user)
+                    };
+                }
+            }
+            return;
+        }
         let Some((channel, list)) = event["channel"].as_str().and_then(|channel| Some((channel, self.lists.get_mut(channel)?))) else {
             return;
         };
@@ -114,8 +149,14 @@ struct World {
     redis: Redis,
     /// Each with its own way to Redis.
     servers: Vec<(Arc<Core>, PathBuf)>,
+    routes: String,
     generation: u64,
     clients: Vec<Client>,
+    /// Redis loses nothing.
+    lossless: bool,
+    hooks: Receiver<Value>,
+    /// By channel and user, how often the application was told that the user has come, without those times that it was told that the user has left.
+    balance: BTreeMap<(String, String), i64>,
     /// What was done.
     deeds: String,
 }
@@ -123,14 +164,19 @@ struct World {
 impl World {
     fn new(seed: u64) -> World {
         let redis = Redis::start();
-        let routes = routes(&json!({}));
+        let (url, hooks) = listener(&[]);
+        let grace = if seed.is_multiple_of(2) { 1 } else { 200_000_000 };
+        let routes =
+            routes(&json!({ "presence_grace": grace, "webhooks": [{ "url": url, "events": ["member_added", "member_removed"] }] }));
         let start = |number: usize| {
             let way = redis.folder.join(format!("way {number}"));
             std::os::unix::fs::symlink(redis.folder.join("s"), &way).expect("a link");
             (redis.server_by(&way, &routes, Duration::from_secs(1)), way)
         };
         let servers = (0..SERVERS).map(start).collect();
-        World { chance: Chance(seed), redis, servers, generation: 1, clients: Vec::new(), deeds: String::new() }
+        let lossless = (seed / 2).is_multiple_of(2);
+        let (chance, clients, balance, deeds) = (Chance(seed), Vec::new(), BTreeMap::new(), String::new());
+        World { chance, redis, servers, routes, generation: 1, clients, lossless, hooks, balance, deeds }
     }
 
     fn note(&mut self, deed: &str) {
@@ -145,6 +191,9 @@ impl World {
             let mut client = Client::new(&self.servers[server].0, server, user);
             let channel = *self.chance.of(&CHANNELS);
             client.toggle(channel);
+            if self.chance.below(3) == 0 {
+                client.watch();
+            }
             self.note(&format!("{} comes to {server} as {}, to {channel}", client.peer.id, client.user));
             self.clients.push(client);
             return;
@@ -152,7 +201,7 @@ impl World {
         let which = self.chance.below(self.clients.len() as u64) as usize;
         if kind < 4 {
             let client = self.clients.swap_remove(which);
-            self.note(&format!("{} goes", client.peer.id));
+            self.note(&format!("{} of {} goes, {}", client.peer.id, client.server, client.user));
             return;
         }
         let channel = *self.chance.of(&CHANNELS);
@@ -160,13 +209,18 @@ impl World {
         if self.chance.below(3) == 0 {
             self.clients[which].toggle(channel);
         }
-        let id = self.clients[which].peer.id.clone();
-        self.note(&format!("{id} joins or leaves {channel}"));
+        let Client { peer, server, user, .. } = &self.clients[which];
+        let deed = format!("{} of {server} joins or leaves {channel}, {user}", peer.id);
+        self.note(&deed);
     }
 
     /// One thing that goes wrong.
-    fn fail(&mut self) {
-        match self.chance.below(9) {
+    fn fail(&mut self, round: u64) {
+        if self.lossless {
+            // Of a change that is on its way then nobody knows whether Redis has made it.
+            self.becomes_quiet(round, QUIET / 5);
+        }
+        match self.chance.below(10) {
             0 => {
                 self.note("connections are cut");
                 self.cut();
@@ -177,19 +231,23 @@ impl World {
             }
             2 => {
                 self.note("Redis does not answer for a while");
-                let time = (100 + self.chance.below(1500)).to_string();
+                let time = (100 + self.chance.below(if self.lossless { 400 } else { 1500 })).to_string();
                 self.redis.cli(&["CLIENT", "PAUSE", &time]);
             }
             3 => {
                 self.note("Redis saves");
                 self.redis.cli(&["SAVE"]);
             }
+            4 if self.lossless => {}
             4 => {
                 self.note("Redis is emptied");
                 self.redis.cli(&["FLUSHALL"]);
             }
             5 | 6 => {
                 self.note("Redis ends, and comes back with what it has saved");
+                if self.lossless {
+                    self.redis.cli(&["SHUTDOWN", "SAVE"]);
+                }
                 self.redis.kill();
                 self.some_life();
                 self.redis.restart();
@@ -207,14 +265,39 @@ impl World {
                 std::os::unix::fs::symlink(self.redis.folder.join("s"), &self.servers[which].1).expect("a link");
                 self.note("it is there again");
             }
+            8 => {
+                let which = self.chance.below(SERVERS as u64) as usize;
+                self.drain(which);
+            }
             _ => {
                 self.note("all reload");
-                self.generation += 1;
-                for (core, _) in &self.servers {
-                    core.stage(self.generation, routes(&json!({})).as_bytes()).expect("legal");
-                    core.commit(self.generation).expect("staged");
-                }
+                self.reload();
             }
+        }
+    }
+
+    /// A server is about to end, and goes on after all.
+    fn drain(&mut self, which: usize) {
+        self.note(&format!("server {which} is about to end, and goes on"));
+        let (gone, others) = std::mem::take(&mut self.clients).into_iter().partition(|client| client.server == which);
+        self.clients = others;
+        let gone: Vec<Client> = gone;
+        let readers = gone.into_iter().map(|mut client| {
+            client.peer.socket.get_ref().set_nonblocking(false).expect("a socket");
+            std::thread::spawn(move || while client.peer.socket.read().is_ok() {})
+        });
+        let readers: Vec<_> = readers.collect();
+        self.servers[which].0.drain(PATIENCE);
+        readers.into_iter().for_each(|reader| reader.join().expect("it ends"));
+        std::thread::sleep(Duration::from_millis(self.chance.below(500)));
+        self.reload();
+    }
+
+    fn reload(&mut self) {
+        self.generation += 1;
+        for (core, _) in &self.servers {
+            core.stage(self.generation, self.routes.as_bytes()).expect("legal");
+            core.commit(self.generation).expect("staged");
         }
     }
 
@@ -245,16 +328,41 @@ impl World {
         if let Some(number) = self.servers.iter().position(|(core, _)| !is_connected(core)) {
             return Some(format!("server {number} is not connected"));
         }
+        let online: BTreeSet<String> =
+            self.clients.iter().filter(|client| client.online.is_some()).map(|client| client.user.clone()).collect();
+        for client in &mut self.clients {
+            client.read();
+            if client.online.as_ref().is_some_and(|known| *known != online) {
+                let (id, server, known, told) = (&client.peer.id, client.server, &client.online, client.told.join("\n  "));
+                return Some(format!("{id} of server {server} knows that {known:?} are online, and {online:?} are; it was told\n  {told}"));
+            }
+        }
+        for hook in self.hooks.try_iter() {
+            let text = |name: &str| hook[name].as_str().expect("text").to_owned();
+            let change = if hook["name"] == "member_added" { 1 } else { -1 };
+            *self.balance.entry((text("channel"), text("user_id"))).or_default() += change;
+            writeln!(self.deeds, "    the application is told {hook}").expect("memory");
+        }
         for channel in CHANNELS {
             let truth = self.truth(channel);
+            for user in (0..USERS).map(|user| format!("u{user}")) {
+                let (there, of) = (truth.contains(&user), (channel.to_owned(), user));
+                let balance = self.balance.get(&of).copied().unwrap_or_default();
+                if self.lossless && balance != i64::from(there) {
+                    return Some(format!(
+                        "the application was told {balance} times more often that {of:?} has come than gone; is it there: {there}"
+                    ));
+                }
+            }
             for client in &mut self.clients {
                 client.read();
                 if let Some(list) = client.lists.get(channel)
                     && list.as_ref() != Some(&truth)
                 {
                     let (id, server, told) = (&client.peer.id, client.server, client.told.join("\n  "));
+                    let known = call(&self.servers[server].0, "GET", &format!("/apps/1/channels/{channel}/users"), "", "").1;
                     return Some(format!(
-                        "{id} of server {server} has {list:?} of {channel}, and there are {truth:?}; it was told\n  {told}"
+                        "{id} of server {server} has {list:?} of {channel}, and there are {truth:?}, and {known} in Redis; it was told\n  {told}"
                     ));
                 }
             }
@@ -270,7 +378,7 @@ impl World {
     }
 
     /// Waits until nothing is wrong, and stays so: what users have done may be on its way still.
-    fn becomes_quiet(&mut self, round: u64) {
+    fn becomes_quiet(&mut self, round: u64, quiet: Duration) {
         let (until, mut right_since) = (Instant::now() + PATIENCE, None);
         loop {
             let wrong = self.wrong();
@@ -280,7 +388,7 @@ impl World {
                     assert!(now < until, "round {round}: {wrong}\n{}", self.deeds);
                     right_since = None;
                 }
-                None if now - *right_since.get_or_insert(now) > QUIET => return,
+                None if now - *right_since.get_or_insert(now) > quiet => return,
                 None => {}
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -298,10 +406,10 @@ fn whatever_becomes_of_redis_everybody_knows_in_the_end_who_is_there() {
         for _ in 0..3 + world.chance.below(8) {
             world.some_life();
             if world.chance.below(2) == 0 {
-                world.fail();
+                world.fail(round);
             }
         }
-        world.becomes_quiet(round);
+        world.becomes_quiet(round, QUIET);
         world.deeds.clear();
         world.clients.iter_mut().for_each(|client| client.told.clear());
     }

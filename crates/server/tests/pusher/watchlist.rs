@@ -15,10 +15,14 @@ use super::peer::{PATIENCE, Peer, app, call, core, inner, routes};
 impl Peer {
     /// Signs in with a watchlist.
     pub fn watch(&mut self, user: &str, others: &[&str]) {
+        self.wish_to_watch(user, others);
+        self.event("pusher:signin_success");
+    }
+
+    pub fn wish_to_watch(&mut self, user: &str, others: &[&str]) {
         let data = json!({ "id": user, "user_info": { "name": user }, "watchlist": others }).to_string();
         let auth = auth::sign_user(&app(), SocketId::parse(&self.id).expect("an id"), &data);
         self.say(&json!({ "event": "pusher:signin", "data": { "auth": auth, "user_data": data } }));
-        self.event("pusher:signin_success");
     }
 
     /// The next message, which must tell of users who come or go.
