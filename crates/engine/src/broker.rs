@@ -3,7 +3,7 @@
 //! [`redis::Cluster`](crate::redis::Cluster) is the one that there is. A simulation has another one, without Redis and without time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fws_hub::{ClusterError, KeyValueError, Position};
 
@@ -49,6 +49,10 @@ pub trait Broker: Send + Sync {
     fn attend_later(&self, changes: &[(bool, &Member)]);
     fn awaits_others(&self) -> bool {
         false
+    }
+    fn listens_since(&self, topic: &str) -> Option<Instant> {
+        let _ = topic;
+        None
     }
     fn present(&self, route: &str, tag: &str) -> Result<Present, ClusterError>;
     fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError>;
@@ -104,6 +108,7 @@ impl Broker for Cluster {
         attend(changes: &[(bool, &Member)]) -> Result<Vec<bool>, ClusterError>;
         attend_later(changes: &[(bool, &Member)]);
         awaits_others() -> bool;
+        listens_since(topic: &str) -> Option<Instant>;
         present(route: &str, tag: &str) -> Result<Present, ClusterError>;
         are_present(route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError>;
         record(channel: &str, topic: &str, retention: Retention, payload: &[u8]) -> Result<(u64, u64), ClusterError>;

@@ -12,7 +12,7 @@ mod memory;
 pub mod redis;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fws_hub::command::SendTo;
 use fws_hub::{ClusterError, Command, CommandError, HistoryPolicy, Position, Reply, RouteId, Scope};
@@ -107,6 +107,12 @@ pub trait Engine: Send + Sync {
     fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError> {
         let _ = (route, tag, users);
         Err(ClusterError::Unavailable)
+    }
+
+    /// Since when all that other servers send to a topic is heard here, without a gap. `None`: it is not now.
+    fn listens_since(&self, topic: Topic<'_>) -> Option<Instant> {
+        let _ = topic;
+        None
     }
 
     /// The server has drained, and is to go on after all. Does not wait.

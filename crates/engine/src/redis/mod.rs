@@ -338,6 +338,11 @@ impl Cluster {
         Some(Subscribing { cluster: self.clone(), done })
     }
 
+    /// Since when all is heard of a topic that is subscribed to. Of what was heard before that, and of what comes later, some may be missing in between.
+    pub fn listens_since(&self, topic: &str) -> Option<Instant> {
+        self.shared.topics.since(topic)
+    }
+
     /// Ends a subscription. Does not wait.
     pub fn unsubscribe(&self, topic: &str) {
         self.shared.topics.unwant(topic);

@@ -3,7 +3,7 @@
 //! A topic of clients with a tag has a name that scripts in Redis know as well: what becomes of members of a channel is published there.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
@@ -52,9 +52,9 @@ pub(super) struct Topics {
 struct Wanted {
     /// So many listen.
     count: u32,
-    /// Redis has confirmed the subscription.
-    ready: bool,
-    /// It does so the next time, or has done so.
+    /// When Redis has confirmed the subscription.
+    ready: Option<Instant>,
+    /// Redis does so the next time, or has done so.
     told: Arc<Flag>,
 }
 
@@ -75,12 +75,12 @@ impl Topics {
             }
         };
         entry.count += 1;
-        (!entry.ready).then(|| entry.told.clone())
+        entry.ready.is_none().then(|| entry.told.clone())
     }
 
     /// What is set once a topic is subscribed to that somebody listens to. `None`: it is, or nobody listens.
     pub fn awaited(&self, topic: &str) -> Option<Arc<Flag>> {
-        self.wanted.lock().get(topic).filter(|entry| !entry.ready).map(|entry| entry.told.clone())
+        self.wanted.lock().get(topic).filter(|entry| entry.ready.is_none()).map(|entry| entry.told.clone())
     }
 
     /// Somebody listens no more.
@@ -102,16 +102,21 @@ impl Topics {
     /// Redis has confirmed the subscription to a topic.
     pub fn is_ready(&self, topic: &str) {
         if let Some(entry) = self.wanted.lock().get_mut(topic) {
-            entry.ready = true;
+            entry.ready.get_or_insert_with(Instant::now);
             entry.told.set();
         }
+    }
+
+    /// Since when all of a topic is heard, without a gap.
+    pub fn since(&self, topic: &str) -> Option<Instant> {
+        self.wanted.lock().get(topic)?.ready
     }
 
     /// The connection is another one: all that somebody listens to, of which Redis knows nothing yet.
     pub fn all_anew(&self) -> Vec<Box<str>> {
         let mut wanted = self.wanted.lock();
         for entry in wanted.values_mut() {
-            if std::mem::take(&mut entry.ready) {
+            if entry.ready.take().is_some() {
                 entry.told = Arc::default();
             }
         }

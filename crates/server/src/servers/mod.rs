@@ -14,7 +14,7 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fws_engine::redis::{Became, Cluster, GONE, Incoming, Member, Node, NodeId, Receiver, Recorded, Settings, tag_topic};
 use fws_engine::{Attendance, Broker, Engine, Place, Present, Recorder, Standing, Topic, Watching};
@@ -334,6 +334,10 @@ impl Engine for Servers {
 
     fn are_present(&self, route: &str, tag: &str, users: &[&str]) -> Result<Vec<bool>, ClusterError> {
         self.cluster.are_present(route, tag, users).map_err(|error| self.passing(error))
+    }
+
+    fn listens_since(&self, topic: Topic<'_>) -> Option<Instant> {
+        self.cluster.listens_since(&topic_name(topic))
     }
 
     fn go_on(&self) {

@@ -36,8 +36,8 @@ enum Task {
     Recorded(u64, Recorded),
     /// Redis can be reached again: what was recorded meanwhile is to be fetched.
     CatchUp,
-    /// What has become of a member of a channel.
-    Attended(Became, Member),
+    /// What has become of a member of a channel, and when that was heard.
+    Attended(Became, Member, Instant),
     /// Other servers have clients with these ids.
     Close(Vec<Box<str>>),
     /// Something that waits for all before it.
@@ -129,7 +129,9 @@ impl Relay {
     /// Takes what has become of a member. Where too much waits, clients are told later who is in their channels.
     pub fn attended(&self, became: Became, member: Member) {
         let bytes = member.route.len() + member.tag.len() + member.user.len() + member.info.len();
-        if self.ordered.push(Task::Attended(became, member), bytes).is_err() && !self.list_waits.swap(true, Ordering::AcqRel) {
+        if self.ordered.push(Task::Attended(became, member, Instant::now()), bytes).is_err()
+            && !self.list_waits.swap(true, Ordering::AcqRel)
+        {
             self.list(Duration::ZERO);
         }
     }
@@ -264,7 +266,7 @@ fn carry_out(core: &Core, task: Task) {
             }
         }
         Task::CatchUp => core.all_may_be_behind(),
-        Task::Attended(became, member) => core.pusher_heard(became, &member),
+        Task::Attended(became, member, heard) => core.pusher_heard(became, &member, heard),
         Task::Close(ids) => {
             for id in ids {
                 let _ = core.execute(&Command::Kill(Kill { id: &id }), Caller::default());

@@ -5,7 +5,9 @@
 //! Where some may be missing, the clients are told the list again.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use fws_engine::Topic;
 use fws_engine::redis::{Became, Member as ClusterMember};
 use fws_hub::command::SendTo;
 use fws_hub::{ClusterError, Command, Expression, Key, Target};
@@ -83,7 +85,12 @@ impl Core {
     }
 
     /// All servers hear what has become of a member of a channel.
-    pub(crate) fn pusher_heard(&self, became: Became, member: &ClusterMember) {
+    pub(crate) fn pusher_heard(&self, became: Became, member: &ClusterMember, heard: Instant) {
+        // What was heard before all clients had left the channel who were here is not for those who have come since: what came behind it they have not heard, and
+        // their lists are younger.
+        if self.engine.listens_since(Topic::Tag(&member.tag)).is_none_or(|since| since > heard) {
+            return;
+        }
         self.in_channel(&member.route, &member.tag, |route, app, channel| {
             let attendee = Attendee { tag: &member.tag, user: &member.user, info: &member.info, by: member.by.as_deref() };
             match (became, &channel) {
