@@ -1,5 +1,7 @@
 //! A client: it connects, counts what it gets, loses its connection, and comes back as docs/resume.md says.
 
+mod over;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -10,7 +12,7 @@ use crate::frames::{Frame, decode, encode};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::plan::Plan;
-use crate::truth::{Session, Truth, number_in};
+use crate::truth::{Session, number_in};
 use crate::wire::Wire;
 use crate::world::Sim;
 
@@ -133,16 +135,6 @@ impl Client {
         };
         self.state.borrow_mut().phase = next;
         true
-    }
-
-    /// A request that it has given up may find that its token is old by then, and begin a session: that has the name of the client, whose session may be away
-    /// at that moment.
-    fn may_lose_its_name(&self, sim: &Sim) {
-        if let Some(session) = self.state.borrow().session.filter(|_| self.name.is_some())
-            && let Some(session) = sim.truth.borrow_mut().sessions.get_mut(&session)
-        {
-            session.excuse.get_or_insert("a request that the client has given up wanted its name");
-        }
     }
 
     /// It comes again a little later.
@@ -368,27 +360,6 @@ impl Client {
         state.session = Some(wire.visit);
     }
 
-    /// Its session is over. It has a reason to be, or that is wrong.
-    fn session_is_over(&self, sim: &Sim, reason: &str) {
-        let mut state = self.state.borrow_mut();
-        state.token = None;
-        state.received = 0;
-        state.said.clear();
-        let Some(session) = state.session.take() else { return };
-        let counted = sim.alive().iter().any(|node| node.core().stats()["resumes_lost"] != 0);
-        let mut truth = sim.truth.borrow_mut();
-        *truth.over.entry(reason.to_owned()).or_default() += 1;
-        let Truth { sessions, ended, .. } = &mut *truth;
-        let Some(session) = sessions.get_mut(&session) else { return };
-        session.over = true;
-        let excused = session.excuse.is_some() || session.liar || !session.ids.is_disjoint(ended) || counted;
-        let wrong = if excused { None } else { Some(format!("client {} has lost its session without a cause: {reason}", self.number)) };
-        let wrong = wrong.or((reason == "received" && !self.liar).then(|| format!("the count of client {} was not believed", self.number)));
-        if let Some(wrong) = wrong {
-            truth.blame(wrong);
-        }
-    }
-
     /// A message has come.
     fn got(&self, sim: &Sim, text: &str) {
         sim.note(|| format!("client {} gets {text}", self.number));
@@ -447,27 +418,6 @@ impl Client {
         true
     }
 
-    /// It says goodbye, and its session is over.
-    pub fn say_goodbye(&self, sim: &Sim, for_ever: bool) -> bool {
-        self.with_wire(|state, wire| {
-            if wire.closing && !for_ever {
-                return false;
-            }
-            state.leaves = for_ever;
-            sim.note(|| format!("client {} says goodbye", self.number));
-            if !std::mem::replace(&mut wire.closing, true) {
-                self.write(sim, wire, 8, &1000u16.to_be_bytes());
-            }
-            let mut truth = sim.truth.borrow_mut();
-            for session in state.session.into_iter().chain([wire.visit]) {
-                if let Some(session) = truth.sessions.get_mut(&session) {
-                    session.excuse.get_or_insert("the client has said goodbye");
-                }
-            }
-            true
-        })
-    }
-
     fn with_wire(&self, run: impl FnOnce(&mut State, &mut Wire) -> bool) -> bool {
         let mut state = self.state.borrow_mut();
         let phase = std::mem::replace(&mut state.phase, Phase::Busy);
@@ -478,22 +428,6 @@ impl Client {
         let done = wire.node.is_alive() && run(&mut state, &mut wire);
         state.phase = Phase::Open(wire);
         done
-    }
-
-    /// It never comes back.
-    pub fn vanish(&self, sim: &Sim) {
-        let mut state = self.state.borrow_mut();
-        let phase = std::mem::replace(&mut state.phase, Phase::Gone);
-        if let Phase::Open(wire) = phase
-            && wire.node.is_alive()
-        {
-            wire.node.close(wire.pipe);
-        }
-        state.leaves = true;
-        sim.note(|| format!("client {} is gone for ever", self.number));
-        for ghost in state.ghosts.drain(..).filter(|ghost| ghost.node.is_alive()) {
-            ghost.node.close(ghost.pipe);
-        }
     }
 
     /// Whether nothing is on its way.
