@@ -168,8 +168,9 @@ pub fn check_presence(sim: &Sim) -> Vec<String> {
     if all != current.len() {
         wrong.push(format!("{} clients are connected, and the servers have {all}", current.len()));
     }
-    // Another session of the name may be the one that was closed.
-    let unclear = |session: &&Session| session.closed && !session.has_own_id() || session.is_in("hall:1").is_none();
+    // Another session of the name may be the one that was closed, or a server that was cut off has it.
+    let may_be_there = |session: &Session| session.believed_lost || !session.has_own_id();
+    let unclear = |session: &&Session| session.closed && may_be_there(session) || session.is_in("hall:1").is_none();
     let unsure: BTreeSet<&str> = connected().filter(unclear).map(|session| session.user.as_str()).collect();
     let there: BTreeSet<&str> =
         sessions.iter().filter(|session| session.is_in("hall:1") == Some(true)).map(|session| session.user.as_str()).collect();
