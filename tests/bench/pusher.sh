@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Measures the Pusher protocol of frankenphp-ws beside a server on Node's ws, beside Centrifugo, and beside Sockudo if it is there, in alternating rounds, and
-# prints the tables.
+# Measures the Pusher protocol of frankenphp-ws beside a server on Node's ws and beside Centrifugo, in alternating rounds, and prints the tables.
 # README.md beside this file says what the figures mean. No figure is asserted: machines are noisy. That every message
 # reaches every subscriber once is.
 #
@@ -15,7 +14,6 @@
 #   BENCH_SIZE=128            bytes of an event's data
 #   BENCH_WORKLOADS="fanout publish burst churn memory"
 #   BENCH_SERVERS="ours raw node centrifugo"    raw: our fan-out on a route without a protocol
-#   BENCH_SOCKUDO=FILE        Sockudo's program, where it is measured, too: `sockudo` is one of BENCH_SERVERS then
 #   FRANKENPHP=build/frankenphp                 the binary
 set -eu
 . "$(dirname "$0")/../../tools/lib.sh"
@@ -24,16 +22,14 @@ set -eu
 if [ "${1:-}" = smoke ]; then
   : "${BENCH_ROUNDS:=1}" "${BENCH_SUBSCRIBERS:=20}" "${BENCH_SECONDS:=1}" "${BENCH_FEW:=2}" "${BENCH_JOINS:=60}" "${BENCH_WINDOW:=20}" "${BENCH_COUNT:=50}"
 fi
-BENCH_SOCKUDO=${BENCH_SOCKUDO:+$(realpath "$BENCH_SOCKUDO")}
 rounds=${BENCH_ROUNDS:-3} subscribers=${BENCH_SUBSCRIBERS:-5000}
 read -ra workloads <<<"${BENCH_WORKLOADS:-fanout publish burst churn memory}"
-read -ra servers <<<"${BENCH_SERVERS:-ours raw node centrifugo${BENCH_SOCKUDO:+ sockudo}}"
+read -ra servers <<<"${BENCH_SERVERS:-ours raw node centrifugo}"
 results=$out/results-pusher.jsonl
-declare -A label=([ours]="frankenphp-ws" [raw]="its fan-out, raw" [node]="Node ws" [centrifugo]="Centrifugo" [sockudo]="Sockudo")
-declare -A dialect=([ours]=pusher [raw]=fws [node]=pusher [centrifugo]=centrifugo [sockudo]=pusher)
+declare -A label=([ours]="frankenphp-ws" [raw]="its fan-out, raw" [node]="Node ws" [centrifugo]="Centrifugo")
+declare -A dialect=([ours]=pusher [raw]=fws [node]=pusher [centrifugo]=centrifugo)
 for server in "${servers[@]}"; do
   [ -n "${label[$server]:-}" ] || die "BENCH_SERVERS names $server; known are ${!label[*]}"
-  [ "$server" != sockudo ] || [ -x "${BENCH_SOCKUDO:-}" ] || die "BENCH_SOCKUDO does not name the program of Sockudo; README.md beside this file says how to get it"
 done
 [ -x "$frankenphp" ] || die "$frankenphp is not there: make build"
 
@@ -66,13 +62,6 @@ start() {
       spawn "pusher-$server" "$out/centrifugo" -c "$bench/peers/centrifugo/config.json" --http_server.port "${ports[0]}" --http_server.internal_port "${ports[1]}"
       path=/connection/websocket
       ;;
-    sockudo)
-      # Its own limits would end the measurement, and its metrics have a port that is fixed.
-      spawn "pusher-$server" env HOST=127.0.0.1 "PORT=${ports[0]}" METRICS_ENABLED=false RATE_LIMITER_ENABLED=false SHUTDOWN_GRACE_PERIOD=0 \
-        SOCKUDO_DEFAULT_APP_ENABLED=true SOCKUDO_DEFAULT_APP_ID=1 SOCKUDO_DEFAULT_APP_KEY=bench-key SOCKUDO_DEFAULT_APP_SECRET=bench-secret \
-        "$BENCH_SOCKUDO"
-      path="/app/bench-key?protocol=7" gc=
-      ;;
   esac
   pid[$server]=$spawned where[$server]=127.0.0.1:${ports[0]} collect[$server]=$gc
   "$load" ready --url "ws://127.0.0.1:${ports[0]}$path" --pid "$spawned" --timeout 60 ||
@@ -91,7 +80,7 @@ measure() {
   case $mode in
     fanout | publish) options+=(--interval "${BENCH_INTERVAL:-0.1}" --seconds "${BENCH_SECONDS:-4}" --warmup "${BENCH_WARMUP:-0.5}") ;;
     churn) options+=(--joins "${BENCH_JOINS:-10000}" --window "${BENCH_WINDOW:-500}") ;;
-    memory) [ -z "${collect[$server]}" ] || options+=(--collect "${collect[$server]}") ;;
+    memory) options+=(--collect "${collect[$server]}") ;;
   esac
   timeout --foreground -k 5 240 "$load" "$mode" --dialect "${dialect[$server]}" --node "${where[$server]}" --pid "${pid[$server]}" \
     --label "${label[$server]}" --round "$round" --size "${BENCH_SIZE:-128}" "${options[@]}" >>"$results" || {
@@ -123,7 +112,6 @@ done
 stop_all
 
 printf '\n%s, %s processors, %s; %s subscribers\n\n' "$(uname -sr)" "$(nproc)" "$(date -u +%F)" "$subscribers"
-"$load" cluster-report "$results" --pair "${label[ours]}=${label[raw]}" --pair "${label[ours]}=${label[node]}" --pair "${label[ours]}=${label[centrifugo]}" \
-  --pair "${label[ours]}=${label[sockudo]}"
+"$load" cluster-report "$results" --pair "${label[ours]}=${label[raw]}" --pair "${label[ours]}=${label[node]}" --pair "${label[ours]}=${label[centrifugo]}"
 echo "All results: $results"
 exit $failed
