@@ -217,11 +217,6 @@ impl<C> Hub<C> {
         members.map(|(_, member)| Present { user: member.user.clone(), connections: member.connections }).collect()
     }
 
-    /// Whether a user is in a channel.
-    pub fn is_member(&self, route: RouteId, tag: &str, user: &str) -> bool {
-        self.presence.channels.get(&route).and_then(|channels| channels.get(tag)).is_some_and(|members| members.contains_key(user))
-    }
-
     /// The channels of a route that have members.
     pub fn channels_with_members(&self, route: RouteId) -> Vec<Arc<str>> {
         self.presence.channels.get(&route).map(|channels| channels.keys().cloned().collect()).unwrap_or_default()

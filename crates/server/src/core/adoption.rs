@@ -97,7 +97,7 @@ impl Core {
     fn take_up_wherever(
         &self,
         ticket: &mut Ticket,
-        session: Result<Returning, Afar>,
+        mut session: Result<Returning, Afar>,
         transport: Transport,
     ) -> Result<Result<Entered, NotBrought>, Late> {
         let until = clock::now() + self.engine.timeout();
@@ -105,7 +105,6 @@ impl Core {
             Ok(returning) => (returning.secret, returning.received),
             Err(afar) => (afar.secret, afar.received),
         };
-        let mut session = session;
         loop {
             let (key, returning) = match session {
                 Ok(returning) => (returning.visit.conn().key, Ok(returning)),
@@ -159,7 +158,7 @@ impl Core {
         let mut resume = self.resume_for(&ticket).transpose().ok()?;
         // Before anything is locked, as it asks Redis.
         let ends = self.ends_of(&ticket.route.name, ticket.initial.tags());
-        let (tags, user) = (ticket.initial.tags().to_vec(), ticket.initial.user_name().map(str::to_owned));
+        let tags = ticket.initial.tags().to_vec();
         // Kept locked until the shard has it: either the route is still the one in force, or a reload finds the connection.
         let routes = self.routes.read();
         let route = routes.current.get(&ticket.route.name).cloned();
@@ -206,7 +205,7 @@ impl Core {
         if gone || self.is_draining() {
             self.post(key, Op::Close { key, code: close::GOING_AWAY, reason: "".into() });
         }
-        self.wait_for_topics(tags.iter().map(|tag| Topic::Tag(tag)).chain(user.as_deref().map(Topic::User)));
+        self.wait_for_topics(tags.iter().map(|tag| Topic::Tag(tag)).chain(Some(Topic::User(&opened.user))));
         self.follow_from(ends);
         Some(Entered { conn, opened: Some(opened), shard: shard.clone(), back: None })
     }

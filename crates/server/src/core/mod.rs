@@ -69,6 +69,7 @@ pub(crate) use self::handover::{Departed, Fate, Handed, Order, Sent, Underway, W
 pub(crate) use self::missing::Missing;
 pub(crate) use self::post::{Fanout, Post};
 use self::presence::Presences;
+pub(crate) use self::pusher::is_followed;
 pub use self::pusher::{HttpCall, Unread};
 pub(crate) use self::resume::Wish;
 use crate::bell::Bells;

@@ -8,8 +8,8 @@ use fws_hub::{Change, CommandError, Hub, Member, Present, Reply, RouteId, Settli
 use fws_session::{Event, Membership};
 use parking_lot::{Mutex, RwLockWriteGuard};
 
+use super::Core;
 use super::patience::Patience;
-use super::{Core, pusher};
 use crate::alarm::Alarm;
 use crate::conn::Conn;
 use crate::dispatch::{Arrival, Source};
@@ -115,11 +115,6 @@ impl Core {
         let told = told.collect();
         drop(routes);
         self.tell_attendance(told);
-    }
-
-    /// Whether the clients in a channel are told who comes and goes, in the order of the channel, on all servers.
-    pub(crate) fn is_followed(&self, route: &str, tag: &str) -> bool {
-        self.speaks_pusher(route) && pusher::is_followed(tag)
     }
 
     /// Whether the clients of a route speak the Pusher protocol.

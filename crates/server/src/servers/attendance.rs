@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use super::relay::spawn;
-use crate::core::Core;
+use crate::core::{Core, is_followed};
 
 /// The most changes that wait to be told. Others are told as if this server were alone, and Redis hears of them later.
 const WAITING: usize = 100_000;
@@ -151,8 +151,8 @@ fn tell(core: &Arc<Core>, cluster: &dyn Broker, first: Item, more: &Receiver<Ite
         }
     }
     let members = changes.iter().map(|change| {
-        let (followed, late) = (core.is_followed(&change.route, &change.tag), core.speaks_pusher(&change.route));
-        member(change, followed, late)
+        let pusher = core.speaks_pusher(&change.route);
+        member(change, pusher && is_followed(&change.tag), pusher)
     });
     let members: Vec<Member> = members.collect();
     let asked: Vec<(bool, &Member)> = changes.iter().zip(&members).map(|(change, member)| (change.joined, member)).collect();

@@ -57,7 +57,7 @@ impl Channels<'_> {
 }
 
 /// Whether clients are told who comes to a channel and goes.
-pub(in crate::core) fn is_followed(tag: &str) -> bool {
+pub(crate) fn is_followed(tag: &str) -> bool {
     channel::of_tag(tag).is_some_and(|(_, name)| occupied_channel(name).is_none())
 }
 
@@ -131,7 +131,7 @@ impl Core {
         let hears = joined && self.pusher.comes_late(tag, user, by);
         self.pusher_tell_here(&of.0.name, (of.1, name), &told, by.filter(|_| !hears));
         // Who has come by another client meanwhile was told behind the new list that its own user has left. So it has to hear that the user has come.
-        if !joined && self.hub.read().is_member(of.0.id, tag, user) {
+        if !joined && self.hub.read().is_present(of.0.id, tag, user) {
             self.pusher.leave_early(tag, user, by);
         }
         if let Some(Some(listing)) = listing.as_deref_mut() {

@@ -23,7 +23,7 @@ mod watchlist;
 mod webhook;
 
 pub use self::call::{HttpCall, Unread};
-pub(super) use self::members::is_followed;
+pub(crate) use self::members::is_followed;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
