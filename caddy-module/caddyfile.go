@@ -1,8 +1,6 @@
 package websocket
 
 import (
-	"slices"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -58,9 +56,9 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 		return nil, err
 	}
 
-	for i, name := range handler.workers() {
+	for _, name := range handler.workers() {
 		if err := declared(h, name); err != nil {
-			return nil, at.workers[i].errorf("%w", err)
+			return nil, at.workers[name].errorf("%w", err)
 		}
 	}
 
@@ -84,9 +82,30 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // positions is where the parts of a directive stand that may turn out wrong later.
 type positions struct {
 	directive position
-	named     bool       // the directive has a name of its own
-	workers   []position // in the order of [Route.workers]
-	apps      []position // in the order of [Pusher.Apps]
+	named     bool                // the directive has a name of its own
+	workers   map[string]position // where the name of a worker stands first
+	apps      []position          // in the order of [Pusher.Apps]
+}
+
+func (p *positions) nameWorker(name string, at position) {
+	if p.workers == nil {
+		p.workers = make(map[string]position)
+	}
+	if _, known := p.workers[name]; !known {
+		p.workers[name] = at
+	}
+}
+
+// worker reads the name of a worker.
+func (p *positions) worker(d *caddyfile.Dispenser) (string, error) {
+	at := here(d)
+
+	name, err := word(d)
+	if err == nil {
+		p.nameWorker(name, at)
+	}
+
+	return name, err
 }
 
 // parse reads the directive.
@@ -116,17 +135,11 @@ func (h *Handler) options(at *positions) []option {
 
 		return word(d)
 	}
-	worker := func(d *caddyfile.Dispenser) (string, error) {
-		at.workers = slices.Insert(at.workers, 0, here(d))
-
-		return word(d)
-	}
-
 	pusher := func(d *caddyfile.Dispenser) (*Pusher, error) { return parsePusher(d, at) }
 
 	return []option{
 		{name: "name", syntax: "<route name>", read: into(&h.Name, name, h.checkName)},
-		{name: "worker", syntax: "<name>", read: into(&h.Worker, worker)},
+		{name: "worker", syntax: "<name>", read: into(&h.Worker, at.worker)},
 		{name: "echo", read: into(&h.Echo, flag)},
 		{name: "pusher", syntax: "{", read: into(&h.Pusher, pusher, h.checkPusher)},
 		{name: "origins", syntax: "<host pattern...>", read: into(&h.Origins, words, h.checkOrigins)},
@@ -181,13 +194,7 @@ func (h *Handler) parseSubprotocol(d *caddyfile.Dispenser, at *positions) error 
 }
 
 func (w *SubprotocolWorker) options(at *positions) []option {
-	worker := func(d *caddyfile.Dispenser) (string, error) {
-		at.workers = append(at.workers, here(d))
-
-		return word(d)
-	}
-
-	return []option{{name: "worker", syntax: "<name>", read: into(&w.Worker, worker)}}
+	return []option{{name: "worker", syntax: "<name>", read: into(&w.Worker, at.worker)}}
 }
 
 // parseAuthorize reads how upgrade requests are authorised.

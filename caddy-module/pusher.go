@@ -55,14 +55,16 @@ type PusherApp struct {
 	SubscriptionCount bool `json:"subscription_count,omitempty"`
 	// TLSOnly refuses clients without TLS, with 4000.
 	TLSOnly bool `json:"tls_only,omitempty"`
-	// Webhooks are the servers that are told what happens.
+	// Webhooks are the servers and the workers that are told what happens.
 	Webhooks []PusherWebhook `json:"webhooks,omitempty"`
 }
 
-// PusherWebhook is a server that is told what happens in an application, by signed requests.
+// PusherWebhook is who is told what happens in an application: a server, by signed requests, or a worker, by events.
 type PusherWebhook struct {
-	// URL is its address. Placeholders in it are replaced.
-	URL string `json:"url"`
+	// URL is the address of the server. Placeholders in it are replaced. Either this or a worker is required.
+	URL string `json:"url,omitempty"`
+	// Worker is the name of the worker, one of those declared in the frankenphp app.
+	Worker string `json:"worker,omitempty"`
 	// Events are the kinds of events that it is told. Default: all.
 	Events []string `json:"events,omitempty"`
 	// ChannelPrefix is what the names of the channels begin with that it is told of. Default: nothing, so all.
@@ -76,8 +78,11 @@ var webhookEvents = []string{
 
 // check refuses what no webhook is. Its errors do not repeat the address, which may have a password or a token in it.
 func (w *PusherWebhook) check() error {
-	if !strings.Contains(w.URL, "{") && !legalAddress(w.URL) {
-		return errors.New("webhook takes an address, http://HOST/PATH or https://HOST/PATH, with a port of 1 to 65535, if any, and without spaces or letters beyond ASCII")
+	if w.URL != "" && w.Worker != "" {
+		return fmt.Errorf("a webhook has a url or a worker (%s), not both", w.Worker)
+	}
+	if w.Worker == "" && !strings.Contains(w.URL, "{") && !legalAddress(w.URL) {
+		return errors.New("webhook takes an address, http://HOST/PATH or https://HOST/PATH, with a port of 1 to 65535, if any, and without spaces or letters beyond ASCII; or worker and the name of a worker")
 	}
 	for _, event := range w.Events {
 		if !slices.Contains(webhookEvents, event) {
@@ -103,6 +108,23 @@ func legalAddress(text string) bool {
 	port, err := strconv.ParseUint(cmp.Or(address.Port(), "80"), 10, 16)
 
 	return err == nil && port > 0
+}
+
+// workers are the names of the workers that are told what happens.
+func (p *Pusher) workers() []string {
+	if p == nil {
+		return nil
+	}
+	var names []string
+	for _, app := range p.Apps {
+		for _, webhook := range app.Webhooks {
+			if webhook.Worker != "" {
+				names = append(names, webhook.Worker)
+			}
+		}
+	}
+
+	return names
 }
 
 // pusherName is the name of a route that speaks the Pusher protocol and has not been given one.
@@ -273,13 +295,15 @@ func (p *Pusher) options(at *positions) []option {
 	app := func(d *caddyfile.Dispenser) error {
 		at.apps = append(at.apps, here(d))
 
-		return p.parseApp(d)
+		return p.parseApp(d, at)
 	}
 
 	return []option{{name: "app", syntax: "<id> <key> <secret> {", many: true, read: app}}
 }
 
-func (a *PusherApp) options() []option {
+func (a *PusherApp) options(at *positions) []option {
+	webhook := func(d *caddyfile.Dispenser) error { return a.parseWebhook(d, at) }
+
 	return []option{
 		{name: "disabled", read: into(&a.Disabled, flag)},
 		{name: "allowed_origins", syntax: "<origin pattern...>", read: into(&a.AllowedOrigins, words, a.check)},
@@ -294,7 +318,7 @@ func (a *PusherApp) options() []option {
 		{name: "cache_age", syntax: "<duration>", read: into(&a.CacheAge, duration)},
 		{name: "subscription_count", read: into(&a.SubscriptionCount, flag)},
 		{name: "tls_only", read: into(&a.TLSOnly, flag)},
-		{name: "webhook", syntax: "<url> {", many: true, read: a.parseWebhook},
+		{name: "webhook", syntax: "<url> | worker <name> {", many: true, read: webhook},
 	}
 }
 
@@ -305,13 +329,19 @@ func (w *PusherWebhook) options() []option {
 	}
 }
 
-// parseWebhook reads an address and its block, which may be left out.
-func (a *PusherApp) parseWebhook(d *caddyfile.Dispenser) error {
-	address, err := word(d)
-	if err != nil {
-		return err
+// parseWebhook reads an address, or the name of a worker, and the block, which may be left out.
+func (a *PusherApp) parseWebhook(d *caddyfile.Dispenser, at *positions) error {
+	args := d.RemainingArgs()
+	var webhook PusherWebhook
+	switch {
+	case len(args) == 2 && args[0] == "worker":
+		webhook.Worker = args[1]
+		at.nameWorker(args[1], here(d))
+	case len(args) == 1 && args[0] != "worker":
+		webhook.URL = args[0]
+	default:
+		return d.Errf("webhook takes the address of a server, or the word worker and the name of a worker, as in: webhook worker chat")
 	}
-	webhook := PusherWebhook{URL: address}
 	if err := webhook.check(); err != nil {
 		return d.WrapErr(err)
 	}
@@ -334,13 +364,13 @@ func parsePusher(d *caddyfile.Dispenser, at *positions) (*Pusher, error) {
 }
 
 // parseApp reads an application and its block, which may be left out.
-func (p *Pusher) parseApp(d *caddyfile.Dispenser) error {
+func (p *Pusher) parseApp(d *caddyfile.Dispenser, at *positions) error {
 	args := d.RemainingArgs()
 	if len(args) != 3 {
 		return d.Errf("app takes the id, the key and the secret of an application, as in: app {$REVERB_APP_ID} {$REVERB_APP_KEY} {$REVERB_APP_SECRET} (is an environment variable not set?)")
 	}
 	app := PusherApp{ID: args[0], Key: args[1], Secret: args[2]}
-	if err := readBlock(d, "app", app.options()); err != nil {
+	if err := readBlock(d, "app", app.options(at)); err != nil {
 		return err
 	}
 	p.Apps = append(p.Apps, app)

@@ -38,6 +38,9 @@ func TestAnApplicationIsWrittenAsItIsRead(t *testing.T) {
 					channel_prefix presence-
 				}
 				webhook http://127.0.0.1:9
+				webhook worker chat {
+					events channel_occupied
+				}
 			}
 			app 2 other hidden
 		}
@@ -54,7 +57,7 @@ func TestAnApplicationIsWrittenAsItIsRead(t *testing.T) {
 	want := `{"apps":[{"activity_timeout":30000000000,"allowed_origins":["example.com","*.example.com"],"cache_age":3600000000000,` +
 		`"client_event_rate":0,"client_events":false,"disabled":true,"id":"1","key":"key","max_channels":20,"max_connections":10,"max_payload":1024,` +
 		`"max_presence_members":30,"presence_grace":5000000000,"secret":"{env.E2E_SECRET}","subscription_count":true,"tls_only":true,` +
-		`"webhooks":[{"channel_prefix":"presence-","events":["member_added","client_event"],"url":"https://hooks.example/{env.E2E_TOKEN}"},{"url":"http://127.0.0.1:9"}]},` +
+		`"webhooks":[{"channel_prefix":"presence-","events":["member_added","client_event"],"url":"https://hooks.example/{env.E2E_TOKEN}"},{"url":"http://127.0.0.1:9"},{"events":["channel_occupied"],"worker":"chat"}]},` +
 		`{"id":"2","key":"other","secret":"hidden"}]}`
 	if string(got) != want || route["name"] != "pusher" {
 		t.Errorf("%s: %s", route["name"], got)
@@ -81,6 +84,11 @@ func TestAnApplicationThatCannotWorkIsRefusedWithTheLineAndWithoutItsSecret(t *t
 		"pusher {\napp 1 k s3cr3t {\nwebhook ftp://s3cr3t\n}\n}":                 "http://HOST/PATH",
 		"pusher {\napp 1 k s3cr3t {\nwebhook https:///s3cr3t\n}\n}":              "http://HOST/PATH",
 		"pusher {\napp 1 k s3cr3t {\nwebhook http://s3cr3t {\nevents a\n}\n}\n}": "there is no \"a\"",
+		"pusher {\napp 1 k s3cr3t {\nwebhook worker\n}\n}":                       "webhook worker chat",
+		"pusher {\napp 1 k s3cr3t {\nwebhook\n}\n}":                              "webhook worker chat",
+		"pusher {\napp 1 k s3cr3t {\nwebhook http://a http://b\n}\n}":            "webhook worker chat",
+		"pusher {\napp 1 k s3cr3t {\nwebhook worker chat {\nevents a\n}\n}\n}":   "there is no \"a\"",
+		"pusher {\napp 1 k s3cr3t {\nwebhook worker gone\n}\n}":                  `"gone"`,
 		"pusher {\napp 1 k s3cr3t {\nnothing\n}\n}":                              `unknown option "nothing"`,
 		"pusher {\napp 1 k s3cr3t\n}\necho":                                      "exclude each other",
 		"pusher {\napp 1 k s3cr3t\n}\nresume 60s":                                "exclude each other",

@@ -230,7 +230,7 @@ func (r *Route) workers() []string {
 		names = append(names, own.Worker)
 	}
 
-	return names
+	return append(names, r.Pusher.workers()...)
 }
 
 // forCore is the route as the core knows it: what the handler sees to by itself is left out.

@@ -72,6 +72,18 @@
 // The kind of fws_event: it has sent an event to the others in a channel.
 #define FWS_EVENT_CLIENT_EVENT 11
 
+// The kind of fws_event: a channel of the Pusher protocol has its first subscriber. It is of no connection: `id` is empty.
+#define FWS_EVENT_CHANNEL_OCCUPIED 12
+
+// The kind of fws_event: a channel of the Pusher protocol has lost its last subscriber. It is of no connection: `id` is empty.
+#define FWS_EVENT_CHANNEL_VACATED 13
+
+// The kind of fws_event: a client has subscribed to a cache channel that keeps no event. It is of no connection: `id` is empty.
+#define FWS_EVENT_CACHE_MISS 14
+
+// The kind of fws_event: a channel of the Pusher protocol has another number of subscribers. It is of no connection: `id` is empty.
+#define FWS_EVENT_SUBSCRIPTION_COUNT 15
+
 // Target: all clients.
 #define FWS_TO_ALL 0
 
@@ -452,10 +464,12 @@ typedef struct {
   // Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user. Subscribe, unsubscribe, client event: who the
   // client is in the channel.
   fws_bytes user;
-  // Join, leave, subscribe, unsubscribe, client event: the channel's tag.
+  // Join, leave, subscribe, unsubscribe, client event, and what has become of a channel: the channel's tag.
   fws_bytes tag;
   // Client event: its name.
   fws_bytes name;
+  // Subscription count: how many.
+  uint64_t count;
   // Open, resume: how many headers there are, see fws_event_header.
   size_t header_count;
 } fws_event;

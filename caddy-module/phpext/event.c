@@ -36,7 +36,12 @@
   _(subscribe)                                                                                                         \
   _(unsubscribe)                                                                                                       \
   _(client_event)                                                                                                      \
-  _(info)
+  _(info)                                                                                                              \
+  _(channel_occupied)                                                                                                  \
+  _(channel_vacated)                                                                                                   \
+  _(cache_miss)                                                                                                        \
+  _(subscription_count)                                                                                                \
+  _(count)
 
 static struct {
 #define DECLARE(name) zend_string *name;
@@ -71,6 +76,13 @@ static zend_always_inline void append_bool(zend_array *array, zend_string *key, 
 
   ZVAL_BOOL(&boolean, value);
   append(array, key, &boolean);
+}
+
+static void append_number(zend_array *array, zend_string *key, uint64_t value) {
+  zval number;
+
+  ZVAL_LONG(&number, (zend_long)value);
+  append(array, key, &number);
 }
 
 /* name: value of a request header. Repeated ones are one, as RFC 9110, 5.3 allows and PHP's $_SERVER does. */
@@ -150,18 +162,19 @@ static void append_request(zend_array *array, const fws_bell *bell, const fws_ev
 
 /* An event of a timer or of a channel. */
 static void append_unconnected(zend_array *array, const fws_event *event) {
-  zval timer;
-
   if (event->kind == FWS_EVENT_TIMER) {
-    ZVAL_LONG(&timer, (zend_long)event->timer);
-    append(array, strings.timer, &timer);
+    append_number(array, strings.timer, event->timer);
     append_bytes(array, strings.payload, event->data);
     return;
   }
   append_bytes(array, strings.route, event->route);
   append_bytes(array, strings.tag, event->tag);
-  append_bytes(array, strings.user, event->user);
-  append_bytes(array, strings.info, event->data);
+  if (event->kind == FWS_EVENT_JOIN || event->kind == FWS_EVENT_LEAVE) {
+    append_bytes(array, strings.user, event->user);
+    append_bytes(array, strings.info, event->data);
+  } else if (event->kind == FWS_EVENT_SUBSCRIPTION_COUNT) {
+    append_number(array, strings.count, event->count);
+  }
 }
 
 /* An event of a client of the Pusher protocol. */
@@ -198,13 +211,32 @@ static zend_string *type_of(uint32_t kind) {
     return strings.unsubscribe;
   case FWS_EVENT_CLIENT_EVENT:
     return strings.client_event;
+  case FWS_EVENT_CHANNEL_OCCUPIED:
+    return strings.channel_occupied;
+  case FWS_EVENT_CHANNEL_VACATED:
+    return strings.channel_vacated;
+  case FWS_EVENT_CACHE_MISS:
+    return strings.cache_miss;
+  case FWS_EVENT_SUBSCRIPTION_COUNT:
+    return strings.subscription_count;
   default:
     return strings.timer;
   }
 }
 
 static bool is_unconnected(uint32_t kind) {
-  return kind == FWS_EVENT_TIMER || kind == FWS_EVENT_JOIN || kind == FWS_EVENT_LEAVE;
+  switch (kind) {
+  case FWS_EVENT_TIMER:
+  case FWS_EVENT_JOIN:
+  case FWS_EVENT_LEAVE:
+  case FWS_EVENT_CHANNEL_OCCUPIED:
+  case FWS_EVENT_CHANNEL_VACATED:
+  case FWS_EVENT_CACHE_MISS:
+  case FWS_EVENT_SUBSCRIPTION_COUNT:
+    return true;
+  default:
+    return false;
+  }
 }
 
 void phpext_event_array(const fws_bell *bell, const fws_event *event, zval *return_value) {

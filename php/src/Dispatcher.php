@@ -41,6 +41,11 @@ final class Dispatcher
 
             return;
         }
+        if (in_array($event['type'], ['channel_occupied', 'channel_vacated', 'cache_miss', 'subscription_count'], true)) {
+            $this->channel($event);
+
+            return;
+        }
         $connection = $event['type'] === 'open' || $event['type'] === 'resume' ? new Connection(
             $event['id'],
             $event['route'],
@@ -119,6 +124,30 @@ final class Dispatcher
                 'subscribe' => $this->application->onSubscribe($subscriber),
                 'unsubscribe' => $this->application->onUnsubscribe($subscriber),
                 'client_event' => $this->application->onClientEvent($subscriber, $event['event'], $event['data']),
+            };
+        } catch (\Throwable $error) {
+            Caller::blameIfOurs($error);
+            \frankenphp_ws_failEvent(Cause::of($error));
+        }
+    }
+
+    /**
+     * An application that does not ask for it is told nothing.
+     *
+     * @param array<string, mixed> $event
+     */
+    private function channel(array $event): void
+    {
+        if (!$this->application instanceof ChannelApplication) {
+            return;
+        }
+        $channel = new Channel($event['tag'], $event['route']);
+        try {
+            match ($event['type']) {
+                'channel_occupied' => $this->application->onChannelOccupied($channel),
+                'channel_vacated' => $this->application->onChannelVacated($channel),
+                'cache_miss' => $this->application->onCacheMiss($channel),
+                'subscription_count' => $this->application->onSubscriptionCount($channel, $event['count']),
             };
         } catch (\Throwable $error) {
             Caller::blameIfOurs($error);

@@ -21,9 +21,9 @@ namespace FrankenPHP\WebSocket;
  * TimerApplication: tell yours by the payload. Who joins or leaves a channel of a route is told to the application of that route, or else
  * the default, and to those of sub-protocols, where they implement PresenceApplication. That the network of a client is away, and that it
  * is back, is told to its application, where that implements ResumeApplication. What clients of the Pusher protocol do is told to the application of
- * their route, or else the default, where that implements PusherApplication.
+ * their route, or else the default, where that implements PusherApplication; so is what becomes of their channels, with ChannelApplication.
  */
-final class Router implements PresenceApplication, PusherApplication, ResumeApplication, StartApplication, TimerApplication
+final class Router implements ChannelApplication, PresenceApplication, PusherApplication, ResumeApplication, StartApplication, TimerApplication
 {
     private const TAG = 'subprotocol:';
 
@@ -141,6 +141,33 @@ final class Router implements PresenceApplication, PusherApplication, ResumeAppl
         if ($application instanceof PusherApplication) {
             $application->onClientEvent($subscriber, $event, $data);
         }
+    }
+
+    public function onChannelOccupied(Channel $channel): void
+    {
+        $this->ofChannel($channel)?->onChannelOccupied($channel);
+    }
+
+    public function onChannelVacated(Channel $channel): void
+    {
+        $this->ofChannel($channel)?->onChannelVacated($channel);
+    }
+
+    public function onCacheMiss(Channel $channel): void
+    {
+        $this->ofChannel($channel)?->onCacheMiss($channel);
+    }
+
+    public function onSubscriptionCount(Channel $channel, int $count): void
+    {
+        $this->ofChannel($channel)?->onSubscriptionCount($channel, $count);
+    }
+
+    private function ofChannel(Channel $channel): ?ChannelApplication
+    {
+        $application = $this->routes[$channel->route] ?? $this->default;
+
+        return $application instanceof ChannelApplication ? $application : null;
     }
 
     /**

@@ -3,6 +3,8 @@
 declare(strict_types=1);
 
 use FrankenPHP\WebSocket\Application;
+use FrankenPHP\WebSocket\Channel;
+use FrankenPHP\WebSocket\ChannelApplication;
 use FrankenPHP\WebSocket\Connection;
 use FrankenPHP\WebSocket\Dispatcher;
 use FrankenPHP\WebSocket\PusherApplication;
@@ -77,4 +79,80 @@ test('a router tells it to the application of the route, and to nobody who does 
     same(3, count($listener->told));
     tellAll(new Router(default: $silent));
     tellAll($silent);
+});
+
+/** Notes what becomes of channels. */
+final class ChannelListener implements ChannelApplication
+{
+    /** @var list<string> */
+    public array $told = [];
+
+    public function onOpen(Connection $connection): void
+    {
+    }
+
+    public function onMessage(Connection $connection, string $data, bool $binary): void
+    {
+    }
+
+    public function onClose(Connection $connection, int $code, string $reason): void
+    {
+    }
+
+    public function onError(Connection $connection, \Throwable $error): void
+    {
+    }
+
+    public function onChannelOccupied(Channel $channel): void
+    {
+        $this->told[] = "occupied $channel->app $channel->name $channel->route";
+    }
+
+    public function onChannelVacated(Channel $channel): void
+    {
+        $this->told[] = "vacated $channel->tag";
+    }
+
+    public function onCacheMiss(Channel $channel): void
+    {
+        $this->told[] = "missed $channel->name";
+        $channel->publish('state', '{}', exceptSocketId: '1.2');
+    }
+
+    public function onSubscriptionCount(Channel $channel, int $count): void
+    {
+        $this->told[] = "$channel->name $count";
+    }
+}
+
+/** What a worker that a webhook names is told. */
+function tellOfChannel(Application $application): void
+{
+    $dispatcher = new Dispatcher($application);
+    $of = ['route' => 'pusher', 'tag' => '7:cache-a:b'];
+    $dispatcher->dispatch(['type' => 'channel_occupied'] + $of);
+    $dispatcher->dispatch(['type' => 'cache_miss'] + $of);
+    $dispatcher->dispatch(['type' => 'subscription_count', 'count' => 3] + $of);
+    $dispatcher->dispatch(['type' => 'channel_vacated'] + $of);
+}
+
+test('an application is told what becomes of channels, and can publish to them', static function (): void {
+    $listener = new ChannelListener();
+    $server = new FakeServer($listener);
+    $client = $server->connect(tags: ['7:cache-a:b']);
+    tellOfChannel($listener);
+    same(['occupied 7 cache-a:b pusher', 'missed cache-a:b', 'cache-a:b 3', 'vacated 7:cache-a:b'], $listener->told);
+    same(['{"event":"state","channel":"cache-a:b","data":"{}"}'], $client->take());
+});
+
+test('a router tells what becomes of channels to the application of the route, and to nobody who does not ask', static function (): void {
+    [$listener, $silent] = [new ChannelListener(), new PusherListener()];
+    new FakeServer($listener);
+    tellOfChannel(new Router(routes: ['pusher' => $listener], default: $silent));
+    same(4, count($listener->told));
+    tellOfChannel(new Router(default: $listener));
+    same(8, count($listener->told));
+    tellOfChannel(new Router(default: $silent));
+    tellOfChannel($silent);
+    same([], $silent->told);
 });

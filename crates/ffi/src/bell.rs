@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fws_server::{Bell, Ended};
-use fws_session::{Event, Membership, Opened, Subscriber};
+use fws_session::{ChannelEvent, ChannelEventKind, Event, Membership, Opened, Subscriber};
 use parking_lot::Mutex;
 
 use crate::bytes::{fws_bytes, input};
@@ -127,6 +127,14 @@ pub const FWS_EVENT_SUBSCRIBE: u32 = 9;
 pub const FWS_EVENT_UNSUBSCRIBE: u32 = 10;
 /// The kind of fws_event: it has sent an event to the others in a channel.
 pub const FWS_EVENT_CLIENT_EVENT: u32 = 11;
+/// The kind of fws_event: a channel of the Pusher protocol has its first subscriber. It is of no connection: `id` is empty.
+pub const FWS_EVENT_CHANNEL_OCCUPIED: u32 = 12;
+/// The kind of fws_event: a channel of the Pusher protocol has lost its last subscriber. It is of no connection: `id` is empty.
+pub const FWS_EVENT_CHANNEL_VACATED: u32 = 13;
+/// The kind of fws_event: a client has subscribed to a cache channel that keeps no event. It is of no connection: `id` is empty.
+pub const FWS_EVENT_CACHE_MISS: u32 = 14;
+/// The kind of fws_event: a channel of the Pusher protocol has another number of subscribers. It is of no connection: `id` is empty.
+pub const FWS_EVENT_SUBSCRIPTION_COUNT: u32 = 15;
 
 /// One event of a connection, of a timer, or of a channel.
 #[repr(C)]
@@ -158,10 +166,12 @@ pub struct fws_event {
     /// Open, resume: whose the connection is; empty where it is nobody's. Join, leave: the user. Subscribe, unsubscribe, client event: who the
     /// client is in the channel.
     pub user: fws_bytes,
-    /// Join, leave, subscribe, unsubscribe, client event: the channel's tag.
+    /// Join, leave, subscribe, unsubscribe, client event, and what has become of a channel: the channel's tag.
     pub tag: fws_bytes,
     /// Client event: its name.
     pub name: fws_bytes,
+    /// Subscription count: how many.
+    pub count: u64,
     /// Open, resume: how many headers there are, see fws_event_header.
     pub header_count: usize,
 }
@@ -223,6 +233,7 @@ fn described(current: fws_server::Current<'_>) -> fws_event {
         user: fws_bytes::NONE,
         tag: fws_bytes::NONE,
         name: fws_bytes::NONE,
+        count: 0,
         header_count: 0,
     };
     match current.event() {
@@ -248,6 +259,7 @@ fn described(current: fws_server::Current<'_>) -> fws_event {
         Event::Subscribe(told) => event.subscriber(FWS_EVENT_SUBSCRIBE, told),
         Event::Unsubscribe(told) => event.subscriber(FWS_EVENT_UNSUBSCRIBE, told),
         Event::ClientEvent(told) => event.subscriber(FWS_EVENT_CLIENT_EVENT, told),
+        Event::Channel(told) => event.channel(told),
         Event::Timer(timer) => {
             event.kind = FWS_EVENT_TIMER;
             event.timer = timer.id;
@@ -275,6 +287,20 @@ impl fws_event {
         self.user = fws_bytes::of(told.user.as_bytes());
         self.name = fws_bytes::of(told.event.as_bytes());
         self.data = fws_bytes::of(&told.data);
+    }
+
+    fn channel(&mut self, told: &ChannelEvent) {
+        self.kind = match told.kind {
+            ChannelEventKind::Occupied => FWS_EVENT_CHANNEL_OCCUPIED,
+            ChannelEventKind::Vacated => FWS_EVENT_CHANNEL_VACATED,
+            ChannelEventKind::CacheMiss => FWS_EVENT_CACHE_MISS,
+            ChannelEventKind::SubscriptionCount(count) => {
+                self.count = count;
+                FWS_EVENT_SUBSCRIPTION_COUNT
+            }
+        };
+        self.route = fws_bytes::of(told.route.as_bytes());
+        self.tag = fws_bytes::of(told.tag.as_bytes());
     }
 
     fn membership(&mut self, kind: u32, membership: &Membership) {

@@ -3,6 +3,7 @@
 //! Where this comes from, and which application is in force when, is the caller's business.
 
 use std::fmt;
+use std::sync::Arc;
 
 use fws_wire::origin::Pattern;
 
@@ -155,7 +156,7 @@ pub enum WebhookTarget {
     /// By a signed request.
     Url(String),
     /// By events for a worker of this name, in the same process.
-    Worker(String),
+    Worker(Arc<str>),
 }
 
 impl fmt::Debug for WebhookTarget {

@@ -76,7 +76,8 @@ fn handle(core: &Core, count: usize) -> Vec<String> {
                     | Event::Leave(_)
                     | Event::Subscribe(_)
                     | Event::Unsubscribe(_)
-                    | Event::ClientEvent(_) => "of no connection".into(),
+                    | Event::ClientEvent(_)
+                    | Event::Channel(_) => "of no connection".into(),
                 };
                 got.push(format!("{}: {event}", ring.worker));
             }

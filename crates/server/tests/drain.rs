@@ -88,9 +88,13 @@ fn handle(core: &Core) -> Vec<String> {
             Event::Close(closed) => format!("close {}", closed.code),
             Event::Suspend => "suspend".into(),
             Event::Resume(_) => "resume".into(),
-            Event::Timer(_) | Event::Join(_) | Event::Leave(_) | Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => {
-                "of no connection".to_owned()
-            }
+            Event::Timer(_)
+            | Event::Join(_)
+            | Event::Leave(_)
+            | Event::Subscribe(_)
+            | Event::Unsubscribe(_)
+            | Event::ClientEvent(_)
+            | Event::Channel(_) => "of no connection".to_owned(),
         });
     }
     core.release_bell(&bell, false, "");

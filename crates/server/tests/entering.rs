@@ -85,7 +85,8 @@ fn told(core: &Core, count: usize) -> Vec<String> {
                 | Event::Leave(_)
                 | Event::Subscribe(_)
                 | Event::Unsubscribe(_)
-                | Event::ClientEvent(_) => unreachable!("there are no timers and channels"),
+                | Event::ClientEvent(_)
+                | Event::Channel(_) => unreachable!("there are no timers and channels"),
             });
         }
         core.release_bell(&bell, false, "");

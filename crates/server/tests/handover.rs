@@ -359,7 +359,9 @@ fn events(core: &Core, count: usize) -> Vec<String> {
                 Event::Close(closed) => format!("close {}", closed.code),
                 Event::Join(membership) => format!("join {}", membership.user),
                 Event::Leave(membership) => format!("leave {}", membership.user),
-                Event::Timer(_) | Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => unreachable!("there are none"),
+                Event::Timer(_) | Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) | Event::Channel(_) => {
+                    unreachable!("there are none")
+                }
             });
         }
         core.release_bell(&bell, false, "");

@@ -62,7 +62,9 @@ fn all_events(core: &Core, nonce: &str) -> Vec<String> {
             Event::Leave(membership) => format!("-{} {}", membership.user, membership.tag),
             Event::Message { .. } => "message".into(),
             Event::Close(_) => "close".into(),
-            Event::Suspend | Event::Resume(_) | Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => "away".into(),
+            Event::Suspend | Event::Resume(_) | Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) | Event::Channel(_) => {
+                "away".into()
+            }
             Event::Timer(_) => "timer".into(),
         });
     }

@@ -86,6 +86,42 @@ pub struct Subscriber {
     pub data: Box<[u8]>,
 }
 
+/// What has become of a channel of the Pusher protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelEvent {
+    /// The name of the route that the channel is of.
+    pub route: std::sync::Arc<str>,
+    /// The channel's tag.
+    pub tag: Box<str>,
+    /// What it is.
+    pub kind: ChannelEventKind,
+}
+
+/// What may become of a channel of the Pusher protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelEventKind {
+    /// It has its first subscriber.
+    Occupied,
+    /// It has lost its last subscriber.
+    Vacated,
+    /// A client has subscribed to it, and no event is kept that it could be sent.
+    CacheMiss,
+    /// It has so many subscribers.
+    SubscriptionCount(u64),
+}
+
+impl ChannelEventKind {
+    /// Pusher's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChannelEventKind::Occupied => "channel_occupied",
+            ChannelEventKind::Vacated => "channel_vacated",
+            ChannelEventKind::CacheMiss => "cache_miss",
+            ChannelEventKind::SubscriptionCount(_) => "subscription_count",
+        }
+    }
+}
+
 /// One thing that PHP is told: of a connection, of a timer, or of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -116,6 +152,8 @@ pub enum Event {
     Unsubscribe(Box<Subscriber>),
     /// It has sent an event to the others in a channel.
     ClientEvent(Box<Subscriber>),
+    /// Something has become of a channel of the Pusher protocol; of no connection.
+    Channel(Box<ChannelEvent>),
 }
 
 impl Event {
@@ -132,8 +170,16 @@ impl Event {
             | Event::Leave(_)
             | Event::Subscribe(_)
             | Event::Unsubscribe(_)
-            | Event::ClientEvent(_) => false,
+            | Event::ClientEvent(_)
+            | Event::Channel(_) => false,
         }
+    }
+
+    /// Whether it says what a later event of the same queue says better.
+    fn is_renewed_by(&self, later: &Event) -> bool {
+        let (Event::Channel(told), Event::Channel(later)) = (self, later) else { return false };
+        let counts = |told: &ChannelEvent| matches!(told.kind, ChannelEventKind::SubscriptionCount(_));
+        counts(told) && counts(later) && told.tag == later.tag
     }
 
     /// What the event counts for in limits: its bytes, and what it costs to keep it.
@@ -151,6 +197,7 @@ impl Event {
             Event::Subscribe(told) | Event::Unsubscribe(told) | Event::ClientEvent(told) => {
                 told.tag.len() + told.user.len() + told.event.len() + told.data.len()
             }
+            Event::Channel(told) => told.tag.len(),
         }
     }
 }
@@ -172,6 +219,14 @@ impl Fifo {
         self.count += 1;
         self.weight += event.weight();
         self.waiting.push_back(event);
+    }
+
+    /// Puts an event in the place of the last one that waits, if that one only says how many subscribers a channel had before. Whether it has; the weight
+    /// is the same then.
+    pub fn renew(&mut self, event: &Event) -> bool {
+        let Some(last) = self.waiting.back_mut().filter(|last| last.is_renewed_by(event)) else { return false };
+        last.clone_from(event);
+        true
     }
 
     /// Takes out up to `most` waiting events into `lease` (which is empty); they stay counted until [`Fifo::acknowledge`].
@@ -287,6 +342,25 @@ mod tests {
         let mut rest = VecDeque::new();
         fifo.lease(9, &mut rest);
         assert_eq!(rest, [closed]);
+    }
+
+    #[test]
+    fn of_the_numbers_of_subscribers_that_wait_only_the_latest_is_told() {
+        let told = |tag: &str, kind| Event::Channel(Box::new(ChannelEvent { route: "r".into(), tag: tag.into(), kind }));
+        let count = |tag: &str, count| told(tag, ChannelEventKind::SubscriptionCount(count));
+        let mut fifo = Fifo::default();
+        assert!(!fifo.renew(&count("a", 1)), "nothing waits");
+        fifo.push(count("a", 1));
+        let weight = fifo.weight;
+        assert!(fifo.renew(&count("a", 2)));
+        assert!(!fifo.renew(&count("b", 7)) && !fifo.renew(&told("a", ChannelEventKind::Vacated)));
+        assert_eq!((fifo.len(), fifo.weight), (1, weight));
+        fifo.push(told("a", ChannelEventKind::Vacated));
+        assert!(!fifo.renew(&count("a", 3)), "the order stays");
+        let mut lease = VecDeque::new();
+        fifo.lease(9, &mut lease);
+        assert_eq!(lease, [count("a", 2), told("a", ChannelEventKind::Vacated)]);
+        assert!(!fifo.renew(&count("a", 4)), "what is out on lease is told");
     }
 
     #[test]

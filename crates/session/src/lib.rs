@@ -25,7 +25,7 @@ mod settings;
 
 pub use backlog::{Backlog, BacklogSettings, Offer, SlowClient};
 pub use compression::Compression;
-pub use event::{Closed, Event, Failed, Fifo, Membership, Opened, Subscriber, Timer};
+pub use event::{ChannelEvent, ChannelEventKind, Closed, Event, Failed, Fifo, Membership, Opened, Subscriber, Timer};
 pub use frame::Frame;
 pub use kept::{KeptMemory, Progress};
 pub use outbox::{Outbox, Saved, Spares};

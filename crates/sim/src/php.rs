@@ -131,7 +131,9 @@ fn handle(sim: &Sim, node: &Node, id: &str, event: &Event) -> VecDeque<Act> {
         Event::Resume(_) => "resume".to_owned(),
         Event::Timer(_) => "timer".to_owned(),
         // Nobody speaks a protocol here that has them.
-        Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => "something of another protocol".to_owned(),
+        Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) | Event::Channel(_) => {
+            "something of another protocol".to_owned()
+        }
     };
     drop(truth);
     sim.note(|| format!("server {}: PHP handles of {id}: {what}", node.number));

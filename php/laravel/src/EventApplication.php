@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace FrankenPHP\WebSocket\Laravel;
 
 use FrankenPHP\WebSocket\Cause;
+use FrankenPHP\WebSocket\Channel;
+use FrankenPHP\WebSocket\ChannelApplication;
 use FrankenPHP\WebSocket\Connection;
 use FrankenPHP\WebSocket\Member;
 use FrankenPHP\WebSocket\PresenceApplication;
@@ -17,7 +19,7 @@ use Illuminate\Contracts\Debug\ExceptionHandler;
 use Illuminate\Contracts\Foundation\Application as Laravel;
 
 /** What happens on connections, as Laravel events: listeners are those of the application. */
-final class EventApplication implements PresenceApplication, PusherApplication, ResumeApplication, TimerApplication
+final class EventApplication implements ChannelApplication, PresenceApplication, PusherApplication, ResumeApplication, TimerApplication
 {
     public function __construct(private readonly Sandbox $sandbox)
     {
@@ -71,6 +73,26 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
     public function onClientEvent(Subscriber $subscriber, string $event, string $data): void
     {
         $this->dispatch(new Events\ClientEventSent($subscriber, $event, $data));
+    }
+
+    public function onChannelOccupied(Channel $channel): void
+    {
+        $this->dispatch(new Events\ChannelOccupied($channel));
+    }
+
+    public function onChannelVacated(Channel $channel): void
+    {
+        $this->dispatch(new Events\ChannelVacated($channel));
+    }
+
+    public function onCacheMiss(Channel $channel): void
+    {
+        $this->dispatch(new Events\CacheMissed($channel));
+    }
+
+    public function onSubscriptionCount(Channel $channel, int $count): void
+    {
+        $this->dispatch(new Events\SubscribersCounted($channel, $count));
     }
 
     public function onTimer(Timer $timer): void

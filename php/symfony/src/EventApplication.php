@@ -6,6 +6,8 @@ namespace FrankenPHP\WebSocket\Symfony;
 
 use FrankenPHP\WebSocket\Application;
 use FrankenPHP\WebSocket\Cause;
+use FrankenPHP\WebSocket\Channel;
+use FrankenPHP\WebSocket\ChannelApplication;
 use FrankenPHP\WebSocket\Connection;
 use FrankenPHP\WebSocket\Member;
 use FrankenPHP\WebSocket\PresenceApplication;
@@ -20,7 +22,7 @@ use Symfony\Contracts\Service\ResetInterface;
 use Symfony\Contracts\Service\ServiceProviderInterface;
 
 /** Gives each event to the handler of its route. After each event the services are reset, as after a request. */
-final class EventApplication implements PresenceApplication, PusherApplication, ResumeApplication, StartApplication, TimerApplication
+final class EventApplication implements ChannelApplication, PresenceApplication, PusherApplication, ResumeApplication, StartApplication, TimerApplication
 {
     /** The handler of all routes that have none of their own. No route has this name. */
     public const ALL = '';
@@ -99,6 +101,26 @@ final class EventApplication implements PresenceApplication, PusherApplication, 
     public function onClientEvent(Subscriber $subscriber, string $event, string $data): void
     {
         $this->of($subscriber->route, static fn (Application $handler) => $handler instanceof PusherApplication ? $handler->onClientEvent($subscriber, $event, $data) : null);
+    }
+
+    public function onChannelOccupied(Channel $channel): void
+    {
+        $this->of($channel->route, static fn (Application $handler) => $handler instanceof ChannelApplication ? $handler->onChannelOccupied($channel) : null);
+    }
+
+    public function onChannelVacated(Channel $channel): void
+    {
+        $this->of($channel->route, static fn (Application $handler) => $handler instanceof ChannelApplication ? $handler->onChannelVacated($channel) : null);
+    }
+
+    public function onCacheMiss(Channel $channel): void
+    {
+        $this->of($channel->route, static fn (Application $handler) => $handler instanceof ChannelApplication ? $handler->onCacheMiss($channel) : null);
+    }
+
+    public function onSubscriptionCount(Channel $channel, int $count): void
+    {
+        $this->of($channel->route, static fn (Application $handler) => $handler instanceof ChannelApplication ? $handler->onSubscriptionCount($channel, $count) : null);
     }
 
     /** A timer is of the worker, and of no route: each handler tells its own by the payload. */

@@ -239,6 +239,10 @@ impl Core {
                     json!({ "event": told_kind(event), "route": told.route, "connection": told.id, "tag": told.tag, "cause": cause });
                 return self.log.write(Level::Error, message, fields);
             }
+            Event::Channel(told) => {
+                let fields = json!({ "event": told.kind.name(), "route": told.route, "tag": told.tag, "cause": cause });
+                return self.log.write(Level::Error, message, fields);
+            }
             Event::Timer(timer) => {
                 return self.log.write(Level::Error, message, json!({ "event": "timer", "timer": timer.id, "cause": cause }));
             }

@@ -87,7 +87,8 @@ impl Core {
             let live = hub.handles_on(id).filter_map(|conn| conn.address());
             quota.count_connections(route.max_connections_per_ip.is_some(), live);
             let route = Route::new(route, id, name.clone(), quota, |subprotocol| routes.branch(id, subprotocol));
-            for worker in route.branches.iter().filter_map(|branch| branch.worker.as_ref()) {
+            let told = route.apps.iter().flat_map(|apps| apps.workers());
+            for worker in route.branches.iter().filter_map(|branch| branch.worker.as_ref()).chain(told) {
                 if !workers.contains(worker) {
                     workers.push(worker.clone());
                 }

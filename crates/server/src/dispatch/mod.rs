@@ -106,8 +106,8 @@ impl Assigned {
         match source {
             Source::Conn(conn) => self.branches.get(&conn.branch).copied(),
             Source::Channel { route, .. } => self.routes.get(route).copied(),
-            Source::Told { route, .. } => self.told.get(route).copied(),
-            Source::Timer { pool, .. } => pools[pool.0].present.then_some(*pool),
+            Source::Told { route, pool: None, .. } => self.told.get(route).copied(),
+            Source::Timer { pool, .. } | Source::Told { pool: Some(pool), .. } => pools[pool.0].present.then_some(*pool),
         }
     }
 }
@@ -154,14 +154,7 @@ impl Dispatch {
         let Inner { queues, pools, unconnected, shares, assigned, .. } = &mut *inner;
         for Arrival { source, event, limits } in batch.drain(..) {
             let Some(pool) = assigned.pool(pools, &source) else {
-                if matches!(source, Source::Channel { .. } | Source::Told { .. }) {
-                    // A route without PHP: nobody is to be told.
-                    continue;
-                }
-                pushed.orphans.events += 1;
-                if let (Source::Conn(conn), Event::Close(_)) = (source, event) {
-                    pushed.orphans.over.push(conn);
-                }
+                pushed.orphan(source, &event);
                 continue;
             };
             // Looked at under the lock: what is not seen here is queued when the decision's purge comes.
@@ -169,9 +162,12 @@ impl Dispatch {
                 pushed.discarded.add(conn, 1);
                 continue;
             }
+            let key = source.key();
+            if matches!(event, Event::Channel(_)) && queues.get_mut(&key).is_some_and(|queue| queue.fifo.renew(&event)) {
+                continue;
+            }
             pushed.queued += 1;
             weight += event.weight();
-            let key = source.key();
             let share = shares.grow(&mut run, &source, event.weight());
             let queue = queues.entry(key).or_insert_with(|| {
                 *unconnected += usize::from(source.conn().is_none());

@@ -26,11 +26,13 @@ pub enum Source {
         id: u64,
         route: RouteId,
     },
-    /// What the worker of a route is told by the core's own threads, of a connection or of a channel.
+    /// What a worker is told by the core's own threads, of a connection or of a channel.
     Told {
         /// As that of a channel.
         id: u64,
         route: RouteId,
+        /// The worker. `None`: that of the route, whichever that is when it is told.
+        pool: Option<PoolId>,
     },
 }
 
@@ -46,7 +48,14 @@ impl Source {
     pub fn told(route: RouteId, of: impl Hash) -> Source {
         let mut hasher = DefaultHasher::new();
         of.hash(&mut hasher);
-        Source::Told { id: hasher.finish(), route }
+        Source::Told { id: hasher.finish(), route, pool: None }
+    }
+
+    /// What this worker is told of something of a route.
+    pub fn told_to(pool: PoolId, route: RouteId, of: impl Hash) -> Source {
+        let mut hasher = DefaultHasher::new();
+        (pool.0, of).hash(&mut hasher);
+        Source::Told { id: hasher.finish(), route, pool: Some(pool) }
     }
 
     /// The connection, if it is one.
@@ -118,6 +127,20 @@ pub struct Pushed {
     pub queued: u64,
     pub orphans: Orphans,
     pub discarded: Discarded,
+}
+
+impl Pushed {
+    /// Nobody is there to handle an event.
+    pub(super) fn orphan(&mut self, source: Source, event: &Event) {
+        if matches!(source, Source::Channel { .. } | Source::Told { .. }) {
+            // A route without PHP: nobody is to be told.
+            return;
+        }
+        self.orphans.events += 1;
+        if let (Source::Conn(conn), Event::Close(_)) = (source, event) {
+            self.orphans.over.push(conn);
+        }
+    }
 }
 
 /// Messages that PHP is not told, since the server has decided to end their connection.

@@ -280,7 +280,8 @@ impl RoutesConfig {
     pub fn worker_names(&self) -> impl Iterator<Item = &str> {
         let of_routes = self.routes.iter().flat_map(|route| {
             let own = route.subprotocol_workers.iter().map(|one| one.worker.as_str());
-            route.worker.as_deref().into_iter().chain(own)
+            let told = route.pusher.iter().flat_map(PusherConfig::workers);
+            route.worker.as_deref().into_iter().chain(own).chain(told)
         });
         self.workers.iter().map(|worker| worker.name.as_str()).chain(of_routes)
     }

@@ -1,6 +1,7 @@
 //! The applications of a route that speaks the Pusher protocol: as the host writes them in JSON, and as they are in force.
 
 use std::fmt;
+use std::sync::Arc;
 
 use fws_hub::{Channel, ChannelPattern, HistoryPolicy, MAX_NAME, PresencePolicy};
 use fws_pusher::webhook::Kind;
@@ -76,12 +77,16 @@ pub struct PusherApp {
     pub webhooks: Vec<WebhookConfig>,
 }
 
-/// Who is told what happens in an application, by signed requests.
+/// Who is told what happens in an application: a server, by signed requests, or a worker.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
-    /// The address.
+    /// The address; empty: a worker is told.
+    #[serde(default)]
     pub url: String,
+    /// The name of the worker; empty: a server is told.
+    #[serde(default)]
+    pub worker: String,
     /// The names of the kinds of events; empty: all.
     #[serde(default)]
     pub events: Vec<String>,
@@ -92,8 +97,11 @@ pub struct WebhookConfig {
 
 impl WebhookConfig {
     fn check(&self) -> Result<(), String> {
+        if self.url.is_empty() == self.worker.is_empty() {
+            return Err("webhook: give the url of a server, or the name of a worker, and not both".to_owned());
+        }
         // The address may have a password: it is not repeated.
-        if !is_legal(&self.url) {
+        if self.worker.is_empty() && !is_legal(&self.url) {
             return Err(
                 "webhook: an address is http://HOST/PATH or https://HOST/PATH, with a port of 1 to 65535, if any, and without spaces or letters beyond ASCII"
                     .to_owned(),
@@ -111,7 +119,11 @@ impl WebhookConfig {
     fn in_force(&self) -> Webhook {
         let events: Vec<Kind> = self.events.iter().filter_map(|name| Kind::of_name(name)).collect();
         let events = if events.is_empty() { Kind::ALL.to_vec() } else { events };
-        Webhook { target: WebhookTarget::Url(self.url.clone()), events, channel_prefix: self.channel_prefix.clone() }
+        let target = match self.worker.as_str() {
+            "" => WebhookTarget::Url(self.url.clone()),
+            worker => WebhookTarget::Worker(worker.into()),
+        };
+        Webhook { target, events, channel_prefix: self.channel_prefix.clone() }
     }
 }
 
@@ -184,6 +196,12 @@ pub(super) fn check_apart(routes: &[RouteConfig]) -> Result<(), ConfigError> {
 }
 
 impl PusherConfig {
+    /// The names of the workers that are told what happens, some more than once.
+    pub(super) fn workers(&self) -> impl Iterator<Item = &str> {
+        let webhooks = self.apps.iter().flat_map(|app| &app.webhooks);
+        webhooks.map(|webhook| webhook.worker.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// Refuses what cannot work.
     fn check(&self) -> Result<(), String> {
         if self.apps.is_empty() {
@@ -297,6 +315,14 @@ impl Apps {
 
     pub fn of_id(&self, id: &str) -> Option<&AppConfig> {
         self.0.iter().find(|app| app.id == id)
+    }
+
+    /// The workers that are told what happens, some more than once.
+    pub fn workers(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.iter().flat_map(|app| &app.webhooks).filter_map(|webhook| match &webhook.target {
+            WebhookTarget::Worker(name) => Some(name),
+            WebhookTarget::Url(_) => None,
+        })
     }
 
     /// In the order of the configuration.

@@ -46,7 +46,8 @@ impl Surroundings for Notes {
                 | Event::Leave(_)
                 | Event::Subscribe(_)
                 | Event::Unsubscribe(_)
-                | Event::ClientEvent(_) => "of no connection".to_owned(),
+                | Event::ClientEvent(_)
+                | Event::Channel(_) => "of no connection".to_owned(),
             });
         }
         if self.full { keys } else { Vec::new() }

@@ -84,7 +84,8 @@ fn number(event: &Event) -> Option<u32> {
         | Event::Leave(_)
         | Event::Subscribe(_)
         | Event::Unsubscribe(_)
-        | Event::ClientEvent(_) => None,
+        | Event::ClientEvent(_)
+        | Event::Channel(_) => None,
     }
 }
 

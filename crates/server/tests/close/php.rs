@@ -75,7 +75,8 @@ fn one(
         | Event::Leave(_)
         | Event::Subscribe(_)
         | Event::Unsubscribe(_)
-        | Event::ClientEvent(_) => {}
+        | Event::ClientEvent(_)
+        | Event::Channel(_) => {}
     }
     let failure = act(core, &id, &event);
     Some((id, failure))

@@ -70,7 +70,7 @@ pub fn next(core: &Core, bell: &Bell) -> Option<String> {
         Event::Leave(membership) => format!("leave {} {}", membership.tag, membership.user),
         Event::Suspend => "suspend".to_owned(),
         Event::Resume(_) => "resume".to_owned(),
-        Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) => "of the Pusher protocol".to_owned(),
+        Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) | Event::Channel(_) => "of the Pusher protocol".to_owned(),
         Event::Timer(timer) => format!("timer {} {}", timer.id, String::from_utf8_lossy(&timer.payload)),
     })
 }

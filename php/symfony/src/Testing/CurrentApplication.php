@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace FrankenPHP\WebSocket\Symfony\Testing;
 
+use FrankenPHP\WebSocket\Channel;
+use FrankenPHP\WebSocket\ChannelApplication;
 use FrankenPHP\WebSocket\Connection;
 use FrankenPHP\WebSocket\Member;
 use FrankenPHP\WebSocket\PresenceApplication;
@@ -21,7 +23,7 @@ use FrankenPHP\WebSocket\TimerApplication;
  *
  * @internal
  */
-final class CurrentApplication implements PresenceApplication, PusherApplication, ResumeApplication, StartApplication, TimerApplication
+final class CurrentApplication implements ChannelApplication, PresenceApplication, PusherApplication, ResumeApplication, StartApplication, TimerApplication
 {
     private ?EventApplication $last = null;
 
@@ -88,6 +90,26 @@ final class CurrentApplication implements PresenceApplication, PusherApplication
     public function onClientEvent(Subscriber $subscriber, string $event, string $data): void
     {
         $this->now()->onClientEvent($subscriber, $event, $data);
+    }
+
+    public function onChannelOccupied(Channel $channel): void
+    {
+        $this->now()->onChannelOccupied($channel);
+    }
+
+    public function onChannelVacated(Channel $channel): void
+    {
+        $this->now()->onChannelVacated($channel);
+    }
+
+    public function onCacheMiss(Channel $channel): void
+    {
+        $this->now()->onCacheMiss($channel);
+    }
+
+    public function onSubscriptionCount(Channel $channel, int $count): void
+    {
+        $this->now()->onSubscriptionCount($channel, $count);
     }
 
     public function onTimer(Timer $timer): void

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fws_hub::command::{SendTo, SetUser, Untag};
 use fws_hub::{Command, Target};
-use fws_pusher::webhook::Event as Hook;
 use fws_pusher::{Action, AppConfig, ClientEvent, Code, Error, User, channel, frame};
+use fws_session::ChannelEventKind;
 
 use super::super::{Caller, Core};
 use super::tell::Deed;
@@ -43,13 +43,12 @@ impl Core {
                         continue;
                     }
                     self.pusher_client_event(&client.conn, of, &event);
-                    self.pusher_hook_event(client, of.1, &event);
-                    let data = event.data.as_deref().map_or("", |data| data.get());
-                    self.pusher_told(client, of, &event.channel, Deed::Event(&event.event, data));
+                    self.pusher_hook_event(client, of, &event);
+                    self.pusher_told(client, of, &event.channel, Deed::event(&event));
                 }
                 Action::SignIn(user) => self.pusher_sign_in(&client.conn, of.1, &user),
                 Action::Watch(users) => self.pusher_watch(&client.conn, of, &users),
-                Action::CacheMiss { channel } => self.pusher_hook(of.1, &Hook::CacheMiss { channel: &channel }),
+                Action::CacheMiss { channel } => self.pusher_hook_channel(of, &channel, ChannelEventKind::CacheMiss),
                 Action::Close { code, reason } => self.pusher_close(&client.conn, code, &reason),
             }
         }

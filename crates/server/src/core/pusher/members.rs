@@ -13,7 +13,7 @@ use fws_hub::command::SendTo;
 use fws_hub::{ClusterError, Command, Expression, Key, Target};
 use fws_pusher::webhook::Event as Hook;
 use fws_pusher::{AppConfig, Channel, Member, channel, frame};
-use fws_session::Membership;
+use fws_session::{ChannelEventKind, Event, Membership};
 
 use super::super::{Caller, Core};
 use super::watchlist::USERS;
@@ -68,12 +68,15 @@ impl Core {
             let user_id = &*membership.user;
             match channel {
                 Channels::Occupied(channel) => {
-                    self.pusher_hook(app, &if joined { Hook::ChannelOccupied { channel } } else { Hook::ChannelVacated { channel } });
+                    let kind = if joined { ChannelEventKind::Occupied } else { ChannelEventKind::Vacated };
+                    self.pusher_hook_channel((route, app), channel, kind);
                 }
                 Channels::Presence(channel) => {
+                    let told =
+                        || if joined { Event::Join(Box::new(membership.clone())) } else { Event::Leave(Box::new(membership.clone())) };
                     let event = if joined { Hook::MemberAdded { channel, user_id } } else { Hook::MemberRemoved { channel, user_id } };
-                    self.pusher_hook(app, &event);
-                    self.pusher_attended(route, membership, joined);
+                    self.pusher_hook((route, app), &event, told);
+                    self.pusher_attended(route, membership, told);
                 }
                 Channels::Users | Channels::None => {}
             }

@@ -8,7 +8,7 @@
 //! * `act` carries out what a connection asks for, `subscribe` how it becomes a subscriber;
 //! * `members` tells of those who join channels and leave them, `counts` how many have subscribed, `tell` tells PHP, where the route has a worker;
 //! * `watchlist` tells users which others are online;
-//! * `webhook` tells the servers of applications;
+//! * `webhook` tells the servers of applications, and workers that are told the same;
 //! * `call` is the HTTP API, `publish` the same for events from within.
 
 mod act;
@@ -126,7 +126,7 @@ impl Core {
                 Event::Open(_) | Event::Message { .. } | Event::Close(_),
             ) => {}
             // These are for PHP.
-            (_, Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_)) => {}
+            (_, Event::Subscribe(_) | Event::Unsubscribe(_) | Event::ClientEvent(_) | Event::Channel(_)) => {}
         }
     }
 

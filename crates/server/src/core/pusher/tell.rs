@@ -1,8 +1,9 @@
-//! What the worker of a route is told, where it has one: who subscribes, what clients say to each other, who joins and leaves.
+//! What workers are told. That of a route, where it has one: who subscribes, what clients say to each other, who joins and leaves. One that a webhook
+//! names: what that is told.
 
 use std::sync::Arc;
 
-use fws_pusher::{AppConfig, channel};
+use fws_pusher::{AppConfig, ClientEvent, channel};
 use fws_session::{Event, Membership, Subscriber};
 
 use super::super::Core;
@@ -14,6 +15,7 @@ use crate::routes::Route;
 use crate::stats::add;
 
 /// What a subscriber has done.
+#[derive(Clone, Copy)]
 pub(super) enum Deed<'a> {
     /// It has subscribed, and this was said about it.
     Subscribe(&'a str),
@@ -22,14 +24,16 @@ pub(super) enum Deed<'a> {
     Event(&'a str, &'a str),
 }
 
-impl Core {
-    /// Tells what a client has done in a channel, behind what it has done before.
-    pub(super) fn pusher_told(&self, client: &Client, (route, app): (&Route, &AppConfig), name: &str, deed: Deed<'_>) {
-        if route.worker.is_none() {
-            return;
-        }
+impl<'a> Deed<'a> {
+    /// A client has sent an event to others.
+    pub(super) fn event(event: &'a ClientEvent) -> Deed<'a> {
+        Deed::Event(&event.event, event.data.as_deref().map_or("", |data| data.get()))
+    }
+
+    /// The same as PHP is told it.
+    pub(super) fn told(self, client: &Client, (route, app): (&Route, &AppConfig), name: &str) -> Event {
         let user = client.members.get(name).cloned().or_else(|| client.connection.user().map(|user| user.id.clone()));
-        let (event, data) = match deed {
+        let (event, data) = match self {
             Deed::Subscribe(info) => ("", info),
             Deed::Unsubscribe => ("", ""),
             Deed::Event(event, data) => (event, data),
@@ -42,15 +46,20 @@ impl Core {
             event: event.into(),
             data: data.as_bytes().into(),
         });
-        self.pusher_queue(
-            Source::told(route.id, client.conn.key),
-            route,
-            match deed {
-                Deed::Subscribe(_) => Event::Subscribe(told),
-                Deed::Unsubscribe => Event::Unsubscribe(told),
-                Deed::Event(..) => Event::ClientEvent(told),
-            },
-        );
+        match self {
+            Deed::Subscribe(_) => Event::Subscribe(told),
+            Deed::Unsubscribe => Event::Unsubscribe(told),
+            Deed::Event(..) => Event::ClientEvent(told),
+        }
+    }
+}
+
+impl Core {
+    /// Tells what a client has done in a channel, behind what it has done before.
+    pub(super) fn pusher_told(&self, client: &Client, (route, app): (&Route, &AppConfig), name: &str, deed: Deed<'_>) {
+        if route.worker.is_some() {
+            self.pusher_queue(Source::told(route.id, client.conn.key), route, deed.told(client, (route, app), name));
+        }
     }
 
     /// The connection of a client has ended: it has left all of its channels.
@@ -67,11 +76,17 @@ impl Core {
     }
 
     /// Tells who has joined a channel, or left it, in the order of the channel.
-    pub(super) fn pusher_attended(&self, route: &Route, membership: &Membership, joined: bool) {
+    pub(super) fn pusher_attended(&self, route: &Route, membership: &Membership, told: impl FnOnce() -> Event) {
         if route.worker.is_some() {
-            let told = Box::new(membership.clone());
-            let event = if joined { Event::Join(told) } else { Event::Leave(told) };
-            self.pusher_queue(Source::told(route.id, (&membership.route, &membership.tag)), route, event);
+            self.pusher_queue(Source::told(route.id, (&membership.route, &membership.tag)), route, told());
+        }
+    }
+
+    /// Tells a worker that a webhook names, in the order of the channel.
+    pub(super) fn pusher_tell_worker(&self, worker: &str, (route, app): (&Route, &AppConfig), name: &str, event: Event) {
+        // Between two configurations it may be gone.
+        if let Some(pool) = self.dispatch.worker(worker) {
+            self.pusher_queue(Source::told_to(pool, route.id, (&app.id, name)), route, event);
         }
     }
 

@@ -1,11 +1,15 @@
-//! What the servers of an application are told.
+//! What the servers of an application are told, and the workers that its webhooks name.
+
+use std::sync::Arc;
 
 use fws_hub::command::{InChannel, Tag, Untag};
 use fws_pusher::webhook::{Event, Kind, client_event_data};
-use fws_pusher::{AppConfig, ClientEvent, WebhookTarget};
+use fws_pusher::{AppConfig, ClientEvent, Webhook, WebhookTarget};
+use fws_session::{ChannelEvent, ChannelEventKind, Event as Told};
 use serde_json::json;
 
 use super::super::Core;
+use super::tell::Deed;
 use crate::conn::Conn;
 use crate::log::Level;
 use crate::pusher::Client;
@@ -21,24 +25,52 @@ pub(super) fn occupied_channel(name: &str) -> Option<&str> {
     name.strip_prefix("##")
 }
 
+/// Whether the worker of a route, which is told what clients do, hears of this without a webhook.
+fn is_told_anyway(route: &Route, worker: &Arc<str>, kind: Kind) -> bool {
+    route.worker.as_ref() == Some(worker) && matches!(kind, Kind::MemberAdded | Kind::MemberRemoved | Kind::ClientEvent)
+}
+
 /// Whether an application is to be told which channels have subscribers.
 fn counts_channels(app: &AppConfig) -> bool {
     app.wants(Kind::ChannelOccupied) || app.wants(Kind::ChannelVacated)
 }
 
 impl Core {
-    /// Tells who wants to know.
-    pub(super) fn pusher_hook(&self, app: &AppConfig, event: &Event<'_>) {
-        for webhook in app.webhooks.iter().filter(|webhook| webhook.wants(event)) {
-            let WebhookTarget::Url(url) = &webhook.target else { continue };
-            if let Err(error) = self.webhooks.tell(app, url, event) {
-                self.log.write(
-                    Level::Error,
-                    "a webhook is not told: its thread could not be started",
-                    json!({ "app": app.id, "error": error.to_string() }),
-                );
+    /// Tells who wants to know, each once. `told` is the same for a worker.
+    pub(super) fn pusher_hook(&self, (route, app): (&Route, &AppConfig), event: &Event<'_>, told: impl Fn() -> Told) {
+        let wants = |webhook: &&Webhook| webhook.wants(event);
+        for (at, webhook) in app.webhooks.iter().enumerate().filter(|(_, webhook)| wants(webhook)) {
+            if app.webhooks[..at].iter().filter(wants).any(|other| other.target == webhook.target) {
+                continue;
+            }
+            match &webhook.target {
+                WebhookTarget::Url(url) => self.pusher_hook_server(app, url, event),
+                WebhookTarget::Worker(worker) if is_told_anyway(route, worker, event.kind()) => {}
+                WebhookTarget::Worker(worker) => self.pusher_tell_worker(worker, (route, app), event.channel(), told()),
             }
         }
+    }
+
+    fn pusher_hook_server(&self, app: &AppConfig, url: &str, event: &Event<'_>) {
+        if let Err(error) = self.webhooks.tell(app, url, event) {
+            self.log.write(
+                Level::Error,
+                "a webhook is not told: its thread could not be started",
+                json!({ "app": app.id, "error": error.to_string() }),
+            );
+        }
+    }
+
+    /// Something has become of a channel.
+    pub(super) fn pusher_hook_channel(&self, (route, app): (&Route, &AppConfig), name: &str, kind: ChannelEventKind) {
+        let event = match kind {
+            ChannelEventKind::Occupied => Event::ChannelOccupied { channel: name },
+            ChannelEventKind::Vacated => Event::ChannelVacated { channel: name },
+            ChannelEventKind::CacheMiss => Event::CacheMiss { channel: name },
+            ChannelEventKind::SubscriptionCount(count) => Event::SubscriptionCount { channel: name, subscription_count: count },
+        };
+        let tag = || fws_pusher::channel::tag(&app.id, name).into();
+        self.pusher_hook((route, app), &event, || Told::Channel(Box::new(ChannelEvent { route: route.name.clone(), tag: tag(), kind })));
     }
 
     /// A client has subscribed to a channel.
@@ -85,18 +117,17 @@ impl Core {
         if app.wants(Kind::SubscriptionCount)
             && let Some(count) = self.pusher_count_at_ease(&route.name, &fws_pusher::channel::tag(&app.id, name), app)
         {
-            self.pusher_hook(app, &Event::SubscriptionCount { channel: name, subscription_count: count });
+            self.pusher_hook_channel((route, app), name, ChannelEventKind::SubscriptionCount(count));
         }
     }
 
-    pub(super) fn pusher_hook_event(&self, client: &Client, app: &AppConfig, event: &ClientEvent) {
+    /// A client has sent an event to others.
+    pub(super) fn pusher_hook_event(&self, client: &Client, (route, app): (&Route, &AppConfig), event: &ClientEvent) {
         if app.wants(Kind::ClientEvent) {
             let (data, id) = (client_event_data(event), client.conn.id());
             let user_id = event.user_id.as_deref();
-            self.pusher_hook(
-                app,
-                &Event::ClientEvent { channel: &event.channel, event: &event.event, data: &data, socket_id: &id, user_id },
-            );
+            let hook = Event::ClientEvent { channel: &event.channel, event: &event.event, data: &data, socket_id: &id, user_id };
+            self.pusher_hook((route, app), &hook, || Deed::event(event).told(client, (route, app), &event.channel));
         }
     }
 }
