@@ -64,7 +64,7 @@
 //				cache_age            <duration>
 //				subscription_count
 //				tls_only
-//				webhook              <url> {
+//				webhook              <url>|worker <name> {
 //					events         <kind...>
 //					channel_prefix <text>
 //				}

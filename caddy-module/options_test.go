@@ -118,7 +118,7 @@ func blocks() []option {
 
 	return slices.Concat(
 		new(App).options(), new(Values).options(), new(Cluster).options(), new(Control).options(), new(AuthorizeLimits).options(),
-		new(Handler).options(at), new(Pusher).options(new(positions)), new(PusherApp).options(), new(PusherWebhook).options(), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(Resume).options(), new(RateLimit).options(), new(Compression).options(),
+		new(Handler).options(at), new(Pusher).options(new(positions)), new(PusherApp).options(at), new(PusherWebhook).options(), new(SubprotocolWorker).options(at), new(Authorize).options(), new(Channel).options(), new(Presence).options(), new(Resume).options(), new(RateLimit).options(), new(Compression).options(),
 	)
 }
 

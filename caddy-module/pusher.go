@@ -318,7 +318,7 @@ func (a *PusherApp) options(at *positions) []option {
 		{name: "cache_age", syntax: "<duration>", read: into(&a.CacheAge, duration)},
 		{name: "subscription_count", read: into(&a.SubscriptionCount, flag)},
 		{name: "tls_only", read: into(&a.TLSOnly, flag)},
-		{name: "webhook", syntax: "<url> | worker <name> {", many: true, read: webhook},
+		{name: "webhook", syntax: "<url>|worker <name> {", many: true, read: webhook},
 	}
 }
 

@@ -193,7 +193,7 @@ func TestEveryOptionOfAnApplicationIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	if known := names(new(PusherApp).options()); !slices.Equal(documented, known) {
+	if known := names(new(PusherApp).options(new(positions))); !slices.Equal(documented, known) {
 		t.Errorf("documented %v\nknown      %v", documented, known)
 	}
 }

@@ -100,8 +100,8 @@ namespace {
      * waiting does not count.
      * What a handler leaves behind (its session, ini settings, error handlers, output buffers …) is undone by the call, too: docs/php.md
      *
-     * Every event has a `type`. "open", "message", "suspend", "resume" and "close" are of a connection, and have its `id` and the name of its `route`; "timer",
-     * "join" and "leave" are of none.
+     * Every event has a `type`. "open", "message", "suspend", "resume" and "close" are of a connection, and have its `id` and the name of its `route`; a timer,
+     * a user who comes to a channel, and what becomes of a channel are of none.
      *   - open: `path`; `query` (without "?", "" when there is none); `headers` (lowercase name => value, repeated ones joined with ", ");
      *     `cookies` (name => value, decoded as in $_COOKIE, names unchanged); `ip`; `subprotocol` ("" when none was agreed);
      *     `user` ("" when it is nobody's)
@@ -114,8 +114,10 @@ namespace {
      *   - subscribe, unsubscribe, client_event: of a client of the Pusher protocol, on a route with `pusher` and `worker`; `tag` (the application's id, a
      *     colon, and the channel), `user` ("" when it is nobody); with subscribe `info`, with client_event `event` and `data` (JSON): docs/pusher.md
      *   - join, leave: `route`, `tag`, `user` and `info` of a user who has joined a channel with presence, or left it: docs/presence.md
+     *   - channel_occupied, channel_vacated, cache_miss, subscription_count: `route` and `tag` of a channel of the Pusher protocol, in a worker that a
+     *     webhook names; with subscription_count `count`: docs/pusher.md
      *
-     * @return array{type: 'open'|'resume', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string, user: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'suspend', id: string, route: string}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|array{type: 'subscribe', id: string, route: string, tag: string, user: string, info: string}|array{type: 'unsubscribe', id: string, route: string, tag: string, user: string}|array{type: 'client_event', id: string, route: string, tag: string, user: string, event: string, data: string}|array{type: 'join'|'leave', route: string, tag: string, user: string, info: string}|null null: return from the handler now
+     * @return array{type: 'open'|'resume', id: string, route: string, path: string, query: string, headers: array<string, string>, cookies: array<string, string>, ip: string, subprotocol: string, user: string}|array{type: 'message', id: string, route: string, data: string, binary: bool}|array{type: 'suspend', id: string, route: string}|array{type: 'close', id: string, route: string, code: int, reason: string, clean: bool}|array{type: 'timer', timer: int, payload: string}|array{type: 'subscribe', id: string, route: string, tag: string, user: string, info: string}|array{type: 'unsubscribe', id: string, route: string, tag: string, user: string}|array{type: 'client_event', id: string, route: string, tag: string, user: string, event: string, data: string}|array{type: 'join'|'leave', route: string, tag: string, user: string, info: string}|array{type: 'channel_occupied'|'channel_vacated'|'cache_miss', route: string, tag: string}|array{type: 'subscription_count', route: string, tag: string, count: int}|null null: return from the handler now
      * @throws \FrankenPHP\WebSocket\OutsideEventLoopException when the request was not started by the server for events of connections
      * @throws \FrankenPHP\WebSocket\NotRunningException when the WebSocket core does not run in this process
      */

@@ -36,7 +36,11 @@ final class ServerTest extends TestCase
         	websocket @pusher {
         		name pusher
         		pusher {
-        			app 1 key secret
+        			app 1 key secret {
+        				webhook worker websocket {
+        					events channel_occupied channel_vacated cache_miss subscription_count
+        				}
+        			}
         		}
         		worker websocket
         	}
@@ -95,6 +99,19 @@ final class ServerTest extends TestCase
         self::assertSame(['client-typing', ['name' => 'Ann']], $ann->next('heard'));
         $bob->send('pusher:unsubscribe', ['channel' => 'presence-hall']);
         self::assertSame('bob', $ann->next('went'));
+    }
+
+    public function testListenersHearWhatBecomesOfChannelsOfThePusherProtocol(): void
+    {
+        $ann = new PusherClient($this->server->port);
+        $ann->subscribe('private-log');
+        $bob = new PusherClient($this->server->port);
+        $bob->subscribe('private-cache-state');
+        self::assertSame('missed', $bob->next('state'));
+        $bob->send('pusher:unsubscribe', ['channel' => 'private-cache-state']);
+        $told = array_map(static fn (): array => $ann->event(), range(1, 4));
+        sort($told);
+        self::assertSame([['empty', 'private-cache-state'], ['occupied', 'private-cache-state'], ['occupied', 'private-log'], ['vacated', 'private-cache-state']], $told);
     }
 
     public function testWorkersStartAgainAndClientsStay(): void
