@@ -54,7 +54,7 @@ func whole(block string) string {
 func workersOf(block string) string {
 	var workers strings.Builder
 	known := map[string]bool{}
-	for _, name := range regexp.MustCompile(`(?m)^\s*worker ([\w-]+)\b`).FindAllStringSubmatch(block, -1) {
+	for _, name := range regexp.MustCompile(`(?m)^\s*(?:webhook )?worker ([\w-]+)\b`).FindAllStringSubmatch(block, -1) {
 		if !known[name[1]] {
 			known[name[1]] = true
 			fmt.Fprintf(&workers, "\t\tworker {\n\t\t\tname %s\n\t\t\tfile %s.php\n\t\t}\n", name[1], name[1])

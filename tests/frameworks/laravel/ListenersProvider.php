@@ -47,7 +47,7 @@ final class ListenersProvider extends ServiceProvider
         Event::listen(static fn (ChannelSubscribed $event) => $event->subscriber->publish('came', json_encode($event->subscriber->user, JSON_THROW_ON_ERROR), others: true));
         Event::listen(static fn (ChannelUnsubscribed $event) => $event->subscriber->publish('went', json_encode($event->subscriber->user, JSON_THROW_ON_ERROR)));
         Event::listen(static fn (ClientEventSent $event) => $event->subscriber->publish('heard', json_encode([$event->event, $event->json()], JSON_THROW_ON_ERROR)));
-        $log = static fn (string $event, Channel $channel) => WebSocket::publish('private-log', $event, json_encode($channel->name, JSON_THROW_ON_ERROR));
+        $log = static fn (string $event, Channel $channel) => WebSocket::publish('private-log', $event, $channel->name);
         Event::listen(static fn (ChannelOccupied $event) => $log('occupied', $event->channel));
         Event::listen(static fn (ChannelVacated $event) => $log('vacated', $event->channel));
         Event::listen(static fn (SubscribersCounted $event) => $event->count === 0 ? $log('empty', $event->channel) : 0);
