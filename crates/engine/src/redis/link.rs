@@ -286,13 +286,13 @@ async fn serve(
     queue: &mut Queue<Outbound>,
     wishes: &mut UnboundedReceiver<Box<str>>,
 ) -> String {
-    let Link { connection, mut sink, mut stream, .. } = link;
+    let Link { connection, mut sink, mut stream, was_dead, .. } = link;
     let mut outgoing = connection.clone();
     tokio::select! {
         why = publish(shared, &mut outgoing, queue) => why,
         why = listen(shared, receiver, &mut stream) => why,
         why = subscribe(shared, &mut sink, wishes) => why,
-        why = look_after(shared, receiver, connection) => why,
+        why = look_after(shared, receiver, connection, was_dead) => why,
     }
 }
 
@@ -375,15 +375,23 @@ async fn subscribe(shared: &Shared, sink: &mut PubSubSink, wishes: &mut Unbounde
 }
 
 /// Renews the lease, and cleans up after servers that are dead.
-async fn look_after(shared: &Shared, receiver: &dyn Receiver, mut connection: MultiplexedConnection) -> String {
+async fn look_after(shared: &Shared, receiver: &dyn Receiver, mut connection: MultiplexedConnection, was_dead: bool) -> String {
+    // Redis was away for so long that this server seemed dead to it. So do the others that it was away for: they are given the time to come back.
+    let patient_until = Instant::now() + if was_dead { shared.settings.lease } else { Duration::ZERO };
     let mut ticks = interval(shared.settings.lease / 3);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut renewed = Instant::now();
     loop {
         ticks.tick().await;
-        match look(shared, receiver, &mut connection, &mut renewed).await {
-            ControlFlow::Continue(()) => {}
+        let dead = match look(shared, receiver, &mut connection, &mut renewed).await {
+            ControlFlow::Continue(dead) => dead,
             ControlFlow::Break(why) => return why,
+        };
+        if Instant::now() < patient_until {
+            continue;
+        }
+        if let Err(error) = bury(shared, receiver, &mut connection, dead).await {
+            return error.category().to_owned();
         }
     }
 }
@@ -402,12 +410,28 @@ async fn look_for_others(shared: &Shared, connection: &mut MultiplexedConnection
     }
 }
 
+/// Has those leave their channels who were on servers that are dead.
+async fn bury(shared: &Shared, receiver: &dyn Receiver, connection: &mut MultiplexedConnection, dead: Vec<NodeId>) -> RedisResult<()> {
+    for node in dead {
+        let mut more = true;
+        while more {
+            let vacated;
+            (more, vacated) = shared.members.reap(shared, connection, node).await?;
+            if !vacated.is_empty() {
+                receiver.vacated(vacated);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Renews the lease; which servers are dead.
 async fn look(
     shared: &Shared,
     receiver: &dyn Receiver,
     connection: &mut MultiplexedConnection,
     renewed: &mut Instant,
-) -> ControlFlow<String> {
+) -> ControlFlow<String, Vec<NodeId>> {
     let lease = match within(shared.settings.timeout, renew(shared, connection)).await {
         Ok(lease) => lease,
         Err(Failure::Moved(_)) => return ControlFlow::Break("the keys have moved".to_owned()),
@@ -447,20 +471,5 @@ async fn look(
     if let Err(error) = shared.members.reassure(shared, connection).await {
         return ControlFlow::Break(error.category().to_owned());
     }
-    for node in lease.dead {
-        loop {
-            match shared.members.reap(shared, connection, node).await {
-                Ok((more, vacated)) => {
-                    if !vacated.is_empty() {
-                        receiver.vacated(vacated);
-                    }
-                    if !more {
-                        break;
-                    }
-                }
-                Err(error) => return ControlFlow::Break(error.category().to_owned()),
-            }
-        }
-    }
-    ControlFlow::Continue(())
+    ControlFlow::Continue(lease.dead)
 }

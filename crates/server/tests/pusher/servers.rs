@@ -1,8 +1,13 @@
 //! Several servers that work as one, with a real Redis.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fws_server::Core;
 use serde_json::json;
 
-use super::common::redis::Redis;
+use super::common::redis::{Redis, is_connected, wait_connected};
 use super::common::wait_until;
 use super::peer::{PATIENCE, Peer, call, inner, publish, routes};
 use super::webhooks::{listener, next};
@@ -195,4 +200,78 @@ fn a_server_that_goes_on_after_its_end_tells_who_has_left() {
     assert_eq!(inner(&ann.event("pusher_internal:member_removed"))["user_id"], "bob");
     let mut back = Peer::new(&ending);
     assert_eq!(back.join("presence-x", "bob"), ["ann", "bob"]);
+}
+
+/// The ways of two servers to Redis, which can be cut.
+struct Ways<'a> {
+    redis: &'a Redis,
+    paths: [PathBuf; 2],
+}
+
+impl Ways<'_> {
+    fn new(redis: &Redis) -> Ways<'_> {
+        let ways = Ways { redis, paths: ["here", "there"].map(|name| redis.folder.join(name)) };
+        (0..2).for_each(|which| ways.mend(which));
+        ways
+    }
+
+    fn servers(&self, routes: &str) -> [Arc<Core>; 2] {
+        self.paths.each_ref().map(|path| self.redis.server_by(path, routes, Duration::from_secs(1)))
+    }
+
+    fn cut(&self) {
+        self.paths.iter().for_each(|path| std::fs::remove_file(path).expect("it is there"));
+        for kind in ["normal", "pubsub"] {
+            self.redis.cli(&["CLIENT", "KILL", "TYPE", kind]);
+        }
+    }
+
+    fn mend(&self, which: usize) {
+        std::os::unix::fs::symlink(self.redis.folder.join("s"), &self.paths[which]).expect("a link");
+    }
+}
+
+#[test]
+fn who_is_on_another_server_stays_a_member_though_redis_was_away_for_longer_than_a_lease() {
+    let redis = Redis::start();
+    let (url, hooks) = listener(&[]);
+    let routes = routes(&json!({ "webhooks": [{ "url": url, "events": ["member_added", "member_removed"] }] }));
+    let ways = Ways::new(&redis);
+    let [here, there] = ways.servers(&routes);
+    let (mut ann, mut bob) = (Peer::new(&here), Peer::new(&there));
+    ann.join("presence-x", "ann");
+    bob.join("presence-x", "bob");
+    ann.event("pusher_internal:member_added");
+    assert_eq!(next(&hooks, 2).iter().filter(|hook| hook["name"] == "member_added").count(), 2);
+    ways.cut();
+    let alive = r"local t = redis.call('TIME')
+return redis.call('ZCOUNT', '{fws}:nodes:', t[1] * 1000 + math.floor(t[2] / 1000) - 2000, '+inf')";
+    wait_until(PATIENCE, "both seem dead", || redis.cli(&["EVAL", alive, "0"]).trim() == "0");
+    ways.mend(0);
+    wait_connected(&here);
+    ways.mend(1);
+    wait_connected(&there);
+    // Both were told the list anew.
+    for peer in [&mut ann, &mut bob] {
+        peer.is_told_of("presence-x", &["ann", "bob"]);
+    }
+    for (peer, user) in [(bob, "bob"), (ann, "ann")] {
+        drop(peer);
+        assert_eq!(next(&hooks, 1), [json!({ "name": "member_removed", "channel": "presence-x", "user_id": user })]);
+    }
+}
+
+#[test]
+fn who_was_on_a_server_that_died_while_redis_was_away_leaves() {
+    let redis = Redis::start();
+    let routes = routes(&json!({}));
+    let ways = Ways::new(&redis);
+    let [here, there] = ways.servers(&routes);
+    let (mut ann, mut bob) = (Peer::new(&here), Peer::new(&there));
+    ann.join("presence-x", "ann");
+    bob.join("presence-x", "bob");
+    ways.cut();
+    wait_until(PATIENCE, "it is noticed", || !is_connected(&here));
+    ways.mend(0);
+    ann.is_told_of("presence-x", &["ann"]);
 }
