@@ -235,6 +235,11 @@ impl Clients {
         }
     }
 
+    /// Whether there is no connection.
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
     /// All connections that there are.
     pub fn keys(&self) -> Vec<Key> {
         self.by_key.iter().map(|client| *client.key()).collect()

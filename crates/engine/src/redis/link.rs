@@ -245,9 +245,6 @@ async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link) -> RedisResul
     *shared.linked_at.lock() = Some(Instant::now());
     *shared.connection.write() = Some(link.connection.clone());
     shared.counts.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    shared.health.lock().set(None);
-    *shared.connected_once.0.lock() = true;
-    shared.connected_once.1.notify_all();
     if !lost.is_empty() {
         receiver.lost(lost);
     }
@@ -258,6 +255,10 @@ async fn up(shared: &Shared, receiver: &dyn Receiver, link: &Link) -> RedisResul
     tell_late(receiver, settled);
     tell_late(receiver, Settled { come, left: Vec::new() });
     receiver.connected(link.anew);
+    // Last: who waits for the link finds all of it done.
+    shared.health.lock().set(None);
+    *shared.connected_once.0.lock() = true;
+    shared.connected_once.1.notify_all();
     Ok(())
 }
 

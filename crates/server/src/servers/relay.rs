@@ -138,6 +138,10 @@ impl Relay {
 
     /// Has clients told who is in their channels, after this time, once all is carried out that came before.
     pub fn list(&self, after: Duration) {
+        // Who comes from now on is told all that is so by then.
+        if after.is_zero() && self.core.upgrade().is_none_or(|core| core.pusher.is_empty()) {
+            return self.list_waits.store(false, Ordering::Release);
+        }
         let (core, waits) = (self.core.clone(), self.list_waits.clone());
         self.in_order(Box::new(move || {
             // What is dropped from now on asks for another list.
