@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/quic-go/quic-go/http3"
 )
 
 // signedByApp is the target of a call that the application of pusherSite has signed.
@@ -75,42 +77,50 @@ func TestAnHonestServerIsAnsweredWhileOthersSendHalfOfWhatNobodyHasSigned(t *tes
 	}
 }
 
-func TestABodyThatDoesNotEndIsRefusedOverHTTP2AndTheConnectionStays(t *testing.T) {
+func TestCallsAreCarriedOutOverEachVersionOfHTTPAndABodyThatDoesNotEndIsRefusedThere(t *testing.T) {
 	t.Parallel()
 	want := pusherSite("")
 	want.plain, want.tls = false, true
 	want.body = strings.Replace(want.body, "\t\tpusher {\n", "\t\thandshake_timeout 1s\n\t\tpusher {\n", 1)
 	s := start(t, want)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}, Timeout: 2 * bound}
-	defer client.CloseIdleConnections()
+	insecure := &tls.Config{InsecureSkipVerify: true}
+	quic := &http3.Transport{TLSClientConfig: insecure}
+	defer quic.Close()
 
-	for target, status := range map[string]int{
-		"/apps/1/events": http.StatusUnauthorized,
-		signedByApp("POST", "/apps/1/events", "{}"): http.StatusRequestTimeout,
+	for major, transport := range map[int]http.RoundTripper{
+		1: &http.Transport{TLSClientConfig: insecure.Clone()},
+		2: &http.Transport{TLSClientConfig: insecure.Clone(), ForceAttemptHTTP2: true},
+		3: quic,
 	} {
-		body, writer := io.Pipe()
-		defer writer.Close()
-		request, err := http.NewRequest(http.MethodPost, "https://"+s.addr+target, body)
-		if err != nil {
-			t.Fatal(err)
+		client := &http.Client{Transport: transport, Timeout: 2 * bound}
+		defer client.CloseIdleConnections()
+		answers := func(target string, body io.Reader, status int) {
+			t.Helper()
+			request, err := http.NewRequest(http.MethodPost, "https://"+s.addr+target, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatalf("HTTP/%d: %s: %v", major, target, err)
+			}
+			text, _ := io.ReadAll(response.Body)
+			response.Body.Close()
+			if response.ProtoMajor != major || response.StatusCode != status {
+				t.Errorf("HTTP/%d: %s: %s %s %s", major, target, response.Proto, response.Status, text)
+			}
 		}
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatalf("%s: %v", target, err)
+		endless := func() io.Reader {
+			body, writer := io.Pipe()
+			t.Cleanup(func() { writer.Close() })
+			return body
 		}
-		text, _ := io.ReadAll(response.Body)
-		response.Body.Close()
-		if response.ProtoMajor != 2 || response.StatusCode != status {
-			t.Errorf("%s: %s %s %s", target, response.Proto, response.Status, text)
-		}
-	}
-
-	response, err := client.Get("https://" + s.addr + "/up")
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Error(response.Status)
+		news := `{"name":"news","channel":"hall","data":"` + strings.Repeat("x", 9000) + `"}`
+		answers(signedByApp("POST", "/apps/1/events", news), strings.NewReader(news), http.StatusOK)
+		answers(signedByApp("POST", "/apps/1/events", news), strings.NewReader(news+" "), http.StatusUnauthorized)
+		answers("/apps/1/events", endless(), http.StatusUnauthorized)
+		answers(signedByApp("POST", "/apps/1/events", "{}"), endless(), http.StatusRequestTimeout)
+		// With what was refused the connection has not ended, or another one is taken.
+		answers(signedByApp("POST", "/apps/1/events", news), strings.NewReader(news), http.StatusOK)
 	}
 }
