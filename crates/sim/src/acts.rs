@@ -194,13 +194,13 @@ fn rename(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, name: &str) {
         let mut truth = sim.truth.borrow_mut();
         truth.sessions.entry(session).or_default().id = None;
         // It may be another one by now that is called so.
-        for session in truth.sessions.values_mut().filter(|session| session.ids.contains(&id)) {
-            session.ids.insert(name.to_owned());
-        }
+        truth.may_be_renamed(&id, name);
     }
     let answer = ask(sim, node, doer, &Command::Rename(Rename { id: &id, new: name }));
     let connected = crate::checks::current_sessions(sim);
     let mut truth = sim.truth.borrow_mut();
+    // A name means whoever has it at the moment when the command is carried out: that may be one that came while it was on its way.
+    truth.may_be_renamed(&id, name);
     match answer {
         Ok(Reply::Renamed(Renamed::Done)) => {
             let has = |(number, other): (&usize, &crate::truth::Session)| {
@@ -213,8 +213,8 @@ fn rename(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, name: &str) {
             truth.sessions.entry(session).or_default().id = Some(name.to_owned());
         }
         Ok(_) => truth.sessions.entry(session).or_default().id = Some(id),
-        // It may have been carried out.
-        Err(_) => {}
+        // It may have been carried out, or is later, when another one has come who has the name.
+        Err(_) => drop(truth.late_renames.insert((id, name.to_owned()))),
     }
 }
 
