@@ -65,7 +65,7 @@ use self::channels::Stays;
 use self::config::Options;
 pub use self::config::{Config, ValuesConfig};
 pub use self::generations::Left;
-pub(crate) use self::handover::{Departed, Fate, Handed, Order, Sent, Underway, Wanted, Who};
+pub(crate) use self::handover::{Departed, Fate, Gone, Handed, Order, Sent, Underway, Wanted, Who};
 pub(crate) use self::missing::Missing;
 pub(crate) use self::post::{Fanout, Post};
 use self::presence::Presences;

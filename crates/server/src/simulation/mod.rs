@@ -58,6 +58,8 @@ pub enum Flaw {
     LookedAtOnce,
     /// A session that could not enter its channels on the server that it came to is ended there, and has not arrived.
     EndedOnArrival,
+    /// A client that has shown its token is told another one, and no other that it may have been told meanwhile is good any more.
+    OneToken,
     /// Nobody waits until other servers send here what is for a tag.
     Impatient,
 }
