@@ -43,6 +43,7 @@ mod report;
 mod reporting;
 mod resume;
 mod surroundings;
+mod yields;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -59,7 +60,6 @@ use fws_wire::deflate::{Shelf, Shelved};
 use fws_wire::ledger::Ledger;
 use parking_lot::{Condvar, Mutex, RwLock};
 
-pub(crate) use self::admission::Way;
 pub use self::caller::Caller;
 use self::channels::Stays;
 use self::config::Options;
@@ -72,6 +72,7 @@ use self::presence::Presences;
 pub(crate) use self::pusher::is_followed;
 pub use self::pusher::{HttpCall, Unread};
 pub(crate) use self::resume::Wish;
+pub(crate) use self::yields::{Seen, Yields};
 use crate::bell::Bells;
 use crate::clock;
 use crate::compress::Compressors;

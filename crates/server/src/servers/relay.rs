@@ -17,7 +17,7 @@ use super::message::{self, Message};
 use super::queue::Queue;
 use super::recorder::decode;
 use crate::control::protocol::read;
-use crate::core::{Caller, Core, Missing, Way};
+use crate::core::{Caller, Core, Missing};
 use crate::log::Trouble;
 use crate::os::block_signals;
 
@@ -312,7 +312,7 @@ fn hear(core: &Core, incoming: Incoming) {
             }
             encode(&done)
         }
-        Ok(Message::MakeWay(id)) => postcard::to_stdvec(&(core.make_way(id) != Way::Taken)).expect("bug: an answer that cannot be encoded"),
+        Ok(Message::MakeWay(id, seen)) => postcard::to_stdvec(&core.yields(id, seen)).expect("bug: an answer that cannot be encoded"),
         Ok(Message::HaveArrived(sent)) => {
             postcard::to_stdvec(&core.have_arrived(from, &sent)).expect("bug: an answer that cannot be encoded")
         }

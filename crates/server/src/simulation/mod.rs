@@ -60,6 +60,8 @@ pub enum Flaw {
     EndedOnArrival,
     /// A client that has shown its token is told another one, and no other that it may have been told meanwhile is good any more.
     OneToken,
+    /// Whoever is away when somebody else wants its id is cut, however late that is asked.
+    YieldsLate,
     /// Nobody waits until other servers send here what is for a tag.
     Impatient,
 }
