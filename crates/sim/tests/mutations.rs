@@ -133,6 +133,12 @@ fn a_server_that_ends_a_session_for_a_question_that_comes_late_is_found() {
 }
 
 #[test]
+fn a_server_that_begins_a_channel_again_when_redis_has_lost_it_is_found() {
+    let forgetful = |plan| Plan { nodes: 3, clients: 5, steps: 700, outages: true, forgets: true, deaths: false, ..plan };
+    found_in(Mutation::Core(Flaw::FromTheBeginning), 1000, forgetful);
+}
+
+#[test]
 fn a_server_that_does_not_wait_until_it_is_sent_what_is_for_a_tag_is_found() {
     // Subscriptions take long, and what is sent meanwhile does not.
     let slow_subscriptions = |plan: Plan| {

@@ -62,6 +62,8 @@ pub enum Flaw {
     OneToken,
     /// Whoever is away when somebody else wants its id is cut, however late that is asked.
     YieldsLate,
+    /// Where Redis has lost what was recorded in a channel, its members are believed to be at the beginning.
+    FromTheBeginning,
     /// Nobody waits until other servers send here what is for a tag.
     Impatient,
 }
