@@ -160,6 +160,11 @@ impl World for Sim {
     }
 
     fn wait(&self, waiting: Waiting) {
+        if waiting == Waiting::Thread {
+            // The thread that waits may be one of a server that has died meanwhile.
+            let dead: Vec<Rc<Node>> = self.nodes.borrow().iter().filter(|node| !node.is_alive()).cloned().collect();
+            dead.iter().for_each(|node| node.let_threads_end());
+        }
         let until = match waiting {
             // Threads of one server are seldom slow.
             Waiting::Thread if self.dice.chance(800) && self.turn_all() => return,

@@ -221,6 +221,11 @@ impl Steps {
         true
     }
 
+    /// The server has died.
+    pub fn drop_next(&self) -> bool {
+        self.ordered.try_take().is_some()
+    }
+
     pub fn aside(&self) -> bool {
         let (Some(task), Some(core)) = (self.aside.try_take(), self.core.upgrade()) else { return false };
         carry_out(&core, task);
