@@ -152,7 +152,7 @@ fn join(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, tag: &str, sinc
     sim.truth.borrow_mut().sessions.entry(session).or_default().changing.remove(tag);
     let mut truth = sim.truth.borrow_mut();
     match answer {
-        Ok(Reply::Flag(true)) => {
+        Ok(Reply::Flag(true)) if !truth.may_be_anothers(session, &id) => {
             truth.joined(session, tag);
             if first && since {
                 truth.sessions.entry(session).or_default().whole = Some(tag.to_owned());
@@ -171,9 +171,10 @@ fn leave(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, tag: &str) {
     let answer = ask(sim, node, doer, &Command::Untag(Untag { id: &id, tag }));
     sim.truth.borrow_mut().doubt(session, &id, tag);
     sim.truth.borrow_mut().sessions.entry(session).or_default().changing.remove(tag);
+    let mut truth = sim.truth.borrow_mut();
     match answer {
-        Ok(Reply::Flag(true)) => sim.truth.borrow_mut().left(session, tag),
-        _ => sim.truth.borrow_mut().lose_track(session, tag),
+        Ok(Reply::Flag(true)) if !truth.may_be_anothers(session, &id) => truth.left(session, tag),
+        _ => truth.lose_track(session, tag),
     }
 }
 

@@ -171,6 +171,13 @@ impl Truth {
         }
     }
 
+    /// Whether a server that was believed to be dead may still have another session with the name of one, and mean that. docs/scaling.md says that such a
+    /// client is closed only once the server finds out.
+    pub fn may_be_anothers(&self, session: usize, id: &str) -> bool {
+        let another = |(number, other): (&usize, &Session)| *number != session && other.ids.contains(id);
+        self.troubles > 0 && self.sessions.iter().any(another)
+    }
+
     /// Other sessions may be meant that are called the same: whether they have the tag nobody can say from now on.
     pub fn doubt(&mut self, session: usize, id: &str, tag: &str) {
         let now = self.moment();
