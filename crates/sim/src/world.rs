@@ -90,8 +90,9 @@ impl Sim {
         // Threads that do nothing else say that their servers are alive.
         for node in self.alive() {
             node.look_after(self);
-            // The last time may have been a third of the lease before.
-            if !self.redis.is_linked(node.number) && node.cut_at.get() + LEASE / 3 * 2 <= self.millis() {
+            // The last time may have been a third of the lease before. Others may not have heard of a new one at all: docs/resume.md.
+            let believed_dead = || node.cut_at.get() + LEASE / 3 * 2 <= self.millis() || !self.redis.is_known_to_all(node.number);
+            if !self.redis.is_linked(node.number) && believed_dead() {
                 self.excuse("a server was believed to be dead", |_| true);
             }
         }

@@ -7,9 +7,12 @@ mod server;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::server::{Simulated, Sleep};
+use crate::core::Handed;
+use crate::servers::message;
 
 /// What is around the cores of a simulation.
 pub trait World {
@@ -80,6 +83,14 @@ pub(crate) fn world() -> Option<Rc<dyn World>> {
 /// Whether the core has a flaw, on purpose.
 pub(crate) fn has(flaw: Flaw) -> bool {
     world().is_some_and(|world| world.has(flaw))
+}
+
+/// The id of the client that is in what a server answers another one, if one is.
+pub fn client_in(answer: &[u8]) -> Option<Arc<str>> {
+    match message::handed(answer)? {
+        Handed::Client(parcel) => Some(parcel.id),
+        Handed::No(_) | Handed::Elsewhere { .. } | Handed::Later | Handed::Listen { .. } => None,
+    }
 }
 
 /// This thread is in a world until what is returned is dropped.

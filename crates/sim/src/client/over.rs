@@ -36,10 +36,13 @@ impl Client {
         let Truth { sessions, ended, .. } = &mut *truth;
         let Some(session) = sessions.get_mut(&session) else { return };
         session.over = true;
-        let excused = session.excuse.is_some() || session.liar || !session.ids.is_disjoint(ended) || counted;
+        // docs/resume.md: a session may be lost if one of the two servers stands still while it is on its way.
+        let stood_still = sim.redis.stood_still(&session.ids);
+        let excused = session.excuse.is_some() || session.liar || !session.ids.is_disjoint(ended) || counted || stood_still;
         let wrong = if excused { None } else { Some(format!("client {} has lost its session without a cause: {reason}", self.number)) };
         let wrong = wrong.or((reason == "received" && !self.liar).then(|| format!("the count of client {} was not believed", self.number)));
         if let Some(wrong) = wrong {
+            sim.note(|| wrong.clone());
             truth.blame(wrong);
         }
     }

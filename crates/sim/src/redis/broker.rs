@@ -7,7 +7,7 @@ use fws_engine::redis::{Left, Member, Node, NodeId, Recorded, Records, Retention
 use fws_engine::{Broker, Present, Watching};
 use fws_hub::{ClusterError, KeyValueError, Position};
 
-use super::state::{Channel, Delivery, Logged, Outbound, State, To};
+use super::state::{Channel, Delivery, Given, Logged, Outbound, State, To};
 use super::{LET_GO, Redis, TIMEOUT};
 use crate::world;
 
@@ -215,6 +215,7 @@ impl Broker for Link {
 
     fn let_go(&self, id: &str) {
         let mut state = self.redis.0.lock();
+        state.given.push(Given { by: self.own, id: id.to_owned(), at: world::millis(), answered: None });
         if state.peers[self.own].claims.remove(id) {
             state.later.push((world::millis() + LET_GO, self.own, id.to_owned()));
         }
