@@ -82,6 +82,8 @@ pub(super) struct Peer {
     pub wishes: VecDeque<(String, u64)>,
     pub subscribed: BTreeSet<String>,
     pub claims: BTreeSet<String>,
+    /// Claims of which Redis may not know yet, with the servers that have let them go.
+    pub taken: BTreeMap<String, NodeId>,
     pub members: BTreeSet<Member>,
     pub told: u64,
     pub outgoing: VecDeque<Outbound>,
@@ -170,6 +172,7 @@ impl Peer {
             wishes: VecDeque::new(),
             subscribed: BTreeSet::new(),
             claims: BTreeSet::new(),
+            taken: BTreeMap::new(),
             members: BTreeSet::new(),
             told: 0,
             outgoing: VecDeque::new(),
