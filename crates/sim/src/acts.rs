@@ -206,7 +206,8 @@ fn rename(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, name: &str) {
         Ok(Reply::Renamed(Renamed::Done)) => {
             let has = |(number, other): (&usize, &crate::truth::Session)| {
                 let there = connected.contains(number) && !other.closed && other.excuse.is_none();
-                *number != session && there && other.id.as_deref() == Some(name)
+                // One that had the old name may be the one that was renamed.
+                *number != session && there && other.id.as_deref() == Some(name) && !other.ids.contains(&id)
             };
             if sim.plan.is_redis_reliable() && truth.troubles == 0 && truth.sessions.iter().any(has) {
                 truth.blame(format!("two clients are called {name}"));
