@@ -17,6 +17,9 @@ use serde_json::json;
 
 use crate::conn::Conn;
 
+/// The most tokens that are good besides the last and the one before.
+const OTHERS: usize = 8;
+
 /// How a route names the parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameters {
@@ -174,18 +177,15 @@ pub struct Mark {
     received: u64,
 }
 
-impl Mark {
-    /// What a new client is told: nothing was sent yet.
-    pub fn first(secret: Secret) -> Mark {
-        Mark { secret, sent: 0, received: 0 }
-    }
-}
-
-#[derive(Debug)]
-struct Marks {
+/// The tokens with which a client may come.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Marks {
     last: Mark,
     /// The one before, until the client has proved that it was told the last: the greeting itself may have been lost.
     before: Option<Mark>,
+    /// Others that were told to who came with the one before, the oldest first. The client has got one of these greetings at most, and it may be any of
+    /// them: a request that it gave up can be handled behind the next one.
+    others: Vec<Mark>,
 }
 
 /// A client that may come back, as other threads see it.
@@ -207,13 +207,13 @@ pub struct Resume {
 }
 
 impl Resume {
-    /// `last`: what the client was told.
-    pub fn new(bound: Bound, node: Option<NodeId>, memory: Arc<KeptMemory>, last: Mark) -> Resume {
+    /// `marks`: what the client was told.
+    pub fn new(bound: Bound, node: Option<NodeId>, memory: Arc<KeptMemory>, marks: Marks) -> Resume {
         Resume {
             bound,
             node,
             memory,
-            marks: Mutex::new(Marks { last, before: None }),
+            marks: Mutex::new(marks),
             arrived: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             lost: AtomicBool::new(false),
@@ -238,6 +238,11 @@ impl Resume {
         self.marks.lock().find(secret)
     }
 
+    /// All with which the client may come.
+    pub fn marks(&self) -> Marks {
+        self.marks.lock().clone()
+    }
+
     /// The shard: how far the session is. `true`: it has just been found that the client cannot come back.
     pub fn publish(&self, progress: Progress) -> bool {
         self.sent.store(progress.sent, Ordering::Release);
@@ -249,15 +254,14 @@ impl Resume {
     /// How many messages came from it since it was told `old`; `None`: `old` was replaced meanwhile.
     pub fn renew(&self, old: &Secret, fresh: Secret, arrived: u64, progress: Progress) -> Option<u64> {
         let mut marks = self.marks.lock();
-        let before = marks.find(old)?;
-        marks.before = Some(before);
-        marks.last = Mark { secret: fresh, sent: arrived, received: progress.received };
-        Some(progress.received - before.received)
+        let shown = marks.find(old)?;
+        marks.renew(shown, Mark { secret: fresh, sent: arrived, received: progress.received });
+        Some(progress.received - shown.received)
     }
 
     /// The shard: the client has proved that it was told its last token, so no other is good any more.
     pub fn greeted(&self) {
-        self.marks.lock().before = None;
+        self.marks.lock().prove();
     }
 
     /// The first message to a client with its last token.
@@ -289,10 +293,38 @@ impl Resume {
 }
 
 impl Marks {
+    /// What a new client is told: nothing was sent yet.
+    pub fn first(secret: Secret) -> Marks {
+        Marks { last: Mark { secret, sent: 0, received: 0 }, before: None, others: Vec::new() }
+    }
+
     fn find(&self, secret: &Secret) -> Option<Mark> {
-        // Both are looked at, so that the time tells nothing.
-        let [last, before] = [Some(self.last), self.before].map(|mark| mark.filter(|mark| mark.secret.is(secret)));
-        last.or(before)
+        // All are looked at, so that the time tells nothing.
+        let all = [Some(self.last), self.before].into_iter().flatten().chain(self.others.iter().copied());
+        all.fold(None, |found, mark| if mark.secret.is(secret) { Some(mark) } else { found })
+    }
+
+    /// The client has shown one of them, and is told another one.
+    fn renew(&mut self, shown: Mark, fresh: Mark) {
+        let again = self.before.is_some_and(|before| before.secret.is(&shown.secret));
+        #[cfg(feature = "simulation")]
+        let again = again && !crate::simulation::has(crate::simulation::Flaw::OneToken);
+        if again {
+            if self.others.len() == OTHERS {
+                self.others.remove(0);
+            }
+            self.others.push(self.last);
+        } else {
+            self.others = Vec::new();
+        }
+        self.before = Some(shown);
+        self.last = fresh;
+    }
+
+    /// The client was told the last one.
+    fn prove(&mut self) {
+        self.before = None;
+        self.others = Vec::new();
     }
 }
 
@@ -386,14 +418,13 @@ mod tests {
 
     #[test]
     fn the_token_before_the_last_is_good_until_the_client_has_proved_that_it_was_told_the_last() {
-        let resume = Resume::new(Bound::default(), None, Arc::default(), Mark::first(secret(1)));
+        let resume = Resume::new(Bound::default(), None, Arc::default(), Marks::first(secret(1)));
         resume.publish(progress(0, 10, 3));
         assert_eq!(resume.find(&secret(1), 4), Ok(4));
         assert_eq!(resume.renew(&secret(1), secret(2), 4, progress(4, 10, 3)), Some(3));
         // Its greeting is lost with the connection: the client comes with what it has.
         assert_eq!(resume.find(&secret(1), 4), Ok(4));
         assert_eq!(resume.renew(&secret(1), secret(3), 4, progress(4, 10, 8)), Some(8), "all that came since it was told its token");
-        assert_eq!(resume.find(&secret(2), 0), Err(NotResumed::Unknown), "nobody was ever told it");
         assert_eq!((resume.find(&secret(3), 2), resume.find(&secret(1), 6)), (Ok(6), Ok(6)));
         resume.greeted();
         assert_eq!(resume.find(&secret(1), 6), Err(NotResumed::Unknown));
@@ -402,8 +433,28 @@ mod tests {
     }
 
     #[test]
+    fn of_the_tokens_that_were_told_since_the_client_has_proved_one_any_is_good() {
+        let resume = Resume::new(Bound::default(), None, Arc::default(), Marks::first(secret(1)));
+        resume.publish(progress(0, 10, 3));
+        assert_eq!(resume.renew(&secret(1), secret(2), 4, progress(4, 10, 3)), Some(3));
+        // A request that the client had given up before is handled behind the one that it was greeted on.
+        assert_eq!(resume.renew(&secret(1), secret(3), 4, progress(4, 10, 7)), Some(7));
+        assert_eq!([1, 2, 3].map(|told| resume.find(&secret(told), 4)), [Ok(4), Ok(8), Ok(8)], "a count is that of its token");
+        assert_eq!(resume.renew(&secret(2), secret(4), 6, progress(6, 10, 8)), Some(5), "what came since it was told that one");
+        assert_eq!([1, 3].map(|told| resume.mark(&secret(told))), [None; 2], "it was told another one");
+        assert!([2, 4].iter().all(|told| resume.mark(&secret(*told)).is_some()));
+        for told in 5..5 + 2 * OTHERS as u8 {
+            assert_eq!(resume.renew(&secret(2), secret(told), 6, progress(6, 10, 8)), Some(5));
+        }
+        let good = (0..=u8::MAX).filter(|told| resume.mark(&secret(*told)).is_some()).count();
+        assert_eq!((good, resume.mark(&secret(4))), (OTHERS + 2, None), "not more than that are remembered");
+        resume.greeted();
+        assert_eq!((0..=u8::MAX).filter(|told| resume.mark(&secret(*told)).is_some()).count(), 1);
+    }
+
+    #[test]
     fn a_count_that_cannot_be_and_a_session_with_a_loss_are_told() {
-        let resume = Resume::new(Bound::default(), None, Arc::default(), Mark::first(secret(1)));
+        let resume = Resume::new(Bound::default(), None, Arc::default(), Marks::first(secret(1)));
         resume.publish(progress(2, 5, 0));
         for (received, found) in
             [(1, Err(NotResumed::Received)), (2, Ok(2)), (5, Ok(5)), (6, Err(NotResumed::Received)), (u64::MAX, Err(NotResumed::Received))]
@@ -418,7 +469,7 @@ mod tests {
 
     #[test]
     fn the_greeting_is_json_that_says_what_became_of_the_wish() {
-        let resume = Resume::new(Bound::default(), None, Arc::default(), Mark::first(secret(1)));
+        let resume = Resume::new(Bound::default(), None, Arc::default(), Marks::first(secret(1)));
         let greeting = |answer| serde_json::from_str::<serde_json::Value>(&resume.greeting(token(1).key, 60_999, answer)).expect("JSON");
         let token = token(1).text();
         assert_eq!(greeting(Err(None)), json!({ "resume": { "token": token, "resumed": false, "window": 60 } }));

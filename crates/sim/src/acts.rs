@@ -152,7 +152,7 @@ fn join(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, tag: &str, sinc
     sim.truth.borrow_mut().sessions.entry(session).or_default().changing.remove(tag);
     let mut truth = sim.truth.borrow_mut();
     match answer {
-        Ok(Reply::Flag(true)) => {
+        Ok(Reply::Flag(true)) if !truth.may_be_anothers(session, &id) => {
             truth.joined(session, tag);
             if first && since {
                 truth.sessions.entry(session).or_default().whole = Some(tag.to_owned());
@@ -171,9 +171,10 @@ fn leave(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, tag: &str) {
     let answer = ask(sim, node, doer, &Command::Untag(Untag { id: &id, tag }));
     sim.truth.borrow_mut().doubt(session, &id, tag);
     sim.truth.borrow_mut().sessions.entry(session).or_default().changing.remove(tag);
+    let mut truth = sim.truth.borrow_mut();
     match answer {
-        Ok(Reply::Flag(true)) => sim.truth.borrow_mut().left(session, tag),
-        _ => sim.truth.borrow_mut().lose_track(session, tag),
+        Ok(Reply::Flag(true)) if !truth.may_be_anothers(session, &id) => truth.left(session, tag),
+        _ => truth.lose_track(session, tag),
     }
 }
 
@@ -194,18 +195,19 @@ fn rename(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, name: &str) {
         let mut truth = sim.truth.borrow_mut();
         truth.sessions.entry(session).or_default().id = None;
         // It may be another one by now that is called so.
-        for session in truth.sessions.values_mut().filter(|session| session.ids.contains(&id)) {
-            session.ids.insert(name.to_owned());
-        }
+        truth.may_be_renamed(&id, name);
     }
     let answer = ask(sim, node, doer, &Command::Rename(Rename { id: &id, new: name }));
     let connected = crate::checks::current_sessions(sim);
     let mut truth = sim.truth.borrow_mut();
+    // A name means whoever has it at the moment when the command is carried out: that may be one that came while it was on its way.
+    truth.may_be_renamed(&id, name);
     match answer {
         Ok(Reply::Renamed(Renamed::Done)) => {
             let has = |(number, other): (&usize, &crate::truth::Session)| {
                 let there = connected.contains(number) && !other.closed && other.excuse.is_none();
-                *number != session && there && other.id.as_deref() == Some(name)
+                // One that had the old name may be the one that was renamed.
+                *number != session && there && other.id.as_deref() == Some(name) && !other.ids.contains(&id)
             };
             if sim.plan.is_redis_reliable() && truth.troubles == 0 && truth.sessions.iter().any(has) {
                 truth.blame(format!("two clients are called {name}"));
@@ -213,8 +215,8 @@ fn rename(sim: &Sim, node: &Node, doer: &Doer<'_>, session: usize, name: &str) {
             truth.sessions.entry(session).or_default().id = Some(name.to_owned());
         }
         Ok(_) => truth.sessions.entry(session).or_default().id = Some(id),
-        // It may have been carried out.
-        Err(_) => {}
+        // It may have been carried out, or is later, when another one has come who has the name.
+        Err(_) => drop(truth.late_renames.insert((id, name.to_owned()))),
     }
 }
 

@@ -45,6 +45,8 @@ pub struct State {
     said: Vec<u64>,
     /// Its requests, so that it finds out that it has given one up.
     request: usize,
+    /// How many of them servers are busy with. It has given up all but the last.
+    under_way: usize,
     /// It does not come back any more.
     pub leaves: bool,
     /// Since when it has no connection that it was greeted on.
@@ -92,6 +94,7 @@ impl Client {
                 received: 0,
                 said: Vec::new(),
                 request: 0,
+                under_way: 0,
                 leaves: false,
                 away_since: None,
                 ghosts: Vec::new(),
@@ -118,9 +121,9 @@ impl Client {
         let phase = std::mem::replace(&mut self.state.borrow_mut().phase, Phase::Busy);
         let next = match phase {
             Phase::Away(_) if self.state.borrow().leaves => Phase::Gone,
-            Phase::Away(until) if until <= sim.millis() => self.ask(sim),
+            Phase::Away(until) if until <= sim.millis() => self.under_way(|| self.ask(sim)),
             Phase::Asking(asking) if !asking.node.is_alive() => self.away(sim),
-            Phase::Asking(asking) if !asking.entered => return self.be_entered(sim, asking),
+            Phase::Asking(asking) if !asking.entered => return self.under_way(|| self.be_entered(sim, asking)),
             Phase::Asking(asking) => self.connect(sim, *asking),
             Phase::Busy if !sim.calm.get() && sim.dice.chance(100) => {
                 // It has waited long enough.
@@ -135,6 +138,14 @@ impl Client {
         };
         self.state.borrow_mut().phase = next;
         true
+    }
+
+    /// A server is busy with a request.
+    fn under_way<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.state.borrow_mut().under_way += 1;
+        let came = run();
+        self.state.borrow_mut().under_way -= 1;
+        came
     }
 
     /// It comes again a little later.
@@ -169,7 +180,8 @@ impl Client {
             return Phase::Away(sim.millis() + sim.dice.between(20, 300) as u64);
         }
         let ids = self.name.iter().cloned().collect();
-        let session = Session { ids, client: self.number, liar: self.liar, user: self.user.clone(), ..Session::default() };
+        let (liar, excuse) = (self.liar, self.excuse_of_newcomer());
+        let session = Session { ids, client: self.number, liar, user: self.user.clone(), excuse, ..Session::default() };
         sim.truth.borrow_mut().sessions.insert(visit, session);
         if sim.dice.chance(300) {
             sim.truth.borrow_mut().joining(visit, "t");

@@ -94,6 +94,11 @@ impl Node {
         sim.redis.die(self.number);
     }
 
+    /// It has died, and none of its threads goes on waiting.
+    pub fn let_threads_end(&self) {
+        self.server.let_threads_end();
+    }
+
     /// The configuration is put in force once more.
     pub fn reload(&self, sim: &Sim) {
         self.generation.set(self.generation.get() + 1);

@@ -88,7 +88,6 @@ fn handle(sim: &Sim, node: &Node, id: &str, event: &Event) -> VecDeque<Act> {
                 let now = truth.moment();
                 let session = truth.sessions.entry(visit).or_default();
                 (session.id, session.opened) = (Some(id.to_owned()), Some(now));
-                session.ids.insert(id.to_owned());
                 truth.opens(visit, id);
                 if truth.sessions[&visit].stays.contains_key("t") {
                     truth.joined(visit, "t");

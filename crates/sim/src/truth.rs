@@ -22,6 +22,8 @@ pub struct Truth {
     pub names: BTreeMap<String, usize>,
     /// Tags that were given to, or taken off, whoever has such a name.
     pub tagged_names: BTreeSet<(String, String)>,
+    /// Names, and what those may be called one day that have them: nobody knows what became of such a command.
+    pub late_renames: BTreeSet<(String, String)>,
     /// What servers called the sessions that the application has closed.
     pub ended: BTreeSet<String>,
     /// What was found to be wrong already.
@@ -169,6 +171,13 @@ impl Truth {
         }
     }
 
+    /// Whether a server that was believed to be dead may still have another session with the name of one, and mean that. docs/scaling.md says that such a
+    /// client is closed only once the server finds out.
+    pub fn may_be_anothers(&self, session: usize, id: &str) -> bool {
+        let another = |(number, other): (&usize, &Session)| *number != session && other.ids.contains(id);
+        self.troubles > 0 && self.sessions.iter().any(another)
+    }
+
     /// Other sessions may be meant that are called the same: whether they have the tag nobody can say from now on.
     pub fn doubt(&mut self, session: usize, id: &str, tag: &str) {
         let now = self.moment();
@@ -184,9 +193,21 @@ impl Truth {
         }
     }
 
-    /// PHP hears of a session. Who meant another one of that name may have given it tags before.
+    /// Whoever has a name may be called something else from now on.
+    pub fn may_be_renamed(&mut self, from: &str, to: &str) {
+        for session in self.sessions.values_mut().filter(|session| session.ids.contains(from)) {
+            session.ids.insert(to.to_owned());
+        }
+    }
+
+    /// PHP hears of a session. Who meant another one of that name may have given it tags before, or another name.
     pub fn opens(&mut self, session: usize, id: &str) {
-        let doubtful: Vec<String> = self.tagged_names.iter().filter(|(name, _)| name == id).map(|(_, tag)| tag.clone()).collect();
+        let ids = &mut self.sessions.entry(session).or_default().ids;
+        ids.insert(id.to_owned());
+        while let Some((_, to)) = self.late_renames.iter().find(|(from, to)| ids.contains(from) && !ids.contains(to)) {
+            ids.insert(to.clone());
+        }
+        let doubtful: Vec<String> = self.tagged_names.iter().filter(|(name, _)| ids.contains(name)).map(|(_, tag)| tag.clone()).collect();
         for tag in doubtful {
             let stays = self.sessions.entry(session).or_default().stays.entry(tag).or_default();
             stays.insert(0, Stay { begun: 0, from: None, ending: Some(0), ended: None });

@@ -90,8 +90,9 @@ impl Sim {
         // Threads that do nothing else say that their servers are alive.
         for node in self.alive() {
             node.look_after(self);
-            // The last time may have been a third of the lease before.
-            if !self.redis.is_linked(node.number) && node.cut_at.get() + LEASE / 3 * 2 <= self.millis() {
+            // The last time may have been a third of the lease before. Others may not have heard of a new one at all: docs/resume.md.
+            let believed_dead = || node.cut_at.get() + LEASE / 3 * 2 <= self.millis() || !self.redis.is_known_to_all(node.number);
+            if !self.redis.is_linked(node.number) && believed_dead() {
                 self.excuse("a server was believed to be dead", |_| true);
             }
         }
@@ -160,6 +161,11 @@ impl World for Sim {
     }
 
     fn wait(&self, waiting: Waiting) {
+        if waiting == Waiting::Thread {
+            // The thread that waits may be one of a server that has died meanwhile.
+            let dead: Vec<Rc<Node>> = self.nodes.borrow().iter().filter(|node| !node.is_alive()).cloned().collect();
+            dead.iter().for_each(|node| node.let_threads_end());
+        }
         let until = match waiting {
             // Threads of one server are seldom slow.
             Waiting::Thread if self.dice.chance(800) && self.turn_all() => return,

@@ -4,10 +4,15 @@ use fws_server::simulation::Flaw;
 use fws_sim::plan::KINDS;
 use fws_sim::{Mutation, Plan, run};
 
-/// The weights of some kinds of events: that Redis confirms subscriptions, that time goes by, that scripts do something.
+/// The weights of some kinds of events: that messages reach Redis, and from there a server, that Redis confirms subscriptions, that the network carries what
+/// clients send and get, that time goes by, that scripts do something, that clients lose their connections.
+const PUBLISH: usize = 1;
+const RECEIVE: usize = 2;
 const GRANT: usize = 3;
+const CARRY: usize = 9;
 const TIME: usize = 10;
 const SCRIPT: usize = 13;
+const LOSE: usize = 15;
 
 /// The first seed with which a mutation is found. What is broken must be in use: there are several servers, and connections break.
 fn found(mutation: Mutation, within: u64) -> u64 {
@@ -101,6 +106,36 @@ fn a_server_that_ends_a_session_on_arrival_and_says_that_it_has_not_arrived_is_f
     let hops_and_failures =
         |plan| Plan { nodes: 3, clients: 5, steps: 700, breaks: true, failures: true, deaths: false, outages: false, ..plan };
     found_in(Mutation::Core(Flaw::EndedOnArrival), 1000, hops_and_failures);
+}
+
+#[test]
+fn a_server_that_forgets_a_token_when_a_request_comes_late_is_found() {
+    // A client loses its connection again and again, and no pong proves what it was told.
+    let restless = |plan: Plan| {
+        let mut weights = [10; KINDS];
+        (weights[CARRY], weights[LOSE], weights[TIME], weights[SCRIPT]) = (30, 30, 3, 1);
+        let calm = Plan { deaths: false, outages: false, failures: false, names: false, liar: false, ..plan };
+        Plan { nodes: 3, clients: 1, steps: 700, weights, breaks: true, ping_interval: 20_000, window: 60_000, ..calm }
+    };
+    found_in(Mutation::Core(Flaw::OneToken), 4000, restless);
+}
+
+#[test]
+fn a_server_that_ends_a_session_for_a_question_that_comes_late_is_found() {
+    // What servers ask each other takes longer than they wait.
+    let slow = |plan: Plan| {
+        let mut weights = [10; KINDS];
+        (weights[PUBLISH], weights[RECEIVE], weights[CARRY], weights[TIME], weights[LOSE]) = (1, 3, 30, 30, 3);
+        let calm = Plan { deaths: false, outages: false, failures: false, liar: false, ..plan };
+        Plan { nodes: 2, clients: 2, steps: 500, weights, breaks: true, names: true, ping_interval: 200, window: 60_000, ..calm }
+    };
+    found_in(Mutation::Core(Flaw::YieldsLate), 4000, slow);
+}
+
+#[test]
+fn a_server_that_begins_a_channel_again_when_redis_has_lost_it_is_found() {
+    let forgetful = |plan| Plan { nodes: 3, clients: 5, steps: 700, outages: true, forgets: true, deaths: false, ..plan };
+    found_in(Mutation::Core(Flaw::FromTheBeginning), 1000, forgetful);
 }
 
 #[test]

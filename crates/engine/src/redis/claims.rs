@@ -29,6 +29,8 @@ pub(super) struct Claims(Mutex<Inner>);
 struct Inner {
     /// By id, with the number of the claim.
     own: HashMap<Box<str>, u64>,
+    /// Those of which Redis may not know yet, by id, with the servers that have let them go.
+    taken: HashMap<Box<str>, NodeId>,
     /// Claims that Redis may still have, and that this server has given up.
     owed: Vec<(Box<str>, u64)>,
     last: u64,
@@ -73,18 +75,24 @@ impl Claims {
 
     /// Claims all ids of this server once more. Those that other servers have by now.
     pub async fn renew(&self, shared: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Vec<Box<str>>> {
-        let claims: Vec<(Box<str>, u64)> = self.0.lock().own.iter().map(|(id, number)| (id.clone(), *number)).collect();
+        let claims: Vec<(Box<str>, u64, Option<NodeId>)> = {
+            let Inner { own, taken, .. } = &*self.0.lock();
+            own.iter().map(|(id, number)| (id.clone(), *number, taken.get(id).copied())).collect()
+        };
         let (script, mut lost) = (shared.script(CLAIM), Vec::new());
         for claims in claims.chunks(BATCH) {
             let mut pipe = redis::pipe();
             pipe.load_script(&script).ignore();
-            for (id, number) in claims {
-                pipe.invoke_script(&claim(shared, &script, id, *number, None));
+            for (id, number, from) in claims {
+                pipe.invoke_script(&claim(shared, &script, id, *number, *from));
             }
             let claimed: Vec<u8> = shared.in_time(pipe.query_async(connection)).await?;
             let mut inner = self.0.lock();
-            for ((id, number), claimed) in claims.iter().zip(claimed) {
+            for ((id, number, _), claimed) in claims.iter().zip(claimed) {
                 let still = inner.own.get(id) == Some(number);
+                if still {
+                    inner.taken.remove(id);
+                }
                 match claimed {
                     0 if still => {
                         inner.own.remove(id);
@@ -117,6 +125,13 @@ impl Claims {
             }
         }
         Ok(())
+    }
+
+    /// The number of a claim that is given up.
+    fn drop(&self, id: &str) -> Option<u64> {
+        let mut inner = self.0.lock();
+        inner.taken.remove(id);
+        inner.own.remove(id)
     }
 
     fn owe(&self, id: Box<str>, number: u64) {
@@ -158,6 +173,7 @@ impl Cluster {
             claims.last += 1;
             let number = claims.last;
             claims.own.insert(id.into(), number);
+            claims.taken.insert(id.into(), from);
         }
         claimed
     }
@@ -194,13 +210,13 @@ impl Cluster {
 
     /// The client with an id that was claimed is gone. Does not wait: where Redis cannot be reached, it is told later.
     pub fn release(&self, id: &str) {
-        let Some(number) = self.shared.claims.0.lock().own.remove(id) else { return };
+        let Some(number) = self.shared.claims.drop(id) else { return };
         self.give_up(id, number, Duration::ZERO);
     }
 
     /// The client with an id goes to another server, which claims it. Until then nobody else can. Does not wait.
     pub fn let_go(&self, id: &str) {
-        let Some(number) = self.shared.claims.0.lock().own.remove(id) else { return };
+        let Some(number) = self.shared.claims.drop(id) else { return };
         self.give_up(id, number, LET_GO);
     }
 

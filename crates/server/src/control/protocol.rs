@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 const MAGIC: [u8; 8] = *b"fwsctrl\n";
 /// Changed with everything that older programs would not understand: a command, a reply, a frame. The tests keep the bytes of this version
 /// in tests/golden/control.txt, and fail when they change.
-pub const VERSION: u32 = 13;
+pub const VERSION: u32 = 14;
 /// The length of a greeting: magic, version, and the library's version, filled up with NUL.
 pub const GREETING: usize = 32;
 /// The longest command, bytes. It bounds what a client can make the server hold.

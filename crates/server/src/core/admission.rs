@@ -211,11 +211,7 @@ impl Core {
     }
 
     /// Somebody comes who is to have an id, on this server or another one: who has it and is not there is cut.
-    pub(crate) fn make_way(&self, id: &str) -> Way {
-        self.make_way_in(&self.hub.read(), id)
-    }
-
-    fn make_way_in(&self, hub: &Hub<Arc<Conn>>, id: &str) -> Way {
+    pub(super) fn make_way_in(&self, hub: &Hub<Arc<Conn>>, id: &str) -> Way {
         match hub.client(id) {
             // Nobody is there: who comes with the id now has lost the token, or never had it.
             Some((conn, .., true)) if super::resume::is_suspended(conn) => {

@@ -124,9 +124,16 @@ impl Core {
     }
 
     /// Sends the members what was read from where they are, or from the beginning where the past is another one. `at` is where they are, and the
-    /// number of their stay; where they are then.
+    /// number of their stay; where they are then. Where Redis has lost the past and there is no other yet, they stay where they are: else what comes late of
+    /// the old one would be taken for news.
     pub(super) fn advance(&self, held: &mut Held<'_>, place: Place<'_>, (at, stay): (Position, u64), past: &Past) -> Position {
         let Past { last, read, ref messages } = *past;
+        let lost = last == Position::BEGINNING;
+        #[cfg(feature = "simulation")]
+        let lost = lost && !crate::simulation::has(crate::simulation::Flaw::FromTheBeginning);
+        if lost {
+            return at;
+        }
         let after = if last.epoch == at.epoch { at.offset } else { 0 };
         let mut news = messages.iter().filter(|sent| sent.offset > after).peekable();
         let first = news.peek().map_or(read + 1, |sent| sent.offset);

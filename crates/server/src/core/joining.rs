@@ -62,9 +62,10 @@ impl Core {
         if !now.is_none_or(fits) {
             return Ok(None);
         }
-        if let Some(now) = now {
-            self.advance(&mut held, place, (now, stay), &past);
-        }
+        let reached = match now {
+            Some(now) => self.advance(&mut held, place, (now, stay), &past),
+            None => Position { epoch, offset: past.read },
+        };
         let seen = if since.epoch == epoch { since.offset } else { 0 };
         past.messages.retain(|sent| sent.offset > seen);
         let tagged = self.change(|hub| {
@@ -74,8 +75,7 @@ impl Core {
             }
             Ok::<_, CommandError>(tagged)
         })?;
-        let offset = now.filter(|now| now.epoch == epoch).map_or(past.read, |now| past.read.max(now.offset));
-        held.follow(Position { epoch, offset }, self.stays.of(tag), self.histories.now());
+        held.follow(reached, self.stays.of(tag), self.histories.now());
         if lacks {
             self.missing.may_be_behind(route, tag);
         }

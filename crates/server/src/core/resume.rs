@@ -5,11 +5,11 @@ use std::sync::Arc;
 use fws_engine::NodeId;
 use fws_wire::deflate::Params;
 
-use super::{Core, Who};
+use super::{Core, Gone, Who};
 use crate::admission::Ticket;
 use crate::adoption::{Back, Entered};
 use crate::conn::{Conn, Through, Transport};
-use crate::resume::{Asked, Bound, Mark, NotResumed, Secret, Token, Visit};
+use crate::resume::{Asked, Bound, Marks, NotResumed, Secret, Token, Visit};
 use crate::routes::Route;
 use crate::shard::Op;
 use crate::stats::add;
@@ -33,6 +33,8 @@ pub(crate) struct Afar {
     pub secret: Secret,
     /// Messages that the client has got since it was told the secret.
     pub received: u64,
+    /// With which secret the session was given to that server, if it was.
+    pub given_for: Option<Secret>,
 }
 
 /// A client with a valid token.
@@ -67,7 +69,7 @@ impl Core {
     fn afar(&self, token: &Token, received: u64) -> Option<Afar> {
         let (own, secret) = (self.engine.node()?, token.secret);
         match token.node {
-            Some(node) if node != own => Some(Afar { node, who: Who::at(token.key), secret, received }),
+            Some(node) if node != own => Some(Afar { node, who: Who::at(token.key), secret, received, given_for: None }),
             Some(_) | None => self.departed(token.key, secret, received),
         }
     }
@@ -75,10 +77,10 @@ impl Core {
     /// A session that was here and has gone to another server.
     pub(super) fn departed(&self, key: fws_hub::Key, secret: Secret, received: u64) -> Option<Afar> {
         let own = self.engine.node()?;
-        let (node, id) = self.departed.session(key)?;
+        let Gone { to, id, shown } = self.departed.session(key)?;
         // It may have come back here.
-        let node = if self.hub.read().knows(&id) { own } else { node };
-        Some(Afar { node, who: Who::Id(id), secret, received })
+        let node = if self.hub.read().knows(&id) { own } else { to };
+        Some(Afar { node, who: Who::Id(id), secret, received, given_for: Some(shown) })
     }
 
     pub(super) fn returning(&self, route: &Route, key: fws_hub::Key, secret: Secret, received: u64) -> Result<Returning, NotResumed> {
@@ -154,7 +156,7 @@ impl Core {
         ticket.wish.as_ref()?;
         let resume = |secret| {
             let (node, memory) = (self.engine.node(), self.kept.clone());
-            Box::new(crate::resume::Resume::new(bound_of(ticket), node, memory, Mark::first(secret)))
+            Box::new(crate::resume::Resume::new(bound_of(ticket), node, memory, Marks::first(secret)))
         };
         Some(Secret::random().map(resume))
     }

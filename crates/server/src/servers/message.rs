@@ -4,7 +4,7 @@ use fws_hub::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::control::protocol::read;
-use crate::core::{Fate, Handed, Sent, Wanted};
+use crate::core::{Fate, Handed, Seen, Sent, Wanted, Yields};
 
 /// What one server sends to another.
 #[derive(Debug, Deserialize)]
@@ -14,8 +14,8 @@ pub(super) enum Message<'a> {
     Command(Command<'a>),
     /// A client has come, and its session is wanted; answered with [`Handed`].
     Want(Wanted),
-    /// A client is to have this id; answered with whether the one that has it goes.
-    MakeWay(&'a str),
+    /// A client is to have this id; answered with [`Yields`], whether the one that has it goes. The second time with what was answered the first time.
+    MakeWay(&'a str, Option<Seen>),
     /// Whether clients have arrived that were given to this server; answered with a [`Fate`] for each.
     HaveArrived(Vec<Sent>),
 }
@@ -25,7 +25,7 @@ pub(super) enum Message<'a> {
 enum Lent<'a> {
     Command(&'a Command<'a>),
     Want(&'a Wanted),
-    MakeWay(&'a str),
+    MakeWay(&'a str, Option<Seen>),
     HaveArrived(&'a [Sent]),
 }
 
@@ -51,13 +51,13 @@ pub(crate) fn handed(answer: &[u8]) -> Option<Handed> {
 }
 
 /// A question for an id.
-pub(super) fn make_way(id: &str) -> Vec<u8> {
-    Lent::MakeWay(id).encode()
+pub(super) fn make_way(id: &str, seen: Option<Seen>) -> Vec<u8> {
+    Lent::MakeWay(id, seen).encode()
 }
 
 /// The answer to it.
-pub(super) fn makes_way(answer: &[u8]) -> bool {
-    read(answer) == Ok(true)
+pub(super) fn yields(answer: &[u8]) -> Yields {
+    read(answer).unwrap_or(Yields::No)
 }
 
 /// A question whether clients have arrived.
@@ -74,7 +74,7 @@ pub(crate) fn fates(answer: &[u8]) -> Option<Vec<Fate>> {
 pub(crate) fn command(message: &[u8]) -> Option<Command<'_>> {
     match read(message) {
         Ok(Message::Command(command)) => Some(command),
-        Ok(Message::Want(_) | Message::MakeWay(_) | Message::HaveArrived(_)) | Err(_) => None,
+        Ok(Message::Want(_) | Message::MakeWay(..) | Message::HaveArrived(_)) | Err(_) => None,
     }
 }
 

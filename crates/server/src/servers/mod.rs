@@ -29,7 +29,7 @@ use self::relay::Relay;
 pub(crate) use self::relay::Steps;
 use crate::clock;
 use crate::control::protocol::{VERSION, read};
-use crate::core::{Caller, Core};
+use crate::core::{Caller, Core, Yields};
 use crate::log::{Level, Trouble};
 
 /// How long it is until a client that is on its way to another server is asked for once more.
@@ -295,9 +295,18 @@ impl Engine for Servers {
 
     fn make_way(&self, id: &str) -> Result<bool, CommandError> {
         let Some(node) = self.cluster.holder(id)?.filter(|node| *node != self.cluster.node()) else { return Ok(true) };
-        let answer = self.cluster.ask(node, &message::make_way(id))?;
-        // Without an answer its server is gone, and the id with it.
-        Ok(answer.is_none_or(|answer| message::makes_way(&answer)))
+        let mut seen = None;
+        // Who is away is asked for twice, and does not go if another client has its id the second time.
+        for _ in 0..2 {
+            // Without an answer its server is gone, and the id with it.
+            let Some(answer) = self.cluster.ask(node, &message::make_way(id, seen))? else { return Ok(true) };
+            match message::yields(&answer) {
+                Yields::Yes => return Ok(true),
+                Yields::No => return Ok(false),
+                Yields::Away(now) => seen = Some(now),
+            }
+        }
+        Ok(false)
     }
 
     fn release(&self, id: &str) {

@@ -17,7 +17,7 @@ use super::message::{self, Message};
 use super::queue::Queue;
 use super::recorder::decode;
 use crate::control::protocol::read;
-use crate::core::{Caller, Core, Missing, Way};
+use crate::core::{Caller, Core, Missing};
 use crate::log::Trouble;
 use crate::os::block_signals;
 
@@ -225,6 +225,11 @@ impl Steps {
         true
     }
 
+    /// The server has died.
+    pub fn drop_next(&self) -> bool {
+        self.ordered.try_take().is_some()
+    }
+
     pub fn aside(&self) -> bool {
         let (Some(task), Some(core)) = (self.aside.try_take(), self.core.upgrade()) else { return false };
         carry_out(&core, task);
@@ -316,7 +321,7 @@ fn hear(core: &Core, incoming: Incoming) {
             }
             encode(&done)
         }
-        Ok(Message::MakeWay(id)) => postcard::to_stdvec(&(core.make_way(id) != Way::Taken)).expect("bug: an answer that cannot be encoded"),
+        Ok(Message::MakeWay(id, seen)) => postcard::to_stdvec(&core.yields(id, seen)).expect("bug: an answer that cannot be encoded"),
         Ok(Message::HaveArrived(sent)) => {
             postcard::to_stdvec(&core.have_arrived(from, &sent)).expect("bug: an answer that cannot be encoded")
         }

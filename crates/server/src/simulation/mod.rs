@@ -7,9 +7,12 @@ mod server;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::server::{Simulated, Sleep};
+use crate::core::Handed;
+use crate::servers::message;
 
 /// What is around the cores of a simulation.
 pub trait World {
@@ -58,6 +61,12 @@ pub enum Flaw {
     LookedAtOnce,
     /// A session that could not enter its channels on the server that it came to is ended there, and has not arrived.
     EndedOnArrival,
+    /// A client that has shown its token is told another one, and no other that it may have been told meanwhile is good any more.
+    OneToken,
+    /// Whoever is away when somebody else wants its id is cut, however late that is asked.
+    YieldsLate,
+    /// Where Redis has lost what was recorded in a channel, its members are believed to be at the beginning.
+    FromTheBeginning,
     /// Nobody waits until other servers send here what is for a tag.
     Impatient,
 }
@@ -74,6 +83,14 @@ pub(crate) fn world() -> Option<Rc<dyn World>> {
 /// Whether the core has a flaw, on purpose.
 pub(crate) fn has(flaw: Flaw) -> bool {
     world().is_some_and(|world| world.has(flaw))
+}
+
+/// The id of the client that is in what a server answers another one, if one is.
+pub fn client_in(answer: &[u8]) -> Option<Arc<str>> {
+    match message::handed(answer)? {
+        Handed::Client(parcel) => Some(parcel.id),
+        Handed::No(_) | Handed::Elsewhere { .. } | Handed::Later | Handed::Listen { .. } => None,
+    }
 }
 
 /// This thread is in a world until what is returned is dropped.

@@ -100,4 +100,14 @@ impl Simulated {
     pub fn die(&self) {
         self.dead.set(true);
     }
+
+    /// Has the shards of a server that has died say what its threads still wait for, and drops what would be carried out in order: else they wait for ever.
+    pub fn let_threads_end(&self) {
+        while self.steps.drop_next() {}
+        for shard in &self.shards {
+            if let Ok(mut shard) = shard.try_borrow_mut() {
+                shard.turn(&*self.core);
+            }
+        }
+    }
 }

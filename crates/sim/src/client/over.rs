@@ -4,15 +4,23 @@ use super::{Client, Phase};
 use crate::truth::Truth;
 use crate::world::Sim;
 
+/// Why a session may be over of a client that has a name.
+const WANTED: &str = "a request that the client has given up wanted its name";
+
 impl Client {
     /// A request that it has given up may find that its token is old by then, and begin a session: that has the name of the client, whose session may be away
-    /// at that moment.
+    /// at that moment. docs/resume.md says that it ends then.
     pub(super) fn may_lose_its_name(&self, sim: &Sim) {
         if let Some(session) = self.state.borrow().session.filter(|_| self.name.is_some())
             && let Some(session) = sim.truth.borrow_mut().sessions.get_mut(&session)
         {
-            session.excuse.get_or_insert("a request that the client has given up wanted its name");
+            session.excuse.get_or_insert(WANTED);
         }
+    }
+
+    /// The same is true of a session that begins while such a request is still under way.
+    pub(super) fn excuse_of_newcomer(&self) -> Option<&'static str> {
+        (self.name.is_some() && self.state.borrow().under_way > 1).then_some(WANTED)
     }
 
     /// Its session is over. It has a reason to be, or that is wrong.
@@ -28,10 +36,13 @@ impl Client {
         let Truth { sessions, ended, .. } = &mut *truth;
         let Some(session) = sessions.get_mut(&session) else { return };
         session.over = true;
-        let excused = session.excuse.is_some() || session.liar || !session.ids.is_disjoint(ended) || counted;
+        // docs/resume.md: a session may be lost if one of the two servers stands still while it is on its way.
+        let stood_still = sim.redis.stood_still(&session.ids);
+        let excused = session.excuse.is_some() || session.liar || !session.ids.is_disjoint(ended) || counted || stood_still;
         let wrong = if excused { None } else { Some(format!("client {} has lost its session without a cause: {reason}", self.number)) };
         let wrong = wrong.or((reason == "received" && !self.liar).then(|| format!("the count of client {} was not believed", self.number)));
         if let Some(wrong) = wrong {
+            sim.note(|| wrong.clone());
             truth.blame(wrong);
         }
     }

@@ -7,7 +7,7 @@ use fws_engine::redis::{Left, Member, Node, NodeId, Recorded, Records, Retention
 use fws_engine::{Broker, Present, Watching};
 use fws_hub::{ClusterError, KeyValueError, Position};
 
-use super::state::{Channel, Delivery, Logged, Outbound, State, To};
+use super::state::{Channel, Delivery, Given, Logged, Outbound, State, To};
 use super::{LET_GO, Redis, TIMEOUT};
 use crate::world;
 
@@ -201,13 +201,16 @@ impl Broker for Link {
     fn take_claim(&self, id: &str, from: NodeId) -> Result<bool, ClusterError> {
         let claimed = self.claim_from(id, Some(from));
         if claimed.is_err() {
-            self.redis.0.lock().peers[self.own].claims.insert(id.to_owned());
+            let peer = &mut self.redis.0.lock().peers[self.own];
+            peer.claims.insert(id.to_owned());
+            peer.taken.insert(id.to_owned(), from);
         }
         claimed
     }
 
     fn release(&self, id: &str) {
         let mut state = self.redis.0.lock();
+        state.peers[self.own].taken.remove(id);
         if state.peers[self.own].claims.remove(id) && state.peers[self.own].linked {
             state.release(self.own, id);
         }
@@ -215,6 +218,8 @@ impl Broker for Link {
 
     fn let_go(&self, id: &str) {
         let mut state = self.redis.0.lock();
+        state.given.push(Given { by: self.own, id: id.to_owned(), at: world::millis(), answered: None });
+        state.peers[self.own].taken.remove(id);
         if state.peers[self.own].claims.remove(id) {
             state.later.push((world::millis() + LET_GO, self.own, id.to_owned()));
         }

@@ -141,7 +141,8 @@ impl State {
     /// Claims all ids of a server, and tells of all its members. The ids that others have by now.
     fn claim_again(&mut self, own: usize, now: u64) -> Vec<Box<str>> {
         let ids: Vec<String> = self.peers[own].claims.iter().cloned().collect();
-        let lost: Vec<String> = ids.into_iter().filter(|id| !self.claim(own, id, None, now)).collect();
+        let taken = std::mem::take(&mut self.peers[own].taken);
+        let lost: Vec<String> = ids.into_iter().filter(|id| !self.claim(own, id, taken.get(id).copied(), now)).collect();
         self.peers[own].claims.retain(|id| !lost.contains(id));
         let members: Vec<_> = self.peers[own].members.iter().cloned().collect();
         for member in &members {

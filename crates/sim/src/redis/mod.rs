@@ -9,13 +9,14 @@ mod broker;
 mod link;
 mod state;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fws_engine::redis::{Answer, Incoming, NodeId, Receiver, Recorded};
 use parking_lot::Mutex;
 
 pub use self::broker::Link;
-use self::state::{Delivery, Outbound, Peer, State, To};
+use self::state::{Delivery, Given, Outbound, Peer, State, To};
 pub use self::state::{Logged, Member};
 use crate::mutation::Mutation;
 use crate::world;
@@ -148,6 +149,7 @@ impl Redis {
             world::note(|| format!("server {own} answers question {number} of server {to}"));
             let Some(redis) = redis.upgrade() else { return };
             let mut state = redis.0.lock();
+            state.answers(own, payload, world::millis());
             let peer = &mut state.peers[own];
             if peer.linked && peer.alive {
                 let delivery = Delivery::Answer { number, payload: payload.to_vec(), at: world::millis() };
@@ -183,6 +185,19 @@ impl Redis {
     /// How many answers nobody got as a connection was away.
     pub fn take_unheard(&self) -> usize {
         std::mem::take(&mut self.0.lock().unheard)
+    }
+
+    /// Whether all other servers have heard of one.
+    pub fn is_known_to_all(&self, own: usize) -> bool {
+        let state = self.0.lock();
+        let node = state.peers[own].node;
+        state.peers.iter().all(|peer| !peer.alive || peer.node == node || peer.others.contains(&node))
+    }
+
+    /// Whether a server that gave away a client with one of these ids then stood still, so that nobody may have waited for its answer any more.
+    pub fn stood_still(&self, ids: &BTreeSet<String>) -> bool {
+        let slow = |given: &Given| given.answered.unwrap_or(world::millis()) > given.at + TIMEOUT / 3;
+        self.0.lock().given.iter().any(|given| ids.contains(&given.id) && slow(given))
     }
 
     /// Whether a subscription took longer than a server waits for it.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use fws_engine::redis::{NodeId, Receiver};
 use fws_hub::ClusterError;
+use fws_server::simulation::client_in;
 
 use super::{LEASE, Redis, TIMEOUT};
 use crate::mutation::Mutation;
@@ -44,6 +45,8 @@ pub(super) struct State {
     pub unheard: usize,
     /// A subscription took longer than a server waits for it.
     pub late: bool,
+    /// Clients that servers have given to others.
+    pub given: Vec<Given>,
     /// Ids that are free at a time, if their servers do not have them again.
     pub later: Vec<(u64, usize, String)>,
     pub mutation: Option<Mutation>,
@@ -54,6 +57,15 @@ pub(super) struct Channel {
     pub epoch: u64,
     pub last: u64,
     pub messages: VecDeque<(u64, u64, Vec<u8>)>,
+}
+
+/// A client that a server gives to another one, by its id then.
+pub(super) struct Given {
+    pub by: usize,
+    pub id: String,
+    pub at: u64,
+    /// When the answer was sent that has the client in it.
+    pub answered: Option<u64>,
 }
 
 /// A server's end of its connection.
@@ -70,6 +82,8 @@ pub(super) struct Peer {
     pub wishes: VecDeque<(String, u64)>,
     pub subscribed: BTreeSet<String>,
     pub claims: BTreeSet<String>,
+    /// Claims of which Redis may not know yet, with the servers that have let them go.
+    pub taken: BTreeMap<String, NodeId>,
     pub members: BTreeSet<Member>,
     pub told: u64,
     pub outgoing: VecDeque<Outbound>,
@@ -158,6 +172,7 @@ impl Peer {
             wishes: VecDeque::new(),
             subscribed: BTreeSet::new(),
             claims: BTreeSet::new(),
+            taken: BTreeMap::new(),
             members: BTreeSet::new(),
             told: 0,
             outgoing: VecDeque::new(),
@@ -241,6 +256,14 @@ impl State {
             self.members.remove(member);
         }
         had && last
+    }
+
+    /// A server answers, perhaps with a client that it gives away.
+    pub fn answers(&mut self, by: usize, payload: &[u8], now: u64) {
+        let Some(id) = client_in(payload) else { return };
+        for given in self.given.iter_mut().filter(|given| given.by == by && given.answered.is_none() && *given.id == *id) {
+            given.answered = Some(now);
+        }
     }
 
     /// What is left of ids, members and topics.

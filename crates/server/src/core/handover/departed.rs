@@ -23,11 +23,11 @@ pub(crate) struct Departed(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Where they have gone, and when.
-    ids: HashMap<Box<str>, (NodeId, Instant)>,
+    /// Where they have gone, when, and for which secret.
+    ids: HashMap<Box<str>, (NodeId, Instant, Secret)>,
     /// Some were forgotten: any id that is not known may be one of them.
     forgotten: bool,
-    sessions: HashMap<Key, (NodeId, Box<str>)>,
+    sessions: HashMap<Key, Gone>,
     arriving: HashSet<Box<str>>,
     /// The places here of clients that came from elsewhere, by the ids that they had then: they may have others by now.
     came: HashMap<Box<str>, Key>,
@@ -39,6 +39,16 @@ struct Inner {
     last_bringing: u64,
 }
 
+/// A client that has gone to another server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gone {
+    pub to: NodeId,
+    /// What it was called then.
+    pub id: Box<str>,
+    /// What the request has shown for which it was given away.
+    pub shown: Secret,
+}
+
 /// A client is being brought here until this is dropped.
 pub(super) struct Bringing<'a> {
     departed: &'a Departed,
@@ -47,9 +57,10 @@ pub(super) struct Bringing<'a> {
 }
 
 impl Bringing<'_> {
-    /// Whether another connection of the client brings it as well.
-    pub fn are_several(&self) -> bool {
-        self.departed.0.lock().bringing.iter().any(|(number, secret)| *number != self.number && secret.is(&self.secret))
+    /// Whether another connection of the client brings it as well: with the same secret, or with the one for which it was given to this server.
+    pub fn are_several(&self, given_for: Option<&Secret>) -> bool {
+        let others = |(number, secret): &(u64, Secret)| *number != self.number && is_one_of(secret, &self.secret, given_for);
+        self.departed.0.lock().bringing.iter().any(others)
     }
 }
 
@@ -61,17 +72,17 @@ impl Drop for Bringing<'_> {
 
 impl Departed {
     /// A client has gone to another server.
-    pub fn add(&self, id: &str, key: Key, to: NodeId) {
+    pub fn add(&self, id: &str, key: Key, to: NodeId, shown: Secret) {
         let mut inner = self.0.lock();
         if inner.ids.len() >= MOST {
             inner.ids = HashMap::new();
             inner.forgotten = true;
         }
-        inner.ids.insert(id.into(), (to, clock::now()));
+        inner.ids.insert(id.into(), (to, clock::now(), shown));
         if inner.sessions.len() >= MOST {
             inner.sessions = HashMap::new();
         }
-        inner.sessions.insert(key, (to, id.into()));
+        inner.sessions.insert(key, Gone { to, id: id.into(), shown });
     }
 
     /// A client that has shown a secret is being brought here.
@@ -83,9 +94,9 @@ impl Departed {
         Bringing { departed: self, number, secret }
     }
 
-    /// Whether a client that has shown a secret is being brought here.
-    pub(super) fn is_bringing(&self, secret: &Secret) -> bool {
-        self.0.lock().bringing.iter().any(|(_, other)| other.is(secret))
+    /// Whether a client is being brought here that has shown a secret, or for which it was given to this server.
+    pub(super) fn is_bringing(&self, secret: &Secret, given_for: Option<&Secret>) -> bool {
+        self.0.lock().bringing.iter().any(|(_, other)| is_one_of(other, secret, given_for))
     }
 
     /// A client is about to come, with this id.
@@ -157,7 +168,7 @@ impl Departed {
     pub fn is_on_the_way(&self, id: &str) -> bool {
         let inner = self.0.lock();
         inner.arriving.contains(id)
-            || inner.ids.get(id).is_some_and(|(_, since)| clock::now().saturating_duration_since(*since) < ON_THE_WAY)
+            || inner.ids.get(id).is_some_and(|(_, since, _)| clock::now().saturating_duration_since(*since) < ON_THE_WAY)
     }
 
     /// What is told of a client that is not here to those who ask for it. `None`: it is gone.
@@ -170,13 +181,24 @@ impl Departed {
 
     /// Where a client has gone.
     pub fn to(&self, id: &str) -> Option<NodeId> {
-        self.0.lock().ids.get(id).map(|(to, _)| *to)
+        self.0.lock().ids.get(id).map(|(to, ..)| *to)
     }
 
-    /// Where the client has gone that was at a place, and its id.
-    pub fn session(&self, key: Key) -> Option<(NodeId, Box<str>)> {
+    /// What is known of a client that has gone.
+    pub fn gone(&self, id: &str) -> Option<Gone> {
+        self.0.lock().ids.get(id).map(|(to, _, shown)| Gone { to: *to, id: id.into(), shown: *shown })
+    }
+
+    /// The client that was at a place and has gone.
+    pub fn session(&self, key: Key) -> Option<Gone> {
         self.0.lock().sessions.get(&key).cloned()
     }
+}
+
+fn is_one_of(shown: &Secret, secret: &Secret, given_for: Option<&Secret>) -> bool {
+    #[cfg(feature = "simulation")]
+    let given_for = given_for.filter(|_| !crate::simulation::has(crate::simulation::Flaw::OneToken));
+    shown.is(secret) || given_for.is_some_and(|given_for| shown.is(given_for))
 }
 
 #[cfg(test)]
@@ -188,15 +210,16 @@ mod tests {
         let (departed, node) = (Departed::default(), NodeId::random().expect("randomness"));
         let key = Key { index: 1, generation: 2 };
         assert!(!departed.knows("a"));
-        departed.add("a", key, node);
+        let shown = Secret::random().expect("randomness");
+        departed.add("a", key, node, shown);
         assert!(departed.knows("a") && departed.is_on_the_way("a"));
-        assert_eq!(departed.session(key), Some((node, "a".into())));
+        assert_eq!(departed.session(key), Some(Gone { to: node, id: "a".into(), shown }));
         departed.expect("a");
         assert!(departed.knows("a") && departed.is_on_the_way("a"));
         departed.expect_no_more("a");
         assert!(!departed.knows("a"));
         for n in 0..=MOST as u32 {
-            departed.add(&n.to_string(), Key { index: n, generation: 0 }, node);
+            departed.add(&n.to_string(), Key { index: n, generation: 0 }, node, shown);
         }
         assert!(departed.knows("somebody"), "some were forgotten, so it has to be asked");
     }

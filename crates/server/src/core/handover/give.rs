@@ -8,12 +8,13 @@ use std::time::Duration;
 use fws_engine::NodeId;
 use fws_hub::{Belongings, Held, Hub, Key, Position};
 
+use super::departed::Gone;
 use super::words::{Handed, Parcel, Wanted, Who};
 use crate::clock;
 use crate::conn::Conn;
 use crate::core::Core;
 use crate::core::resume::what_is_sent;
-use crate::resume::{Mark, NotResumed, Visit};
+use crate::resume::{Marks, NotResumed, Visit};
 use crate::shard::{Op, Packed};
 use crate::stats::add;
 
@@ -32,7 +33,7 @@ impl Core {
     fn try_to_hand(&self, to: NodeId, wanted: &Wanted) -> Result<Handed, Box<Handed>> {
         let no = |why| Box::new(Handed::No(why));
         // Looked at first, so that it has not come in between.
-        let on_its_way = self.departed.is_bringing(&wanted.secret);
+        let on_its_way = self.departed.is_bringing(&wanted.secret, wanted.given_for.as_ref());
         let conn = match self.wanted_client(wanted) {
             Some(conn) => conn,
             None if on_its_way => return Ok(Handed::Later),
@@ -70,10 +71,10 @@ impl Core {
             Handed::Listen { stamp, .. } if wanted.stamp.is_some_and(|told| self.is_answered(stamp, told)) => {}
             other => return Ok(other),
         }
-        let mark = resume.mark(&wanted.secret).ok_or_else(|| no(NotResumed::Unknown))?;
+        resume.mark(&wanted.secret).ok_or_else(|| no(NotResumed::Unknown))?;
         hub.set_time(self.presences.alarm.now());
         let belongings = hub.depart(conn.key, ON_THE_WAY).ok_or_else(|| no(NotResumed::Unknown))?;
-        self.departed.add(&belongings.id, conn.key, to);
+        self.departed.add(&belongings.id, conn.key, to, wanted.secret);
         if conn.give_up_id() {
             self.engine.let_go(&belongings.id);
         }
@@ -92,7 +93,7 @@ impl Core {
         Ok(Handed::Client(Box::new(parcel(
             belongings,
             packed,
-            mark,
+            resume.marks(),
             Past { place: (conn.key.index, conn.key.generation), positions, heard, connected_at },
         ))))
     }
@@ -105,7 +106,7 @@ impl Core {
             Who::Place(index, generation) => {
                 let key = Key { index: *index, generation: *generation };
                 // It may have gone from there and come back.
-                hub.live_handle(key).cloned().or_else(|| by_id(&self.departed.session(key)?.1))
+                hub.live_handle(key).cloned().or_else(|| by_id(&self.departed.session(key)?.id))
             }
             // It may have another id since it came here.
             Who::Id(id) => {
@@ -120,11 +121,11 @@ impl Core {
             Who::Place(index, generation) => self.departed.session(Key { index: *index, generation: *generation }),
             Who::Id(id) => {
                 let later = || self.departed.session(self.departed.came(id)?);
-                self.departed.to(id).map(|node| (node, id.clone())).or_else(later)
+                self.departed.gone(id).or_else(later)
             }
         };
         Box::new(match gone {
-            Some((node, id)) => Handed::Elsewhere { node: node.to_string().into(), id },
+            Some(Gone { to, id, shown }) => Handed::Elsewhere { node: to.to_string().into(), id, shown },
             None => Handed::No(NotResumed::Unknown),
         })
     }
@@ -195,7 +196,7 @@ struct Past {
     connected_at: u64,
 }
 
-fn parcel(belongings: Belongings, packed: Packed, mark: Mark, past: Past) -> Parcel {
+fn parcel(belongings: Belongings, packed: Packed, marks: Marks, past: Past) -> Parcel {
     let Belongings { id, tags, user, members, information } = belongings;
     let Packed { luggage, missed } = packed;
     let Past { place, positions, heard, connected_at } = past;
@@ -212,7 +213,7 @@ fn parcel(belongings: Belongings, packed: Packed, mark: Mark, past: Past) -> Par
         arrived: luggage.progress.arrived,
         received: luggage.progress.received,
         ping_interval: luggage.ping_interval,
-        mark,
+        marks,
         connected_at,
         heard,
     }

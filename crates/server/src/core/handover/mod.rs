@@ -11,7 +11,7 @@ mod settle;
 mod take;
 mod words;
 
-pub(crate) use self::departed::Departed;
+pub(crate) use self::departed::{Departed, Gone};
 pub(crate) use self::order::Order;
 pub(crate) use self::settle::{Fate, Sent, Underway};
 pub(crate) use self::take::{Arriving, NotBrought};

@@ -94,12 +94,13 @@ impl Core {
             compression: what_is_sent(arriving.compression.map(|own| own.params)),
             bound: bound(arriving.named.as_ref(), &arriving.user),
             stamp: None,
+            given_for: afar.given_for,
         };
         let (mut node, mut watched, mut hops) = (afar.node, None, Vec::new());
         let until = clock::now() + self.engine.timeout();
         let parcel = loop {
             // Looked at first, so that the other one has not come here in between.
-            let several = bringing.are_several();
+            let several = bringing.are_several(wanted.given_for.as_ref());
             let handed = match self.engine.node() {
                 Some(own) if own == node => match self.wanted_client(&wanted) {
                     // It has come here by another connection.
@@ -112,8 +113,9 @@ impl Core {
             };
             match handed {
                 Handed::No(why) => return Err(why.into()),
-                Handed::Elsewhere { node: other, id } => {
+                Handed::Elsewhere { node: other, id, shown } => {
                     node = other.parse().map_err(|()| NotBrought::ComeAgain)?;
+                    wanted.given_for = Some(shown);
                     wanted.who = Who::Id(id);
                     wanted.stamp = None;
                     hops.push(node);
@@ -238,7 +240,7 @@ impl Core {
     fn enter_arrived(&self, parcel: Parcel, arriving: Arriving) -> Option<Key> {
         let Arriving { route, branch, compression, request, reservation, named, user } = arriving;
         let Parcel {
-            id, tags, user: of, members, information, frames, missed, arrived, received, ping_interval, mark, connected_at, ..
+            id, tags, user: of, members, information, frames, missed, arrived, received, ping_interval, marks, connected_at, ..
         } = parcel;
         let mut initial = InitialState::default();
         tags.iter().for_each(|tag| drop(initial.tag(tag)));
@@ -247,7 +249,7 @@ impl Core {
         if let Some((name, info)) = of {
             let _ = initial.user(&name, &info);
         }
-        let resume = Resume::new(bound(named.as_ref(), &user), self.engine.node(), self.kept.clone(), mark);
+        let resume = Resume::new(bound(named.as_ref(), &user), self.engine.node(), self.kept.clone(), marks);
         let routes = self.routes.read();
         let route = routes.current.get(&route.name).cloned().filter(|route| route.serves(branch) && !self.is_draining())?;
         let mut made = None;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fws_hub::{Key, Position};
 use serde::{Deserialize, Serialize};
 
-use crate::resume::{Bound, Mark, NotResumed, Secret};
+use crate::resume::{Bound, Marks, NotResumed, Secret};
 
 /// A client has come to another server, which wants to have its session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub(crate) struct Wanted {
     pub bound: Bound,
     /// What the server was told to listen to; `None`: nothing yet.
     pub stamp: Option<u64>,
+    /// With which secret the session was given to the server that is asked, if it was: the client may have shown that one by a request that it gave up.
+    pub given_for: Option<Secret>,
 }
 
 /// Whose session is wanted.
@@ -43,8 +45,8 @@ impl Who {
 pub(crate) enum Handed {
     /// There is no such session, or the client cannot have it.
     No(NotResumed),
-    /// It is on another server by now.
-    Elsewhere { node: Box<str>, id: Box<str> },
+    /// It is on another server by now, to which it was given for this secret.
+    Elsewhere { node: Box<str>, id: Box<str>, shown: Secret },
     /// Events of the client are still being handled.
     Later,
     /// First, messages to these are to be listened to. It is asked once more then, soon, with the stamp.
@@ -74,8 +76,8 @@ pub(crate) struct Parcel {
     pub arrived: u64,
     pub received: u64,
     pub ping_interval: Option<u32>,
-    /// What it was told with the token that it showed.
-    pub mark: Mark,
+    /// The tokens with which it may come.
+    pub marks: Marks,
     /// Milliseconds since 1970.
     pub connected_at: u64,
     /// Up to these numbers it has got what servers have sent to groups.
