@@ -1,0 +1,64 @@
+//! What workers that webhooks name are told where much happens at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fws_server::{Bell, Core, Ended};
+use fws_session::{ChannelEventKind, Event};
+use serde_json::json;
+
+use super::peer::{Peer, core};
+use super::{PATIENCE, counter, wait_until};
+
+/// A bell of this worker. Those of others do not reach PHP.
+fn bell(core: &Core, worker: &str) -> Arc<Bell> {
+    let mut bell = None;
+    wait_until(PATIENCE, "a bell is wanted", || {
+        let Some(ring) = core.take_ring() else { return false };
+        if &*ring.worker != worker {
+            core.end_bell(&ring.nonce, Ended::Abandoned, b"", "");
+            return false;
+        }
+        bell = core.claim_bell(format!("fws_bell={}", ring.nonce).as_bytes());
+        bell.is_some()
+    });
+    bell.expect("just seen")
+}
+
+/// Has a bell handle what waits; the last number of subscribers that was told of each channel.
+fn last_counts(core: &Core, worker: &str) -> HashMap<Box<str>, u64> {
+    let (mut last, until) = (HashMap::new(), Instant::now() + PATIENCE);
+    while counter(core, "events_pending") > 0 {
+        assert!(Instant::now() < until, "events wait");
+        let bell = bell(core, worker);
+        while let Some(current) = core.next_event(&bell) {
+            if let Event::Channel(told) = current.event()
+                && let ChannelEventKind::SubscriptionCount(count) = told.kind
+            {
+                last.insert(told.tag.clone(), count);
+            }
+        }
+        core.release_bell(&bell, false, "");
+    }
+    last
+}
+
+#[test]
+fn the_last_number_of_subscribers_that_is_told_is_true() {
+    let core = core(&json!({ "webhooks": [{ "worker": "news", "events": ["subscription_count"] }] }));
+    let mut peers: Vec<Peer> = (0..8).map(|_| Peer::new(&core)).collect();
+    for round in 0..100 {
+        let channel = format!("room-{round}");
+        for peer in &mut peers {
+            peer.subscribe(&channel);
+        }
+        for peer in &mut peers {
+            peer.say(&json!({ "event": "pusher:unsubscribe", "data": { "channel": channel } }));
+        }
+        peers.iter_mut().for_each(Peer::nothing_came);
+    }
+    let last = last_counts(&core, "news");
+    let untrue: Vec<_> = last.iter().filter(|(_, count)| **count != 0).collect();
+    assert!(last.len() == 100 && untrue.is_empty(), "of {}: {untrue:?}", last.len());
+}
