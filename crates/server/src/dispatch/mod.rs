@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_hub::{Key, RouteId};
+use fws_hub::Key;
 use fws_session::Event;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -31,7 +31,7 @@ use self::pool::Pool;
 pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
 pub use self::queue::{Arrival, Discarded, Lease, LeaseEnd, Orphans, Pushed, Source};
 use self::queue::{Queue, QueueKey};
-use self::served::pool_of;
+use self::served::{Assigned, pool_of};
 pub use self::served::{Served, Serving};
 use self::shares::Shares;
 use crate::clock;
@@ -88,28 +88,6 @@ struct Inner {
     wanted: VecDeque<PoolId>,
     /// Bells that were handed out, claimed or not, and have not ended.
     bells: usize,
-}
-
-/// Which worker the events of whom go to.
-#[derive(Default)]
-struct Assigned {
-    branches: HashMap<BranchId, PoolId>,
-    /// For the channels of a route.
-    routes: HashMap<RouteId, PoolId>,
-    /// For what the core's own threads tell of a route.
-    told: HashMap<RouteId, PoolId>,
-}
-
-impl Assigned {
-    /// The worker that handles the events of a source.
-    fn pool(&self, pools: &[Pool], source: &Source) -> Option<PoolId> {
-        match source {
-            Source::Conn(conn) => self.branches.get(&conn.branch).copied(),
-            Source::Channel { route, .. } => self.routes.get(route).copied(),
-            Source::Told { route, pool: None, .. } => self.told.get(route).copied(),
-            Source::Timer { pool, .. } | Source::Told { pool: Some(pool), .. } => pools[pool.0].present.then_some(*pool),
-        }
-    }
 }
 
 impl Dispatch {

@@ -78,16 +78,19 @@ impl Core {
     /// Tells who has joined a channel, or left it, in the order of the channel.
     pub(super) fn pusher_attended(&self, route: &Route, membership: &Membership, told: impl FnOnce() -> Event) {
         if route.worker.is_some() {
-            self.pusher_queue(Source::told(route.id, (&membership.route, &membership.tag)), route, told());
+            self.pusher_queue(Source::told_of_channel(None, route.id, &membership.tag), route, told());
         }
     }
 
-    /// Tells a worker that a webhook names, in the order of the channel.
-    pub(super) fn pusher_tell_worker(&self, worker: &str, (route, app): (&Route, &AppConfig), name: &str, event: Event) {
-        // Between two configurations it may be gone.
-        if let Some(pool) = self.dispatch.worker(worker) {
-            self.pusher_queue(Source::told_to(pool, route.id, (&app.id, name)), route, event);
-        }
+    /// Tells a worker that a webhook names, in the order of the channel. Where it is that of the route, that has who joins and leaves in the same order.
+    pub(super) fn pusher_tell_worker(&self, worker: &Arc<str>, (route, app): (&Route, &AppConfig), name: &str, event: Event) {
+        let pool = match self.dispatch.worker(worker) {
+            _ if route.worker.as_ref() == Some(worker) => None,
+            Some(pool) => Some(pool),
+            // Between two configurations it may be gone.
+            None => return,
+        };
+        self.pusher_queue(Source::told_of_channel(pool, route.id, &channel::tag(&app.id, name)), route, event);
     }
 
     fn pusher_queue(&self, source: Source, route: &Route, event: Event) {
