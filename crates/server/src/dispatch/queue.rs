@@ -128,6 +128,8 @@ pub struct Pushed {
     pub held_back: u64,
     pub held: Option<Arc<Conn>>,
     pub queued: u64,
+    /// What a worker is not told, since too much waits.
+    pub refused: u64,
     pub orphans: Orphans,
     pub discarded: Discarded,
 }

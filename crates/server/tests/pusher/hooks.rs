@@ -1,4 +1,4 @@
-//! What workers that webhooks name are told where much happens at once.
+//! What workers that webhooks name are told where much happens at once, and where one of them does not keep up.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use fws_session::{ChannelEventKind, Event};
 use serde_json::{Value, json};
 
 use super::peer::{Peer, core, routes};
-use super::{PATIENCE, counter, wait_until};
+use super::{PATIENCE, common, counter, wait_until};
 
 /// An application with these webhooks, on a route with the worker "chat".
 fn with_chat(webhooks: &Value) -> String {
@@ -83,4 +83,50 @@ fn what_the_worker_of_the_route_is_told_of_a_channel_waits_together() {
     // What the client has done waits by client, and who has come with what has become of the channel.
     wait_until(PATIENCE, "all wait", || counter(&core, "events_pending") == 4);
     assert_eq!(counter(&core, "connections_with_events"), 2);
+}
+
+#[test]
+fn a_worker_that_does_not_keep_up_is_not_in_the_way_of_others() {
+    let hook = |worker: &str, prefix: &str| json!({ "worker": worker, "events": ["channel_occupied"], "channel_prefix": prefix });
+    let core = core_with(&routes(&json!({ "webhooks": [hook("slow", "room-"), hook("news", "news")] })), 40_000);
+    let mut ann = Peer::new(&core);
+    for n in 0..400 {
+        ann.subscribe(&format!("room-{n}"));
+    }
+    wait_until(PATIENCE, "all is told, or not", || counter(&core, "events_pending") + counter(&core, "pusher_events_not_told") == 400);
+    let (waits, untold) = (counter(&core, "events_pending_bytes"), counter(&core, "pusher_events_not_told"));
+    assert!(untold > 0 && waits < 11_000, "{untold} {waits}");
+    ann.subscribe("news");
+    let news = bell(&core, "news");
+    let told = core.next_event(&news);
+    assert!(matches!(told.as_ref().map(|told| told.event()), Some(Event::Channel(told)) if &*told.tag == "1:news"));
+    drop(told);
+    let log = common::log(&core).into_iter().find(|record| record["msg"].as_str().is_some_and(|text| text.contains("too much waits")));
+    assert_eq!(log.map(|record| record["fields"]["worker"].clone()), Some(json!("slow")));
+    core.release_bell(&news, false, "");
+    assert_eq!(counter(&core, "events_pending"), 400 - untold);
+    // What is handled makes room again.
+    let slow = bell(&core, "slow");
+    while core.next_event(&slow).is_some() {}
+    core.release_bell(&slow, false, "");
+    wait_until(PATIENCE, "it is handled", || counter(&core, "events_pending") == 0);
+    ann.subscribe("room-more");
+    wait_until(PATIENCE, "it is told", || counter(&core, "events_pending") == 1);
+    assert_eq!(counter(&core, "pusher_events_not_told"), untold);
+}
+
+#[test]
+fn a_number_of_subscribers_that_waits_is_renewed_though_no_more_may_wait() {
+    let core = core_with(&routes(&json!({ "webhooks": [{ "worker": "slow", "events": ["subscription_count"] }] })), 8_000);
+    let mut ann = Peer::new(&core);
+    ann.subscribe("last");
+    ann.nothing_came();
+    for n in 0..100 {
+        ann.subscribe(&format!("room-{n}"));
+    }
+    wait_until(PATIENCE, "no more may wait", || counter(&core, "pusher_events_not_told") > 0);
+    let mut bob = Peer::new(&core);
+    bob.subscribe("last");
+    bob.nothing_came();
+    assert_eq!(last_counts(&core, "slow").get("1:last"), Some(&2));
 }
