@@ -370,7 +370,7 @@ impl Dispatch {
                     inner.pools[pool.0].waiting.push_back(Party::of(&lease.source), key);
                 }
                 None => {
-                    let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&mut end.orphans));
+                    let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&inner.pools, &mut end.orphans));
                     self.count_down(&mut inner.shares, &lease.source, gone);
                 }
             }
@@ -451,7 +451,7 @@ impl Dispatch {
         for (_, queue) in gone.collect::<Vec<_>>() {
             *unconnected -= usize::from(queue.source.conn().is_none());
             let source = queue.source.clone();
-            self.count_down(shares, &source, queue.orphan(&mut orphans));
+            self.count_down(shares, &source, queue.orphan(pools, &mut orphans));
         }
         // Who has waited longest is still the first.
         waiting.sort_unstable_by_key(|(since, key, _)| (*since, *key));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fws_hub::{Key, RouteId};
 use fws_session::{Event, Fifo};
 
-use super::pool::PoolId;
+use super::pool::{Pool, PoolId};
 use crate::conn::Conn;
 
 /// Where events come from.
@@ -167,10 +167,12 @@ impl Discarded {
     }
 }
 
-/// Events that nobody is there to handle, as their route's worker is gone.
+/// Events that nobody is there to handle, as their worker is gone.
 #[derive(Default)]
 pub struct Orphans {
     pub events: u64,
+    /// The worker of some of them, where it is not known by their route.
+    pub worker: Option<Arc<str>>,
     /// Connections whose last event was among them.
     pub over: Vec<Arc<Conn>>,
     /// Connections that may be read again.
@@ -237,7 +239,10 @@ impl Queue {
     }
 
     /// Drops what waits; returns how many events that were, and their weight.
-    pub(super) fn orphan(mut self, orphans: &mut Orphans) -> (usize, usize) {
+    pub(super) fn orphan(mut self, pools: &[Pool], orphans: &mut Orphans) -> (usize, usize) {
+        if let Source::Timer { pool, .. } | Source::Told { pool: Some(pool), .. } = &self.source {
+            orphans.worker = Some(pools[pool.0].name.clone());
+        }
         let mut events = VecDeque::new();
         self.fifo.lease(usize::MAX, &mut events);
         orphans.events += events.len() as u64;

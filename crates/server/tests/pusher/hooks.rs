@@ -130,3 +130,26 @@ fn a_number_of_subscribers_that_waits_is_renewed_though_no_more_may_wait() {
     bob.nothing_came();
     assert_eq!(last_counts(&core, "slow").get("1:last"), Some(&2));
 }
+
+#[test]
+fn what_a_worker_had_waiting_that_a_reload_takes_away_makes_room_and_the_log_names_it() {
+    let hooks = |worker: &str| routes(&json!({ "webhooks": [{ "worker": worker, "events": ["channel_occupied"] }] }));
+    let core = core_with(&hooks("old"), 8_000);
+    let mut ann = Peer::new(&core);
+    let fill = |ann: &mut Peer, name: &str| (0..100).for_each(|n| drop(ann.subscribe(&format!("{name}-{n}"))));
+    fill(&mut ann, "room");
+    wait_until(PATIENCE, "all is told, or not", || counter(&core, "events_pending") + counter(&core, "pusher_events_not_told") == 100);
+    let waited = counter(&core, "events_pending");
+    core.stage(2, hooks("new").as_bytes()).expect("legal");
+    core.commit(2).expect("staged");
+    assert_eq!((counter(&core, "events_dropped"), counter(&core, "events_pending")), (waited, 0));
+    let log = common::log(&core).into_iter().find(|record| record["msg"].as_str().is_some_and(|text| text.contains("dropped")));
+    let log = log.expect("it is logged");
+    assert_eq!(log["msg"], "WebSocket events were dropped: their worker is gone");
+    assert_eq!((&log["fields"]["worker"], &log["fields"]["route"]), (&json!("old"), &Value::Null));
+    // The worker comes back, and has room.
+    core.stage(3, hooks("old").as_bytes()).expect("legal");
+    core.commit(3).expect("staged");
+    ann.subscribe("again");
+    wait_until(PATIENCE, "it is told", || counter(&core, "events_pending") == 1);
+}
