@@ -193,3 +193,11 @@ test('what fails on such an event is in failures, and what a test says wrongly i
     throws(LogicException::class, 'no event "cache_missed" here', static fn () => $server->tellOfChannel('cache_missed', new Channel('7:a', 'app')));
     throws(LogicException::class, 'no route "pusher"', static fn () => $server->tellOfSubscriber('subscribe', new Subscriber('1.2', 'pusher', '7:a')));
 });
+
+test('an event that a newer server has is not the business of an application', static function (): void {
+    $listener = new ChannelListener();
+    $dispatcher = new Dispatcher($listener);
+    $dispatcher->dispatch(['type' => 'channel_renamed', 'route' => 'pusher', 'tag' => '7:a']);
+    $dispatcher->dispatch(['type' => 'waved', 'id' => '1.2', 'route' => 'pusher']);
+    same([], $listener->told);
+});
