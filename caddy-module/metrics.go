@@ -69,7 +69,7 @@ var (
 		counter("pusher_connections_refused", "Clients of the Pusher protocol that were refused after their handshake."),
 		counter("pusher_client_events", "Events that clients of the Pusher protocol sent to each other."),
 		counter("pusher_events", "Events that were published to channels of the Pusher protocol."),
-		counter("pusher_events_not_told", "Times that PHP was not told what a client of the Pusher protocol did, because too much waited for it."),
+		counter("pusher_events_not_told", "Events of the Pusher protocol that a worker was not told, because too much waited."),
 		counter("webhooks_sent", "Requests by which servers of applications were told what happened."),
 		counter("webhooks_failed", "Such requests that failed, and were sent again or given up."),
 		counter("webhooks_dropped", "Events that servers of applications were not told: they did not take them in time, or too many waited."),

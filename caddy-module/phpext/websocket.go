@@ -36,7 +36,8 @@ import "C"
 //     handshake was completed)
 //   - timer: `timer` (its number, as setTimer() returned it), `payload`
 //   - subscribe, unsubscribe, client_event: of a client of the Pusher protocol, on a route with `pusher` and `worker`; `tag` (the application's id, a
-//     colon, and the channel), `user` ("" when it is nobody); with subscribe `info`, with client_event `event` and `data` (JSON): docs/pusher.md
+//     colon, and the channel), `user` ("" when it is nobody); with subscribe `info`, with client_event `event` and `data` (JSON); client_event
+//     also in a worker that a webhook names: docs/pusher.md
 //   - join, leave: `route`, `tag`, `user` and `info` of a user who has joined a channel with presence, or left it: docs/presence.md
 //   - channel_occupied, channel_vacated, cache_miss, subscription_count: `route` and `tag` of a channel of the Pusher protocol, in a worker that a
 //     webhook names; with subscription_count `count`: docs/pusher.md

@@ -7,8 +7,8 @@ namespace FrankenPHP\WebSocket;
 /**
  * An application that is told what becomes of channels of the Pusher protocol, in a worker that a `webhook` names: docs/pusher.md.
  *
- * Over several servers each of it is told once, by the server where it happened. Events of one channel come one at a time and in order. What these
- * methods throw fails the event, which is counted and logged; onError is for connections and is not called.
+ * Over several servers each of it is told once, by the server where it happened. Events of one channel come one at a time, those of one kind in order.
+ * What these methods throw fails the event, which is counted and logged; onError is for connections and is not called.
  */
 interface ChannelApplication extends Application
 {

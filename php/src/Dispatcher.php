@@ -46,6 +46,10 @@ final class Dispatcher
 
             return;
         }
+        if (!isset($event['id'])) {
+            // Of no connection, and this version does not know what it is.
+            return;
+        }
         $connection = $event['type'] === 'open' || $event['type'] === 'resume' ? new Connection(
             $event['id'],
             $event['route'],

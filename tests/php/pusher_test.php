@@ -116,6 +116,9 @@ final class ChannelListener implements ChannelApplication
     public function onCacheMiss(Channel $channel): void
     {
         $this->told[] = "missed $channel->name";
+        if ($channel->name === 'cache-fails') {
+            throw new DomainException('no prices');
+        }
         $channel->publish('state', '{}', exceptSocketId: '1.2');
     }
 
@@ -155,4 +158,46 @@ test('a router tells what becomes of channels to the application of the route, a
     tellOfChannel(new Router(default: $silent));
     tellOfChannel($silent);
     same([], $silent->told);
+});
+
+test('a test says what happens in the Pusher protocol, and the application is told as by the server', static function (): void {
+    $server = new FakeServer(static fn (): Application => new Router(routes: ['pusher' => new ChannelListener(), 'app' => new PusherListener()]), ['app', 'pusher']);
+    $client = $server->connect(tags: ['7:cache-a']);
+    $server->tellOfChannel('cache_miss', new Channel('7:cache-a', 'pusher'));
+    same(['{"event":"state","channel":"cache-a","data":"{}"}'], $client->take());
+    $listener = new ChannelListener();
+    $server = new FakeServer(new Router(routes: ['pusher' => $listener]), ['pusher']);
+    $channel = new Channel('7:a:b', 'pusher');
+    foreach (['channel_occupied', 'subscription_count', 'channel_vacated'] as $what) {
+        $server->tellOfChannel($what, $channel, 3);
+    }
+    same(['occupied 7 a:b pusher', 'a:b 3', 'vacated 7:a:b'], $listener->told);
+    same([], $server->failures);
+});
+
+test('a test says what a client of the Pusher protocol does', static function (): void {
+    $listener = new PusherListener();
+    $server = new FakeServer($listener);
+    $ann = new Subscriber('1.2', 'app', '7:private-a', 'ann', '{}');
+    $server->tellOfSubscriber('subscribe', $ann);
+    $server->tellOfSubscriber('client_event', $ann, 'client-x', '[1]');
+    $server->tellOfSubscriber('unsubscribe', $ann);
+    same(['+1.2 7 private-a ann {}', '1.2 client-x [1]', '-1.2 private-a ann'], $listener->told);
+});
+
+test('what fails on such an event is in failures, and what a test says wrongly is an error of the test', static function (): void {
+    $server = new FakeServer(new ChannelListener());
+    $server->tellOfChannel('cache_miss', new Channel('7:cache-fails', 'app'));
+    same(1, count($server->failures));
+    same(true, str_starts_with($server->failures[0], 'DomainException: no prices in ' . __FILE__));
+    throws(LogicException::class, 'no event "cache_missed" here', static fn () => $server->tellOfChannel('cache_missed', new Channel('7:a', 'app')));
+    throws(LogicException::class, 'no route "pusher"', static fn () => $server->tellOfSubscriber('subscribe', new Subscriber('1.2', 'pusher', '7:a')));
+});
+
+test('an event that a newer server has is not the business of an application', static function (): void {
+    $listener = new ChannelListener();
+    $dispatcher = new Dispatcher($listener);
+    $dispatcher->dispatch(['type' => 'channel_renamed', 'route' => 'pusher', 'tag' => '7:a']);
+    $dispatcher->dispatch(['type' => 'waved', 'id' => '1.2', 'route' => 'pusher']);
+    same([], $listener->told);
 });

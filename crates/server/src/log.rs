@@ -32,6 +32,7 @@ pub enum Trouble {
     HeldBack,
     TooLarge,
     EventsDropped,
+    NotTold,
     BellUnanswered,
     Origin,
     Violation,
@@ -56,6 +57,7 @@ impl Trouble {
             | Trouble::HeldBack
             | Trouble::TooLarge
             | Trouble::EventsDropped
+            | Trouble::NotTold
             | Trouble::BellUnanswered
             | Trouble::Violation
             | Trouble::NoRoom

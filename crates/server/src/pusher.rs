@@ -87,6 +87,8 @@ pub struct Clients {
     returned: Mutex<HashMap<Returned, Option<Box<str>>>>,
     /// Locked while clients are told of members of a channel among several servers.
     pub listing: Mutex<Option<Listing>>,
+    /// The channels whose subscribers are being counted for webhooks.
+    pub counting: Counting,
     started: Instant,
     running: AtomicBool,
     core: OnceLock<Weak<Core>>,
@@ -102,6 +104,7 @@ impl Clients {
             hopeless: AtomicU64::new(0),
             returned: Mutex::default(),
             listing: Mutex::default(),
+            counting: Counting::default(),
             started: Instant::now(),
             running: AtomicBool::new(false),
             core: OnceLock::new(),
@@ -226,13 +229,17 @@ impl Clients {
         self.clock.sooner.notify_one();
     }
 
-    /// A channel has another number of subscribers.
-    pub fn count_later(&self, channel: Named) {
+    /// A channel has another number of subscribers. `false`: too many wait.
+    pub fn count_later(&self, channel: Named) -> bool {
         let mut due = self.clock.due.lock();
-        if due.counts.len() < MOST_COUNTED && due.counts.insert(channel) && due.counts_at.is_none() {
+        if due.counts.len() >= MOST_COUNTED {
+            return false;
+        }
+        if due.counts.insert(channel) && due.counts_at.is_none() {
             due.counts_at = Some(self.now() + COUNTED);
             self.clock.sooner.notify_one();
         }
+        true
     }
 
     /// Whether there is no connection.
@@ -317,6 +324,67 @@ impl Listing {
 
     pub fn changes(self) -> HashMap<Box<str>, (bool, String)> {
         self.changes
+    }
+}
+
+/// The channels whose subscribers are being counted, each by one thread: so what is told last of a channel is true.
+#[derive(Default)]
+pub struct Counting(Mutex<HashMap<Named, Count>>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// A thread counts.
+    Now,
+    /// A thread counts, and the number has changed since.
+    Again,
+    /// The clock's thread will count.
+    Later,
+}
+
+impl Counting {
+    /// A channel has another number of subscribers. Whether the caller is to count them; else another thread does, or will.
+    pub fn begin(&self, channel: &Named) -> bool {
+        let mut counts = self.0.lock();
+        match counts.get_mut(channel) {
+            Some(count @ Count::Now) => *count = Count::Again,
+            Some(Count::Again | Count::Later) => {}
+            None => {
+                counts.insert(channel.clone(), Count::Now);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The number was counted and told. Whether it has changed meanwhile: then the caller is to count again.
+    pub fn end(&self, channel: &Named) -> bool {
+        let mut counts = self.0.lock();
+        match counts.get_mut(channel) {
+            Some(count @ Count::Again) => *count = Count::Now,
+            _ => {
+                counts.remove(channel);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The caller, which was to count, leaves it to the clock's thread.
+    pub fn put_off(&self, channel: &Named) {
+        self.0.lock().insert(channel.clone(), Count::Later);
+    }
+
+    /// Whether the caller is to count what was put off.
+    pub fn resume(&self, channel: &Named) -> bool {
+        let mut counts = self.0.lock();
+        let Some(count) = counts.get_mut(channel).filter(|count| **count == Count::Later) else { return false };
+        *count = Count::Now;
+        true
+    }
+
+    /// The channel is gone.
+    pub fn forget(&self, channel: &Named) {
+        self.0.lock().remove(channel);
     }
 }
 

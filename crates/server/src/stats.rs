@@ -68,7 +68,7 @@ counters! {
     pusher_client_events,
     /// Events that were published to channels of the Pusher protocol: one to several channels counts for each.
     pusher_events,
-    /// Times that PHP was not told what a client of the Pusher protocol did, since too much waited for it.
+    /// Events of the Pusher protocol that a worker was not told, since too much waited.
     pusher_events_not_told,
     /// Calls of the Pusher protocol's HTTP API.
     pusher_calls,

@@ -272,6 +272,11 @@ impl Fifo {
         self.count
     }
 
+    /// Their weight.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// Whether nothing waits and nothing is leased.
     pub fn is_empty(&self) -> bool {
         self.count == 0

@@ -30,6 +30,8 @@ use FrankenPHP\WebSocket\OutsideEventLoopException;
  */
 final class FakeServer
 {
+    use PusherEvents;
+
     /** The default max_outbox of a route: nothing longer can be sent to a client. */
     private const MAX_OUTBOX = 4 << 20;
 

@@ -4,19 +4,26 @@ declare(strict_types=1);
 
 namespace Tests\Laravel;
 
+use FrankenPHP\WebSocket\Channel;
 use FrankenPHP\WebSocket\Laravel\EventApplication;
+use FrankenPHP\WebSocket\Laravel\Events\CacheMissed;
+use FrankenPHP\WebSocket\Laravel\Events\ChannelOccupied;
+use FrankenPHP\WebSocket\Laravel\Events\ChannelSubscribed;
 use FrankenPHP\WebSocket\Laravel\Events\ClientConnected;
 use FrankenPHP\WebSocket\Laravel\Events\ClientDisconnected;
+use FrankenPHP\WebSocket\Laravel\Events\ClientEventSent;
 use FrankenPHP\WebSocket\Laravel\Events\ClientResumed;
 use FrankenPHP\WebSocket\Laravel\Events\ClientSuspended;
 use FrankenPHP\WebSocket\Laravel\Events\ListenerFailed;
 use FrankenPHP\WebSocket\Laravel\Events\MemberJoined;
 use FrankenPHP\WebSocket\Laravel\Events\MemberLeft;
 use FrankenPHP\WebSocket\Laravel\Events\MessageReceived;
+use FrankenPHP\WebSocket\Laravel\Events\SubscribersCounted;
 use FrankenPHP\WebSocket\Laravel\Events\TimerWentOff;
 use FrankenPHP\WebSocket\Laravel\Facades\WebSocket;
 use FrankenPHP\WebSocket\Laravel\Sandbox;
 use FrankenPHP\WebSocket\Laravel\Testing\InteractsWithWebSockets;
+use FrankenPHP\WebSocket\Subscriber;
 use FrankenPHP\WebSocket\Testing\FakeServer;
 use FrankenPHP\WebSocket\Timer;
 use Illuminate\Support\Facades\Auth;
@@ -59,6 +66,30 @@ final class EventsTest extends TestCase
         $server->advance(1);
         sort($seen);
         self::assertSame(['ClientConnected a=1', 'ClientDisconnected 4001', 'ClientResumed', 'ClientSuspended', 'MemberJoined ann', 'MemberLeft ann', 'MessageReceived hello', 'TimerWentOff ding'], $seen);
+        self::assertSame([], $server->failures);
+    }
+
+    public function testListenersOfThePusherProtocolAreTested(): void
+    {
+        $seen = [];
+        foreach ([ChannelOccupied::class, SubscribersCounted::class, ChannelSubscribed::class, ClientEventSent::class] as $class) {
+            Event::listen($class, static function (object $event) use (&$seen): void {
+                $seen[] = [class_basename($event), ($event->channel ?? $event->subscriber)->tag, $event->count ?? $event->data ?? ''];
+            });
+        }
+        Event::listen(CacheMissed::class, static fn (CacheMissed $event) => $event->channel->publish('prices', '{}'));
+        $server = $this->webSocketServer(['pusher']);
+        $client = $server->connect(tags: ['1:cache-a']);
+        $channel = new Channel('1:cache-a', 'pusher');
+        $server->tellOfChannel('channel_occupied', $channel);
+        $server->tellOfChannel('subscription_count', $channel, 3);
+        $server->tellOfChannel('cache_miss', $channel);
+        $ann = new Subscriber('1.2', 'pusher', '1:private-b', 'ann');
+        $server->tellOfSubscriber('subscribe', $ann);
+        $server->tellOfSubscriber('client_event', $ann, 'client-x', '[1]');
+        self::assertSame(['{"event":"prices","channel":"cache-a","data":"{}"}'], $client->take());
+        $told = [['ChannelOccupied', '1:cache-a', ''], ['SubscribersCounted', '1:cache-a', 3], ['ChannelSubscribed', '1:private-b', ''], ['ClientEventSent', '1:private-b', '[1]']];
+        self::assertSame($told, $seen);
         self::assertSame([], $server->failures);
     }
 

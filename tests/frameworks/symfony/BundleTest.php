@@ -4,8 +4,10 @@ declare(strict_types=1);
 
 namespace Tests\Symfony;
 
+use FrankenPHP\WebSocket\Channel;
 use FrankenPHP\WebSocket\Pusher\App;
 use FrankenPHP\WebSocket\Pusher\Signer;
+use FrankenPHP\WebSocket\Subscriber;
 use FrankenPHP\WebSocket\Symfony\Messenger\Publish;
 use FrankenPHP\WebSocket\Symfony\Profiler\WebSocketCollector;
 use FrankenPHP\WebSocket\Symfony\Testing\InteractsWithWebSockets;
@@ -53,6 +55,16 @@ final class BundleTest extends WebTestCase
         self::assertSame(['ding'], $ann->take());
         self::assertSame(1008, self::connectWebSocket('other')->closeCode);
         self::assertContains('The route "other" has no handler: the client is closed with 1008. A service with #[AsWebSocketHandler] is missing.', self::getContainer()->get('logger')->records);
+        self::assertSame([], $server->failures);
+    }
+
+    public function testHandlersOfThePusherProtocolAreTested(): void
+    {
+        $server = self::webSocketServer(['pusher']);
+        $client = $server->connect(tags: ['1:cache-a', '1:private-b']);
+        $server->tellOfChannel('cache_miss', new Channel('1:cache-a', 'pusher'));
+        $server->tellOfSubscriber('subscribe', new Subscriber('1.2', 'pusher', '1:private-b', 'ann'));
+        self::assertSame(['{"event":"state","channel":"cache-a","data":"\"missed\""}', '{"event":"came","channel":"private-b","data":"[\"ann\",1]"}'], $client->take());
         self::assertSame([], $server->failures);
     }
 

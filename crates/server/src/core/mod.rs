@@ -287,14 +287,17 @@ impl Core {
             return;
         }
         add(&self.counters.events_dropped, orphans.events);
-        let of: Arc<str> = orphans.over.first().map_or_else(|| "".into(), |conn| conn.route_name.clone());
+        let (route, worker) = (orphans.over.first().map(|conn| conn.route_name.clone()), orphans.worker);
+        let of = route.clone().or(worker.clone()).unwrap_or_default();
         let message = match self.is_draining() {
             true => "WebSocket events were dropped: PHP had not handled them when the server ended",
-            false => "WebSocket events were dropped: their route's worker is gone",
+            false => "WebSocket events were dropped: their worker is gone",
         };
         self.log.burst(Trouble::EventsDropped, &of, message, || {
             let mut fields = serde_json::Map::new();
-            fields.insert("route".into(), of.as_ref().into());
+            for (name, value) in [("route", route), ("worker", worker)] {
+                fields.extend(value.map(|value| (name.to_owned(), value.as_ref().into())));
+            }
             fields.insert("events".into(), orphans.events.into());
             fields
         });

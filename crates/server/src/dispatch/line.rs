@@ -22,7 +22,7 @@ impl Party {
     pub fn of(source: &Source) -> Party {
         match source {
             Source::Conn(conn) => conn.address().map_or(Party::Single(source.key()), Party::Address),
-            Source::Channel { route, .. } => Party::Channels(*route),
+            Source::Channel { route, .. } | Source::Told { route, of_channel: true, .. } => Party::Channels(*route),
             Source::Timer { .. } | Source::Told { .. } => Party::Single(source.key()),
         }
     }
@@ -98,6 +98,8 @@ mod tests {
         let party = |tag: &str| Party::of(&Source::channel(RouteId(1), tag));
         assert_eq!(party("a"), party("b"));
         assert_ne!(party("a"), Party::of(&Source::channel(RouteId(2), "a")));
+        let told = |tag: &str| Party::of(&Source::told_of_channel(None, RouteId(1), tag));
+        assert_eq!((told("a"), told("b")), (party("a"), party("a")));
     }
 
     #[test]

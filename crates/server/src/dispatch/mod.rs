@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fws_hub::{Key, RouteId};
+use fws_hub::Key;
 use fws_session::Event;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -31,7 +31,7 @@ use self::pool::Pool;
 pub use self::pool::{HandedOut, PoolId, Slot, Wanted};
 pub use self::queue::{Arrival, Discarded, Lease, LeaseEnd, Orphans, Pushed, Source};
 use self::queue::{Queue, QueueKey};
-use self::served::pool_of;
+use self::served::{Assigned, pool_of};
 pub use self::served::{Served, Serving};
 use self::shares::Shares;
 use crate::clock;
@@ -90,28 +90,6 @@ struct Inner {
     bells: usize,
 }
 
-/// Which worker the events of whom go to.
-#[derive(Default)]
-struct Assigned {
-    branches: HashMap<BranchId, PoolId>,
-    /// For the channels of a route.
-    routes: HashMap<RouteId, PoolId>,
-    /// For what the core's own threads tell of a route.
-    told: HashMap<RouteId, PoolId>,
-}
-
-impl Assigned {
-    /// The worker that handles the events of a source.
-    fn pool(&self, pools: &[Pool], source: &Source) -> Option<PoolId> {
-        match source {
-            Source::Conn(conn) => self.branches.get(&conn.branch).copied(),
-            Source::Channel { route, .. } => self.routes.get(route).copied(),
-            Source::Told { route, pool: None, .. } => self.told.get(route).copied(),
-            Source::Timer { pool, .. } | Source::Told { pool: Some(pool), .. } => pools[pool.0].present.then_some(*pool),
-        }
-    }
-}
-
 impl Dispatch {
     /// A worker of the configuration in force, by name.
     pub fn worker(&self, name: &str) -> Option<PoolId> {
@@ -166,6 +144,12 @@ impl Dispatch {
             if matches!(event, Event::Channel(_)) && queues.get_mut(&key).is_some_and(|queue| queue.fifo.renew(&event)) {
                 continue;
             }
+            // Nobody is held back by what the core's own threads tell: half of the room is left to clients, and no worker takes more than a quarter.
+            let most = if before + weight < self.max_weight / 2 { self.max_share() } else { 0 };
+            if !pools[pool.0].takes(&source, event.weight(), most) {
+                pushed.refused += 1;
+                continue;
+            }
             pushed.queued += 1;
             weight += event.weight();
             let share = shares.grow(&mut run, &source, event.weight());
@@ -199,9 +183,7 @@ impl Dispatch {
         self.pending.store(inner.queues.len(), Ordering::Release);
         self.events.fetch_add(pushed.queued as usize, Ordering::Relaxed);
         self.weight.fetch_add(weight, Ordering::Relaxed);
-        for pool in 0..inner.pools.len() {
-            self.call(&mut inner, PoolId(pool), now);
-        }
+        self.call_all(&mut inner, now);
         pushed
     }
 
@@ -226,13 +208,17 @@ impl Dispatch {
         }
     }
 
+    fn call_all(&self, inner: &mut Inner, now: Instant) {
+        for pool in 0..inner.pools.len() {
+            self.call(inner, PoolId(pool), now);
+        }
+    }
+
     /// Looks after what nobody else would: connections that wait too long, bells to be tried again.
     pub fn care(&self) {
         let now = clock::now();
         let mut inner = self.inner.lock();
-        for pool in 0..inner.pools.len() {
-            self.call(&mut inner, PoolId(pool), now);
-        }
+        self.call_all(&mut inner, now);
     }
 
     /// Whether events wait or are being handled.
@@ -364,6 +350,11 @@ impl Dispatch {
         let queue = queues.get_mut(&key).expect("bug: a lease has a queue");
         queue.leased = false;
         queue.fifo.acknowledge(lease.handled.0, lease.handled.1, &mut lease.events);
+        // Perhaps not the one it came from: the branch may have got another one.
+        let pool = inner.assigned.pool(&inner.pools, &lease.source);
+        if let Some(pool) = pool {
+            inner.pools[pool.0].shrink(&lease.source, lease.handled.1);
+        }
         let mut overloaded = self.count_down(shares, &lease.source, lease.handled);
         if let Some(conn) = lease.source.conn().filter(|conn| conn.is_dismissed()) {
             let (messages, weight) = queue.fifo.take_messages();
@@ -372,15 +363,14 @@ impl Dispatch {
         }
         end.resume = queue.drained(overloaded);
         if queue.fifo.has_waiting() {
-            // Perhaps not for the worker it came from: the branch may have got another one.
             queue.since = clock::now();
-            match inner.assigned.pool(&inner.pools, &lease.source) {
+            match pool {
                 Some(pool) => {
                     queue.listed = true;
                     inner.pools[pool.0].waiting.push_back(Party::of(&lease.source), key);
                 }
                 None => {
-                    let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&mut end.orphans));
+                    let gone = self.remove(inner, key).map_or((0, 0), |queue| queue.orphan(&inner.pools, &mut end.orphans));
                     self.count_down(&mut inner.shares, &lease.source, gone);
                 }
             }
@@ -434,6 +424,7 @@ impl Dispatch {
             pool.present = pool.own || workers.contains(&pool.name);
             pool.waiting.clear();
             pool.retry = None;
+            pool.told = 0;
         }
         // Branches that left keep their worker as long as it is there, so that their last events are handled.
         assigned.branches.retain(|branch, pool| !serving.branches.contains_key(branch) && pools[pool.0].present);
@@ -446,18 +437,21 @@ impl Dispatch {
             stays
         });
         let mut waiting = Vec::new();
-        for (_, queue) in queues.extract_if(|key, queue| {
+        let gone = queues.extract_if(|key, queue| {
             queue.listed = false;
-            if queue.leased {
-                return false;
+            let pool = assigned.pool(pools, &queue.source);
+            if let Some(pool) = pool {
+                pools[pool.0].grow(&queue.source, queue.fifo.weight());
+                if !queue.leased {
+                    waiting.push((queue.since, *key, pool));
+                }
             }
-            let Some(pool) = assigned.pool(pools, &queue.source) else { return true };
-            waiting.push((queue.since, *key, pool));
-            false
-        }) {
+            pool.is_none() && !queue.leased
+        });
+        for (_, queue) in gone.collect::<Vec<_>>() {
             *unconnected -= usize::from(queue.source.conn().is_none());
             let source = queue.source.clone();
-            self.count_down(shares, &source, queue.orphan(&mut orphans));
+            self.count_down(shares, &source, queue.orphan(pools, &mut orphans));
         }
         // Who has waited longest is still the first.
         waiting.sort_unstable_by_key(|(since, key, _)| (*since, *key));
@@ -468,9 +462,7 @@ impl Dispatch {
         }
         self.removed(&inner);
         let now = clock::now();
-        for pool in 0..inner.pools.len() {
-            self.call(&mut inner, PoolId(pool), now);
-        }
+        self.call_all(&mut inner, now);
         orphans
     }
 

@@ -8,13 +8,14 @@ use parking_lot::Condvar;
 
 use super::Dispatch;
 use super::line::Line;
+use super::queue::Source;
 use crate::clock;
 
 /// After bells that brought nothing, the next one waits; doubling between these.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
 /// A worker by number; names keep their numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolId(pub usize);
 
 pub(super) struct Pool {
@@ -35,6 +36,8 @@ pub(super) struct Pool {
     pub(super) unclaimed: usize,
     /// Bells that PHP has claimed.
     pub(super) running: usize,
+    /// What the weight is of what the core's own threads tell it, waiting or leased.
+    pub(super) told: usize,
     pub(super) retry: Option<Instant>,
     pub(super) backoff: Duration,
 }
@@ -51,8 +54,32 @@ impl Pool {
             called: 0,
             unclaimed: 0,
             running: 0,
+            told: 0,
             retry: None,
             backoff: BACKOFF.0,
+        }
+    }
+
+    /// So much more of a source waits, unless the core's own threads tell it, and this much waits already.
+    pub(super) fn takes(&mut self, source: &Source, weight: usize, most: usize) -> bool {
+        let takes = self.told < most || !matches!(source, Source::Told { .. });
+        if takes {
+            self.grow(source, weight);
+        }
+        takes
+    }
+
+    /// So much more of a source waits.
+    pub(super) fn grow(&mut self, source: &Source, weight: usize) {
+        if matches!(source, Source::Told { .. }) {
+            self.told += weight;
+        }
+    }
+
+    /// So much less.
+    pub(super) fn shrink(&mut self, source: &Source, weight: usize) {
+        if matches!(source, Source::Told { .. }) {
+            self.told -= weight;
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fws_hub::{Key, RouteId};
 use fws_session::{Event, Fifo};
 
-use super::pool::PoolId;
+use super::pool::{Pool, PoolId};
 use crate::conn::Conn;
 
 /// Where events come from.
@@ -33,29 +33,25 @@ pub enum Source {
         route: RouteId,
         /// The worker. `None`: that of the route, whichever that is when it is told.
         pool: Option<PoolId>,
+        /// It is of a channel, not of a connection.
+        of_channel: bool,
     },
 }
 
 impl Source {
     /// A channel of a route.
     pub fn channel(route: RouteId, tag: &str) -> Source {
-        let mut hasher = DefaultHasher::new();
-        (route, tag).hash(&mut hasher);
-        Source::Channel { id: hasher.finish(), route }
+        Source::Channel { id: hashed((route, tag)), route }
     }
 
-    /// What the worker of a route is told of something, whatever that is.
-    pub fn told(route: RouteId, of: impl Hash) -> Source {
-        let mut hasher = DefaultHasher::new();
-        of.hash(&mut hasher);
-        Source::Told { id: hasher.finish(), route, pool: None }
+    /// What the worker of a route is told of a connection, which is not in the way of what the connection itself says.
+    pub fn told(route: RouteId, key: Key) -> Source {
+        Source::Told { id: hashed(key), route, pool: None, of_channel: false }
     }
 
-    /// What this worker is told of something of a route.
-    pub fn told_to(pool: PoolId, route: RouteId, of: impl Hash) -> Source {
-        let mut hasher = DefaultHasher::new();
-        (pool.0, of).hash(&mut hasher);
-        Source::Told { id: hasher.finish(), route, pool: Some(pool) }
+    /// What a worker is told of a channel of a route. `None`: that of the route, whichever that is when it is told.
+    pub fn told_of_channel(pool: Option<PoolId>, route: RouteId, tag: &str) -> Source {
+        Source::Told { id: hashed((route, tag)), route, pool, of_channel: true }
     }
 
     /// The connection, if it is one.
@@ -70,18 +66,25 @@ impl Source {
         match self {
             Source::Conn(conn) => QueueKey::Conn(conn.key),
             Source::Timer { id, .. } => QueueKey::Timer(*id),
-            Source::Channel { id, .. } => QueueKey::Channel(*id),
-            Source::Told { id, .. } => QueueKey::Told(*id),
+            Source::Channel { id, route } => QueueKey::Channel(*id, *route),
+            Source::Told { id, route, pool, .. } => QueueKey::Told(*id, *route, *pool),
         }
     }
+}
+
+fn hashed(of: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum QueueKey {
     Conn(Key),
     Timer(u64),
-    Channel(u64),
-    Told(u64),
+    // Clients choose the names of channels, and may find two of the same number. What goes to different workers does not wait together even then.
+    Channel(u64, RouteId),
+    Told(u64, RouteId, Option<PoolId>),
 }
 
 pub(super) struct Queue {
@@ -125,6 +128,8 @@ pub struct Pushed {
     pub held_back: u64,
     pub held: Option<Arc<Conn>>,
     pub queued: u64,
+    /// What a worker is not told, since too much waits.
+    pub refused: u64,
     pub orphans: Orphans,
     pub discarded: Discarded,
 }
@@ -162,10 +167,12 @@ impl Discarded {
     }
 }
 
-/// Events that nobody is there to handle, as their route's worker is gone.
+/// Events that nobody is there to handle, as their worker is gone.
 #[derive(Default)]
 pub struct Orphans {
     pub events: u64,
+    /// The worker of some of them, where it is not known by their route.
+    pub worker: Option<Arc<str>>,
     /// Connections whose last event was among them.
     pub over: Vec<Arc<Conn>>,
     /// Connections that may be read again.
@@ -232,7 +239,10 @@ impl Queue {
     }
 
     /// Drops what waits; returns how many events that were, and their weight.
-    pub(super) fn orphan(mut self, orphans: &mut Orphans) -> (usize, usize) {
+    pub(super) fn orphan(mut self, pools: &[Pool], orphans: &mut Orphans) -> (usize, usize) {
+        if let Source::Timer { pool, .. } | Source::Told { pool: Some(pool), .. } = &self.source {
+            orphans.worker = Some(pools[pool.0].name.clone());
+        }
         let mut events = VecDeque::new();
         self.fifo.lease(usize::MAX, &mut events);
         orphans.events += events.len() as u64;
@@ -245,5 +255,19 @@ impl Queue {
             }
         }
         (events.len(), events.iter().map(Event::weight).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_to_different_workers_waits_apart_though_the_numbers_be_the_same() {
+        let told = |route, pool| Source::Told { id: 7, route: RouteId(route), pool, of_channel: true }.key();
+        let channel = |route| Source::Channel { id: 7, route: RouteId(route) }.key();
+        let keys = [told(1, None), told(1, Some(PoolId(1))), told(1, Some(PoolId(2))), told(2, None), channel(1), channel(2)];
+        let apart: std::collections::HashSet<QueueKey> = keys.into_iter().collect();
+        assert_eq!(apart.len(), keys.len());
     }
 }

@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 
 use super::BranchId;
 use super::pool::{Pool, PoolId};
+use super::queue::Source;
 
 /// Who handles the events of a branch, or of the channels of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,4 +46,26 @@ pub(super) fn pool_of(pools: &mut Vec<Pool>, served: &Served) -> PoolId {
         pools.push(Pool { own: true, present: true, ..Pool::new("pusher".into()) });
         pools.len() - 1
     }))
+}
+
+/// Which worker the events of whom go to.
+#[derive(Default)]
+pub(super) struct Assigned {
+    pub(super) branches: HashMap<BranchId, PoolId>,
+    /// For the channels of a route.
+    pub(super) routes: HashMap<RouteId, PoolId>,
+    /// For what the core's own threads tell of a route.
+    pub(super) told: HashMap<RouteId, PoolId>,
+}
+
+impl Assigned {
+    /// The worker that handles the events of a source.
+    pub(super) fn pool(&self, pools: &[Pool], source: &Source) -> Option<PoolId> {
+        match source {
+            Source::Conn(conn) => self.branches.get(&conn.branch).copied(),
+            Source::Channel { route, .. } => self.routes.get(route).copied(),
+            Source::Told { route, pool: None, .. } => self.told.get(route).copied(),
+            Source::Timer { pool, .. } | Source::Told { pool: Some(pool), .. } => pools[pool.0].present.then_some(*pool),
+        }
+    }
 }

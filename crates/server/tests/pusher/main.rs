@@ -5,6 +5,7 @@ mod channels;
 mod churn;
 #[path = "../common/mod.rs"]
 mod common;
+mod hooks;
 mod hostile;
 mod lists;
 mod peer;

@@ -57,8 +57,8 @@ impl<'a> Deed<'a> {
 impl Core {
     /// Tells what a client has done in a channel, behind what it has done before.
     pub(super) fn pusher_told(&self, client: &Client, (route, app): (&Route, &AppConfig), name: &str, deed: Deed<'_>) {
-        if route.worker.is_some() {
-            self.pusher_queue(Source::told(route.id, client.conn.key), route, deed.told(client, (route, app), name));
+        if let Some(worker) = &route.worker {
+            self.pusher_queue(Source::told(route.id, client.conn.key), (route, worker), deed.told(client, (route, app), name));
         }
     }
 
@@ -77,29 +77,31 @@ impl Core {
 
     /// Tells who has joined a channel, or left it, in the order of the channel.
     pub(super) fn pusher_attended(&self, route: &Route, membership: &Membership, told: impl FnOnce() -> Event) {
-        if route.worker.is_some() {
-            self.pusher_queue(Source::told(route.id, (&membership.route, &membership.tag)), route, told());
+        if let Some(worker) = &route.worker {
+            self.pusher_queue(Source::told_of_channel(None, route.id, &membership.tag), (route, worker), told());
         }
     }
 
-    /// Tells a worker that a webhook names, in the order of the channel.
-    pub(super) fn pusher_tell_worker(&self, worker: &str, (route, app): (&Route, &AppConfig), name: &str, event: Event) {
-        // Between two configurations it may be gone.
-        if let Some(pool) = self.dispatch.worker(worker) {
-            self.pusher_queue(Source::told_to(pool, route.id, (&app.id, name)), route, event);
-        }
+    /// Tells a worker that a webhook names, in the order of the channel. Where it is that of the route, that has who joins and leaves in the same order.
+    pub(super) fn pusher_tell_worker(&self, worker: &Arc<str>, (route, app): (&Route, &AppConfig), name: &str, event: Event) {
+        let pool = match self.dispatch.worker(worker) {
+            _ if route.worker.as_ref() == Some(worker) => None,
+            Some(pool) => Some(pool),
+            // Between two configurations it may be gone.
+            None => return,
+        };
+        self.pusher_queue(Source::told_of_channel(pool, route.id, &channel::tag(&app.id, name)), (route, worker), event);
     }
 
-    fn pusher_queue(&self, source: Source, route: &Route, event: Event) {
-        // The client is not held back by what waits here: so it is dropped in time.
-        if self.dispatch.weight() >= self.options.max_pending_bytes / 2 {
-            add(&self.counters.pusher_events_not_told, 1);
-            let message = "PHP is not told what clients of the Pusher protocol do: too much waits for it";
-            let fields = || serde_json::Map::from_iter([("route".into(), route.name.as_ref().into())]);
-            return self.log.burst(Trouble::EventsDropped, &route.name, message, fields);
-        }
+    fn pusher_queue(&self, source: Source, (route, worker): (&Route, &Arc<str>), event: Event) {
         let pushed = self.dispatch.push(&mut vec![Arrival { source, event, limits: (usize::MAX, usize::MAX) }]);
         add(&self.counters.events_queued, pushed.queued);
         self.orphaned(pushed.orphans);
+        if pushed.refused > 0 {
+            add(&self.counters.pusher_events_not_told, pushed.refused);
+            let message = "a worker is not told what clients of the Pusher protocol do: too much waits for it";
+            let fields = [("route", &route.name), ("worker", worker)].map(|(name, value)| (name.into(), value.as_ref().into()));
+            self.log.burst(Trouble::NotTold, worker, message, || serde_json::Map::from_iter(fields));
+        }
     }
 }

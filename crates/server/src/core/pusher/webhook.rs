@@ -78,7 +78,7 @@ impl Core {
         if counts_channels(app) {
             self.pusher_hook_occupies(conn, app, name);
         }
-        self.pusher_hook_count(route, app, name);
+        self.pusher_hook_count((route, app), name);
     }
 
     fn pusher_hook_occupies(&self, conn: &Conn, app: &AppConfig, name: &str) {
@@ -105,20 +105,12 @@ impl Core {
         if counts_channels(app) {
             let _ = self.untag(&Untag { id: &conn.id(), tag: &occupied(app, name) });
         }
-        self.pusher_hook_count(route, app, name);
+        self.pusher_hook_count((route, app), name);
     }
 
     /// The connection of a client has ended: the tags have gone with it.
     pub(super) fn pusher_hook_left(&self, client: &Client, (route, app): (&Route, &AppConfig)) {
-        client.connection.channels().for_each(|name| self.pusher_hook_count(route, app, name));
-    }
-
-    fn pusher_hook_count(&self, route: &Route, app: &AppConfig, name: &str) {
-        if app.wants(Kind::SubscriptionCount)
-            && let Some(count) = self.pusher_count_at_ease(&route.name, &fws_pusher::channel::tag(&app.id, name), app)
-        {
-            self.pusher_hook_channel((route, app), name, ChannelEventKind::SubscriptionCount(count));
-        }
+        client.connection.channels().for_each(|name| self.pusher_hook_count((route, app), name));
     }
 
     /// A client has sent an event to others.
