@@ -38,7 +38,7 @@ fn a_redis_that_gives_a_message_twice_is_found() {
 
 #[test]
 fn a_redis_that_loses_a_message_silently_is_found() {
-    found(Mutation::LostSilently, 20);
+    found(Mutation::LostSilently, 100);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_server_that_sleeps_while_events_wait_is_found() {
         let quiet = Plan { nodes: 3, clients: 2, steps: 300, weights, ..plan };
         Plan { grace: 500, deaths: true, outages: true, ping_interval: 20_000, window: 3_000, ..quiet }
     };
-    found_in(Mutation::Core(Flaw::AsleepWithEvents), 600, lonely);
+    found_in(Mutation::Core(Flaw::AsleepWithEvents), 2000, lonely);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_server_that_ends_a_session_for_a_question_that_comes_late_is_found() {
 #[test]
 fn a_server_that_begins_a_channel_again_when_redis_has_lost_it_is_found() {
     let forgetful = |plan| Plan { nodes: 3, clients: 5, steps: 700, outages: true, forgets: true, deaths: false, ..plan };
-    found_in(Mutation::Core(Flaw::FromTheBeginning), 1000, forgetful);
+    found_in(Mutation::Core(Flaw::FromTheBeginning), 3000, forgetful);
 }
 
 #[test]
