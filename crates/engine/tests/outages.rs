@@ -63,6 +63,22 @@ fn a_claim_that_timed_out_does_not_keep_the_id_from_others() {
 }
 
 #[test]
+fn an_id_that_is_taken_over_while_redis_is_away_stays_with_who_has_taken_it() {
+    let mut redis = Redis::start();
+    let (one, two) = (Server::at(&redis), Server::at(&redis));
+    assert_eq!(one.cluster.claim("ann"), Ok(true));
+    redis.cli(&["SAVE"]);
+    redis.kill();
+    wait_until("it is noticed", || !one.cluster.is_connected() && !two.cluster.is_connected());
+    one.cluster.let_go("ann");
+    assert!(two.cluster.take_claim("ann", one.cluster.node()).is_err());
+    redis.launch();
+    [&one, &two].iter().for_each(|server| server.wait_connected());
+    assert!(two.told.lost.lock().is_empty());
+    assert_eq!(one.cluster.claim("ann"), Ok(false));
+}
+
+#[test]
 fn who_left_while_redis_was_away_has_left_when_it_is_back() {
     let redis = Redis::start();
     let one = Server::start(Settings { timeout: Duration::from_millis(300), ..quick(&redis) });

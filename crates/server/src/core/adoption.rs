@@ -22,6 +22,21 @@ use crate::resume::NotResumed;
 use crate::shard::{Linked, Newcomer, Op, Returned};
 use crate::stats::add;
 
+/// The session of a client that is back.
+enum Session {
+    Here(Returning),
+    /// On another server.
+    Afar(Afar),
+}
+
+/// Why a client that is back has not taken up its session.
+enum NotTaken {
+    /// It may begin another one.
+    Session(NotBrought),
+    /// It may not: it is refused.
+    Refused(Late),
+}
+
 impl Core {
     /// Makes the client of an accepted handshake known: it is listed and sent to from now on. To be done before the answer is written, and
     /// undone by dropping the handshake if that fails. `false`: the handshake is refused, now or before; its status and text say why.
@@ -68,8 +83,8 @@ impl Core {
     /// Has a client that is back take up its session, or enters it anew.
     fn admit(&self, mut ticket: Ticket, transport: Transport, answered: bool) -> Result<Entered, Late> {
         let taken_up = match ticket.wish.take() {
-            Some(Wish::Back(returning)) => self.take_up_wherever(&mut ticket, Ok(returning), transport)?,
-            Some(Wish::Afar(afar)) => self.take_up_wherever(&mut ticket, Err(afar), transport)?,
+            Some(Wish::Back(returning)) => self.take_up_wherever(&mut ticket, Session::Here(returning), transport),
+            Some(Wish::Afar(afar)) => self.take_up_wherever(&mut ticket, Session::Afar(afar), transport),
             wish => {
                 ticket.wish = wish;
                 return self.register(ticket, transport, answered).ok_or(Late::Unavailable);
@@ -77,9 +92,10 @@ impl Core {
         };
         let why = match taken_up {
             Ok(entered) => return Ok(entered),
-            Err(NotBrought::No(why)) => why,
-            Err(NotBrought::ComeAgain) if answered => NotResumed::Unknown,
-            Err(NotBrought::ComeAgain) => return Err(Late::ComeAgain),
+            Err(NotTaken::Refused(why)) => return Err(why),
+            Err(NotTaken::Session(NotBrought::No(why))) => why,
+            Err(NotTaken::Session(NotBrought::ComeAgain)) if answered => NotResumed::Unknown,
+            Err(NotTaken::Session(NotBrought::ComeAgain)) => return Err(Late::ComeAgain),
         };
         ticket.wish = Some(Wish::Anew(Some(why)));
         // It was not promised the id that the site chose: its session had it.
@@ -94,42 +110,36 @@ impl Core {
 
     /// Has a client that is back take up its session. Until it has, another connection of the client may take the session to another server: then it is
     /// brought from there.
-    fn take_up_wherever(
-        &self,
-        ticket: &mut Ticket,
-        mut session: Result<Returning, Afar>,
-        transport: Transport,
-    ) -> Result<Result<Entered, NotBrought>, Late> {
+    fn take_up_wherever(&self, ticket: &mut Ticket, mut session: Session, transport: Transport) -> Result<Entered, NotTaken> {
         let until = clock::now() + self.engine.timeout();
         let (secret, received) = match &session {
-            Ok(returning) => (returning.secret, returning.received),
-            Err(afar) => (afar.secret, afar.received),
+            Session::Here(returning) => (returning.secret, returning.received),
+            Session::Afar(afar) => (afar.secret, afar.received),
         };
         loop {
             let (key, returning) = match session {
-                Ok(returning) => (returning.visit.conn().key, Ok(returning)),
-                Err(afar) => {
+                Session::Here(returning) => (returning.visit.conn().key, Ok(returning)),
+                Session::Afar(afar) => {
                     if ticket.reservation.is_none() {
-                        ticket.reservation = Some(self.reserve_on(&ticket.route, &ticket.opened.ip).map_err(Late::Full)?);
+                        let reservation = self.reserve_on(&ticket.route, &ticket.opened.ip);
+                        ticket.reservation = Some(reservation.map_err(|full| NotTaken::Refused(Late::Full(full)))?);
                     }
-                    match self.fetch(ticket, &afar, transport) {
-                        Ok(key) => (key, self.returning(&ticket.route, key, secret, received)),
-                        Err(why) => return Ok(Err(why)),
-                    }
+                    let key = self.fetch(ticket, &afar, transport).map_err(NotTaken::Session)?;
+                    (key, self.returning(&ticket.route, key, secret, received))
                 }
             };
             let why = match returning.and_then(|returning| self.take_up(ticket, returning, transport)) {
-                Ok(entered) => return Ok(Ok(entered)),
+                Ok(entered) => return Ok(entered),
                 Err(why) => why,
             };
             #[cfg(feature = "simulation")]
             if crate::simulation::has(crate::simulation::Flaw::LookedAtOnce) {
-                return Ok(Err(why.into()));
+                return Err(NotTaken::Session(why.into()));
             }
             session = match self.departed(key, secret, received).filter(|_| why == NotResumed::Unknown) {
-                Some(_) if clock::now() > until => return Ok(Err(NotBrought::ComeAgain)),
-                Some(afar) => Err(afar),
-                None => return Ok(Err(why.into())),
+                Some(_) if clock::now() > until => return Err(NotTaken::Session(NotBrought::ComeAgain)),
+                Some(afar) => Session::Afar(afar),
+                None => return Err(NotTaken::Session(why.into())),
             };
         }
     }

@@ -97,8 +97,12 @@ pub struct WebhookConfig {
 
 impl WebhookConfig {
     fn check(&self) -> Result<(), String> {
-        if self.url.is_empty() == self.worker.is_empty() {
-            return Err("webhook: give the url of a server, or the name of a worker, and not both".to_owned());
+        match (self.url.is_empty(), self.worker.is_empty()) {
+            (true, true) => {
+                return Err("webhook: its url is empty (is an environment variable not set?), and it names no worker".to_owned());
+            }
+            (false, false) => return Err("webhook: give the url of a server, or the name of a worker, and not both".to_owned()),
+            (true, false) | (false, true) => {}
         }
         // The address may have a password: it is not repeated.
         if self.worker.is_empty() && !is_legal(&self.url) {

@@ -220,10 +220,10 @@ fn among_several_servers_one_worker_is_told() {
 fn a_webhook_has_an_address_or_a_worker() {
     let core = core();
     for (webhook, wanted) in [
-        (json!({}), "not both"),
+        (json!({}), "is an environment variable not set"),
         (json!({ "worker": "news", "url": "http://a/" }), "not both"),
         (json!({ "worker": "news", "events": ["nothing"] }), "there is no event"),
-        (json!({ "worker": "" }), "not both"),
+        (json!({ "worker": "" }), "names no worker"),
     ] {
         let error = core.stage(2, routes(&json!({ "webhooks": [webhook.clone()] })).as_bytes());
         assert!(error.as_ref().is_err_and(|error| error.to_string().contains(wanted)), "{webhook}: {error:?}");
