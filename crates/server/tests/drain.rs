@@ -88,13 +88,7 @@ fn handle(core: &Core) -> Vec<String> {
             Event::Close(closed) => format!("close {}", closed.code),
             Event::Suspend => "suspend".into(),
             Event::Resume(_) => "resume".into(),
-            Event::Timer(_)
-            | Event::Join(_)
-            | Event::Leave(_)
-            | Event::Subscribe(_)
-            | Event::Unsubscribe(_)
-            | Event::ClientEvent(_)
-            | Event::Channel(_) => "of no connection".to_owned(),
+            of_no_connection => of_no_connection.name().to_owned(),
         });
     }
     core.release_bell(&bell, false, "");

@@ -80,13 +80,7 @@ fn told(core: &Core, count: usize) -> Vec<String> {
                 Event::Message { data, .. } => format!("{} {}", current.id(), String::from_utf8_lossy(data)),
                 Event::Close(closed) => format!("{} close {}", current.id(), closed.code),
                 Event::Suspend | Event::Resume(_) => unreachable!("nobody asks for it"),
-                Event::Timer(_)
-                | Event::Join(_)
-                | Event::Leave(_)
-                | Event::Subscribe(_)
-                | Event::Unsubscribe(_)
-                | Event::ClientEvent(_)
-                | Event::Channel(_) => unreachable!("there are no timers and channels"),
+                other => unreachable!("there are no timers and channels: {other:?}"),
             });
         }
         core.release_bell(&bell, false, "");

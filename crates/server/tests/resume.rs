@@ -78,13 +78,7 @@ fn events(core: &Core, until: &str) -> Vec<String> {
                     format!("resume {ip} {}{user}", String::from_utf8_lossy(query))
                 }
                 Event::Close(closed) => format!("close {} {}", closed.code, closed.reason),
-                Event::Timer(_)
-                | Event::Join(_)
-                | Event::Leave(_)
-                | Event::Subscribe(_)
-                | Event::Unsubscribe(_)
-                | Event::ClientEvent(_)
-                | Event::Channel(_) => unreachable!("there are no timers and channels"),
+                other => unreachable!("there are no timers and channels: {other:?}"),
             });
         }
         core.release_bell(&bell, false, "");

@@ -175,6 +175,24 @@ impl Event {
         }
     }
 
+    /// What PHP knows its kind by.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Open(_) => "open",
+            Event::Message { .. } => "message",
+            Event::Suspend => "suspend",
+            Event::Resume(_) => "resume",
+            Event::Close(_) => "close",
+            Event::Timer(_) => "timer",
+            Event::Join(_) => "join",
+            Event::Leave(_) => "leave",
+            Event::Subscribe(_) => "subscribe",
+            Event::Unsubscribe(_) => "unsubscribe",
+            Event::ClientEvent(_) => "client_event",
+            Event::Channel(told) => told.kind.name(),
+        }
+    }
+
     /// Whether it says what a later event of the same queue says better.
     fn is_renewed_by(&self, later: &Event) -> bool {
         let (Event::Channel(told), Event::Channel(later)) = (self, later) else { return false };

@@ -223,34 +223,24 @@ impl Core {
     /// Tells of a failed event and does what its route says.
     fn failed_on(&self, event: &Event, conn: Option<&Arc<Conn>>, cause: &str) {
         let message = "PHP failed on a WebSocket event";
-        let (kind, opens) = match event {
-            Event::Open(_) => ("open", true),
-            Event::Message { .. } => ("message", false),
-            Event::Close(_) => ("close", false),
-            Event::Suspend => ("suspend", false),
-            Event::Resume(_) => ("resume", false),
-            Event::Join(membership) | Event::Leave(membership) => {
-                let kind = if matches!(event, Event::Join(_)) { "join" } else { "leave" };
-                let fields = json!({ "event": kind, "route": membership.route, "tag": membership.tag, "cause": cause });
-                return self.log.write(Level::Error, message, fields);
-            }
+        let kind = event.name();
+        // `on_error` is for what connections themselves bring.
+        let others = match event {
+            Event::Open(_) | Event::Message { .. } | Event::Close(_) | Event::Suspend | Event::Resume(_) => None,
+            Event::Join(told) | Event::Leave(told) => Some(json!({ "event": kind, "route": told.route, "tag": told.tag, "cause": cause })),
             Event::Subscribe(told) | Event::Unsubscribe(told) | Event::ClientEvent(told) => {
-                let fields =
-                    json!({ "event": told_kind(event), "route": told.route, "connection": told.id, "tag": told.tag, "cause": cause });
-                return self.log.write(Level::Error, message, fields);
+                Some(json!({ "event": kind, "route": told.route, "connection": told.id, "tag": told.tag, "cause": cause }))
             }
-            Event::Channel(told) => {
-                let fields = json!({ "event": told.kind.name(), "route": told.route, "tag": told.tag, "cause": cause });
-                return self.log.write(Level::Error, message, fields);
-            }
-            Event::Timer(timer) => {
-                return self.log.write(Level::Error, message, json!({ "event": "timer", "timer": timer.id, "cause": cause }));
-            }
+            Event::Channel(told) => Some(json!({ "event": kind, "route": told.route, "tag": told.tag, "cause": cause })),
+            Event::Timer(timer) => Some(json!({ "event": kind, "timer": timer.id, "cause": cause })),
         };
+        if let Some(fields) = others {
+            return self.log.write(Level::Error, message, fields);
+        }
         let Some(conn) = conn else { return };
         let on_error = self.routes.read().current.get(&conn.route_name).map(|route| route.on_error).unwrap_or_default();
         // A client whose first event fails was not let in by anybody, whatever the route says of later ones.
-        let closes = opens || on_error == OnError::Close;
+        let closes = matches!(event, Event::Open(_)) || on_error == OnError::Close;
         let on_error = if closes { "close" } else { "continue" };
         let fields = json!({ "event": kind, "route": conn.route_name, "connection": conn.id(), "cause": cause, "on_error": on_error });
         self.log.write(Level::Error, message, fields);
@@ -279,13 +269,5 @@ impl Core {
     /// Ends the deferral of a bell's sends.
     fn flush(&self, bell: &Bell) {
         bell.deferral.end(|number| self.shards[number].wake());
-    }
-}
-
-fn told_kind(event: &Event) -> &'static str {
-    match event {
-        Event::Subscribe(_) => "subscribe",
-        Event::Unsubscribe(_) => "unsubscribe",
-        _ => "client_event",
     }
 }

@@ -78,7 +78,8 @@ impl Core {
     fn put_in_force(&self, routes: &mut Routes, config: &RoutesConfig) {
         let mut hub = self.hub.write();
         let mut current = std::collections::HashMap::new();
-        let mut workers: Vec<Arc<str>> = config.workers.iter().map(|worker| worker.name.as_str().into()).collect();
+        let mut workers = Vec::new();
+        name_workers(&mut workers, config.worker_names());
         let mut serving = Serving::default();
         for route in &config.routes {
             let id = hub.route(&route.name);
@@ -87,12 +88,6 @@ impl Core {
             let live = hub.handles_on(id).filter_map(|conn| conn.address());
             quota.count_connections(route.max_connections_per_ip.is_some(), live);
             let route = Route::new(route, id, name.clone(), quota, |subprotocol| routes.branch(id, subprotocol));
-            let told = route.apps.iter().flat_map(|apps| apps.workers());
-            for worker in route.branches.iter().filter_map(|branch| branch.worker.as_ref()).chain(told) {
-                if !workers.contains(worker) {
-                    workers.push(worker.clone());
-                }
-            }
             serving.branches.extend(route.branches.iter().filter_map(|branch| Some((branch.id, route.served(branch.worker.as_ref())?))));
             if let Some(by) = route.served(route.worker.as_ref().or(route.branches.iter().find_map(|branch| branch.worker.as_ref()))) {
                 serving.channels.insert(id, by);
@@ -143,11 +138,7 @@ impl Core {
     /// Tells the dispatcher which workers there are: those in force and those of generations to come. Timers of others are cleared.
     fn assign_workers(&self, routes: &Routes) {
         let mut workers = routes.workers.clone();
-        for name in routes.staged.values().flat_map(RoutesConfig::worker_names) {
-            if !workers.iter().any(|known| **known == *name) {
-                workers.push(name.into());
-            }
-        }
+        name_workers(&mut workers, routes.staged.values().flat_map(RoutesConfig::worker_names));
         let orphans = self.dispatch.configure(&routes.serving, &workers);
         let timers = self.timers.retain_workers(|worker| workers.iter().any(|known| **known == *worker));
         self.orphaned(orphans);
@@ -216,5 +207,14 @@ impl Core {
             // Else only the client's end of the TCP connection is waited for, of which nobody need hear.
         }
         left
+    }
+}
+
+/// Adds workers that are not named yet.
+fn name_workers<'a>(workers: &mut Vec<Arc<str>>, names: impl Iterator<Item = &'a str>) {
+    for name in names {
+        if !workers.iter().any(|known| **known == *name) {
+            workers.push(name.into());
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The applications of a route that speaks the Pusher protocol: as the host writes them in JSON, and as they are in force.
 
 use std::fmt;
-use std::sync::Arc;
 
 use fws_hub::{Channel, ChannelPattern, HistoryPolicy, MAX_NAME, PresencePolicy};
 use fws_pusher::webhook::Kind;
@@ -319,14 +318,6 @@ impl Apps {
 
     pub fn of_id(&self, id: &str) -> Option<&AppConfig> {
         self.0.iter().find(|app| app.id == id)
-    }
-
-    /// The workers that are told what happens, some more than once.
-    pub fn workers(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.0.iter().flat_map(|app| &app.webhooks).filter_map(|webhook| match &webhook.target {
-            WebhookTarget::Worker(name) => Some(name),
-            WebhookTarget::Url(_) => None,
-        })
     }
 
     /// In the order of the configuration.

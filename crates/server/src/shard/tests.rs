@@ -41,13 +41,7 @@ impl Surroundings for Notes {
                 Event::Close(closed) => format!("close {}", closed.code),
                 Event::Suspend => "suspend".to_owned(),
                 Event::Resume(opened) => format!("resume {}", opened.ip),
-                Event::Timer(_)
-                | Event::Join(_)
-                | Event::Leave(_)
-                | Event::Subscribe(_)
-                | Event::Unsubscribe(_)
-                | Event::ClientEvent(_)
-                | Event::Channel(_) => "of no connection".to_owned(),
+                of_no_connection => of_no_connection.name().to_owned(),
             });
         }
         if self.full { keys } else { Vec::new() }

@@ -46,6 +46,20 @@ impl Redis {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// A way to it, by which a server comes that can be cut off: without it there are no new connections.
+    pub fn way(&self, name: &str) -> std::path::PathBuf {
+        let way = self.folder.join(name);
+        std::os::unix::fs::symlink(self.folder.join("s"), &way).expect("a link");
+        way
+    }
+
+    /// Ends the connections of all servers.
+    pub fn drop_connections(&self) {
+        for kind in ["normal", "pubsub"] {
+            self.cli(&["CLIENT", "KILL", "TYPE", kind]);
+        }
+    }
+
     pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it has ended");

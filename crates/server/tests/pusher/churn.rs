@@ -161,6 +161,11 @@ struct World {
     deeds: String,
 }
 
+/// What the way of a server to Redis is called.
+fn way_of(number: usize) -> String {
+    format!("way {number}")
+}
+
 impl World {
     fn new(seed: u64) -> World {
         let redis = Redis::start();
@@ -169,8 +174,7 @@ impl World {
         let routes =
             routes(&json!({ "presence_grace": grace, "webhooks": [{ "url": url, "events": ["member_added", "member_removed"] }] }));
         let start = |number: usize| {
-            let way = redis.folder.join(format!("way {number}"));
-            std::os::unix::fs::symlink(redis.folder.join("s"), &way).expect("a link");
+            let way = redis.way(&way_of(number));
             (redis.server_by(&way, &routes, Duration::from_secs(1)), way)
         };
         let servers = (0..SERVERS).map(start).collect();
@@ -223,7 +227,7 @@ impl World {
         match self.chance.below(10) {
             0 => {
                 self.note("connections are cut");
-                self.cut();
+                self.redis.drop_connections();
             }
             1 => {
                 self.note("connections for what others send are cut");
@@ -256,13 +260,13 @@ impl World {
                 let which = self.chance.below(SERVERS as u64) as usize;
                 self.note(&format!("server {which} is cut off"));
                 std::fs::remove_file(&self.servers[which].1).expect("it is there");
-                self.cut();
+                self.redis.drop_connections();
                 // The lease ends, or does not.
                 let until = Instant::now() + Duration::from_millis(self.chance.below(3500));
                 while Instant::now() < until {
                     self.some_life();
                 }
-                std::os::unix::fs::symlink(self.redis.folder.join("s"), &self.servers[which].1).expect("a link");
+                self.redis.way(&way_of(which));
                 self.note("it is there again");
             }
             8 => {
@@ -299,11 +303,6 @@ impl World {
             core.stage(self.generation, self.routes.as_bytes()).expect("legal");
             core.commit(self.generation).expect("staged");
         }
-    }
-
-    fn cut(&self) {
-        self.redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
-        self.redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     }
 
     fn some_life(&mut self) {

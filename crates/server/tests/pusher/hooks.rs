@@ -4,24 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use fws_server::{Bell, Config, Core, Ended};
+use fws_server::{Bell, Core, Ended};
 use fws_session::{ChannelEventKind, Event};
 use serde_json::{Value, json};
 
 use super::peer::{Peer, core, routes};
+use super::php::{core_with, with_worker};
 use super::{PATIENCE, common, counter, wait_until};
-
-/// An application with these webhooks, on a route with the worker "chat".
-fn with_chat(webhooks: &Value) -> String {
-    routes(&json!({ "webhooks": webhooks })).replace(r#""name":"pusher""#, r#""name":"pusher","worker":"chat""#)
-}
-
-fn core_with(routes: &str, max_pending_bytes: usize) -> Arc<Core> {
-    let core = Core::start(&Config { shards: 1, max_pending_bytes, ..Config::default() }).expect("threads and epolls");
-    core.stage(1, routes.as_bytes()).expect("legal");
-    core.commit(1).expect("staged");
-    core
-}
 
 /// A bell of this worker. Those of others do not reach PHP.
 fn bell(core: &Core, worker: &str) -> Arc<Bell> {
@@ -79,7 +68,8 @@ fn the_last_number_of_subscribers_that_is_told_is_true() {
 
 #[test]
 fn what_the_worker_of_the_route_is_told_of_a_channel_waits_together() {
-    let core = core_with(&with_chat(&json!([{ "worker": "chat", "events": ["channel_occupied", "subscription_count"] }])), 0);
+    let core =
+        core_with(&with_worker(&json!({ "webhooks": [{ "worker": "chat", "events": ["channel_occupied", "subscription_count"] }] })), 0);
     let mut ann = Peer::new(&core);
     ann.join("presence-x", "ann");
     // What the client has done waits by client, and who has come with what has become of the channel.

@@ -13,19 +13,20 @@ use super::common::redis::Redis;
 use super::peer::{Peer, routes};
 
 /// The route has the worker "chat".
-fn with_worker(options: &Value) -> String {
+pub fn with_worker(options: &Value) -> String {
     routes(options).replace(r#""name":"pusher""#, r#""name":"pusher","worker":"chat""#)
 }
 
-fn core_with(routes: &str) -> Arc<Core> {
-    let core = Core::start(&Config { shards: 1, ..Config::default() }).expect("threads and epolls");
+/// `max_pending_bytes`: 0 is the default.
+pub fn core_with(routes: &str, max_pending_bytes: usize) -> Arc<Core> {
+    let core = Core::start(&Config { shards: 1, max_pending_bytes, ..Config::default() }).expect("threads and epolls");
     core.stage(1, routes.as_bytes()).expect("legal");
     core.commit(1).expect("staged");
     core
 }
 
 fn core() -> Arc<Core> {
-    core_with(&with_worker(&json!({})))
+    core_with(&with_worker(&json!({})), 0)
 }
 
 /// The next events of the worker "chat", as text.
@@ -107,7 +108,7 @@ fn clients_are_served_whether_php_listens_or_not() {
 
 #[test]
 fn a_worker_that_a_webhook_names_is_told_what_a_server_would_be() {
-    let core = core_with(&routes(&json!({ "webhooks": [{ "worker": "news" }] })));
+    let core = core_with(&routes(&json!({ "webhooks": [{ "worker": "news" }] })), 0);
     let mut bell = None;
     let mut ann = Peer::new(&core);
     ann.join("presence-cache-x", "ann");
@@ -134,7 +135,7 @@ fn a_worker_that_a_webhook_names_is_told_what_a_server_would_be() {
 #[test]
 fn a_worker_is_told_each_event_once_however_often_it_is_named() {
     let hooks = json!([{ "worker": "chat" }, { "worker": "chat", "events": ["channel_occupied", "member_added", "client_event"] }]);
-    let core = core_with(&with_worker(&json!({ "webhooks": hooks })));
+    let core = core_with(&with_worker(&json!({ "webhooks": hooks })), 0);
     let mut bell = None;
     let mut ann = Peer::new(&core);
     ann.join("presence-x", "ann");
@@ -162,7 +163,7 @@ fn a_worker_is_told_each_event_once_however_often_it_is_named() {
 #[test]
 fn a_worker_is_told_only_what_its_webhook_asks_for_and_of_many_counts_the_last() {
     let hooks = json!([{ "worker": "news", "events": ["subscription_count", "channel_occupied"], "channel_prefix": "room-" }]);
-    let core = core_with(&routes(&json!({ "webhooks": hooks })));
+    let core = core_with(&routes(&json!({ "webhooks": hooks })), 0);
     let mut peers: Vec<Peer> = (0..5).map(|_| Peer::new(&core)).collect();
     for peer in &mut peers {
         peer.subscribe("hall");
@@ -184,7 +185,7 @@ fn a_worker_is_told_only_what_its_webhook_asks_for_and_of_many_counts_the_last()
 
 #[test]
 fn a_reload_that_takes_the_worker_of_a_webhook_away_drops_what_waits_and_counts_it() {
-    let core = core_with(&routes(&json!({ "webhooks": [{ "worker": "news", "events": ["channel_occupied"] }] })));
+    let core = core_with(&routes(&json!({ "webhooks": [{ "worker": "news", "events": ["channel_occupied"] }] })), 0);
     let mut ann = Peer::new(&core);
     ann.subscribe("room");
     super::common::wait_until(PATIENCE, "it waits", || counter(&core, "events_pending") == 1);

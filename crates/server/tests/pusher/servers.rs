@@ -154,8 +154,7 @@ fn lists_of_members_are_right_on_all_servers_after_redis_was_away() {
 fn who_comes_to_another_server_as_one_ends_has_never_left_and_the_others_have() {
     let redis = Redis::start();
     let routes = routes(&json!({ "presence_grace": 1 }));
-    let socket = redis.folder.join("of the one that ends");
-    std::os::unix::fs::symlink(redis.folder.join("s"), &socket).expect("a link");
+    let socket = redis.way("of the one that ends");
     let (ending, staying) = (redis.server_by(&socket, &routes, PATIENCE / 6), redis.server(&routes));
     let mut ann = Peer::new(&staying);
     ann.join("presence-x", "ann");
@@ -177,8 +176,7 @@ fn who_comes_to_another_server_as_one_ends_has_never_left_and_the_others_have() 
     ann.nothing_came();
     // The process ends.
     std::fs::remove_file(&socket).expect("it is there");
-    redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-    redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    redis.drop_connections();
     ann.is_told_of("presence-x", &["ann", "bob"]);
     ann.nothing_came();
 }
@@ -208,11 +206,11 @@ struct Ways<'a> {
     paths: [PathBuf; 2],
 }
 
+const WAYS: [&str; 2] = ["here", "there"];
+
 impl Ways<'_> {
     fn new(redis: &Redis) -> Ways<'_> {
-        let ways = Ways { redis, paths: ["here", "there"].map(|name| redis.folder.join(name)) };
-        (0..2).for_each(|which| ways.mend(which));
-        ways
+        Ways { redis, paths: WAYS.map(|name| redis.way(name)) }
     }
 
     fn servers(&self, routes: &str) -> [Arc<Core>; 2] {
@@ -221,13 +219,11 @@ impl Ways<'_> {
 
     fn cut(&self) {
         self.paths.iter().for_each(|path| std::fs::remove_file(path).expect("it is there"));
-        for kind in ["normal", "pubsub"] {
-            self.redis.cli(&["CLIENT", "KILL", "TYPE", kind]);
-        }
+        self.redis.drop_connections();
     }
 
     fn mend(&self, which: usize) {
-        std::os::unix::fs::symlink(self.redis.folder.join("s"), &self.paths[which]).expect("a link");
+        self.redis.way(WAYS[which]);
     }
 }
 

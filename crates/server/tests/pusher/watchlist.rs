@@ -189,8 +189,7 @@ fn users_are_online_on_any_of_three_servers() {
 fn users_of_a_server_that_dies_are_offline() {
     let redis = Redis::start();
     let routes = routes(&json!({}));
-    let socket = redis.folder.join("of the one that dies");
-    std::os::unix::fs::symlink(redis.folder.join("s"), &socket).expect("a link");
+    let socket = redis.way("of the one that dies");
     let (dying, staying) = (redis.server_by(&socket, &routes, Duration::from_secs(1)), redis.server(&routes));
     let (mut ann, mut bob) = (Peer::new(&staying), Peer::new(&dying));
     ann.watch("ann", &["bob"]);
@@ -198,8 +197,7 @@ fn users_of_a_server_that_dies_are_offline() {
     bob.sign_in("bob");
     assert_eq!(ann.told(), json!([online(&["bob"])]));
     std::fs::remove_file(&socket).expect("it is there");
-    redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-    redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    redis.drop_connections();
     while ann.told() != json!([offline(&["bob"])]) {}
 }
 

@@ -78,19 +78,21 @@ impl Core {
     /// Tells who has joined a channel, or left it, in the order of the channel.
     pub(super) fn pusher_attended(&self, route: &Route, membership: &Membership, told: impl FnOnce() -> Event) {
         if let Some(worker) = &route.worker {
-            self.pusher_queue(Source::told_of_channel(None, route.id, &membership.tag), (route, worker), told());
+            self.pusher_tell_worker(worker, route, &membership.tag, told());
         }
     }
 
-    /// Tells a worker that a webhook names, in the order of the channel. Where it is that of the route, that has who joins and leaves in the same order.
-    pub(super) fn pusher_tell_worker(&self, worker: &Arc<str>, (route, app): (&Route, &AppConfig), name: &str, event: Event) {
-        let pool = match self.dispatch.worker(worker) {
-            _ if route.worker.as_ref() == Some(worker) => None,
-            Some(pool) => Some(pool),
+    /// Tells a worker, that of the route or one that a webhook names, in the order of the channel.
+    pub(super) fn pusher_tell_worker(&self, worker: &Arc<str>, route: &Route, tag: &str, event: Event) {
+        let mut pool = None;
+        if route.worker.as_ref() != Some(worker) {
+            pool = self.dispatch.worker(worker);
             // Between two configurations it may be gone.
-            None => return,
-        };
-        self.pusher_queue(Source::told_of_channel(pool, route.id, &channel::tag(&app.id, name)), (route, worker), event);
+            if pool.is_none() {
+                return;
+            }
+        }
+        self.pusher_queue(Source::told_of_channel(pool, route.id, tag), (route, worker), event);
     }
 
     fn pusher_queue(&self, source: Source, (route, worker): (&Route, &Arc<str>), event: Event) {

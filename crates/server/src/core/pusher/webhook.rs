@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fws_hub::command::{InChannel, Tag, Untag};
 use fws_pusher::webhook::{Event, Kind, client_event_data};
-use fws_pusher::{AppConfig, ClientEvent, Webhook, WebhookTarget};
+use fws_pusher::{AppConfig, ClientEvent, Webhook, WebhookTarget, channel};
 use fws_session::{ChannelEvent, ChannelEventKind, Event as Told};
 use serde_json::json;
 
@@ -46,7 +46,7 @@ impl Core {
             match &webhook.target {
                 WebhookTarget::Url(url) => self.pusher_hook_server(app, url, event),
                 WebhookTarget::Worker(worker) if is_told_anyway(route, worker, event.kind()) => {}
-                WebhookTarget::Worker(worker) => self.pusher_tell_worker(worker, (route, app), event.channel(), told()),
+                WebhookTarget::Worker(worker) => self.pusher_tell_worker(worker, route, &channel::tag(&app.id, event.channel()), told()),
             }
         }
     }
@@ -69,7 +69,7 @@ impl Core {
             ChannelEventKind::CacheMiss => Event::CacheMiss { channel: name },
             ChannelEventKind::SubscriptionCount(count) => Event::SubscriptionCount { channel: name, subscription_count: count },
         };
-        let tag = || fws_pusher::channel::tag(&app.id, name).into();
+        let tag = || channel::tag(&app.id, name).into();
         self.pusher_hook((route, app), &event, || Told::Channel(Box::new(ChannelEvent { route: route.name.clone(), tag: tag(), kind })));
     }
 
@@ -93,7 +93,7 @@ impl Core {
             let (has, tag) = (|tag: &str| self.hub.read().has_tag(client.conn.key, tag), occupied(app, name));
             match (counts_channels(app), has(&tag)) {
                 // One that is about to become a subscriber has no tag yet, and gets both.
-                (true, false) if has(&fws_pusher::channel::tag(&app.id, name)) => self.pusher_hook_occupies(&client.conn, app, name),
+                (true, false) if has(&channel::tag(&app.id, name)) => self.pusher_hook_occupies(&client.conn, app, name),
                 (false, true) => drop(self.untag(&Untag { id: &client.conn.id(), tag: &tag })),
                 (true, _) | (false, false) => {}
             }
