@@ -11,6 +11,12 @@ namespace FrankenPHP\WebSocket;
  */
 final class Dispatcher
 {
+    /** What clients of the Pusher protocol do. */
+    public const OF_SUBSCRIBERS = ['subscribe', 'unsubscribe', 'client_event'];
+
+    /** What becomes of their channels. */
+    public const OF_CHANNELS = ['channel_occupied', 'channel_vacated', 'cache_miss', 'subscription_count'];
+
     public function __construct(private readonly Application $application, private readonly ?\Psr\Log\LoggerInterface $log = null)
     {
     }
@@ -36,12 +42,12 @@ final class Dispatcher
 
             return;
         }
-        if (in_array($event['type'], ['subscribe', 'unsubscribe', 'client_event'], true)) {
+        if (in_array($event['type'], self::OF_SUBSCRIBERS, true)) {
             $this->subscriber($event);
 
             return;
         }
-        if (in_array($event['type'], ['channel_occupied', 'channel_vacated', 'cache_miss', 'subscription_count'], true)) {
+        if (in_array($event['type'], self::OF_CHANNELS, true)) {
             $this->channel($event);
 
             return;
@@ -82,12 +88,7 @@ final class Dispatcher
 
             return;
         }
-        try {
-            $this->application->onTimer($timer);
-        } catch (\Throwable $error) {
-            Caller::blameIfOurs($error);
-            \frankenphp_ws_failEvent(Cause::of($error));
-        }
+        self::attempt(fn () => $this->application->onTimer($timer));
     }
 
     /** An application that does not ask for it is told nothing. */
@@ -101,14 +102,8 @@ final class Dispatcher
     /** An application that does not ask for it is told nothing. */
     private function presence(bool $joined, Member $member): void
     {
-        if (!$this->application instanceof PresenceApplication) {
-            return;
-        }
-        try {
-            $joined ? $this->application->onJoin($member) : $this->application->onLeave($member);
-        } catch (\Throwable $error) {
-            Caller::blameIfOurs($error);
-            \frankenphp_ws_failEvent(Cause::of($error));
+        if ($this->application instanceof PresenceApplication) {
+            self::attempt(fn () => $joined ? $this->application->onJoin($member) : $this->application->onLeave($member));
         }
     }
 
@@ -123,16 +118,11 @@ final class Dispatcher
             return;
         }
         $subscriber = new Subscriber($event['id'], $event['route'], $event['tag'], $event['user'], $event['info'] ?? '');
-        try {
-            match ($event['type']) {
-                'subscribe' => $this->application->onSubscribe($subscriber),
-                'unsubscribe' => $this->application->onUnsubscribe($subscriber),
-                'client_event' => $this->application->onClientEvent($subscriber, $event['event'], $event['data']),
-            };
-        } catch (\Throwable $error) {
-            Caller::blameIfOurs($error);
-            \frankenphp_ws_failEvent(Cause::of($error));
-        }
+        self::attempt(fn () => match ($event['type']) {
+            'subscribe' => $this->application->onSubscribe($subscriber),
+            'unsubscribe' => $this->application->onUnsubscribe($subscriber),
+            'client_event' => $this->application->onClientEvent($subscriber, $event['event'], $event['data']),
+        });
     }
 
     /**
@@ -146,13 +136,23 @@ final class Dispatcher
             return;
         }
         $channel = new Channel($event['tag'], $event['route']);
+        self::attempt(fn () => match ($event['type']) {
+            'channel_occupied' => $this->application->onChannelOccupied($channel),
+            'channel_vacated' => $this->application->onChannelVacated($channel),
+            'cache_miss' => $this->application->onCacheMiss($channel),
+            'subscription_count' => $this->application->onSubscriptionCount($channel, $event['count']),
+        });
+    }
+
+    /**
+     * Runs what the application does with an event that has no Connection. If it fails, the event does.
+     *
+     * @param \Closure(): mixed $run
+     */
+    private static function attempt(\Closure $run): void
+    {
         try {
-            match ($event['type']) {
-                'channel_occupied' => $this->application->onChannelOccupied($channel),
-                'channel_vacated' => $this->application->onChannelVacated($channel),
-                'cache_miss' => $this->application->onCacheMiss($channel),
-                'subscription_count' => $this->application->onSubscriptionCount($channel, $event['count']),
-            };
+            $run();
         } catch (\Throwable $error) {
             Caller::blameIfOurs($error);
             \frankenphp_ws_failEvent(Cause::of($error));

@@ -121,53 +121,53 @@ final class Router implements ChannelApplication, PresenceApplication, PusherApp
 
     public function onSubscribe(Subscriber $subscriber): void
     {
-        $application = $this->routes[$subscriber->route] ?? $this->default;
-        if ($application instanceof PusherApplication) {
-            $application->onSubscribe($subscriber);
-        }
+        $this->onRoute($subscriber->route, PusherApplication::class)?->onSubscribe($subscriber);
     }
 
     public function onUnsubscribe(Subscriber $subscriber): void
     {
-        $application = $this->routes[$subscriber->route] ?? $this->default;
-        if ($application instanceof PusherApplication) {
-            $application->onUnsubscribe($subscriber);
-        }
+        $this->onRoute($subscriber->route, PusherApplication::class)?->onUnsubscribe($subscriber);
     }
 
     public function onClientEvent(Subscriber $subscriber, string $event, string $data): void
     {
-        $application = $this->routes[$subscriber->route] ?? $this->default;
-        if ($application instanceof PusherApplication) {
-            $application->onClientEvent($subscriber, $event, $data);
-        }
+        $this->onRoute($subscriber->route, PusherApplication::class)?->onClientEvent($subscriber, $event, $data);
     }
 
     public function onChannelOccupied(Channel $channel): void
     {
-        $this->ofChannel($channel)?->onChannelOccupied($channel);
+        $this->onRoute($channel->route, ChannelApplication::class)?->onChannelOccupied($channel);
     }
 
     public function onChannelVacated(Channel $channel): void
     {
-        $this->ofChannel($channel)?->onChannelVacated($channel);
+        $this->onRoute($channel->route, ChannelApplication::class)?->onChannelVacated($channel);
     }
 
     public function onCacheMiss(Channel $channel): void
     {
-        $this->ofChannel($channel)?->onCacheMiss($channel);
+        $this->onRoute($channel->route, ChannelApplication::class)?->onCacheMiss($channel);
     }
 
     public function onSubscriptionCount(Channel $channel, int $count): void
     {
-        $this->ofChannel($channel)?->onSubscriptionCount($channel, $count);
+        $this->onRoute($channel->route, ChannelApplication::class)?->onSubscriptionCount($channel, $count);
     }
 
-    private function ofChannel(Channel $channel): ?ChannelApplication
+    /**
+     * The application of a route, or else the default, if it asks for such events.
+     *
+     * @template T of Application
+     *
+     * @param class-string<T> $interface
+     *
+     * @return T|null
+     */
+    private function onRoute(string $route, string $interface): ?Application
     {
-        $application = $this->routes[$channel->route] ?? $this->default;
+        $application = $this->routes[$route] ?? $this->default;
 
-        return $application instanceof ChannelApplication ? $application : null;
+        return $application instanceof $interface ? $application : null;
     }
 
     /**

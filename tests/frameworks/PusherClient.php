@@ -53,4 +53,23 @@ final class PusherClient
 
         return $data;
     }
+
+    /**
+     * What a site publishes in the channel "private-log" while a client comes to a cache channel that keeps nothing, and goes.
+     *
+     * @return list<array{string, mixed}> sorted: the name and the data of each event
+     */
+    public static function hearsOfChannels(int $port, int $events): array
+    {
+        $ann = new self($port);
+        $ann->subscribe('private-log');
+        $bob = new self($port);
+        $bob->subscribe('private-cache-state');
+        Assert::assertSame('missed', $bob->next('state'));
+        $bob->send('pusher:unsubscribe', ['channel' => 'private-cache-state']);
+        $told = array_map(static fn (): array => $ann->event(), range(1, $events));
+        sort($told);
+
+        return $told;
+    }
 }

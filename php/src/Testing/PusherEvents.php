@@ -6,6 +6,7 @@ namespace FrankenPHP\WebSocket\Testing;
 
 use FrankenPHP\WebSocket\Caller;
 use FrankenPHP\WebSocket\Channel;
+use FrankenPHP\WebSocket\Dispatcher;
 use FrankenPHP\WebSocket\Subscriber;
 
 /**
@@ -26,7 +27,7 @@ trait PusherEvents
      */
     public function tellOfChannel(string $what, Channel $channel, int $count = 0): void
     {
-        $this->checkTold($what, ['channel_occupied', 'channel_vacated', 'cache_miss', 'subscription_count'], $channel->route);
+        $this->checkTold($what, Dispatcher::OF_CHANNELS, $channel->route);
         $event = ['type' => $what, 'route' => $channel->route, 'tag' => $channel->tag];
         $this->event(null, $what === 'subscription_count' ? $event + ['count' => $count] : $event);
     }
@@ -40,7 +41,7 @@ trait PusherEvents
      */
     public function tellOfSubscriber(string $what, Subscriber $subscriber, string $event = '', string $data = ''): void
     {
-        $this->checkTold($what, ['subscribe', 'unsubscribe', 'client_event'], $subscriber->route);
+        $this->checkTold($what, Dispatcher::OF_SUBSCRIBERS, $subscriber->route);
         $of = ['type' => $what, 'id' => $subscriber->id, 'route' => $subscriber->route, 'tag' => $subscriber->tag, 'user' => $subscriber->user];
         $this->event(null, $of + match ($what) {
             'subscribe' => ['info' => $subscriber->info],

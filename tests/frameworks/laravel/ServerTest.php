@@ -103,15 +103,7 @@ final class ServerTest extends TestCase
 
     public function testListenersHearWhatBecomesOfChannelsOfThePusherProtocol(): void
     {
-        $ann = new PusherClient($this->server->port);
-        $ann->subscribe('private-log');
-        $bob = new PusherClient($this->server->port);
-        $bob->subscribe('private-cache-state');
-        self::assertSame('missed', $bob->next('state'));
-        $bob->send('pusher:unsubscribe', ['channel' => 'private-cache-state']);
-        $told = array_map(static fn (): array => $ann->event(), range(1, 4));
-        sort($told);
-        self::assertSame([['empty', 'private-cache-state'], ['occupied', 'private-cache-state'], ['occupied', 'private-log'], ['vacated', 'private-cache-state']], $told);
+        self::assertSame([['empty', 'private-cache-state'], ['occupied', 'private-cache-state'], ['occupied', 'private-log'], ['vacated', 'private-cache-state']], PusherClient::hearsOfChannels($this->server->port, 4));
     }
 
     public function testWorkersStartAgainAndClientsStay(): void
